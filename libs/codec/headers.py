@@ -1,0 +1,78 @@
+"""The seven headers of a record: CloudEvents' (binary mode), W3C trace context, and ours."""
+
+import struct
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from libs.codec.errors import DecodeError
+
+_OURS = struct.Struct(">QQ16s16s")  # pseq, version, cause, correlation
+Headers = list[tuple[str, bytes]]
+
+
+class EventHeaders(msgspec.Struct, frozen=True, gc=False):
+    """What the headers of a record of ours say; `time` in microseconds, ids as UUID texts."""
+
+    id: str
+    service: str
+    type: str
+    time: int
+    traceparent: str
+    pseq: int
+    version: int
+    cause: str
+    correlation: str
+
+
+def _uuid(data: bytes) -> str:
+    text = data.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def time_text(at: int) -> str:
+    """Return RFC 3339 for microseconds since the epoch."""
+    whole, micros = divmod(at, 1_000_000)
+    return f"{datetime.fromtimestamp(whole, UTC):%Y-%m-%dT%H:%M:%S}.{micros:06d}Z"
+
+
+def time_number(text: str) -> int:
+    """Return microseconds since the epoch for our own RFC 3339."""
+    moment = datetime.fromisoformat(text)
+    return int(moment.replace(microsecond=0).timestamp()) * 1_000_000 + moment.microsecond
+
+
+def build_headers(headers: EventHeaders) -> Headers:
+    """Return a record's headers, in order."""
+    ours = _OURS.pack(
+        headers.pseq, headers.version,
+        bytes.fromhex(headers.cause.replace("-", "")),
+        bytes.fromhex(headers.correlation.replace("-", "")),
+    )  # fmt: skip
+    return [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", headers.id.encode()),
+        ("ce_source", f"/lonja/{headers.service}".encode()),
+        ("ce_type", headers.type.encode()),
+        ("ce_time", time_text(headers.time).encode()),
+        ("traceparent", headers.traceparent.encode()),
+        ("lonja", ours),
+    ]
+
+
+def parse_headers(headers: Sequence[tuple[str, bytes]]) -> EventHeaders | None:
+    """Read a record's headers; None for a record that is not ours. Raises DecodeError."""
+    found = dict(headers)
+    ours = found.get("lonja")
+    if ours is None:
+        return None
+    try:
+        pseq, version, cause, correlation = _OURS.unpack(ours)
+        return EventHeaders(
+            found["ce_id"].decode(), found["ce_source"].decode().removeprefix("/lonja/"),
+            found["ce_type"].decode(), time_number(found["ce_time"].decode()),
+            found["traceparent"].decode(), pseq, version, _uuid(cause), _uuid(correlation),
+        )  # fmt: skip
+    except (struct.error, KeyError, UnicodeDecodeError, ValueError) as error:
+        raise DecodeError(f"The headers cannot be read ({type(error).__name__}).", "bad-headers") from None

@@ -1,0 +1,40 @@
+"""What a service does when facts arrive, and what it plans when it has decided. Pure."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from libs.eventsourcing.envelope import Envelope
+
+
+class Timer(msgspec.Struct, frozen=True):
+    """A command to this stream that becomes due (microseconds). The same id is planned once.
+
+    A timer is never taken back: a decider answers one that no longer matters with no event.
+    """
+
+    id: str
+    due: int
+    stream: str
+    command: Any
+
+
+class Effect(msgspec.Struct, frozen=True):
+    """Something to do outside, once: the kind names the adapter, the id is its idempotency key."""
+
+    id: str
+    kind: str
+    stream: str
+    request: bytes
+
+
+Reactions = Sequence[tuple[str, Any]]  # (stream id, command)
+React = Callable[[Envelope[Any]], Reactions]
+Plan = Callable[[Envelope[Any]], Sequence[Timer | Effect]]
+
+
+def plan_nothing(envelope: Envelope[Any]) -> Sequence[Timer | Effect]:
+    """Plan nothing, whatever was decided."""
+    del envelope
+    return ()

@@ -1,0 +1,58 @@
+"""States and commands as bytes, and the fingerprint that says by which fold a state was made."""
+
+import hashlib
+from functools import cache
+from typing import Any, get_args
+
+import msgspec
+from immutables import Map
+
+from libs.eventsourcing.decider import Decider
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Map):
+        return dict(value)
+    raise NotImplementedError(type(value))
+
+
+def _restored(wanted: Any, value: Any) -> Any:
+    key, item = get_args(wanted)
+    return Map(msgspec.convert(value, dict[key, item], dec_hook=_restored))
+
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=_plain)
+
+
+@cache
+def _decoder(kind: Any) -> msgspec.msgpack.Decoder[Any]:
+    return msgspec.msgpack.Decoder(kind, dec_hook=_restored)
+
+
+def pack(value: Any) -> bytes:
+    """Write a state or a command (a struct; `immutables.Map` inside is allowed)."""
+    return _encoder.encode(value)
+
+
+def unpack(kind: Any, data: bytes) -> Any:
+    """Read a value of this type (a struct or a tagged union of structs)."""
+    return _decoder(kind).decode(data)
+
+
+def _shape(kind: Any, seen: set[Any]) -> str:
+    if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
+        return repr(kind) + "".join(_shape(a, seen) for a in get_args(kind))
+    if kind in seen:
+        return kind.__name__
+    seen.add(kind)
+    fields = msgspec.structs.fields(kind)
+    return f"{kind.__name__}({', '.join(f.name + ':' + _shape(f.type, seen) for f in fields)})"
+
+
+def fold_fingerprint(decider: Decider[Any, Any, Any]) -> str:
+    """Return "<version>:<hash of the state's type>" of a decider.
+
+    The number orders folds: an instance never overwrites the state of a newer one.
+    """
+    shape = _shape(decider.state, set())
+    return f"{decider.version:04d}:{hashlib.sha256(shape.encode()).hexdigest()[:12]}"

@@ -1,0 +1,348 @@
+"""The turn: inputs and heads in, everything to be committed out. A pure function; the heart of Lonja.
+
+PostgreSQL, memory and the simulator are shells around it: they load, call, and commit what it says.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from libs.codec.errors import CodecError
+from libs.codec.framing import EventCodec
+from libs.contracts import kernel
+from libs.eventsourcing.decider import Decider, Refused
+from libs.eventsourcing.envelope import Envelope
+from libs.eventsourcing.inputs import (
+    FromApi,
+    FromEffect,
+    FromInbox,
+    FromOperator,
+    FromTimer,
+    FromTopic,
+    Head,
+    Input,
+    Position,
+)
+from libs.eventsourcing.process import Effect, Plan, Timer
+from libs.eventsourcing.states import fold_fingerprint, pack
+from libs.values.ids import category, derive
+from libs.values.lanes import lane_of
+
+SMALL_STATE = 8192  # bytes: a state up to this size is stored every turn, a larger one rarely
+SAVE_EVERY = 64  # events
+
+
+class NewEvent(msgspec.Struct, frozen=True, gc=False):
+    """An event to be appended; its number in the lane is given by the commit."""
+
+    lane: int
+    id: str
+    stream: str
+    version: int
+    type: str
+    schema_version: int
+    data: bytes
+    at: int
+    cause: str
+    correlation: str
+    trace: str
+
+
+class HeadChange(msgspec.Struct, frozen=True):
+    """A stream's new head; the commit fails where its version is no longer `expected`."""
+
+    stream: str
+    expected: int
+    version: int
+    state: bytes | None
+    fold: str
+    notes: dict[str, int]
+
+
+class Parked(msgspec.Struct, frozen=True):
+    """A command, or a whole input that could not be understood, set aside for a person."""
+
+    id: str
+    stream: str
+    source: str
+    input_id: str
+    work: int
+    code: str
+    detail: str
+    fingerprint: str
+    at: int
+    command: bytes | None
+    raw: bytes | None
+    cause: str
+    correlation: str
+    trace: str
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """What a caller is told and what is stored under its key; `refused` is the code of a no."""
+
+    key: str
+    request_hash: bytes
+    stream: str
+    version: int
+    events: tuple[str, ...] = ()
+    refused: str | None = None
+    message: str = ""
+    details: dict[str, str | int] = {}
+
+
+@dataclass
+class Turn:
+    """What a turn decided, as data."""
+
+    at: int
+    events: list[NewEvent] = field(default_factory=list)
+    recorded: list[Envelope[Any]] = field(default_factory=list)
+    heads: dict[str, HeadChange] = field(default_factory=dict)
+    after: dict[str, Head] = field(default_factory=dict)
+    positions: dict[tuple[str, str, int], Position] = field(default_factory=dict)
+    inbox: list[tuple[int, str, str | None]] = field(default_factory=list)
+    timers: list[Timer] = field(default_factory=list)
+    timers_done: list[str] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
+    effects_done: list[FromEffect] = field(default_factory=list)
+    parked: list[Parked] = field(default_factory=list)
+    unparked: list[str] = field(default_factory=list)
+    replies: list[Reply] = field(default_factory=list)
+    operator: dict[str, str | None] = field(default_factory=dict)  # parked id -> code of the no
+
+
+class Mind:
+    """What a service is made of for a turn: its deciders by category, its codec and its plan."""
+
+    def __init__(
+        self, service: str, deciders: Sequence[Decider[Any, Any, Any]], codec: EventCodec, plan: Plan
+    ) -> None:
+        self.service = service
+        self.deciders: Mapping[str, Decider[Any, Any, Any]] = {d.category: d for d in deciders}
+        self.folds = {d.category: fold_fingerprint(d) for d in deciders}
+        self.codec = codec
+        self.plan = plan
+
+
+def take_turn(mind: Mind, inputs: Sequence[Input], heads: Mapping[str, Head], at: int) -> Turn:
+    """Decide the inputs one after the other, each on what the ones before it left.
+
+    `heads` holds every stream that the inputs name; `at` is the time of the turn (microseconds).
+    An input that fails contributes nothing but its parking or its answer.
+    """
+    taking = _Taking(mind, dict(heads), Turn(at))
+    for given in inputs:
+        taking.take(given)
+    return taking.finished(heads)
+
+
+class _Taking:
+    def __init__(self, mind: Mind, heads: dict[str, Head], turn: Turn) -> None:
+        self.mind, self.heads, self.turn = mind, heads, turn
+
+    def take(self, given: Input) -> None:
+        turn = self.turn
+        match given.origin:
+            case FromTopic(after=after):
+                turn.positions[after.consumer, after.topic, after.partition] = after
+                self._fact(given)
+            case FromInbox(seq=seq, ignored=ignored):
+                self._fact(given)
+                state = "ignored" if ignored else "parked" if given.failure else "done"
+                turn.inbox.append((seq, state, ignored or (given.failure and given.failure.code)))
+            case FromApi() as origin:
+                self._answer(given, origin)
+            case FromTimer(id=timer):
+                self._fact(given)
+                turn.timers_done.append(timer)
+            case FromEffect() as origin:
+                self._fact(given)
+                turn.effects_done.append(origin)
+            case FromOperator() as origin:
+                self._operator(given, origin)
+
+    def _fact(self, given: Input) -> None:
+        """Apply or park: whatever came from outside is never lost."""
+        if given.failure is not None:
+            failure = given.failure
+            for number, (stream, command) in enumerate(given.work, given.first_work):
+                self._park(given, stream, number, failure.code, failure.detail, pack(command))
+            if not given.work:
+                self._park(given, given.intake, 0, failure.code, failure.detail, None, failure.raw)
+            return
+        if given.intake and given.source in self.heads[given.intake].notes:
+            for number, (stream, command) in enumerate(given.work):
+                detail = f"queued behind an unreadable input for {stream}"
+                self._park(given, given.intake, number, "queued", detail, pack((stream, pack(command))))
+            return
+        for number, (stream, command) in enumerate(given.work, given.first_work):
+            if given.source in self.heads[stream].notes:
+                self._park(given, stream, number, "queued", "", pack(command))
+                continue
+            try:
+                self._decide(given, stream, number, command)
+            except Exception as error:
+                self._park(given, stream, number, *_cause(error), pack(command))
+
+    def _answer(self, given: Input, origin: FromApi) -> None:
+        stream, command = given.work[0]
+        try:
+            events = self._decide(given, stream, 0, command)
+        except Refused as no:
+            reply = Reply(origin.key, origin.request_hash, stream, self.heads[stream].version,
+                          (), no.code, no.message, dict(no.details))  # fmt: skip
+        except Exception as error:
+            code, detail = _cause(error)
+            reply = Reply(origin.key, b"", stream, 0, (), code, detail)
+        else:
+            types = tuple(event.type for event in events)
+            reply = Reply(origin.key, origin.request_hash, stream, self.heads[stream].version, types)
+        self.turn.replies.append(reply)
+
+    def _operator(self, given: Input, origin: FromOperator) -> None:
+        """Try a parked command again, or give it up; the first failure stops its source's queue."""
+        head = self.heads[origin.stream]
+        stopped = any(
+            done != origin.parked_id and code is not None
+            for done, code in self.turn.operator.items()
+        )
+        if stopped or origin.source not in head.notes:
+            self.turn.operator[origin.parked_id] = "queued" if stopped else "not-parked"
+            return
+        events_before = len(self.turn.events)
+        if origin.discard is None:
+            if given.failure is not None:
+                self.turn.operator[origin.parked_id] = given.failure.code
+                return
+            for number, (stream, command) in enumerate(given.work, given.first_work):
+                try:
+                    self._decide(given, stream, number, command)
+                except Exception as error:
+                    self.turn.operator[origin.parked_id] = _cause(error)[0]
+                    if len(self.turn.events) == events_before:
+                        return
+                    self._park(given, stream, number, *_cause(error), pack(command))
+        self._clear(given, origin)
+        self.turn.operator[origin.parked_id] = None
+
+    def _clear(self, given: Input, origin: FromOperator) -> None:
+        head = self.heads[origin.stream]
+        queued = head.notes[origin.source] - 1
+        notes = {k: v for k, v in head.notes.items() if k != origin.source}
+        if queued:
+            notes[origin.source] = queued
+        names = {"stream": origin.stream, "source": origin.source, "parked_id": origin.parked_id}
+        event: Any = (
+            kernel.ParkedCommandRedriven(**names, by=origin.by, queued=queued)
+            if origin.discard is None
+            else kernel.ParkedCommandDiscarded(
+                **names, by=origin.by, reason=origin.discard, queued=queued
+            )
+        )
+        self.turn.unparked.append(origin.parked_id)
+        self._append(given, origin.stream, [event], f"clear/{origin.parked_id}", notes=notes)
+
+    def _decide(self, given: Input, stream: str, number: int, command: Any) -> list[Envelope[Any]]:
+        head = self.heads[stream]
+        decider = self.mind.deciders.get(category(stream))
+        if decider is None:
+            raise Refused("stream-unknown", f"No stream of this service is called {stream}.")
+        if head.broken is not None:
+            raise Refused("stream-unreadable", head.broken)
+        events = decider.decide(command, head.state)
+        if not events:
+            return []
+        state = head.state
+        for event in events:
+            state = decider.evolve(state, event)
+        return self._append(given, stream, events, str(number), state=state)
+
+    def _append(
+        self, given: Input, stream: str, events: Sequence[Any], seed: str, **changes: Any
+    ) -> list[Envelope[Any]]:
+        """Encode and plan first, then write down: a failure leaves nothing behind."""
+        head, turn, codec = self.heads[stream], self.turn, self.mind.codec
+        lane = lane_of(stream)
+        new: list[NewEvent] = []
+        envelopes: list[Envelope[Any]] = []
+        planned: list[Timer | Effect] = []
+        for ordinal, event in enumerate(events):
+            name, schema_version, data = codec.encode(event)
+            event_id = derive(self.mind.service, given.id, seed, str(ordinal))
+            version = head.version + 1 + ordinal
+            new.append(NewEvent(lane, event_id, stream, version, name, schema_version, data,
+                                turn.at, given.cause, given.correlation, given.trace))  # fmt: skip
+            envelope = Envelope(event, name, event_id, stream, version, turn.at, self.mind.service,
+                                lane, 0, given.cause, given.correlation, given.trace)  # fmt: skip
+            envelopes.append(envelope)
+            planned.extend(self.mind.plan(envelope))
+        turn.events.extend(new)
+        turn.recorded.extend(envelopes)
+        for item in planned:
+            (turn.timers if isinstance(item, Timer) else turn.effects).append(item)  # type: ignore[arg-type]
+        self.heads[stream] = msgspec.structs.replace(
+            head, version=head.version + len(events), **changes
+        )
+        return envelopes
+
+    def _park(
+        self, given: Input, stream: str, number: int, code: str, detail: str,
+        command: bytes | None, raw: bytes | None = None,
+    ) -> None:  # fmt: skip
+        head = self.heads[stream]
+        queued = head.notes.get(given.source, 0) + 1
+        parked_id = derive(self.mind.service, "parked", given.id, str(number), f"{stream}@{head.version}")
+        fingerprint = hashlib.sha256(f"{code}\x1f{detail}".encode(errors="replace")).hexdigest()[:12]
+        self.turn.parked.append(
+            Parked(parked_id, stream, given.source, given.id, number, code, detail, fingerprint,
+                   self.turn.at, command, raw, given.cause, given.correlation, given.trace)
+        )  # fmt: skip
+        event = kernel.CommandParked(
+            stream=stream, source=given.source, parked_id=parked_id, code=code,
+            fingerprint=fingerprint, origin=given.id, queued=queued,
+        )  # fmt: skip
+        notes = {**head.notes, given.source: queued}
+        self._append(given, stream, [event], f"park/{number}", notes=notes)
+
+    def finished(self, before: Mapping[str, Head]) -> Turn:
+        """Name the heads that changed, with the states worth storing."""
+        turn = self.turn
+        for stream, head in self.heads.items():
+            old = before[stream]
+            if head.version == old.version:
+                continue
+            decider = self.mind.deciders.get(category(stream))
+            state: bytes | None = None
+            if decider is not None and head.broken is None:
+                small = head.saved_version == old.version
+                if small or head.version - head.saved_version >= SAVE_EVERY:
+                    state = pack(head.state)
+                    due = head.version - head.saved_version >= SAVE_EVERY
+                    if len(state) > SMALL_STATE and not due and old.version:
+                        state = None
+            saved = head.version if state is not None else head.saved_version
+            fold = self.mind.folds.get(category(stream), "")
+            turn.heads[stream] = HeadChange(
+                stream, old.version, head.version, state, fold, head.notes
+            )
+            turn.after[stream] = msgspec.structs.replace(head, saved_version=saved)
+        return turn
+
+
+def _cause(error: Exception) -> tuple[str, str]:
+    """Return the stable code and a sentence without personal data for what went wrong."""
+    match error:
+        case Refused():
+            return error.code, error.message
+        case CodecError():
+            return error.code, str(error)[:200]
+        case _:
+            place = error.__traceback__
+            while place is not None and place.tb_next is not None:
+                place = place.tb_next
+            where = f"{place.tb_frame.f_code.co_name}:{place.tb_lineno}" if place else "?"
+            return "fault", f"{type(error).__name__} in {where}"

@@ -1,0 +1,56 @@
+"""The way in for a caller's commands: one key, one answer, whatever happens in between."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+from libs.eventsourcing.decider import Refused
+from libs.eventsourcing.inputs import FromApi, Input
+from libs.eventsourcing.turn import Reply
+from libs.runtime.ports import Answer
+from libs.runtime.turns import TurnLoop
+from libs.store.store import Store
+from libs.values.ids import derive
+from libs.values.lanes import lane_of
+
+
+class KeyReused(Refused):
+    """The idempotency key stands for another request."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "idempotency-key-reused", "This Idempotency-Key was used for another request."
+        )
+
+
+class TurnCommands:
+    """Puts commands into the turn and gives the stored answer."""
+
+    def __init__(
+        self, service: str, loop: TurnLoop, store: Store, heads: Callable[[], dict[int, int]]
+    ) -> None:
+        self.service, self.loop, self.store, self.heads = service, loop, store, heads
+
+    async def execute(
+        self, stream: str, command: Any, *, key: str, request: bytes, trace: str = ""
+    ) -> Answer:
+        """Decide the command and answer when it is committed.
+
+        Raises KeyReused, or Refused with the decider's code. A fault of ours is `internal-error`
+        and is not kept: the same key may be tried again.
+        """
+        digest = hashlib.sha256(request).digest()
+        cause = derive(self.service, "command", key)
+        given = Input(FromApi(key, digest), f"command/{key}", f"command/{key}", cause, cause, trace,
+                      work=((stream, command),))  # fmt: skip
+        outcome = await self.loop.settle([given])
+        reply = outcome.by_id[given.id]
+        assert isinstance(reply, Reply)
+        if reply.request_hash and reply.request_hash != digest:
+            raise KeyReused
+        if reply.refused is not None:
+            code = reply.refused if reply.request_hash else "internal-error"
+            raise Refused(code, reply.message, **reply.details)
+        lane = lane_of(reply.stream)
+        token = f"{self.service}:{lane}:{self.heads().get(lane, 0)}"
+        return Answer(reply.stream, reply.version, reply.events, token)

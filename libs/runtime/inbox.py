@@ -1,0 +1,137 @@
+"""The inbox: deliveries are sealed and kept before they are acknowledged, and understood afterwards."""
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from libs.codec.errors import CodecError
+from libs.eventsourcing.decider import Refused
+from libs.eventsourcing.inputs import Failure, FromInbox, Input
+from libs.runtime.ports import InboxRow, Intake, Interpreted
+from libs.runtime.turns import TurnLoop
+from libs.security.vault.sealing import seal
+from libs.security.vault.vault import Vault, inbox_day
+from libs.store.store import Delivery, Store
+from libs.telemetry.logs import log
+from libs.values.ids import derive
+
+BATCH = 200
+IDLE = 0.25  # seconds between looks at the inbox when nobody pokes
+
+
+class StoreInbox:
+    """Accepts deliveries; those that arrive together share a commit."""
+
+    def __init__(self, store: Store, vault: Vault, clock: Callable[[], int]) -> None:
+        self.store, self.vault, self.clock = store, vault, clock
+        self.fresh = asyncio.Event()
+        self._waiting: list[tuple[Delivery, asyncio.Future[bool]]] = []
+        self._writer: asyncio.Task[None] | None = None
+
+    async def accept(
+        self, *, provider: str, account: str, key: str, topic: str, body: bytes, trace: str
+    ) -> bool:
+        """Seal and store a delivery; True when it is committed and new, False if it was known."""
+        at = self.clock()
+        sealed = await self.sealed(f"{provider}/{account}", body, at)
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        delivery = Delivery(provider, account, key, topic, at, sealed, trace)
+        self._waiting.append((delivery, done))
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._write())
+        return await done
+
+    async def sealed(self, field: str, body: bytes, at: int) -> bytes:
+        """Seal bytes under the key of the day."""
+        subject = inbox_day(at)
+        keys = await self.vault.keys_for([(subject, "inbox")])
+        return msgspec.msgpack.encode(seal(keys[subject, "inbox"], field, body, os.urandom(12)))
+
+    async def _write(self) -> None:
+        """Write whatever waits, until nothing does."""
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:500], self._waiting[500:]
+                try:
+                    answers = await self.store.accept([delivery for delivery, _ in batch])
+                except Exception as error:
+                    for _, done in batch:
+                        if not done.done():
+                            done.set_exception(error)
+                    continue
+                for (_, done), new in zip(batch, answers, strict=True):
+                    if not done.done():
+                        done.set_result(new)
+                self.fresh.set()
+        finally:
+            self._writer = None
+
+
+class InboxPump:
+    """Takes deliveries that have not taken effect, in order, and gives them to the turn."""
+
+    def __init__(
+        self, service: str, store: Store, inbox: StoreInbox, vault: Vault, intake: Intake, loop: TurnLoop
+    ) -> None:
+        self.service, self.store, self.inbox = service, store, inbox
+        self.vault, self.intake, self.loop = vault, intake, loop
+
+    async def run(self) -> None:
+        """Run until cancelled; what fails for a passing reason is taken again."""
+        while True:
+            self.inbox.fresh.clear()
+            try:
+                while await self.step():
+                    pass
+            except Exception as error:
+                log.error("inbox-failed", cause=type(error).__name__)
+                await asyncio.sleep(0.5)
+            try:
+                await asyncio.wait_for(self.inbox.fresh.wait(), IDLE)
+            except TimeoutError:
+                continue
+
+    async def step(self) -> bool:
+        """Take one batch; False if there was none."""
+        deliveries = await self.store.received([], BATCH)
+        if not deliveries:
+            return False
+        inputs: list[Input] = []
+        rows: list[InboxRow] = []
+        for seq, delivery in deliveries:
+            try:
+                rows.append(await self._opened(seq, delivery))
+            except Exception as error:
+                inputs.append(self._input(seq, delivery, error))
+        told = await self.intake.interpret(rows)
+        by_seq = dict(deliveries)
+        inputs += [
+            self._input(row.seq, by_seq[row.seq], end) for row, end in zip(rows, told, strict=True)
+        ]
+        await self.loop.settle(inputs)
+        return True
+
+    async def _opened(self, seq: int, delivery: Delivery) -> InboxRow:
+        from libs.security.vault.sealing import decode_sealed  # noqa: PLC0415
+
+        body = await self.vault.open(
+            decode_sealed(delivery.body), f"{delivery.provider}/{delivery.account}"
+        )
+        return InboxRow(seq, delivery.provider, delivery.account, delivery.key, delivery.topic,
+                        delivery.received_at, body, delivery.trace)  # fmt: skip
+
+    def _input(self, seq: int, delivery: Delivery, told: Interpreted | Exception) -> Input:
+        name = f"inbox/{delivery.provider}/{delivery.account}/{delivery.key}"
+        cause = derive(self.service, name)
+        intake = f"intake-inbox/{delivery.account}"
+        if isinstance(told, Exception):
+            code = told.code if isinstance(told, Refused | CodecError) else getattr(told, "code", "fault")
+            detail = "" if hasattr(told, "code") else type(told).__name__
+            return Input(FromInbox(seq), name, f"delivery/{seq}", cause, cause, delivery.trace,
+                         intake=intake, failure=Failure(str(code), detail, b""))  # fmt: skip
+        return Input(FromInbox(seq, told.ignored), name, told.source, cause, cause, delivery.trace,
+                     work=told.work)  # fmt: skip
+
+

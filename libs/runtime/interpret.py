@@ -1,0 +1,77 @@
+"""A record from a topic becomes an input: decoded, reacted to, or parked. Pure but for sealing."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from libs.codec.errors import CodecError
+from libs.codec.framing import EventCodec
+from libs.codec.headers import EventHeaders
+from libs.eventsourcing.decider import Refused
+from libs.eventsourcing.envelope import Envelope
+from libs.eventsourcing.inputs import Failure, FromTopic, Input, Position
+from libs.eventsourcing.process import React
+from libs.values.ids import derive
+
+NOBODY = "00000000-0000-0000-0000-000000000000"
+
+
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """A record as it came from a topic of `service`; `headers` is None where it is not ours.
+
+    `after` is where its partition stands once the record is dealt with.
+    """
+
+    service: str
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    value: bytes
+    headers: EventHeaders | None
+    after: Position
+
+
+def envelope_of(codec: EventCodec, record: Record) -> Envelope[object]:
+    """Decode a record of ours. Raises CodecError."""
+    headers = record.headers
+    assert headers is not None
+    contract, event = codec.decode_value(record.value)
+    return Envelope(event, contract.name, headers.id, record.key, headers.version, headers.time,
+                    record.service, record.partition, headers.pseq, headers.cause,
+                    headers.correlation, headers.traceparent)  # fmt: skip
+
+
+class Interpreter:
+    """Understands records for one service."""
+
+    def __init__(self, service: str, codec: EventCodec, reacts: Mapping[str, React]) -> None:
+        self.service, self.codec, self.reacts = service, codec, reacts
+
+    def read(self, record: Record, *, sealed: bytes | None = None) -> Input:
+        """Return the input a record means.
+
+        `sealed` is the record as it would be parked; where it is None and the record cannot be
+        understood, the failure carries the plain value for the caller to seal.
+        """
+        headers = record.headers
+        intake = f"intake-{record.topic}/{record.partition}"
+        if headers is None:
+            place = f"{record.topic}/{record.partition}@{record.offset}"
+            cause = derive(self.service, place)
+            return Input(FromTopic(record.after), f"{self.service}<{place}", f"foreign/{place}",
+                         cause, cause, "", intake=intake,
+                         failure=Failure("foreign-record", "A record that no service of ours wrote.",
+                                         sealed or record.value))  # fmt: skip
+        name = f"{self.service}<{headers.id}"
+        given = Input(FromTopic(record.after), name, f"{record.service}/{record.key}", headers.id,
+                      headers.correlation, headers.traceparent, intake=intake)  # fmt: skip
+        try:
+            work = self.reacts[record.service](envelope_of(self.codec, record))
+        except Exception as error:
+            coded = isinstance(error, Refused | CodecError)
+            code = error.code if isinstance(error, Refused | CodecError) else "fault"
+            detail = "" if coded else f"{type(error).__name__} in react"
+            failure = Failure(code, detail, sealed or record.value)
+            return msgspec.structs.replace(given, failure=failure)
+        return msgspec.structs.replace(given, work=tuple(work))

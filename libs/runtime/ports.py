@@ -1,0 +1,131 @@
+"""What a service's edge is handed: commands in, rows out, settings, clock. Says nothing of how."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+from fastapi import APIRouter
+
+from libs.codec.contract import Contract
+from libs.eventsourcing.decider import Decider
+from libs.eventsourcing.process import Plan, React, plan_nothing
+from libs.eventsourcing.projection import Key, Projection
+from libs.runtime.settings import Settings
+from libs.security.vault.vault import Vault
+
+R = TypeVar("R", bound=msgspec.Struct)
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a command led to. `token` is for `?after=`; `events` are the types it recorded."""
+
+    stream: str
+    version: int
+    events: tuple[str, ...]
+    token: str
+
+
+class Commands(Protocol):
+    """The way in for a caller's commands."""
+
+    async def execute(
+        self, stream: str, command: Any, *, key: str, request: bytes, trace: str = ""
+    ) -> Answer:
+        """Decide the command and answer when it is committed.
+
+        The same key gives the stored answer again; with another request: KeyReused. Raises
+        `Refused` where the decider refuses (that answer is stored as well).
+        """
+        ...
+
+
+class Rows(Protocol[R]):
+    """The rows of a read model."""
+
+    async def get(self, *key: str | int) -> R | None:
+        """Return the row with this key."""
+        ...
+
+    async def find(
+        self, *, after: Key | None = None, limit: int = 50, **equal: str | int | bool
+    ) -> list[R]:
+        """Return rows whose columns equal these values, in key order, behind the key `after`."""
+        ...
+
+    async def wait(self, token: str, seconds: float = 5.0) -> bool:
+        """Wait until the rows hold what the token names; False if that took too long."""
+        ...
+
+
+class InboxRow(msgspec.Struct, frozen=True):
+    """A delivery that was accepted: who sent what, with the sealed raw body opened again."""
+
+    seq: int
+    provider: str
+    account: str
+    key: str
+    topic: str
+    received_at: int
+    body: bytes
+    trace: str
+
+
+class Interpreted(msgspec.Struct, frozen=True):
+    """What a delivery means: commands for streams, or the named reason why it means nothing.
+
+    `source` is the parking key: later deliveries of the same source queue behind a parked one.
+    """
+
+    source: str
+    work: tuple[tuple[str, Any], ...] = ()
+    ignored: str | None = None
+
+
+class Intake(Protocol):
+    """How a service understands what was delivered to its inbox."""
+
+    async def interpret(self, rows: Sequence[InboxRow]) -> Sequence[Interpreted | Exception]:
+        """Read each delivery; an exception in a place parks that delivery with its code."""
+        ...
+
+
+class Inbox(Protocol):
+    """Where accepted deliveries are kept until they have taken effect."""
+
+    async def accept(
+        self, *, provider: str, account: str, key: str, topic: str, body: bytes, trace: str
+    ) -> bool:
+        """Seal and store a delivery; True when it is committed and new, False if it was known."""
+        ...
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Everything that a service's routes and intake may use."""
+
+    settings: Settings
+    clock: Callable[[], int]
+    vault: Vault
+    commands: Commands
+    inbox: Inbox
+    rows: Callable[[Projection[Any]], Rows[Any]]
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service as data: what it decides, reacts to, shows and offers.
+
+    `contracts` are its own events, `reads` those of the services that it reacts to or projects;
+    `reacts` maps a service's name to the reaction to its facts.
+    """
+
+    name: str
+    contracts: tuple[Contract[Any], ...]
+    deciders: tuple[Decider[Any, Any, Any], ...]
+    reads: tuple[Contract[Any], ...] = ()
+    reacts: Mapping[str, React] = field(default_factory=dict)
+    plan: Plan = plan_nothing
+    projections: tuple[Projection[Any], ...] = ()
+    routes: Callable[[Ports], APIRouter] | None = None
+    intake: Callable[[Ports], Intake] | None = None

@@ -1,0 +1,74 @@
+"""The reactor: takes batches from the topics, gives them to the turn, and answers for its positions."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from libs.bus.consumer import PartitionBatch, Source, TwoHistories, screen
+from libs.eventsourcing.inputs import FromTopic, Input
+from libs.runtime.interpret import Interpreter, Record
+from libs.runtime.turns import FENCED, TurnLoop
+from libs.telemetry.logs import log
+
+BATCH = 500
+Seal = Callable[[str, bytes], Awaitable[bytes]]
+
+
+class Reactor:
+    """Reacts to other services' facts for one service."""
+
+    def __init__(self, source: Source, interpreter: Interpreter, loop: TurnLoop, seal: Seal) -> None:
+        self.source, self.interpreter, self.loop, self.seal = source, interpreter, loop, seal
+        self.beat = 0.0
+        self.halted: set[tuple[str, int]] = set()
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        while True:
+            self.beat = asyncio.get_running_loop().time()
+            try:
+                await self.step()
+            except TwoHistories as error:
+                log.critical("two-histories", cause=str(error))
+                await asyncio.sleep(5)
+            except Exception as error:
+                log.error("reactor-failed", cause=type(error).__name__)
+                await self.source.restart()
+                await asyncio.sleep(0.5)
+
+    async def step(self) -> None:
+        """Take what has arrived, give it to a turn, and wait until it has taken effect."""
+        batches = await self.source.get(BATCH)
+        inputs: list[Input] = []
+        for batch in batches:
+            inputs += await self._inputs(batch)
+        if not inputs:
+            return
+        outcome = await self.loop.settle(inputs)
+        fenced: set[tuple[str, int]] = set()
+        for given in inputs:
+            assert isinstance(given.origin, FromTopic)
+            after = given.origin.after
+            if outcome.by_id[given.id] == FENCED:
+                fenced.add((after.topic, after.partition))
+            elif (after.topic, after.partition) not in fenced:
+                self.source.applied(after)
+        if fenced:
+            await self.source.fenced(fenced)
+
+    async def _inputs(self, batch: PartitionBatch) -> list[Input]:
+        inputs = []
+        for record in screen(batch):
+            given = self.interpreter.read(record)
+            if given.failure is not None:
+                given = await self._sealed(given, record)
+            inputs.append(given)
+        return inputs
+
+    async def _sealed(self, given: Input, record: Record) -> Input:
+        """Seal what could not be understood: nobody knows what is in it."""
+        assert given.failure is not None
+        raw = await self.seal(given.intake, msgspec.msgpack.encode(record))
+        failure = msgspec.structs.replace(given.failure, raw=raw)
+        return msgspec.structs.replace(given, failure=failure)

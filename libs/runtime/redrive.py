@@ -1,0 +1,90 @@
+"""What a person does with parked commands: try them again in order, or give one up with a reason."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from libs.eventsourcing.inputs import FromOperator, Input
+from libs.eventsourcing.states import unpack
+from libs.eventsourcing.turn import Mind, Parked
+from libs.runtime.interpret import Interpreter, Record
+from libs.runtime.turns import TurnLoop
+from libs.security.vault.sealing import decode_sealed
+from libs.security.vault.vault import Vault
+from libs.store.store import Store
+from libs.values.ids import category, derive
+
+LIMIT = 500
+
+
+class Redriven(msgspec.Struct, frozen=True):
+    """What became of a parked command: `code` is None where it was applied or given up."""
+
+    id: str
+    stream: str
+    source: str
+    code: str | None
+
+
+class ParkedWork:
+    """Parked commands and inputs of one service."""
+
+    def __init__(
+        self, mind: Mind, store: Store, loop: TurnLoop, interpreter: Interpreter, vault: Vault
+    ) -> None:
+        self.mind, self.store, self.loop = mind, store, loop
+        self.interpreter, self.vault = interpreter, vault
+
+    async def redrive(self, stream: str, source: str, by: str) -> Sequence[Redriven]:
+        """Try all that is parked for a stream and source again, in order, up to the first failure."""
+        parked = await self.store.parked(stream, source, LIMIT)
+        for item in parked:
+            if item.stream.startswith("intake-inbox/"):
+                await self.store.reopen(item.input_id)
+        inputs = [await self._again(item, by) for item in parked]
+        return await self._settle(parked, inputs)
+
+    async def discard(self, parked_id: str, stream: str, source: str, by: str, reason: str) -> Sequence[Redriven]:
+        """Give up one parked command; the reason stands in the stream for ever."""
+        parked = [p for p in await self.store.parked(stream, source, LIMIT) if p.id == parked_id]
+        inputs = [self._input(item, by, (), reason) for item in parked]
+        return await self._settle(parked, inputs)
+
+    async def _settle(self, parked: Sequence[Parked], inputs: Sequence[Input]) -> Sequence[Redriven]:
+        outcome = await self.loop.settle(inputs)
+        codes = [outcome.by_id.get(f"operator/{item.id}") for item in parked]
+        return [
+            Redriven(item.id, item.stream, item.source, code if isinstance(code, str) else None)
+            for item, code in zip(parked, codes, strict=True)
+        ]
+
+    async def _again(self, item: Parked, by: str) -> Input:
+        if item.raw:
+            return await self._reread(item, by)
+        if item.command is None:
+            return self._input(item, by, ())
+        if category(item.stream) == "intake":
+            stream, command = msgspec.msgpack.decode(item.command, type=tuple[str, bytes])
+            return self._input(item, by, ((stream, self._unpack(stream, command)),))
+        return self._input(item, by, ((item.stream, self._unpack(item.stream, item.command)),))
+
+    async def _reread(self, item: Parked, by: str) -> Input:
+        """Understand a parked record once more, with the code of today."""
+        assert item.raw is not None
+        plain = await self.vault.open(decode_sealed(item.raw), item.stream)
+        record = msgspec.msgpack.decode(plain, type=Record)
+        told = self.interpreter.read(record)
+        given = self._input(item, by, told.work)
+        return msgspec.structs.replace(given, failure=told.failure)
+
+    def _unpack(self, stream: str, command: bytes) -> Any:
+        return unpack(self.mind.deciders[category(stream)].commands, command)
+
+    def _input(
+        self, item: Parked, by: str, work: tuple[tuple[str, Any], ...], discard: str | None = None
+    ) -> Input:
+        cause = derive(self.mind.service, "operator", item.id)
+        return Input(FromOperator(item.id, item.stream, item.source, by, discard), item.input_id,
+                     item.source, item.cause or cause, item.correlation, item.trace, work=work,
+                     first_work=item.work)  # fmt: skip

@@ -1,0 +1,172 @@
+"""One service, running: store, relay, turn loop, reactor, inbox, timers, projector, HTTP routes."""
+
+import asyncio
+from collections import Counter as Tally
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from fastapi import APIRouter
+
+from libs.bus.consumer import Source, end_offsets
+from libs.bus.relay import Relay
+from libs.bus.topics import ensure_topics, topic_of
+from libs.codec.framing import EventCodec
+from libs.codec.registry import Registry
+from libs.contracts import kernel
+from libs.eventsourcing.projection import Projection
+from libs.eventsourcing.turn import Mind, Turn
+from libs.replay.projector import Projector
+from libs.replay.rows import TableRows
+from libs.runtime.commands import TurnCommands
+from libs.runtime.inbox import InboxPump, StoreInbox
+from libs.runtime.interpret import Interpreter
+from libs.runtime.leader import leading
+from libs.runtime.ports import Ports, Service
+from libs.runtime.reactor import Reactor
+from libs.runtime.redrive import ParkedWork
+from libs.runtime.settings import Settings
+from libs.runtime.timers import TimerPump
+from libs.runtime.turns import TurnLoop, TurnRunner
+from libs.security.vault.vault import Vault
+from libs.stack.stack import Servers
+from libs.store.event_store import PostgresStore
+from libs.store.migrations import migrate
+from libs.store.pool import Pool, close_pool, create_database, database_dsn, open_pool
+from libs.telemetry import metrics
+from libs.values.lanes import PARTITIONS
+
+DRAIN = 5.0  # seconds
+
+
+class RunningService:
+    """A service and everything around it, in one process."""
+
+    def __init__(
+        self, service: Service, servers: Servers, settings: Settings, vault: Vault, clock: Callable[[], int]
+    ) -> None:
+        self.service, self.servers, self.settings = service, servers, settings
+        self.vault, self.clock = vault, clock
+        self.name = service.name
+        self.topic = topic_of(settings.topic_prefix, service.name)
+        self.router: APIRouter | None = None
+        self.tasks: list[asyncio.Task[None]] = []
+        self.lane_heads: dict[int, int] = {}
+        self.pool: Pool
+        self.loop: TurnLoop
+        self.relay: Relay
+        self.reactor: Reactor | None = None
+        self.projector: Projector | None = None
+        self.parked: ParkedWork
+
+    async def prepare(self) -> None:
+        """Create what is missing: database, tables, topic."""
+        name = f"{self.settings.database_prefix}{self.name}"
+        await create_database(self.servers.postgres, name)
+        self.pool = await open_pool(database_dsn(self.servers.postgres, name), size=8)
+        registry = Registry.from_lock()
+        await migrate(self.pool, self.name, self.topic, PARTITIONS, registry.identity)
+        await ensure_topics(self.servers.kafka, [self.topic])
+        heads = await self.pool.fetch("SELECT lane, head FROM lanes")
+        self.lane_heads = {row[0]: row[1] for row in heads}
+
+    async def start(self) -> None:
+        """Assemble and start; the relay's check of store against topic comes first."""
+        service, registry = self.service, Registry.from_lock()
+        own = EventCodec(service.contracts + kernel.CONTRACTS, registry)
+        every = EventCodec(service.contracts + service.reads + kernel.CONTRACTS, registry)
+        store = PostgresStore(self.pool)
+        mind = Mind(self.name, service.deciders, own, service.plan)
+        self.relay = Relay(self.pool, self.servers.kafka, self.topic, self.name, registry)
+        await self.relay.start()
+        runner = TurnRunner(mind, store, self.clock, self._committed)
+        self.loop = TurnLoop(runner, self._observed)
+        inbox = StoreInbox(store, self.vault, self.clock)
+        interpreter = Interpreter(self.name, every, service.reacts)
+        self.parked = ParkedWork(mind, store, self.loop, interpreter, self.vault)
+        rows = await self._project(every)
+        commands = TurnCommands(self.name, self.loop, store, lambda: self.lane_heads)
+        ports = Ports(self.settings, self.clock, self.vault, commands, inbox, rows)
+        self._go("turns", self.loop.run())
+        self._go("relay", self.relay.run())
+        if service.reacts:
+            topics = {topic_of(self.settings.topic_prefix, name): name for name in service.reacts}
+            source = Source(self.pool, self.servers.kafka, f"{self.name}.reactor", topics)
+
+            async def seal(field: str, raw: bytes) -> bytes:
+                return await inbox.sealed(field, raw, self.clock())
+
+            self.reactor = Reactor(source, interpreter, self.loop, seal)
+            await source.start()
+            self._go("reactor", self.reactor.run())
+        if service.intake is not None:
+            pump = InboxPump(self.name, store, inbox, self.vault, service.intake(ports), self.loop)
+            self._go("inbox", leading(self.pool, "inbox", pump.run))
+        timers = TimerPump(mind, store, self.loop, self.clock, self._ends, self._applied)
+        self._go("timers", leading(self.pool, "timers", timers.run))
+        if service.routes is not None:
+            self.router = service.routes(ports)
+
+    async def _project(self, codec: EventCodec) -> Callable[[Projection[Any]], TableRows[Any]]:
+        if not self.service.projections:
+            return lambda projection: TableRows(self.pool, projection, None)
+        topics = {
+            topic_of(self.settings.topic_prefix, name): name
+            for projection in self.service.projections
+            for name in projection.topics
+        }
+        self.projector = Projector(
+            self.pool, self.servers.kafka, f"{self.name}.read", topics, self.service.projections, codec
+        )
+        await self.projector.start()
+        self._go("projector", self.projector.run())
+        projector = self.projector
+        return lambda projection: TableRows(self.pool, projection, projector)
+
+    def _go(self, what: str, work: Coroutine[Any, Any, None]) -> None:
+        self.tasks.append(asyncio.create_task(work, name=f"{self.name}.{what}"))
+
+    def _committed(self, turn: Turn, lanes: Mapping[int, int]) -> None:
+        self.lane_heads.update(lanes)
+        self.relay.poke(lanes)
+        for kind, count in Tally(event.type for event in turn.events).items():
+            metrics.EVENTS.labels(self.name, kind).inc(count)
+
+    def _observed(self, inputs: int, seconds: float) -> None:
+        metrics.TURN_INPUTS.labels(self.name).observe(inputs)
+        metrics.TURN_SECONDS.labels(self.name).observe(seconds)
+
+    async def _ends(self) -> Mapping[tuple[str, int], int]:
+        topics = [topic_of(self.settings.topic_prefix, name) for name in self.service.reacts]
+        return await end_offsets(self.servers.kafka, topics)
+
+    async def _applied(self) -> Mapping[tuple[str, int], int]:
+        rows = await self.pool.fetch(
+            "SELECT topic, partition, next_offset FROM positions WHERE consumer = $1",
+            f"{self.name}.reactor",
+        )
+        return {(row[0], row[1]): row[2] for row in rows}
+
+    def refresh_metrics(self) -> None:
+        """Bring this service's gauges up to date."""
+        metrics.RELAY_LAG.labels(self.name).set(
+            sum(max(0, head - self.relay.sent.get(lane, 0)) for lane, head in self.lane_heads.items())
+        )
+
+    def unready(self) -> Mapping[str, str]:
+        """Return what is not ready, by name, with the reason."""
+        reasons = {t.get_name(): "has ended" for t in self.tasks if t.done()}
+        if self.projector is not None:
+            reasons |= {f"{self.name}.{k}": v for k, v in self.projector.halted().items()}
+        return reasons
+
+    async def stop(self) -> None:
+        """Drain the relay for a moment, then end every loop."""
+        if hasattr(self, "relay"):
+            await self.relay.drain(DRAIN)
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        for part in (self.reactor and self.reactor.source, self.projector, getattr(self, "relay", None)):
+            if part is not None:
+                await part.stop()
+        await close_pool(self.pool)

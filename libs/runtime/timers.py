@@ -1,0 +1,76 @@
+"""Timers: a command becomes due when its time has come and what was in the topics then is applied."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from libs.eventsourcing.inputs import FromTimer, Input
+from libs.eventsourcing.states import unpack
+from libs.eventsourcing.turn import Mind
+from libs.runtime.turns import TurnLoop
+from libs.store.store import DueTimer, Store
+from libs.telemetry.logs import log
+from libs.values.ids import category, derive
+
+EVERY = 0.5  # seconds
+BATCH = 200
+Ends = Mapping[tuple[str, int], int]
+
+
+def timer_input(mind: Mind, timer: DueTimer) -> Input:
+    """Return the input that a due timer is."""
+    command = unpack(mind.deciders[category(timer.stream)].commands, timer.command)
+    cause = derive(mind.service, "timer", timer.id)
+    return Input(FromTimer(timer.id), f"timer/{timer.id}", f"timer/{timer.id}", cause, cause, "",
+                 work=((timer.stream, command),))  # fmt: skip
+
+
+class TimerPump:
+    """Fires due timers behind a barrier.
+
+    `ends` tells the end offsets of the topics that the service reacts to, `applied` how far the
+    service has applied them: a payment that waited in a topic when its hold ended comes first.
+    """
+
+    def __init__(
+        self,
+        mind: Mind,
+        store: Store,
+        loop: TurnLoop,
+        clock: Callable[[], int],
+        ends: Callable[[], Awaitable[Ends]],
+        applied: Callable[[], Awaitable[Ends]],
+    ) -> None:
+        self.mind, self.store, self.loop, self.clock = mind, store, loop, clock
+        self.ends, self.applied = ends, applied
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        while True:
+            try:
+                while await self.step():
+                    pass
+            except Exception as error:
+                log.error("timers-failed", cause=type(error).__name__)
+            await asyncio.sleep(EVERY)
+
+    async def step(self) -> bool:
+        """Fire the timers that are due now; False if none was, or the barrier is not reached."""
+        due = await self.store.due(self.clock(), BATCH)
+        if not due or not await self._reached(await self.ends()):
+            return False
+        await self.loop.settle(self._inputs(due))
+        return len(due) == BATCH
+
+    def _inputs(self, due: Sequence[DueTimer]) -> list[Input]:
+        return [timer_input(self.mind, timer) for timer in due]
+
+    async def _reached(self, barrier: Ends, seconds: float = 30.0) -> bool:
+        deadline = asyncio.get_running_loop().time() + seconds
+        while True:
+            applied = await self.applied()
+            if all(applied.get(place, 0) >= end for place, end in barrier.items()):
+                return True
+            if asyncio.get_running_loop().time() > deadline:
+                log.warning("timers-wait", what="inputs that were there before are not applied yet")
+                return False
+            await asyncio.sleep(0.02)

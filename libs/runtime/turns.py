@@ -1,0 +1,225 @@
+"""The thin shell: gathers inputs, loads heads, takes the turn, commits, and repeats what must be.
+
+Decides nothing itself. One loop per service and process; safety lies in what a commit checks.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import asyncpg
+import msgspec
+
+from libs.eventsourcing.inputs import (
+    Failure,
+    FromApi,
+    FromEffect,
+    FromInbox,
+    FromTimer,
+    FromTopic,
+    Input,
+)
+from libs.eventsourcing.states import unpack
+from libs.eventsourcing.turn import Mind, Reply, Turn, take_turn
+from libs.store.folding import Heads
+from libs.store.pool import LOST, PASSING
+from libs.store.store import Conflict, Fenced, Repeated, Settled, Store
+from libs.telemetry.logs import log
+
+LARGEST = 1000  # inputs per turn
+BREATH = 0.002  # seconds gathered when a turn has just ended
+PATIENCE = 60  # attempts of one batch before it is given back to its source
+FENCED = "fenced"
+
+
+@dataclass
+class Outcome:
+    """What became of inputs, by id: None for done, FENCED, or the reply to a caller."""
+
+    by_id: dict[str, Reply | str | None] = field(default_factory=dict)
+
+
+class TurnRunner:
+    """Runs one batch of inputs to its end, through conflicts, fences and lost replies."""
+
+    def __init__(
+        self,
+        mind: Mind,
+        store: Store,
+        clock: Callable[[], int],
+        committed: Callable[[Turn, Mapping[int, int]], None],
+    ) -> None:
+        self.mind, self.store, self.clock, self.committed = mind, store, clock, committed
+        self.heads = Heads(mind, store)
+
+    async def run(self, inputs: Sequence[Input]) -> Outcome:
+        """Return when every input has taken effect, is fenced off, or is answered."""
+        outcome, left = Outcome(), list(inputs)
+        for attempt in range(PATIENCE):
+            if not left:
+                return outcome
+            if attempt:
+                await asyncio.sleep(min(1.0, 0.005 * 2 ** min(attempt, 8)) * random.random())  # noqa: S311
+            turn: Turn | None = None
+            try:
+                heads = await self.heads.load(s for given in left for s in given.streams())
+                turn = take_turn(self.mind, left, heads, self.clock())
+                lanes = await self.store.commit(turn)
+            except Conflict:
+                self.heads.forget(turn.heads if turn else None)
+            except (Fenced, Repeated, *LOST) as error:
+                self.heads.forget()
+                left = await self._unsettled(turn, left, outcome, error)
+            except PASSING as error:
+                log.warning("turn-repeated", cause=type(error).__name__, attempt=attempt)
+                self.heads.forget()
+            except asyncpg.PostgresError as error:
+                self.heads.forget()
+                await self._one_by_one(left, outcome, error)
+                return outcome
+            else:
+                self._done(turn, lanes, left, outcome)
+                return outcome
+        raise TimeoutError(f"{len(left)} inputs could not be committed in {PATIENCE} attempts")
+
+    def _done(
+        self, turn: Turn, lanes: Mapping[int, int], left: Sequence[Input], outcome: Outcome
+    ) -> None:
+        self.heads.keep(turn.after)
+        replies = {reply.key: reply for reply in turn.replies}
+        for given in left:
+            origin = given.origin
+            outcome.by_id[given.id] = replies[origin.key] if isinstance(origin, FromApi) else None
+        for parked_id, code in turn.operator.items():
+            outcome.by_id[f"operator/{parked_id}"] = code
+        self.committed(turn, lanes)
+
+    async def _unsettled(
+        self, turn: Turn | None, left: list[Input], outcome: Outcome, error: BaseException
+    ) -> list[Input]:
+        """Ask which inputs have taken effect, note their ends, and return the others."""
+        if turn is None:
+            log.warning("store-unreachable", cause=type(error).__name__)
+            return left
+        try:
+            settled = await self.store.settled(turn)
+        except (*LOST, *PASSING) as again:
+            log.warning("store-unreachable", cause=type(again).__name__)
+            return left
+        rest = []
+        for given in left:
+            end = _end(given, settled)
+            if end is False:
+                rest.append(given)
+            else:
+                outcome.by_id[given.id] = end
+        return rest
+
+    async def _one_by_one(
+        self, left: Sequence[Input], outcome: Outcome, error: Exception
+    ) -> None:
+        """Find the input on which the commit fails, and park it."""
+        log.error("commit-failed", cause=type(error).__name__, inputs=len(left))
+        if len(left) > 1:
+            for given in left:
+                outcome.by_id |= (await self.run([given])).by_id
+            return
+        (given,) = left
+        if isinstance(given.origin, FromApi) or given.failure is not None:
+            outcome.by_id[given.id] = Reply("", b"", "", 0, (), "internal-error", "Not committed.")
+            return
+        failure = Failure("commit-failed", type(error).__name__, b"")
+        outcome.by_id |= (await self.run([msgspec.structs.replace(given, failure=failure)])).by_id
+
+
+def _end(given: Input, settled: Settled) -> Reply | str | None | bool:
+    """Return how an input ended, or False where it has not taken effect."""
+    match given.origin:
+        case FromTopic(after=after):
+            held = settled.positions.get((after.consumer, after.topic, after.partition))
+            if held is None or held.epoch != after.epoch:
+                return FENCED
+            return None if held.next_offset >= after.next_offset else False
+        case FromApi(key=key):
+            stored = settled.replies.get(key)
+            return unpack(Reply, stored.reply) if stored else False
+        case FromInbox(seq=seq):
+            return None if seq in settled.inbox else False
+        case FromTimer(id=timer):
+            return None if timer in settled.timers else False
+        case FromEffect(id=effect):
+            return None if effect in settled.effects else False
+        case _:
+            return False
+
+
+class TurnLoop:
+    """Puts what arrives from all sources into one turn after the other."""
+
+    def __init__(self, runner: TurnRunner, observe: Callable[[int, float], None]) -> None:
+        self.runner, self.observe = runner, observe
+        self._waiting: list[tuple[Sequence[Input], asyncio.Future[Outcome]]] = []
+        self._ready = asyncio.Event()
+        self.beat = 0.0
+
+    async def settle(self, inputs: Sequence[Input]) -> Outcome:
+        """Give inputs to the next turn and return what became of them."""
+        done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting.append((inputs, done))
+        self._ready.set()
+        return await done
+
+    async def run(self) -> None:
+        """Take turns until cancelled; whoever waits then is told."""
+        loop = asyncio.get_running_loop()
+        ended = 0.0
+        try:
+            while True:
+                self.beat = loop.time()
+                try:
+                    await asyncio.wait_for(self._ready.wait(), 5)
+                except TimeoutError:
+                    continue
+                await asyncio.sleep(BREATH if loop.time() - ended < 2 * BREATH else 0)
+                groups = self._take()
+                began = loop.time()
+                await self._turn(groups)
+                ended = loop.time()
+                self.observe(sum(len(inputs) for inputs, _ in groups), ended - began)
+        finally:
+            for _, done in self._waiting:
+                done.cancel()
+
+    def _take(self) -> list[tuple[Sequence[Input], asyncio.Future[Outcome]]]:
+        """Take groups up to the size of a turn; of two callers with one key the second waits."""
+        taken: list[tuple[Sequence[Input], asyncio.Future[Outcome]]] = []
+        left: list[tuple[Sequence[Input], asyncio.Future[Outcome]]] = []
+        size, ids = 0, set[str]()
+        for inputs, done in self._waiting:
+            if done.cancelled():
+                continue
+            repeated = any(given.id in ids for given in inputs)
+            if repeated or (taken and size + len(inputs) > LARGEST):
+                left.append((inputs, done))
+                continue
+            taken.append((inputs, done))
+            ids.update(given.id for given in inputs)
+            size += len(inputs)
+        self._waiting = left
+        if not left:
+            self._ready.clear()
+        return taken
+
+    async def _turn(self, groups: Sequence[tuple[Sequence[Input], asyncio.Future[Outcome]]]) -> None:
+        try:
+            outcome = await self.runner.run([given for inputs, _ in groups for given in inputs])
+        except Exception as error:
+            log.error("turn-failed", cause=type(error).__name__)
+            for _, done in groups:
+                if not done.done():
+                    done.set_exception(error)
+            return
+        for _, done in groups:
+            if not done.done():
+                done.set_result(outcome)

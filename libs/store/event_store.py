@@ -1,0 +1,229 @@
+"""The event store on PostgreSQL: a turn is one call of `commit_turn`."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import asyncpg
+import msgspec
+
+from libs.eventsourcing.inputs import Position
+from libs.eventsourcing.states import pack
+from libs.eventsourcing.turn import Parked, Turn
+from libs.store.pool import Pool
+from libs.store.store import (
+    Conflict,
+    Delivery,
+    DueTimer,
+    Fenced,
+    Repeated,
+    Settled,
+    StoredEvent,
+    StoredHead,
+    StoredReply,
+)
+
+_COMMIT = f"SELECT lane, head FROM commit_turn({', '.join(f'${n}' for n in range(1, 50))})"
+_ACCEPT = """
+    INSERT INTO inbox (provider, account, key, topic, received_at, body, trace)
+    SELECT u.provider, u.account, u.key, u.topic, u.received_at, u.body, u.trace
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bytea[], $7::text[])
+        AS u(provider, account, key, topic, received_at, body, trace)
+    ORDER BY u.provider, u.account, u.key
+    ON CONFLICT (provider, account, key) DO UPDATE SET deliveries = inbox.deliveries + 1
+    RETURNING provider, account, key, deliveries"""
+_RECEIVED = """
+    SELECT seq, provider, account, key, topic, received_at, body, trace FROM inbox
+    WHERE state = 'received' AND seq <> ALL ($1::bigint[]) ORDER BY seq LIMIT $2"""
+_CLAIM = """
+    INSERT INTO positions AS p (consumer, topic, partition) VALUES ($1, $2, $3)
+    ON CONFLICT (consumer, topic, partition) DO UPDATE SET epoch = p.epoch + 1
+    RETURNING epoch, next_offset, last_pseq, coalesce(last_id::text, '') AS last_id"""
+_POSITIONS = """
+    SELECT p.consumer, p.topic, p.partition, p.epoch, p.next_offset, p.last_pseq,
+           coalesce(p.last_id::text, '') AS last_id
+    FROM unnest($1::text[], $2::text[], $3::integer[]) AS u(consumer, topic, partition)
+    JOIN positions p USING (consumer, topic, partition)
+    ORDER BY p.consumer, p.topic, p.partition FOR UPDATE OF p"""
+_EVENT = """lane, pseq, id::text AS id, stream_id AS stream, version, type, schema_version, data,
+    recorded_at AS at, cause::text AS cause, correlation::text AS correlation, trace"""
+_PARKED = """
+    SELECT id, stream, source, input_id, work, code, detail, fingerprint, at, command, raw,
+           cause::text AS cause, correlation::text AS correlation, trace
+    FROM parked WHERE ($1::text IS NULL OR stream = $1) AND ($2::text IS NULL OR source = $2)
+    ORDER BY seq LIMIT $3"""
+
+
+class PostgresStore:
+    """A service's store in its own database."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+
+    async def heads(self, streams: Sequence[str]) -> Mapping[str, StoredHead]:
+        rows = await self.pool.fetch(
+            "SELECT stream_id, version, state, state_version, fold, notes FROM streams"
+            " WHERE stream_id = ANY ($1::text[])", streams,
+        )  # fmt: skip
+        return {
+            row[0]: StoredHead(row[0], row[1], row[2], row[3], row[4], msgspec.msgpack.decode(row[5]))
+            for row in rows
+        }
+
+    async def history(self, stream: str, after: int, limit: int) -> Sequence[StoredEvent]:
+        rows = await self.pool.fetch(
+            f"SELECT {_EVENT} FROM events WHERE stream_id = $1 AND version > $2"
+            " ORDER BY version LIMIT $3", stream, after, limit,
+        )  # fmt: skip
+        return [StoredEvent(*row) for row in rows]
+
+    async def read(self, lane: int, after: int, limit: int) -> Sequence[StoredEvent]:
+        rows = await self.pool.fetch(
+            f"SELECT {_EVENT} FROM events WHERE lane = $1 AND pseq > $2 ORDER BY pseq LIMIT $3",
+            lane, after, limit,
+        )  # fmt: skip
+        return [StoredEvent(*row) for row in rows]
+
+    async def commit(self, turn: Turn) -> Mapping[int, int]:
+        try:
+            rows = await self.pool.fetch(_COMMIT, *_arguments(turn))
+        except asyncpg.UniqueViolationError as error:
+            if error.table_name == "commands":
+                raise Repeated from error
+            if error.table_name == "streams":
+                raise Conflict from error
+            raise
+        except asyncpg.PostgresError as error:
+            match error.sqlstate:
+                case "LJ001":
+                    raise Fenced from error
+                case "LJ002":
+                    raise Conflict from error
+                case "LJ003":
+                    raise Repeated from error
+                case _:
+                    raise
+        return {row[0]: row[1] for row in rows}
+
+    async def settled(self, turn: Turn) -> Settled:
+        keys = sorted(turn.positions)
+        async with self.pool.acquire() as connection, connection.transaction():
+            positions = await connection.fetch(_POSITIONS, *_columns(keys, 3))
+            replies = await connection.fetch(
+                "SELECT key, request_hash, reply FROM commands WHERE key = ANY ($1::text[])",
+                [reply.key for reply in turn.replies],
+            )
+            inbox = await connection.fetch(
+                "SELECT seq FROM (SELECT seq, state FROM inbox WHERE seq = ANY ($1::bigint[])"
+                " ORDER BY seq FOR UPDATE) i WHERE state <> 'received'",
+                [seq for seq, _, _ in turn.inbox],
+            )
+            effects = await connection.fetch(
+                "SELECT e.id FROM unnest($1::text[], $2::bigint[]) AS u(id, token)"
+                " JOIN effects e USING (id) WHERE e.token <> u.token OR e.state <> 'in-flight'",
+                [done.id for done in turn.effects_done], [done.token for done in turn.effects_done],
+            )  # fmt: skip
+            timers = await connection.fetch(
+                "SELECT id FROM (SELECT id, done_at FROM timers WHERE id = ANY ($1::text[])"
+                " ORDER BY id FOR UPDATE) t WHERE done_at IS NOT NULL", turn.timers_done,
+            )  # fmt: skip
+        return Settled(
+            {(p[0], p[1], p[2]): Position(*p) for p in positions},
+            {row[0]: StoredReply(row[1], row[2]) for row in replies},
+            frozenset(row[0] for row in inbox),
+            frozenset(row[0] for row in timers),
+            frozenset(row[0] for row in effects),
+        )
+
+    async def claim(self, consumer: str, topic: str, partition: int) -> Position:
+        row = await self.pool.fetchrow(_CLAIM, consumer, topic, partition)
+        assert row is not None
+        return Position(consumer, topic, partition, *row)
+
+    async def accept(self, deliveries: Sequence[Delivery]) -> Sequence[bool]:
+        first = {(d.provider, d.account, d.key): d for d in reversed(deliveries)}
+        rows = await self.pool.fetch(
+            _ACCEPT, *_columns([msgspec.structs.astuple(d) for d in first.values()], 7)
+        )
+        new = {(row[0], row[1], row[2]) for row in rows if row[3] == 1}
+        answers = []
+        for delivery in deliveries:
+            key = (delivery.provider, delivery.account, delivery.key)
+            answers.append(key in new)
+            new.discard(key)
+        return answers
+
+    async def received(self, busy: Sequence[int], limit: int) -> Sequence[tuple[int, Delivery]]:
+        rows = await self.pool.fetch(_RECEIVED, busy, limit)
+        return [(row[0], Delivery(*tuple(row)[1:])) for row in rows]
+
+    async def reopen(self, input_id: str) -> None:
+        await self.pool.execute(
+            "UPDATE inbox SET state = 'received' WHERE state = 'parked'"
+            " AND 'inbox/' || provider || '/' || account || '/' || key = $1", input_id,
+        )  # fmt: skip
+
+    async def due(self, now: int, limit: int) -> Sequence[DueTimer]:
+        rows = await self.pool.fetch(
+            "SELECT id, due, stream, command FROM timers WHERE done_at IS NULL AND due <= $1"
+            " ORDER BY due, id LIMIT $2", now, limit,
+        )  # fmt: skip
+        return [DueTimer(*row) for row in rows]
+
+    async def replies(self, keys: Sequence[str]) -> Mapping[str, StoredReply]:
+        rows = await self.pool.fetch(
+            "SELECT key, request_hash, reply FROM commands WHERE key = ANY ($1::text[])", keys
+        )
+        return {row[0]: StoredReply(row[1], row[2]) for row in rows}
+
+    async def parked(self, stream: str | None, source: str | None, limit: int) -> Sequence[Parked]:
+        rows = await self.pool.fetch(_PARKED, stream, source, limit)
+        return [Parked(*row) for row in rows]
+
+
+def _columns(rows: Sequence[Sequence[object]], width: int) -> list[list[object]]:
+    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
+
+
+def _arguments(turn: Turn) -> list[object]:
+    """Lay a turn out as the arrays that `commit_turn` takes, in the order of its parameters."""
+    lanes = Counter(event.lane for event in turn.events)
+    ranks: Counter[int] = Counter()
+    events: list[tuple[object, ...]] = []
+    for e in turn.events:
+        ranks[e.lane] += 1
+        events.append((e.lane, ranks[e.lane], e.id, e.stream, e.version, e.type, e.schema_version,
+                       e.data, e.cause, e.correlation, e.trace))  # fmt: skip
+    positions = [
+        (p.consumer, p.topic, p.partition, p.epoch, p.next_offset, p.last_pseq, p.last_id)
+        for p in turn.positions.values()
+    ]
+    # An answer to a fault of ours is not kept: the caller may try again with the same key.
+    replies = [(r.key, r.request_hash, pack(r)) for r in turn.replies if r.request_hash]
+    heads = [
+        (h.stream, h.expected, h.version, h.state, h.fold, msgspec.msgpack.encode(h.notes))
+        for h in turn.heads.values()
+    ]
+    parked = [
+        {"id": p.id, "stream": p.stream, "source": p.source, "input_id": p.input_id, "work": p.work,
+         "code": p.code, "detail": p.detail, "fingerprint": p.fingerprint, "cause": p.cause,
+         "correlation": p.correlation, "trace": p.trace}
+        for p in turn.parked
+    ]  # fmt: skip
+    return [
+        *_columns(positions, 7),
+        *_columns(replies, 3),
+        *_columns(turn.inbox, 3),
+        *_columns(heads, 6),
+        *_columns([(t.id, t.due, t.stream, pack(t.command)) for t in turn.timers], 4),
+        turn.timers_done,
+        *_columns([(f.id, f.kind, f.stream, f.request) for f in turn.effects], 4),
+        *_columns([(f.id, f.token, f.state) for f in turn.effects_done], 3),
+        msgspec.json.encode(parked).decode(),
+        [p.command for p in turn.parked],
+        [p.raw for p in turn.parked],
+        turn.unparked,
+        list(lanes),
+        list(lanes.values()),
+        *_columns(events, 11),
+        turn.at,
+    ]

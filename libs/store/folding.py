@@ -1,0 +1,104 @@
+"""Heads for a turn: stored states unpacked, or histories folded where a state is missing or old."""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from libs.codec.errors import CodecError
+from libs.eventsourcing.inputs import Head
+from libs.eventsourcing.states import unpack
+from libs.eventsourcing.turn import Mind
+from libs.store.store import Store, StoredEvent, StoredHead
+from libs.values.ids import category
+
+PAGE = 1000
+KERNEL = "lonja.kernel."
+
+
+class Fold:
+    """A stream's state being folded from a stored one (or the initial one) and pages of events."""
+
+    def __init__(self, mind: Mind, stream: str, stored: StoredHead | None) -> None:
+        self.mind, self.stream, self.stored = mind, stream, stored
+        self.decider = mind.deciders.get(category(stream))
+        self.version = 0
+        self.broken: str | None = None
+        self.state: Any = self.decider.initial if self.decider else None
+        fold = mind.folds.get(category(stream), "")
+        if self.decider and stored and stored.state is not None and stored.fold == fold:
+            try:
+                self.state = unpack(self.decider.state, stored.state)
+                self.version = stored.state_version
+            except Exception:  # a state is only a copy: the events are read instead
+                self.state = self.decider.initial
+        self.saved = self.version
+
+    def missing(self) -> bool:
+        """Say whether events are to be read behind `version`."""
+        return self.stored is not None and self.version < self.stored.version and not self.broken
+
+    def read(self, page: Sequence[StoredEvent]) -> None:
+        """Fold a page of the history; what cannot be folded breaks the stream, nothing else."""
+        for event in page:
+            if not event.type.startswith(KERNEL) and self.decider is not None:
+                try:
+                    fact = self.mind.codec.decode(event.type, event.schema_version, event.data)
+                    self.state = self.decider.evolve(self.state, fact)
+                except CodecError as error:
+                    self.broken = f"Event {event.version} of {self.stream}: {error.code}."
+                    return
+                except Exception as error:
+                    self.broken = f"Event {event.version} of {self.stream}: {type(error).__name__}."
+                    return
+            self.version = event.version
+
+    def head(self) -> Head:
+        """Return the head as a turn takes it."""
+        if self.stored is None:
+            return Head(self.stream, 0, self.state, {}, 0)
+        return Head(self.stream, self.stored.version, self.state, self.stored.notes, self.saved,
+                    self.broken)  # fmt: skip
+
+
+class Heads:
+    """Heads with a bounded memory: what a turn left is what the next one starts from.
+
+    A remembered head may be out of date; the version that a commit checks decides.
+    """
+
+    def __init__(self, mind: Mind, store: Store, capacity: int = 20_000) -> None:
+        self.mind, self.store, self.capacity = mind, store, capacity
+        self.known: OrderedDict[str, Head] = OrderedDict()
+
+    async def load(self, streams: Iterable[str]) -> dict[str, Head]:
+        """Return the heads of all these streams."""
+        wanted = dict.fromkeys(streams)
+        heads = {name: self.known[name] for name in wanted if name in self.known}
+        missing = [name for name in wanted if name not in heads]
+        if missing:
+            stored = await self.store.heads(missing)
+            for name in missing:
+                fold = Fold(self.mind, name, stored.get(name))
+                while fold.missing():
+                    page = await self.store.history(name, fold.version, PAGE)
+                    if not page:
+                        break
+                    fold.read(page)
+                heads[name] = fold.head()
+        return heads
+
+    def keep(self, heads: Mapping[str, Head]) -> None:
+        """Remember what was committed."""
+        for name, head in heads.items():
+            self.known[name] = head
+            self.known.move_to_end(name)
+        while len(self.known) > self.capacity:
+            self.known.popitem(last=False)
+
+    def forget(self, streams: Iterable[str] | None = None) -> None:
+        """Drop heads that may be out of date; all of them by default."""
+        if streams is None:
+            self.known.clear()
+            return
+        for name in streams:
+            self.known.pop(name, None)

@@ -1,0 +1,246 @@
+"""The store in memory, for tests and the simulator: passes the same contract suite as PostgreSQL's.
+
+Its work is done by plain methods (`*_now`), so that a simulator needs no event loop.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from libs.eventsourcing.inputs import Position
+from libs.eventsourcing.states import pack
+from libs.eventsourcing.turn import HeadChange, Parked, Turn
+from libs.store.store import (
+    Conflict,
+    Delivery,
+    DueTimer,
+    Fenced,
+    Repeated,
+    Settled,
+    StoredEvent,
+    StoredHead,
+    StoredReply,
+)
+from libs.values.lanes import PARTITIONS
+
+
+class InboxEntry(msgspec.Struct):
+    """A row of the inbox."""
+
+    delivery: Delivery
+    state: str = "received"
+    reason: str | None = None
+    finished: int = 0
+    deliveries: int = 1
+
+
+class EffectEntry(msgspec.Struct):
+    """A row of the effects' work list."""
+
+    kind: str
+    stream: str
+    request: bytes
+    state: str = "planned"
+    token: int = 0
+
+
+class MemoryStore:
+    """A service's store that lives as long as the object."""
+
+    def __init__(self) -> None:
+        self.lanes: list[list[StoredEvent]] = [[] for _ in range(PARTITIONS)]
+        self.streams: dict[str, StoredHead] = {}
+        self.histories: dict[str, list[StoredEvent]] = {}
+        self.positions: dict[tuple[str, str, int], Position] = {}
+        self.answers: dict[str, StoredReply] = {}
+        self.inbox: list[InboxEntry] = []
+        self.keys: dict[tuple[str, str, str], int] = {}
+        self.timers: dict[str, DueTimer] = {}
+        self.timers_done: set[str] = set()
+        self.effects: dict[str, EffectEntry] = {}
+        self.aside: dict[str, Parked] = {}
+
+    def commit_now(self, turn: Turn) -> Mapping[int, int]:
+        """Check everything, then write everything: all or nothing."""
+        self._check(turn)
+        for key, position in turn.positions.items():
+            self.positions[key] = position
+        for reply in turn.replies:
+            if reply.request_hash:
+                self.answers[reply.key] = StoredReply(reply.request_hash, pack(reply))
+        for seq, state, reason in turn.inbox:
+            entry = self.inbox[seq - 1]
+            entry.state, entry.reason = state, reason
+            entry.finished += state != "parked"
+        for change in turn.heads.values():
+            self._move_head(change)
+        for timer in turn.timers:
+            row = DueTimer(timer.id, timer.due, timer.stream, pack(timer.command))
+            self.timers.setdefault(timer.id, row)
+        self.timers_done.update(turn.timers_done)
+        for effect in turn.effects:
+            entry_ = EffectEntry(effect.kind, effect.stream, effect.request)
+            self.effects.setdefault(effect.id, entry_)
+        for done in turn.effects_done:
+            self.effects[done.id].state = done.state
+        for parked in turn.parked:
+            self.aside[parked.id] = parked
+        for gone in turn.unparked:
+            self.aside.pop(gone, None)
+        return self._append(turn)
+
+    def _check(self, turn: Turn) -> None:
+        for key, position in turn.positions.items():
+            held = self.positions.get(key)
+            if held is None or held.epoch != position.epoch:
+                raise Fenced
+        if any(r.request_hash and r.key in self.answers for r in turn.replies):
+            raise Repeated
+        if any(self.inbox[seq - 1].state != "received" for seq, _, _ in turn.inbox):
+            raise Repeated
+        for change in turn.heads.values():
+            head = self.streams.get(change.stream)
+            if (head.version if head else 0) != change.expected:
+                raise Conflict
+        if any(timer in self.timers_done or timer not in self.timers for timer in turn.timers_done):
+            raise Repeated
+        for done in turn.effects_done:
+            effect = self.effects.get(done.id)
+            if effect is None or effect.state != "in-flight" or effect.token != done.token:
+                raise Repeated
+
+    def _move_head(self, change: HeadChange) -> None:
+        old = self.streams.get(change.stream)
+        if change.state is not None and (old is None or change.fold >= old.fold):
+            head = StoredHead(change.stream, change.version, change.state, change.version,
+                              change.fold, change.notes)  # fmt: skip
+        elif old is None:
+            head = StoredHead(change.stream, change.version, None, 0, change.fold, change.notes)
+        else:
+            head = msgspec.structs.replace(old, version=change.version, notes=change.notes)
+        self.streams[change.stream] = head
+
+    def _append(self, turn: Turn) -> Mapping[int, int]:
+        heads: dict[int, int] = {}
+        for e in turn.events:
+            lane = self.lanes[e.lane]
+            stored = StoredEvent(e.lane, len(lane) + 1, e.id, e.stream, e.version, e.type,
+                                 e.schema_version, e.data, turn.at, e.cause, e.correlation,
+                                 e.trace)  # fmt: skip
+            lane.append(stored)
+            self.histories.setdefault(e.stream, []).append(stored)
+            heads[e.lane] = stored.pseq
+        return heads
+
+    def heads_now(self, streams: Sequence[str]) -> Mapping[str, StoredHead]:
+        """Return the heads of those streams that exist."""
+        return {name: self.streams[name] for name in streams if name in self.streams}
+
+    def history_now(self, stream: str, after: int, limit: int) -> Sequence[StoredEvent]:
+        """Return a page of a stream behind a version."""
+        return self.histories.get(stream, [])[after : after + limit]
+
+    def read_now(self, lane: int, after: int, limit: int) -> Sequence[StoredEvent]:
+        """Return a page of a lane behind a number."""
+        return self.lanes[lane][after : after + limit]
+
+    def settled_now(self, turn: Turn) -> Settled:
+        """Say which of a turn's inputs have taken effect."""
+        return Settled(
+            {key: self.positions[key] for key in turn.positions if key in self.positions},
+            {r.key: self.answers[r.key] for r in turn.replies if r.key in self.answers},
+            frozenset(
+                s for s, _, _ in turn.inbox if self.inbox[s - 1].state != "received"
+            ),
+            frozenset(t for t in turn.timers_done if t in self.timers_done),
+            frozenset(
+                done.id for done in turn.effects_done
+                if (self.effects[done.id].token, self.effects[done.id].state) != (done.token, "in-flight")
+            ),
+        )  # fmt: skip
+
+    def claim_now(self, consumer: str, topic: str, partition: int) -> Position:
+        """Raise the epoch of a partition's position."""
+        key = (consumer, topic, partition)
+        held = self.positions.get(key)
+        claimed = (
+            msgspec.structs.replace(held, epoch=held.epoch + 1)
+            if held
+            else Position(consumer, topic, partition, 1, 0, 0, "")
+        )
+        self.positions[key] = claimed
+        return claimed
+
+    def accept_now(self, deliveries: Sequence[Delivery]) -> Sequence[bool]:
+        """Keep deliveries that are not known by their key."""
+        answers = []
+        for delivery in deliveries:
+            key = (delivery.provider, delivery.account, delivery.key)
+            answers.append(key not in self.keys)
+            if key in self.keys:
+                self.inbox[self.keys[key] - 1].deliveries += 1
+            else:
+                self.inbox.append(InboxEntry(delivery))
+                self.keys[key] = len(self.inbox)
+        return answers
+
+    def received_now(self, busy: Sequence[int], limit: int) -> Sequence[tuple[int, Delivery]]:
+        """Return deliveries that have not taken effect."""
+        rows = [
+            (seq, entry.delivery)
+            for seq, entry in enumerate(self.inbox, 1)
+            if entry.state == "received" and seq not in busy
+        ]
+        return rows[:limit]
+
+    def reopen_now(self, input_id: str) -> None:
+        """Let a parked delivery be taken again."""
+        for entry in self.inbox:
+            d = entry.delivery
+            if entry.state == "parked" and f"inbox/{d.provider}/{d.account}/{d.key}" == input_id:
+                entry.state = "received"
+
+    def due_now(self, now: int, limit: int) -> Sequence[DueTimer]:
+        """Return timers that are due."""
+        rows = [t for t in self.timers.values() if t.due <= now and t.id not in self.timers_done]
+        return sorted(rows, key=lambda t: (t.due, t.id))[:limit]
+
+    async def heads(self, streams: Sequence[str]) -> Mapping[str, StoredHead]:
+        return self.heads_now(streams)
+
+    async def history(self, stream: str, after: int, limit: int) -> Sequence[StoredEvent]:
+        return self.history_now(stream, after, limit)
+
+    async def read(self, lane: int, after: int, limit: int) -> Sequence[StoredEvent]:
+        return self.read_now(lane, after, limit)
+
+    async def commit(self, turn: Turn) -> Mapping[int, int]:
+        return self.commit_now(turn)
+
+    async def settled(self, turn: Turn) -> Settled:
+        return self.settled_now(turn)
+
+    async def claim(self, consumer: str, topic: str, partition: int) -> Position:
+        return self.claim_now(consumer, topic, partition)
+
+    async def accept(self, deliveries: Sequence[Delivery]) -> Sequence[bool]:
+        return self.accept_now(deliveries)
+
+    async def received(self, busy: Sequence[int], limit: int) -> Sequence[tuple[int, Delivery]]:
+        return self.received_now(busy, limit)
+
+    async def reopen(self, input_id: str) -> None:
+        self.reopen_now(input_id)
+
+    async def due(self, now: int, limit: int) -> Sequence[DueTimer]:
+        return self.due_now(now, limit)
+
+    async def replies(self, keys: Sequence[str]) -> Mapping[str, StoredReply]:
+        return {key: self.answers[key] for key in keys if key in self.answers}
+
+    async def parked(self, stream: str | None, source: str | None, limit: int) -> Sequence[Parked]:
+        rows = [
+            p for p in self.aside.values()
+            if stream in {None, p.stream} and source in {None, p.source}
+        ]  # fmt: skip
+        return rows[:limit]

@@ -1,0 +1,54 @@
+"""Brings a service's database to the present schema: numbered steps, under a lock, each once."""
+
+from collections.abc import Sequence
+
+from libs.store.pool import Pool, sql
+
+# Append only; a step that has run anywhere is never changed.
+STEPS: Sequence[str] = ("schema.sql",)
+
+
+class StoreMismatch(Exception):  # noqa: N818
+    """The database belongs to something else than what is being started; the message says what."""
+
+
+async def migrate(pool: Pool, service: str, topic: str, partitions: int, registry: str) -> None:
+    """Create or complete the tables, install the commit function, and check whose store this is.
+
+    Raises StoreMismatch where the topic, its partitions or the schema registry are not those that
+    the store was created with: events would be numbered or read wrongly.
+    """
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock(7077)")
+        await connection.execute(
+            "CREATE TABLE IF NOT EXISTS migrations (step integer PRIMARY KEY, name text NOT NULL)"
+        )
+        done = await connection.fetchval("SELECT coalesce(max(step), 0) FROM migrations")
+        for step, name in enumerate(STEPS, 1):
+            if step > done:
+                await connection.execute(sql(name))
+                await connection.execute("INSERT INTO migrations VALUES ($1, $2)", step, name)
+        await connection.execute(sql("commit.sql"))
+        await connection.execute(
+            "INSERT INTO identity VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+            service, topic, partitions, registry,
+        )  # fmt: skip
+        await connection.execute(
+            "INSERT INTO lanes (lane) SELECT generate_series(0, $1 - 1) ON CONFLICT DO NOTHING",
+            partitions,
+        )
+        row = await connection.fetchrow("SELECT service, topic, partitions, registry FROM identity")
+    wanted = (service, topic, partitions, registry)
+    if row is None or tuple(row) != wanted:
+        raise StoreMismatch(
+            f"The database holds the store {tuple(row) if row else None}, and {wanted} is being "
+            "started. Point the service at its own database and registry, or start a new topic "
+            "generation."
+        )
+
+
+async def pending(pool: Pool) -> int:
+    """Return how many steps have not run yet."""
+    if not await pool.fetchval("SELECT to_regclass('migrations') IS NOT NULL"):
+        return len(STEPS)
+    return len(STEPS) - int(await pool.fetchval("SELECT coalesce(max(step), 0) FROM migrations"))

@@ -1,0 +1,81 @@
+"""Connections to PostgreSQL: databases, pools with server-side timeouts, and which errors pass by."""
+
+import asyncio
+from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import asyncpg
+
+Pool = asyncpg.Pool[asyncpg.Record]
+Connection = asyncpg.Connection[asyncpg.Record]
+
+# Server-side bounds on what a paused process can hold.
+BOUNDS = {
+    "statement_timeout": "5000",
+    "lock_timeout": "3000",
+    "idle_in_transaction_session_timeout": "5000",
+    "jit": "off",
+}
+
+# Repeating the turn from its reads may succeed.
+PASSING = (
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,
+)
+# Whether the commit took place is not known: ask before doing anything again.
+LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    ConnectionError,
+    TimeoutError,
+    OSError,
+)
+
+
+def database_dsn(dsn: str, name: str) -> str:
+    """Return the address of another database on the same server."""
+    parts = urlsplit(dsn)
+    return urlunsplit(parts._replace(path="/" + quote(name)))
+
+
+async def create_database(dsn: str, name: str) -> bool:
+    """Create the database where it is missing; True if it was. `dsn` is a maintenance database."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        if await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
+            return False
+        try:
+            await connection.execute(f'CREATE DATABASE "{name}"')
+        except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
+            return False
+        return True
+    finally:
+        await connection.close()
+
+
+async def open_pool(dsn: str, *, size: int = 6, timeouts: bool = True) -> Pool:
+    """Open a pool; every connection carries the server-side timeouts unless told otherwise."""
+    settings = BOUNDS if timeouts else {"jit": "off"}
+    pool: Pool = await asyncpg.create_pool(
+        dsn, min_size=1, max_size=size, server_settings=settings, command_timeout=30
+    )
+    return pool
+
+
+async def close_pool(pool: Pool) -> None:
+    """Close a pool; after 5 s by force (`close` can hang on a pending cancel, asyncpg#1356)."""
+    try:
+        await asyncio.wait_for(pool.close(), 5)
+    except (TimeoutError, asyncpg.InterfaceError):
+        pool.terminate()
+
+
+def sql(name: str) -> str:
+    """Return the text of a .sql file of this folder."""
+    return (Path(__file__).parent / name).read_text()

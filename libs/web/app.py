@@ -1,0 +1,90 @@
+"""The HTTP server: routes of the services that run here, health, metrics, and errors as problems."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from libs.eventsourcing.decider import Refused
+from libs.runtime.settings import Server
+from libs.telemetry.logs import log
+from libs.web.problems import Problem, answer_problem, problem
+from libs.web.tokens import permitted
+
+Check = Callable[[], Mapping[str, str]]  # name -> reason why it is not ready
+
+
+class Guard:
+    """Asks for tokens first, and turns what nobody foresaw into a problem without a traceback."""
+
+    def __init__(self, app: ASGIApp, server: Server) -> None:
+        self.app, self.server = app, server
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        refusal = permitted(self.server, Request(scope)) if self.server.tokens else None
+        if refusal is not None:
+            await refusal(scope, receive, send)
+            return
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        except Exception as error:
+            log.error("request-failed", cause=type(error).__name__)
+            if not started:
+                answer = problem("internal-error", "This is our fault; it is logged. Try again.")
+                await answer(scope, receive, send)
+
+
+def build_app(
+    server: Server,
+    routers: Sequence[APIRouter],
+    registry: CollectorRegistry,
+    refresh: Callable[[], None],
+    unready: Check,
+) -> FastAPI:
+    """Put the routes of services under one port.
+
+    `refresh` brings gauges up to date before a scrape; `unready` names what is not ready.
+    """
+    app = FastAPI(
+        title="Lonja",
+        version="0.1.0",
+        description="Orders, stock and their events, over all channels. Writes take an "
+        "`Idempotency-Key`; reads take `?after=` with the token of a write.",
+    )
+    app.add_middleware(Guard, server=server)
+    for router in routers:
+        app.include_router(router)
+    for kind in (Problem, Refused, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, answer_problem)
+
+    @app.get("/health/live", tags=["health"])
+    async def live() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @app.get("/health/ready", tags=["health"])
+    async def ready() -> JSONResponse:
+        missing = unready()
+        if missing:
+            return JSONResponse({"status": "not-ready", "waiting_for": dict(missing)}, 503)
+        return JSONResponse({"status": "ready"})
+
+    @app.get("/metrics", tags=["health"])
+    async def metrics() -> Response:
+        refresh()
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    return app

@@ -1,0 +1,35 @@
+"""Who may do what: bearer tokens by role. On loopback without tokens everything is open."""
+
+import hmac
+
+from fastapi import Request, Response
+
+from libs.runtime.settings import ConfigurationError, Server
+from libs.web.problems import problem
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+OPEN = ("/health/", "/channels/webhooks/")  # webhooks are open by signature
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def check_listening(server: Server) -> None:
+    """Refuse to listen beyond loopback without tokens."""
+    if server.host not in LOOPBACK and not server.tokens:
+        raise ConfigurationError(
+            f"server.host is {server.host}: beyond loopback, [server.tokens] must name at least "
+            "one bearer token and its role."
+        )
+
+
+def permitted(server: Server, request: Request) -> Response | None:
+    """Return the refusal of a request, or None where it may pass."""
+    if not server.tokens or request.url.path.startswith(OPEN):
+        return None
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        for token, role in server.tokens.items():
+            if hmac.compare_digest(token.encode(), given.encode()):
+                if role == "operator" or request.method in READS:
+                    return None
+                return problem("forbidden", "This token may only read.")
+    return problem("unauthorised", "Send a bearer token.")

@@ -1,0 +1,43 @@
+"""What every write has in common: its idempotency key, and the token that a later read waits for."""
+
+from typing import Annotated, TypeVar
+
+import msgspec
+from fastapi import Depends, Header, Query, Request
+
+from libs.runtime.ports import Rows
+from libs.web.problems import Problem
+
+R = TypeVar("R", bound=msgspec.Struct)
+
+
+class Write(msgspec.Struct, frozen=True):
+    """A caller's write: its key, the bytes that the key stands for, and its trace."""
+
+    key: str
+    request: bytes
+    trace: str
+
+
+async def _write(
+    request: Request,
+    idempotency_key: Annotated[str | None, Header()] = None,
+    traceparent: Annotated[str, Header()] = "",
+) -> Write:
+    if not idempotency_key or not 1 <= len(idempotency_key) <= 200 or not idempotency_key.isascii():
+        raise Problem("idempotency-key-missing", "Send an Idempotency-Key of 1 to 200 characters.")
+    body = f"{request.method} {request.url.path}\n".encode() + await request.body()
+    return Write(idempotency_key, body, traceparent)
+
+
+WriteRequest = Annotated[Write, Depends(_write)]
+After = Annotated[
+    str | None, Query(description="A write's token: wait until this read model holds it.")
+]
+
+
+async def caught_up(rows: Rows[R], after: str | None) -> Rows[R]:
+    """Wait, at most 5 s, until the rows hold what the token names."""
+    if after is not None and not await rows.wait(after):
+        raise Problem("after-not-reached", "The read model is behind; try again.")
+    return rows

@@ -1,0 +1,95 @@
+"""What an adapter understood, in words that no provider owns; personal fields stand apart."""
+
+from typing import Any, Literal
+
+import msgspec
+
+from libs.contracts import common
+from libs.values.ids import short
+
+Fields = dict[str, str]
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """What the configuration says of an account, as far as reading an order needs it."""
+
+    account: str
+    entity: str
+    time_zone: str
+    shortage: common.ShortagePolicy
+    priority: int
+    custody: common.Custody
+
+
+class Person(msgspec.Struct, frozen=True):
+    """The personal fields of an order by clearance; never shown by `repr`, never in an event.
+
+    `customer` is the channel's own id of the buyer, None for a guest.
+    """
+
+    customer: str | None
+    contact: Fields
+    statutory: Fields
+
+    def __repr__(self) -> str:
+        return "Person(***)"
+
+    def __rich_repr__(self) -> Any:
+        yield "***"
+
+
+class Whole(msgspec.Struct, frozen=True):
+    """An order, whole; its customer is not sealed yet and its lines are not linked yet."""
+
+    order: common.Order
+    person: Person
+    by: common.Party = "unknown"
+    reason: str = ""
+    reason_word: str = ""
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """An order that is counted and goes no further."""
+
+    external_id: str
+    reason: Literal["draft", "test"]
+    status_word: str
+    version: common.Version
+    occurred_at: int
+
+
+class Deleted(msgspec.Struct, frozen=True):
+    """An order that its channel has thrown away; it says neither why nor when."""
+
+    external_id: str
+
+
+class Nothing(msgspec.Struct, frozen=True):
+    """A delivery that means nothing for us, for a named reason."""
+
+    reason: str
+
+
+Understood = Whole | Draft | Deleted | Nothing
+
+
+def line_id(terms: Terms, external_id: str, external_line_id: str) -> str:
+    """Return our stable id of a line."""
+    return "ln_" + short(terms.account, external_id, external_line_id)
+
+
+def customer(
+    *, country: str, region: str | None, guest: bool, business: bool,
+    purchase_order: str | None = None, payment_terms: str | None = None,
+) -> common.Customer:  # fmt: skip
+    """Return a customer without its sealed fields."""
+    return common.Customer(
+        subject="", guest=guest, contact=None, statutory=None, ship_to_country=country,
+        ship_to_region=region, business=business, purchase_order_number=purchase_order,
+        payment_terms=payment_terms,
+    )  # fmt: skip
+
+
+def filled(**fields: str | None) -> Fields:
+    """Return the fields that hold something."""
+    return {name: value for name, value in fields.items() if value}

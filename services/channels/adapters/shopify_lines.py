@@ -1,0 +1,177 @@
+"""The lines and shipping charges of a Shopify order, with their discounts and taxes. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from libs.contracts import common
+from services.channels.adapters import amounts
+from services.channels.adapters import parsing as read
+from services.channels.adapters.neutral import Terms, line_id
+from services.channels.adapters.shopify_money import Side
+
+Json = Mapping[str, Any]
+_Priced = tuple[int, tuple[common.Discount, ...], tuple[common.TaxLine, ...]]
+
+
+def priced_parts(
+    data: Json, external_id: str, terms: Terms, side: Side, settlement: Side | None
+) -> tuple[tuple[common.OrderLine, ...], tuple[common.Charge, ...]]:
+    """Read lines that still have units, and shipping charges, in the buyer's currency."""
+    items = read.records(data, "line_items")
+    left = [_left(item) for item in items]
+    shipping = [
+        one for one in read.records(data, "shipping_lines") if not read.flag(one, "is_removed")
+    ]
+    priced = _priced(data, items, left, shipping, side)
+    settled = _priced(data, items, left, shipping, settlement) if settlement else None
+    pos = read.text(data, "source_name") == "pos"
+    lines = tuple(
+        _line(
+            item, left[i], terms, external_id, priced[i], settled[i] if settled else None, side, pos
+        )
+        for i, item in enumerate(items)
+        if left[i]
+    )
+    charges = tuple(_charge(found) for found in zip(shipping, priced[len(items) :], strict=True))
+    return lines, charges
+
+
+def _left(item: Json) -> int:
+    return read.quantity(item, "current_quantity" if "current_quantity" in item else "quantity")
+
+
+def _priced(
+    data: Json, items: Sequence[Json], left: Sequence[int], shipping: Sequence[Json], side: Side
+) -> list[_Priced]:
+    """Gross, discounts and taxes of each line, then of each charge."""
+    included = read.flag(data, "taxes_included")
+    codes = [read.text(one, "code") or None for one in read.records(data, "discount_applications")]
+    found = [
+        _line_money(item, side, codes, included, n) for item, n in zip(items, left, strict=True)
+    ]
+    found += [
+        (
+            side.amount(one, "price", needed=True),
+            _discounts(one, side, codes, 1, 1),
+            _taxes(one, side, included, 1, 1),
+        )
+        for one in shipping
+    ]
+    return _shared(data, found, side, included, len(items))
+
+
+def _line_money(
+    item: Json, side: Side, codes: Sequence[str | None], included: bool, left: int
+) -> _Priced:
+    ordered = max(read.quantity(item, "quantity"), left)
+    price = read.decimal(side.value(item, "price"), "price")
+    gross = amounts.product(price, left, side.currency)
+    discounts = _discounts(item, side, codes, left, ordered)
+    whole = side.amount(item, "total_discount")
+    if not discounts and whole:
+        share = amounts.part(whole, left, ordered)
+        discounts = (common.Discount(code=None, amount=share, allocated_by="channel"),)
+    return gross, discounts, _taxes(item, side, included, left, ordered)
+
+
+def _discounts(
+    item: Json, side: Side, codes: Sequence[str | None], left: int, ordered: int
+) -> tuple[common.Discount, ...]:
+    found = []
+    for one in read.records(item, "discount_allocations"):
+        index = one.get("discount_application_index")
+        known = isinstance(index, int) and 0 <= index < len(codes)
+        share = amounts.part(side.amount(one, "amount"), left, ordered)
+        code = codes[index] if known else None
+        found.append(common.Discount(code=code, amount=share, allocated_by="channel"))
+    return tuple(one for one in found if one.amount)
+
+
+def _taxes(
+    item: Json, side: Side, included: bool, left: int, ordered: int
+) -> tuple[common.TaxLine, ...]:
+    return tuple(
+        common.TaxLine(
+            jurisdiction=read.text(one, "title")[:100],
+            rate=read.plain(read.decimal(one.get("rate"), "rate")),
+            amount=amounts.part(side.amount(one, "price"), left, ordered),
+            included=included,
+            collected_by="channel" if one.get("channel_liable") is True else "seller",
+        )
+        for one in read.records(item, "tax_lines")
+    )
+
+
+def _shared(
+    data: Json, found: list[_Priced], side: Side, included: bool, lines: int
+) -> list[_Priced]:
+    """Share out what Shopify told for the whole order only (older payloads)."""
+    given = sum(one.amount for _, discounts, _ in found for one in discounts)
+    missing = side.amount(data, "total_discounts") - given
+    if missing > 0 and not given and lines:
+        codes = [read.text(one, "code") for one in read.records(data, "discount_codes")]
+        code = codes[0] or None if codes else None
+        shares = amounts.shared_discounts(missing, [gross for gross, _, _ in found[:lines]], code)
+        for i, share in enumerate(shares):
+            found[i] = (found[i][0], share, found[i][2])
+    taxes = _taxes(data, side, included, 1, 1)
+    if taxes and found and not any(own for _, _, own in found):
+        weights = [
+            max(gross - sum(d.amount for d in discounts), 0) for gross, discounts, _ in found
+        ]
+        for i, own in enumerate(amounts.shared_taxes(taxes, weights)):
+            found[i] = (found[i][0], found[i][1], own)
+    return found
+
+
+def _line(
+    item: Json, left: int, terms: Terms, external_id: str, priced: _Priced,
+    settled: _Priced | None, side: Side, pos: bool,
+) -> common.OrderLine:  # fmt: skip
+    own = read.identifier(item, "id")
+    sku = read.text(item, "sku")[:200]
+    kind, word = _kind(item)
+    listing = (
+        read.optional_identifier(item, "variant_id")
+        or read.optional_identifier(item, "product_id")
+        or (f"sku:{sku.strip().upper()[:120]}" if sku.strip() else "")
+    )
+    return common.OrderLine(
+        line_id=line_id(terms, external_id, own), external_line_id=own, listing_id=listing,
+        channel_sku=sku, sku=None, units_per_listing=1, components=(), kind=kind, kind_word=word,
+        quantity=left, fulfilled_by=_fulfilled_by(item, pos),
+        requires_shipping=read.flag(item, "requires_shipping", kind == "goods"),
+        title=read.text(item, "title")[:200],
+        unit_price=read.plain(read.decimal(side.value(item, "price"), "price")),
+        amounts=amounts.amounts(*priced), discounts=priced[1],
+        settlement_amounts=amounts.amounts(*settled) if settled else None,
+    )  # fmt: skip
+
+
+def _kind(item: Json) -> tuple[common.LineKind, str]:
+    if read.flag(item, "gift_card"):
+        return "gift_card", "gift_card"
+    if item.get("tip"):
+        return "tip", "tip"
+    if not (item.get("variant_id") or item.get("product_id") or read.text(item, "sku").strip()):
+        return "custom", "custom"
+    if not read.flag(item, "requires_shipping", True):
+        return "digital", "product without shipping"
+    return "goods", "product"
+
+
+def _fulfilled_by(item: Json, pos: bool) -> common.FulfilledBy:
+    service = read.text(item, "fulfillment_service")
+    if pos and read.text(item, "fulfillment_status") == "fulfilled":
+        return "at_counter"
+    return "us" if service in {"", "manual", "gift_card"} else "third_party"
+
+
+def _charge(found: tuple[Json, _Priced]) -> common.Charge:
+    line, priced = found
+    return common.Charge(
+        kind="shipping",
+        kind_word=read.text(line, "code")[:100] or "shipping",
+        amounts=amounts.amounts(*priced),
+        discounts=priced[1],
+    )

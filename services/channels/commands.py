@@ -1,0 +1,89 @@
+"""What channels can be told to record: what a shop said of an order, and what a listing sells."""
+
+import msgspec
+
+from libs.contracts import channels, common
+
+
+class RecordOrder(msgspec.Struct, frozen=True, tag=True):
+    """A channel told an order, whole; the last three say why, where it states it as cancelled."""
+
+    order: common.Order
+    by: common.Party = "unknown"
+    reason: str = ""
+    reason_word: str = ""
+
+
+class RecordSetAside(msgspec.Struct, frozen=True, tag=True):
+    """A channel told of a draft or a test."""
+
+    entity: str
+    account: str
+    external_id: str
+    reason: channels.SetAsideReason
+    status_word: str
+    version: common.Version
+
+
+class RecordDeletion(msgspec.Struct, frozen=True, tag=True):
+    """A channel threw an order away; `at` is when we heard of it."""
+
+    entity: str
+    account: str
+    external_id: str
+    at: int
+
+
+ChannelOrderCommand = RecordOrder | RecordSetAside | RecordDeletion
+
+
+class LinkListing(msgspec.Struct, frozen=True, tag=True):
+    """A listing sells this SKU; `components` are per unit of the SKU, several for a kit."""
+
+    entity: str
+    account: str
+    listing_id: str
+    channel_sku: str
+    sku: str
+    units_per_listing: int
+    components: tuple[common.Component, ...]
+    by: str
+    at: int
+
+
+class UnlinkListing(msgspec.Struct, frozen=True, tag=True):
+    """A listing sells nothing that we know; the rule does not link it again, a person may."""
+
+    entity: str
+    account: str
+    listing_id: str
+    by: str
+    at: int
+
+
+class NeedListing(msgspec.Struct, frozen=True, tag=True):
+    """An order line names a listing that was not linked when it was read."""
+
+    entity: str
+    account: str
+    listing_id: str
+    channel_sku: str
+    title: str
+    external_id: str
+    line_id: str
+    at: int
+
+
+ListingCommand = LinkListing | UnlinkListing | NeedListing
+
+EQUAL_SKU = "rule:equal-sku"
+
+
+def order_stream(account: str, external_id: str) -> str:
+    """Return the stream of a channel's order."""
+    return f"channelorder-{account}:{external_id}"
+
+
+def listing_stream(account: str, listing_id: str) -> str:
+    """Return the stream of a listing."""
+    return f"listing-{account}:{listing_id}"

@@ -1,0 +1,12 @@
+"""Which services there are. The only list; the runtime makes them run together or apart."""
+
+from collections.abc import Mapping
+
+from libs.runtime.ports import Service
+from services.channels.service import SERVICE as CHANNELS
+from services.inventory.service import SERVICE as INVENTORY
+from services.orders.service import SERVICE as ORDERS
+
+SERVICES: Mapping[str, Service] = {
+    service.name: service for service in (CHANNELS, ORDERS, INVENTORY)
+}

@@ -1,0 +1,47 @@
+"""What a sandbox run is told: read from a JSON file, checked on the way in."""
+
+from pathlib import Path
+
+from msgspec import Struct, json
+
+from services.sandbox.retail.orders import ACCOUNTS
+from services.sandbox.shops.signing import Shop
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+    """`secrets` by account: text for Shopify and WooCommerce, base64 (`whsec_…`) for the store.
+
+    `rate` is orders per second over all shops (None: as fast as they are accepted); retries wait
+    their provider's schedule times `time_scale`, at least `retry_floor` and at most `retry_cap`
+    seconds.
+    """
+
+    secrets: dict[str, str]
+    seed: int = 1
+    orders: int | None = None
+    rows: str | None = None
+    rate: float | None = None
+    in_flight: int = 16
+    timeout: float = 5.0
+    time_scale: float = 0.001
+    retry_floor: float = 0.05
+    retry_cap: float = 5.0
+
+
+def read_settings(path: Path) -> Settings:
+    """Raises ValueError naming the file, or the account that has no secret."""
+    try:
+        settings = json.decode(path.read_bytes(), type=Settings)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    missing = [one.name for one in ACCOUNTS if not settings.secrets.get(one.name)]
+    if missing:
+        raise ValueError(f"{path}: secrets has none for {', '.join(missing)}")
+    return settings
+
+
+def shops(settings: Settings) -> dict[str, Shop]:
+    return {
+        one.name: Shop(one.name, one.provider, settings.secrets[one.name], webhook_id=index)
+        for index, one in enumerate(ACCOUNTS, start=1)
+    }

@@ -1,0 +1,112 @@
+"""What happens to each order of a run, as its shop sees it: placed, paid, edited, cancelled."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from random import Random
+from types import MappingProxyType
+from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from services.sandbox.retail.cases import edited
+from services.sandbox.retail.content import Content, State
+
+Happens = Literal["draft", "created", "paid", "edited", "line-cancelled", "cancelled"]
+_MINUTE = 60_000_000
+_PAID_LATER = 0.05
+_CANCELLED_PER_MILLE = 20
+
+
+class Happening(Struct, frozen=True):
+    """The state that an order takes, and by what. Happenings of one order are in version order."""
+
+    kind: Happens
+    state: State
+
+    @property
+    def at(self) -> int:
+        return self.state.updated_at
+
+    @property
+    def number(self) -> str:
+        return self.state.content.number
+
+
+def cancellations(contents: Sequence[Content], seed: int) -> Mapping[str, int | None]:
+    """Order number to the line that is cancelled, None for the whole order.
+
+    2 % of the orders (at least one), half of them one line only; synthetic, by the seed.
+    """
+    random = Random(f"{seed}:cancellations")  # noqa: S311 - a seeded plan, nothing secret
+    count = max(1, round(len(contents) * _CANCELLED_PER_MILLE / 1000))
+    several = [one for one in contents if sum(line.kind == "goods" for line in one.lines) > 1]
+    partly = random.sample(several, min(count // 2, len(several)))
+    chosen: dict[str, int | None] = {
+        one.number: random.choice([line.id for line in one.lines if line.kind == "goods"])
+        for one in partly
+    }
+    left = [one.number for one in contents if one.number not in chosen]
+    chosen.update(dict.fromkeys(random.sample(left, min(count - len(partly), len(left)))))
+    return MappingProxyType(chosen)
+
+
+def story(
+    contents: Iterable[Content], cancelled: Mapping[str, int | None], seed: int
+) -> tuple[Happening, ...]:
+    """All happenings of a run in their real order."""
+    found: list[Happening] = []
+    for content in contents:
+        random = Random(f"{seed}:story:{content.number}")  # noqa: S311 - nothing secret
+        found.extend(_life(content, cancelled, random))
+    return tuple(sorted(found, key=lambda one: (one.at, one.number, one.state.version)))
+
+
+def _life(content: Content, cancelled: Mapping[str, int | None], random: Random) -> list[Happening]:
+    placed = State(content, 1, content.placed_at, "open", paid=True)
+    match content.case:
+        case "draft":
+            return [Happening("draft", replace(placed, status="draft", paid=False))]
+        case "pending-never-paid":
+            return [Happening("created", replace(placed, status="pending", paid=False))]
+        case "edit" | "stale-retry":
+            change = _next(placed, _MINUTE * random.randint(5, 45), content=edited(content))
+            return [Happening("created", placed), Happening("edited", change)]
+        case None:
+            return _ordinary(placed, cancelled, random)
+        case _:
+            return [Happening("created", placed)]
+
+
+def _ordinary(
+    placed: State, cancelled: Mapping[str, int | None], random: Random
+) -> list[Happening]:
+    number = placed.content.number
+    wait = _MINUTE * random.randint(10, 36 * 60)
+    if number in cancelled:
+        return [Happening("created", placed), _cancellation(placed, cancelled[number], wait)]
+    if placed.content.total and random.random() < _PAID_LATER:
+        unpaid = replace(placed, status="pending", paid=False)
+        paid = _next(unpaid, _MINUTE * random.randint(1, 30), status="open", paid=True)
+        return [Happening("created", unpaid), Happening("paid", paid)]
+    return [Happening("created", placed)]
+
+
+def _cancellation(placed: State, line: int | None, wait: int) -> Happening:
+    lines = placed.content.lines
+    gone = {one.id: one.quantity for one in lines if line is None or one.id == line}
+    if line is not None:
+        return Happening("line-cancelled", _next(placed, wait, cancelled=gone))
+    return Happening("cancelled", _next(placed, wait, status="cancelled", cancelled=gone))
+
+
+def _next(state: State, wait: int, **changes: object) -> State:
+    return replace(state, version=state.version + 1, updated_at=state.updated_at + wait, **changes)
+
+
+def in_version_order(happenings: Sequence[Happening]) -> bool:
+    """Whether versions of each order rise along the sequence."""
+    by_order: dict[str, list[int]] = {}
+    for one in happenings:
+        by_order.setdefault(one.number, []).append(one.state.version)
+    return all(a < b for versions in by_order.values() for a, b in pairwise(versions))

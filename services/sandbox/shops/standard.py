@@ -1,0 +1,136 @@
+"""Orders in our own store's shape, the documented one of the provider `standard`; sends nothing.
+
+The shape is written down in the sandbox's README. Amounts are decimal strings net of tax; lines
+keep their first quantity, and what was cancelled stands in `cancellations`.
+"""
+
+from typing import Any
+
+from services.sandbox.retail.content import CURRENCY, Charge, Content, Line, State
+from services.sandbox.retail.money import text
+from services.sandbox.shops import shapes
+
+Json = dict[str, Any]
+
+
+def order_id(content: Content) -> str:
+    return f"ord_{content.number}"
+
+
+def payload(state: State, topic: str, before: State | None = None) -> Json:
+    """A Standard Webhooks message: `type`, `timestamp`, `data`, where data is the whole order."""
+    del before
+    return {"type": topic, "timestamp": shapes.zulu(state.updated_at), "data": order(state)}
+
+
+def order(state: State) -> Json:
+    content = state.content
+    place = _address(content)
+    return {
+        "external_id": order_id(content),
+        "display_number": content.number,
+        "placed_at": shapes.zulu(content.placed_at),
+        "time_zone": "Europe/London",
+        "updated_at": shapes.zulu(state.updated_at),
+        "version": state.version,
+        "currency": CURRENCY,
+        "status": state.status,
+        "funds": _funds(state),
+        "test": False,
+        "customer": _customer(content),
+        "billing_address": place,
+        "shipping_address": place,
+        "lines": [_line(line) for line in content.lines],
+        "charges": [_charge(charge) for charge in content.charges],
+        "discounts": [],
+        "tenders": _tenders(state),
+        "totals": {
+            "net": text(content.net),
+            "tax": text(content.tax),
+            "discount": "0.00",
+            "total": text(content.total),
+        },
+        "cancellations": _cancellations(state),
+    }
+
+
+def _funds(state: State) -> str:
+    if not state.paid:
+        return "voided" if state.status == "cancelled" else "none"
+    if state.status == "cancelled":
+        return "refunded"
+    return "part-refunded" if state.cancelled else "paid"
+
+
+def _customer(content: Content) -> Json:
+    person = content.person
+    return {
+        "id": f"cus_{person.id}" if person.id else None,
+        "email": person.email,
+        "name": person.name,
+        "phone": person.phone,
+    }
+
+
+def _address(content: Content) -> Json:
+    return {
+        "name": content.person.name,
+        "line1": content.address.street,
+        "line2": None,
+        "city": content.address.city,
+        "postcode": content.address.postcode,
+        "region": None,
+        "country": content.address.country_code,
+        "phone": content.person.phone,
+    }
+
+
+def _line(line: Line) -> Json:
+    listed = line.kind != "custom"
+    return {
+        "id": f"line_{line.id}",
+        "listing_id": f"lst_{shapes.listing_number(line.listing):08x}" if listed else None,
+        "sku": line.code if listed else None,
+        "title": line.title,
+        "quantity": line.quantity,
+        "unit_price": line.price,
+        "net": text(line.net),
+        "tax": text(line.tax),
+        "tax_rate": line.rate,
+        "kind": line.kind,
+        "requires_shipping": line.kind == "goods",
+        "discounts": [],
+    }
+
+
+def _charge(charge: Charge) -> Json:
+    return {
+        "id": f"charge_{charge.id}",
+        "kind": "shipping",
+        "code": charge.code,
+        "title": charge.title,
+        "net": text(charge.net),
+        "tax": text(charge.tax),
+        "tax_rate": charge.rate,
+    }
+
+
+def _tenders(state: State) -> list[Json]:
+    if not state.paid or not state.content.total:
+        return []
+    reference = f"pay_{shapes.token(state.content)[:24]}"
+    return [{"kind": "card", "amount": text(state.content.total), "reference": reference}]
+
+
+def _cancellations(state: State) -> list[Json]:
+    at = shapes.zulu(state.updated_at)
+    return [
+        {
+            "line_id": f"line_{line}",
+            "quantity": quantity,
+            "reason": "customer",
+            "by": "buyer",
+            "at": at,
+        }
+        for line, quantity in sorted(state.cancelled.items())
+    ]

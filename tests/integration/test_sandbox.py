@@ -1,0 +1,268 @@
+"""The sandbox against a receiver that fails, hangs and dies, and its books through kill -9."""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from msgspec import json
+
+Json = dict[str, Any]
+SECRETS = {
+    "shopify-uk": "hush",
+    "woo-uk": "salt",
+    "store-uk": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLjSw",
+}
+SECONDS = 40
+
+
+class Receiver:
+    """Counts what it accepts by provider's key; every so often it refuses, hangs or hangs up."""
+
+    def __init__(self, *, hostile: bool = True) -> None:
+        self.hostile = hostile
+        self.calls = 0
+        self.accepted: Counter[str] = Counter()
+        self.bad_signatures = 0
+        self.pings: list[bytes] = []
+
+    async def take(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        if request.content_type == "application/x-www-form-urlencoded":
+            self.pings.append(body)
+            return web.Response(status=401)
+        self.calls += 1
+        if self.hostile and self.calls % 11 == 0:
+            return web.Response(status=503)
+        if self.hostile and self.calls % 17 == 0:
+            assert request.transport is not None
+            request.transport.abort()
+            return web.Response()
+        self._check(request, body)
+        self.accepted[self._key(request, body)] += 1
+        if self.hostile and self.calls % 97 == 0:
+            await asyncio.sleep(1.5)
+        return web.Response()
+
+    def _check(self, request: web.Request, body: bytes) -> None:
+        for name, secret in (("X-Shopify-Hmac-Sha256", "hush"), ("X-WC-Webhook-Signature", "salt")):
+            if name in request.headers:
+                want = hmac.new(secret.encode(), body, hashlib.sha256).digest()
+                self.bad_signatures += request.headers[name] != base64.b64encode(want).decode()
+
+    def _key(self, request: web.Request, body: bytes) -> str:
+        headers = request.headers
+        if "X-WC-Webhook-Topic" in headers:
+            order = json.decode(body)
+            digest = hashlib.sha256(body).hexdigest()
+            return "|".join(
+                (
+                    headers["X-WC-Webhook-Source"],
+                    headers["X-WC-Webhook-Topic"],
+                    str(order["id"]),
+                    order["date_modified_gmt"],
+                    digest,
+                )
+            )
+        return headers.get("X-Shopify-Webhook-Id") or headers["webhook-id"]
+
+
+@asynccontextmanager
+async def receiving(receiver: Receiver, port: int = 0) -> AsyncIterator[int]:
+    app = web.Application()
+    app.router.add_post("/channels/webhooks/{provider}/{account}", receiver.take)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port, reuse_address=True).start()
+    try:
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+class Process:
+    """The sandbox's process and its HTTP interface."""
+
+    def __init__(self, process: asyncio.subprocess.Process, url: str) -> None:
+        self.process = process
+        self.url = url
+
+    async def ask(self, path: str, method: str = "GET") -> Json:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(method, self.url + path) as answer,
+        ):
+            assert answer.status == 200, await answer.text()
+            return json.decode(await answer.read(), type=Json)
+
+    async def until(self, condition: Callable[[Json], bool]) -> Json:
+        deadline = time.monotonic() + SECONDS
+        while time.monotonic() < deadline:
+            found = await self.ask("/progress")
+            if condition(found):
+                return found
+            await asyncio.sleep(0.05)
+        pytest.fail(f"not reached in {SECONDS} s: {found}")
+
+    async def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        await self.process.wait()
+
+
+@asynccontextmanager
+async def sandbox(folder: Path, target: int, **settings: object) -> AsyncIterator[Process]:
+    config = folder / "sandbox.json"
+    config.write_bytes(json.encode({"secrets": SECRETS, "seed": 5, "timeout": 1.0} | settings))
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "services.sandbox.server", "--data", str(folder / "books")),
+        *("--target", f"http://127.0.0.1:{target}", "--config", str(config)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": str(Path.cwd())},
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        async with asyncio.timeout(SECONDS):
+            line = (await process.stdout.readline()).decode()
+        if not line.startswith("sandbox on "):
+            raise RuntimeError((await process.stderr.read()).decode())
+        yield Process(process, line.removeprefix("sandbox on ").strip())
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.communicate()
+
+
+async def acknowledged(box: Process) -> tuple[list[str], dict[str, int]]:
+    """All keys that the shops' books call acknowledged, and the sums of the three books."""
+    books = [await box.ask(f"/books/{shop}/deliveries") for shop in SECRETS]
+    keys = [key for book in books for one in book["deliveries"] for key in one["acknowledged"]]
+    return keys, {name: sum(book[name] for book in books) for name in ("sent", "distinct")}
+
+
+async def test_every_delivery_is_acknowledged_by_a_receiver_that_fails(tmp_path: Path) -> None:
+    receiver = Receiver()
+    async with receiving(receiver) as port, sandbox(tmp_path, port) as box:
+        assert (await box.ask("/progress"))["sent"] == 0
+        await box.ask("/start", "POST")
+        done = await box.until(lambda found: found["done"])
+        assert done["acked"] == done["planned"] > 550
+        assert done["failed"] > 0
+        assert done["sent"] == done["acked"] + done["failed"]
+        assert receiver.bad_signatures == 0
+        assert receiver.pings == [b"webhook_id=2"]
+        keys, sums = await acknowledged(box)
+        assert len(keys) == len(set(keys))
+        assert set(keys) <= set(receiver.accepted)
+        assert sums["sent"] == done["sent"]
+        assert done["showcase"]["sent"] >= 5
+
+
+async def test_the_stale_creation_arrives_after_the_update_it_precedes(tmp_path: Path) -> None:
+    receiver = Receiver(hostile=False)
+    async with receiving(receiver) as port, sandbox(tmp_path, port, in_flight=1) as box:
+        await box.ask("/start", "POST")
+        await box.until(lambda found: found["done"])
+        book = await box.ask("/books/shopify-uk/orders")
+        stale = next(one["number"] for one in book["orders"] if one["case"] == "stale-retry")
+        deliveries = (await box.ask("/books/shopify-uk/deliveries"))["deliveries"]
+        keys = {one["topic"]: one["keys"][0] for one in deliveries if one["order"] == stale}
+        arrived = list(receiver.accepted)
+        assert arrived.index(keys["orders/create"]) > arrived.index(keys["orders/updated"])
+
+
+async def test_the_books_are_right_after_kill_9_of_the_sandbox(tmp_path: Path) -> None:
+    receiver = Receiver()
+    async with receiving(receiver) as port:
+        async with sandbox(tmp_path, port, rate=300) as box:
+            await box.ask("/start", "POST")
+            await box.until(lambda found: found["acked"] > 100)
+            await box.kill()
+        async with sandbox(tmp_path, port, rate=300) as box:
+            done = await box.until(lambda found: found["done"])
+            assert done["acked"] == done["planned"]
+            keys, sums = await acknowledged(box)
+            assert len(keys) == len(set(keys)) == done["distinct_acked"]
+            assert set(keys) <= set(receiver.accepted)
+            assert sums["distinct"] >= len(receiver.accepted)
+
+
+async def test_a_receiver_that_dies_gets_the_rest_when_it_is_back(tmp_path: Path) -> None:
+    first, second = Receiver(hostile=False), Receiver(hostile=False)
+    async with AsyncExitStack() as stack:
+        async with receiving(first) as port:
+            box = await stack.enter_async_context(sandbox(tmp_path, port, rate=300, retry_cap=0.3))
+            await box.ask("/start", "POST")
+            await box.until(lambda found: found["acked"] > 100)
+        await box.until(lambda found: found["failed"] > 20)
+        await stack.enter_async_context(receiving(second, port))
+        done = await box.until(lambda found: found["done"])
+        keys, _ = await acknowledged(box)
+        assert set(keys) <= set(first.accepted) | set(second.accepted)
+        assert len(second.accepted) > 100
+        assert done["statuses"]["0"] == done["failed"]
+
+
+async def test_books_of_another_run_are_refused(tmp_path: Path) -> None:
+    async with sandbox(tmp_path, 1):
+        pass
+    with pytest.raises(RuntimeError, match="another run"):
+        async with sandbox(tmp_path, 1, seed=6):
+            pass
+
+
+async def test_it_ends_with_its_parent_when_told_to(tmp_path: Path) -> None:
+    config = tmp_path / "sandbox.json"
+    config.write_bytes(json.encode({"secrets": SECRETS}))
+    command = f"{sys.executable} -m services.sandbox.server --data {tmp_path / 'books'}"
+    parent = await asyncio.create_subprocess_shell(
+        f"{command} --config {config} --exit-with-parent & wait", stdout=asyncio.subprocess.PIPE
+    )
+    assert parent.stdout is not None
+    async with asyncio.timeout(SECONDS):
+        assert (await parent.stdout.readline()).startswith(b"sandbox on ")
+        parent.kill()
+        assert await parent.stdout.read() == b""  # the pipe ends with its last holder
+        await parent.wait()
+
+
+async def test_a_torn_last_line_is_cut_off(tmp_path: Path) -> None:
+    receiver = Receiver(hostile=False)
+    async with receiving(receiver) as port:
+        async with sandbox(tmp_path, port, orders=5) as box:
+            await box.ask("/start", "POST")
+            before = await box.until(lambda found: found["done"])
+            await box.kill()
+        with (tmp_path / "books/books.jsonl").open("ab") as file:
+            file.write(b'["ok",0,')
+        async with sandbox(tmp_path, port, orders=5) as box:
+            after = await box.until(lambda found: found["done"])
+    assert before | {"running": False} == after | {"running": False}
+
+
+async def test_a_stopped_run_waits_for_its_next_start(tmp_path: Path) -> None:
+    receiver = Receiver(hostile=False)
+    async with receiving(receiver) as port:
+        async with sandbox(tmp_path, port, rate=100) as box:
+            await box.ask("/start", "POST")
+            await box.until(lambda found: found["acked"] > 20)
+            stopped = await box.ask("/stop", "POST")
+            assert not stopped["running"]
+            assert not stopped["done"]
+        async with sandbox(tmp_path, port, rate=100) as box:
+            assert not (await box.ask("/progress"))["running"]
+            await box.ask("/start?rate=1000", "POST")
+            await box.until(lambda found: found["done"])

@@ -1,0 +1,162 @@
+"""What a channel says of one order, over time: the newest version wins, repeats are silent."""
+
+import json
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from libs.contracts import channels, common
+from libs.eventsourcing.testing import given
+from services.channels import commands
+from services.channels.adapters import woocommerce
+from services.channels.adapters.parsing import parse_json
+from services.channels.decider import CHANNEL_ORDER
+from tests.unit.channels import payloads
+from tests.unit.channels.payloads import TERMS
+
+FIRST, LATER, LAST = "2024-03-01T10:00:05", "2024-03-01T11:00:00", "2024-03-01T12:00:00"
+
+
+def told(at: Any = FIRST, **changes: Any) -> Any:
+    payload = payloads.woocommerce(date_modified_gmt=at, **changes)
+    body = parse_json(json.dumps(payload).encode())
+    found = woocommerce.understand("order.updated", body, TERMS)
+    return commands.RecordOrder(found.order, found.by, found.reason, found.reason_word)
+
+
+def draft(at: Any = FIRST) -> Any:
+    version = common.Version(updated_at=_micros(at), counter=0)
+    return commands.RecordSetAside(
+        entity="main", account="shop", external_id="2001", reason="draft",
+        status_word="checkout-draft", version=version,
+    )  # fmt: skip
+
+
+def _micros(at: Any) -> Any:
+    return told(at).order.version.updated_at
+
+
+def types(*said: Any) -> Any:
+    """All event types that the commands led to, one after the other."""
+    state, found = given(CHANNEL_ORDER).state, []
+    for command in said:
+        for event in CHANNEL_ORDER.decide(command, state):
+            state = CHANNEL_ORDER.evolve(state, event)
+            found.append(type(event).__name__.removeprefix("ChannelOrder"))
+    return found
+
+
+def fewer(at: Any = LATER) -> Any:
+    lines = payloads.woocommerce()["line_items"]
+    lines[0] |= {"quantity": 1, "subtotal": "10.00", "total": "10.00", "total_tax": "2.00"}
+    return told(at, line_items=lines, total="22.00", total_tax="3.00")
+
+
+def test_the_first_word_of_an_order_is_received_whole() -> None:
+    command = told()
+    given(CHANNEL_ORDER).when(command).then(
+        channels.ChannelOrderReceived(
+            entity="main", occurred_at=command.order.version.updated_at, account="shop",
+            external_id="2001", order=command.order,
+        )
+    )  # fmt: skip
+
+
+def test_ten_deliveries_of_one_thing_count_once() -> None:
+    assert types(*[told()] * 10) == ["Received"]
+
+
+def test_an_update_that_comes_before_the_creation_is_the_order() -> None:
+    assert types(fewer(), told()) == ["Received"]
+
+
+def test_a_stale_retry_changes_nothing() -> None:
+    assert types(told(), fewer(), told()) == ["Received", "Changed"]
+
+
+def test_a_newer_version_with_other_content_is_a_change() -> None:
+    outcome = given(CHANNEL_ORDER).when(told(), fewer())
+    (event,) = outcome.events
+    assert isinstance(event, channels.ChannelOrderChanged)
+    assert event.order.lines[0].quantity == 1
+
+
+def test_only_other_money_is_a_change_of_funds() -> None:
+    outcome = given(CHANNEL_ORDER).when(told(status="on-hold", transaction_id=""), told(LATER))
+    (event,) = outcome.events
+    assert isinstance(event, channels.ChannelOrderFundsChanged)
+    assert (event.funds, event.amount, event.version.updated_at) == ("paid", 3400, _micros(LATER))
+
+
+def test_a_newer_version_that_says_nothing_new_makes_older_ones_stale() -> None:
+    assert types(told(), told(LAST), fewer(LATER)) == ["Received", "Touched"]
+
+
+def test_two_updates_in_one_second_are_both_told_and_their_retries_are_not() -> None:
+    second = fewer(FIRST)
+    assert types(told(), second, told(), second) == ["Received", "Changed"]
+    (event,) = given(CHANNEL_ORDER).when(told(), second).events
+    assert event.order.version.counter == 1
+
+
+def test_within_one_second_an_order_does_not_go_back() -> None:
+    pending = told(status="pending", date_paid_gmt=None)
+    assert types(told(), pending) == ["Received"]
+    assert types(pending, told()) == ["Received", "Changed"]
+    assert types(told(status="cancelled"), told()) == ["Received", "Cancelled"]
+
+
+def test_a_draft_is_set_aside_once_and_becomes_an_order_when_it_changes() -> None:
+    assert types(draft(), draft(LATER), told(LAST)) == ["SetAside", "Received"]
+    assert types(told(), draft(LATER)) == ["Received"]
+
+
+def test_a_cancelled_order_that_was_unknown_is_received_first() -> None:
+    assert types(told(status="cancelled")) == ["Received", "Cancelled"]
+
+
+def test_a_cancellation_is_told_once_with_what_happened_to_the_money() -> None:
+    cancelled = told(LATER, status="cancelled", refunds=[{"id": 1, "total": "-34.00"}])
+    assert types(told(), cancelled, cancelled) == ["Received", "Cancelled", "FundsChanged"]
+
+
+def test_an_order_that_is_paid_after_its_cancellation_lives_again() -> None:
+    cancelled = told(LATER, status="cancelled", date_paid_gmt=None)
+    assert types(told(), cancelled, told(LAST))[-1] == "Changed"
+
+
+def test_a_deleted_order_stays_deleted() -> None:
+    deletion = commands.RecordDeletion(entity="main", account="shop", external_id="2001", at=5)
+    assert types(told(), deletion, deletion, told(LAST)) == ["Received", "Cancelled", "Touched"]
+    assert types(deletion, told()) == ["Cancelled", "Received", "Cancelled"]
+
+
+def test_our_own_additions_make_no_new_version() -> None:
+    command = told()
+    lines = tuple(replace(line, sku="TEE", units_per_listing=2) for line in command.order.lines)
+    ours = replace(command.order, lines=lines, expires_at=9, priority=1, shortage="cancel")
+    assert types(command, commands.RecordOrder(ours)) == ["Received"]
+
+
+def test_a_new_address_is_a_change_though_nobody_can_read_it() -> None:
+    def sealed(cipher: Any) -> Any:
+        secret = common.Sealed(
+            subject="s", clearance="contact", key_id="k", nonce=b"n", ciphertext=cipher
+        )
+        order = told(LATER if cipher == b"new" else FIRST).order
+        return commands.RecordOrder(
+            replace(order, customer=replace(order.customer, contact=secret))
+        )
+
+    assert types(sealed(b"old"), sealed(b"new")) == ["Received", "Changed"]
+
+
+@pytest.mark.parametrize("counter", [1, 2])
+def test_a_provider_with_counters_is_taken_at_its_word(counter: Any) -> None:
+    def counted(command: Any, number: Any) -> Any:
+        version = replace(command.order.version, counter=number)
+        return commands.RecordOrder(replace(command.order, version=version))
+
+    first, second = counted(told(), 2), counted(fewer(FIRST), counter)
+    assert types(first, second) == (["Received"] if counter == 1 else ["Received", "Changed"])
