@@ -578,6 +578,7 @@ class OrderFundsRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     custody: c.Custody
     amount: int
     currency: str
+    version: c.Version
 
 
 def write_OrderFundsRecorded(o: bytearray, v: OrderFundsRecorded) -> None:
@@ -611,6 +612,7 @@ def write_OrderFundsRecorded(o: bytearray, v: OrderFundsRecorded) -> None:
     n = len(e)
     o.append(n << 1) if n < 64 else number(o, n)
     o += e
+    c.write_Version(o, v.version)
 
 
 def read_OrderFundsRecorded(b: bytes, i: int) -> tuple[OrderFundsRecorded, int]:
@@ -671,7 +673,8 @@ def read_OrderFundsRecorded(b: bytes, i: int) -> tuple[OrderFundsRecorded, int]:
         raise bad("A length is beyond the bytes.")
     f_currency = str(b[i:j], "utf-8")
     i = j
-    return OrderFundsRecorded(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, funds=f_funds, funds_word=f_funds_word, custody=f_custody, amount=f_amount, currency=f_currency), i
+    f_version, i = c.read_Version(b, i)
+    return OrderFundsRecorded(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, funds=f_funds, funds_word=f_funds_word, custody=f_custody, amount=f_amount, currency=f_currency, version=f_version), i
 
 
 class OrderHeld(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -1095,6 +1098,7 @@ class OrderLinesCancelled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     by: c.Party
     reason: str
     cause: str
+    version: c.Version | None = None
 
 
 def write_OrderLinesCancelled(o: bytearray, v: OrderLinesCancelled) -> None:
@@ -1132,6 +1136,12 @@ def write_OrderLinesCancelled(o: bytearray, v: OrderLinesCancelled) -> None:
     n = len(e)
     o.append(n << 1) if n < 64 else number(o, n)
     o += e
+    u30 = v.version
+    if u30 is None:
+        o.append(0)
+    else:
+        o.append(2)
+        c.write_Version(o, u30)
 
 
 def read_OrderLinesCancelled(b: bytes, i: int) -> tuple[OrderLinesCancelled, int]:
@@ -1208,7 +1218,15 @@ def read_OrderLinesCancelled(b: bytes, i: int) -> tuple[OrderLinesCancelled, int
         raise bad("A length is beyond the bytes.")
     f_cause = str(b[i:j], "utf-8")
     i = j
-    return OrderLinesCancelled(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, lines=f_lines, whole=f_whole, by=f_by, reason=f_reason, cause=f_cause), i
+    f_version: c.Version | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        f_version_, i = c.read_Version(b, i)
+        f_version = f_version_
+    elif n:
+        raise bad("A union has no such branch.")
+    return OrderLinesCancelled(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, lines=f_lines, whole=f_whole, by=f_by, reason=f_reason, cause=f_cause, version=f_version), i
 
 
 class OrderPlaced(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -1229,19 +1247,19 @@ def write_OrderPlaced(o: bytearray, v: OrderPlaced) -> None:
     n = len(e)
     o.append(n << 1) if n < 64 else number(o, n)
     o += e
-    x30 = v.occurred_at
-    o.append(x30 << 1) if 0 <= x30 < 64 else number(o, x30)
+    x31 = v.occurred_at
+    o.append(x31 << 1) if 0 <= x31 < 64 else number(o, x31)
     e = v.order_id.encode()
     if 0 in e:
         nul()
     n = len(e)
     o.append(n << 1) if n < 64 else number(o, n)
     o += e
-    x31 = v.revision
-    o.append(x31 << 1) if 0 <= x31 < 64 else number(o, x31)
-    c.write_Order(o, v.order)
-    x32 = v.decide_by
+    x32 = v.revision
     o.append(x32 << 1) if 0 <= x32 < 64 else number(o, x32)
+    c.write_Order(o, v.order)
+    x33 = v.decide_by
+    o.append(x33 << 1) if 0 <= x33 < 64 else number(o, x33)
 
 
 def read_OrderPlaced(b: bytes, i: int) -> tuple[OrderPlaced, int]:
@@ -1301,8 +1319,8 @@ def write_OrderReleased(o: bytearray, v: OrderReleased) -> None:
     n = len(e)
     o.append(n << 1) if n < 64 else number(o, n)
     o += e
-    x33 = v.occurred_at
-    o.append(x33 << 1) if 0 <= x33 < 64 else number(o, x33)
+    x34 = v.occurred_at
+    o.append(x34 << 1) if 0 <= x34 < 64 else number(o, x34)
     e = v.order_id.encode()
     if 0 in e:
         nul()
@@ -1375,6 +1393,228 @@ def read_OrderReleased(b: bytes, i: int) -> tuple[OrderReleased, int]:
     return OrderReleased(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, hold_id=f_hold_id, reason=f_reason, by=f_by), i
 
 
+class OrderReopened(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A cancelled order lives again, with these units."""
+
+    entity: str
+    occurred_at: int
+    order_id: str
+    lines: tuple[c.LineQuantity, ...]
+    reason: str
+    decide_by: int
+
+
+def write_OrderReopened(o: bytearray, v: OrderReopened) -> None:
+    e = v.entity.encode()
+    if 0 in e:
+        nul()
+    n = len(e)
+    o.append(n << 1) if n < 64 else number(o, n)
+    o += e
+    x35 = v.occurred_at
+    o.append(x35 << 1) if 0 <= x35 < 64 else number(o, x35)
+    e = v.order_id.encode()
+    if 0 in e:
+        nul()
+    n = len(e)
+    o.append(n << 1) if n < 64 else number(o, n)
+    o += e
+    a36 = v.lines
+    if a36:
+        number(o, len(a36))
+        for i36 in a36:
+            c.write_LineQuantity(o, i36)
+    o.append(0)
+    e = v.reason.encode()
+    if 0 in e:
+        nul()
+    n = len(e)
+    o.append(n << 1) if n < 64 else number(o, n)
+    o += e
+    x37 = v.decide_by
+    o.append(x37 << 1) if 0 <= x37 < 64 else number(o, x37)
+
+
+def read_OrderReopened(b: bytes, i: int) -> tuple[OrderReopened, int]:
+    z = len(b)
+    n = b[i]
+    i += 1
+    if n > 127:
+        n, i = more(b, i, n)
+    j = i + (n >> 1)
+    if n & 1 or j > z:
+        raise bad("A length is beyond the bytes.")
+    f_entity = str(b[i:j], "utf-8")
+    i = j
+    n = b[i]
+    i += 1
+    if n > 127:
+        n, i = more(b, i, n)
+    f_occurred_at = n >> 1 ^ -(n & 1)
+    n = b[i]
+    i += 1
+    if n > 127:
+        n, i = more(b, i, n)
+    j = i + (n >> 1)
+    if n & 1 or j > z:
+        raise bad("A length is beyond the bytes.")
+    f_order_id = str(b[i:j], "utf-8")
+    i = j
+    f_lines_l: list[c.LineQuantity] = []
+    while True:
+        n = b[i]
+        i += 1
+        if n > 127:
+            n, i = more(b, i, n)
+        if not n:
+            break
+        m = n >> 1
+        if n & 1:
+            m += 1
+            n = b[i]
+            i += 1
+            if n > 127:
+                n, i = more(b, i, n)
+        if m > z - i:
+            raise bad("An array has more items than bytes.")
+        for _ in range(m):
+            f_lines_i, i = c.read_LineQuantity(b, i)
+            f_lines_l.append(f_lines_i)
+    f_lines = tuple(f_lines_l)
+    n = b[i]
+    i += 1
+    if n > 127:
+        n, i = more(b, i, n)
+    j = i + (n >> 1)
+    if n & 1 or j > z:
+        raise bad("A length is beyond the bytes.")
+    f_reason = str(b[i:j], "utf-8")
+    i = j
+    n = b[i]
+    i += 1
+    if n > 127:
+        n, i = more(b, i, n)
+    f_decide_by = n >> 1 ^ -(n & 1)
+    return OrderReopened(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, lines=f_lines, reason=f_reason, decide_by=f_decide_by), i
+
+
+class OrderStockRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What inventory answered for one SKU is part of the order."""
+
+    entity: str
+    occurred_at: int
+    order_id: str
+    sku: str
+    revision: int
+    reserved: int
+    short: int
+    stock_version: int
+    fact: str
+
+
+def write_OrderStockRecorded(o: bytearray, v: OrderStockRecorded) -> None:
+    e = v.entity.encode()
+    if 0 in e:
+        nul()
+    n = len(e)
+    o.append(n << 1) if n < 64 else number(o, n)
+    o += e
+    x38 = v.occurred_at
+    o.append(x38 << 1) if 0 <= x38 < 64 else number(o, x38)
+    e = v.order_id.encode()
+    if 0 in e:
+        nul()
+    n = len(e)
+    o.append(n << 1) if n < 64 else number(o, n)
+    o += e
+    e = v.sku.encode()
+    if 0 in e:
+        nul()
+    n = len(e)
+    o.append(n << 1) if n < 64 else number(o, n)
+    o += e
+    x39 = v.revision
+    o.append(x39 << 1) if 0 <= x39 < 64 else number(o, x39)
+    x40 = v.reserved
+    o.append(x40 << 1) if 0 <= x40 < 64 else number(o, x40)
+    x41 = v.short
+    o.append(x41 << 1) if 0 <= x41 < 64 else number(o, x41)
+    x42 = v.stock_version
+    o.append(x42 << 1) if 0 <= x42 < 64 else number(o, x42)
+    e = v.fact.encode()
+    if 0 in e:
+        nul()
+    n = len(e)
+    o.append(n << 1) if n < 64 else number(o, n)
+    o += e
+
+
+def read_OrderStockRecorded(b: bytes, i: int) -> tuple[OrderStockRecorded, int]:
+    z = len(b)
+    n = b[i]
+    i += 1
+    if n > 127:
+        n, i = more(b, i, n)
+    j = i + (n >> 1)
+    if n & 1 or j > z:
+        raise bad("A length is beyond the bytes.")
+    f_entity = str(b[i:j], "utf-8")
+    i = j
+    n = b[i]
+    i += 1
+    if n > 127:
+        n, i = more(b, i, n)
+    f_occurred_at = n >> 1 ^ -(n & 1)
+    n = b[i]
+    i += 1
+    if n > 127:
+        n, i = more(b, i, n)
+    j = i + (n >> 1)
+    if n & 1 or j > z:
+        raise bad("A length is beyond the bytes.")
+    f_order_id = str(b[i:j], "utf-8")
+    i = j
+    n = b[i]
+    i += 1
+    if n > 127:
+        n, i = more(b, i, n)
+    j = i + (n >> 1)
+    if n & 1 or j > z:
+        raise bad("A length is beyond the bytes.")
+    f_sku = str(b[i:j], "utf-8")
+    i = j
+    n = b[i]
+    i += 1
+    if n > 127:
+        n, i = more(b, i, n)
+    f_revision = n >> 1 ^ -(n & 1)
+    n = b[i]
+    i += 1
+    if n > 127:
+        n, i = more(b, i, n)
+    f_reserved = n >> 1 ^ -(n & 1)
+    n = b[i]
+    i += 1
+    if n > 127:
+        n, i = more(b, i, n)
+    f_short = n >> 1 ^ -(n & 1)
+    n = b[i]
+    i += 1
+    if n > 127:
+        n, i = more(b, i, n)
+    f_stock_version = n >> 1 ^ -(n & 1)
+    n = b[i]
+    i += 1
+    if n > 127:
+        n, i = more(b, i, n)
+    j = i + (n >> 1)
+    if n & 1 or j > z:
+        raise bad("A length is beyond the bytes.")
+    f_fact = str(b[i:j], "utf-8")
+    i = j
+    return OrderStockRecorded(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, sku=f_sku, revision=f_revision, reserved=f_reserved, short=f_short, stock_version=f_stock_version, fact=f_fact), i
+
+
 class OrderWaits(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """An order cannot go on by itself now; it says what it waits for and until when."""
 
@@ -1395,8 +1635,8 @@ def write_OrderWaits(o: bytearray, v: OrderWaits) -> None:
     n = len(e)
     o.append(n << 1) if n < 64 else number(o, n)
     o += e
-    x34 = v.occurred_at
-    o.append(x34 << 1) if 0 <= x34 < 64 else number(o, x34)
+    x43 = v.occurred_at
+    o.append(x43 << 1) if 0 <= x43 < 64 else number(o, x43)
     e = v.order_id.encode()
     if 0 in e:
         nul()
@@ -1409,21 +1649,21 @@ def write_OrderWaits(o: bytearray, v: OrderWaits) -> None:
     n = len(e)
     o.append(n << 1) if n < 64 else number(o, n)
     o += e
-    a35 = v.shortages
-    if a35:
-        number(o, len(a35))
-        for i35 in a35:
-            c.write_Demand(o, i35)
+    a44 = v.shortages
+    if a44:
+        number(o, len(a44))
+        for i44 in a44:
+            c.write_Demand(o, i44)
     o.append(0)
-    u36 = v.decide_by
-    if u36 is None:
+    u45 = v.decide_by
+    if u45 is None:
         o.append(0)
     else:
         o.append(2)
-        x37 = u36
-        o.append(x37 << 1) if 0 <= x37 < 64 else number(o, x37)
-    x38 = v.value_minor
-    o.append(x38 << 1) if 0 <= x38 < 64 else number(o, x38)
+        x46 = u45
+        o.append(x46 << 1) if 0 <= x46 < 64 else number(o, x46)
+    x47 = v.value_minor
+    o.append(x47 << 1) if 0 <= x47 < 64 else number(o, x47)
     e = v.currency.encode()
     if 0 in e:
         nul()
@@ -1535,8 +1775,8 @@ def write_ShortfallSettled(o: bytearray, v: ShortfallSettled) -> None:
     n = len(e)
     o.append(n << 1) if n < 64 else number(o, n)
     o += e
-    x39 = v.occurred_at
-    o.append(x39 << 1) if 0 <= x39 < 64 else number(o, x39)
+    x48 = v.occurred_at
+    o.append(x48 << 1) if 0 <= x48 < 64 else number(o, x48)
     e = v.order_id.encode()
     if 0 in e:
         nul()
@@ -1549,8 +1789,8 @@ def write_ShortfallSettled(o: bytearray, v: ShortfallSettled) -> None:
     n = len(e)
     o.append(n << 1) if n < 64 else number(o, n)
     o += e
-    x40 = v.units
-    o.append(x40 << 1) if 0 <= x40 < 64 else number(o, x40)
+    x49 = v.units
+    o.append(x49 << 1) if 0 <= x49 < 64 else number(o, x49)
     e = v.decision.encode()
     if 0 in e:
         nul()
@@ -1639,43 +1879,43 @@ def write_StockRequired(o: bytearray, v: StockRequired) -> None:
     n = len(e)
     o.append(n << 1) if n < 64 else number(o, n)
     o += e
-    x41 = v.occurred_at
-    o.append(x41 << 1) if 0 <= x41 < 64 else number(o, x41)
+    x50 = v.occurred_at
+    o.append(x50 << 1) if 0 <= x50 < 64 else number(o, x50)
     e = v.order_id.encode()
     if 0 in e:
         nul()
     n = len(e)
     o.append(n << 1) if n < 64 else number(o, n)
     o += e
-    x42 = v.revision
-    o.append(x42 << 1) if 0 <= x42 < 64 else number(o, x42)
+    x51 = v.revision
+    o.append(x51 << 1) if 0 <= x51 < 64 else number(o, x51)
     e = v.account.encode()
     if 0 in e:
         nul()
     n = len(e)
     o.append(n << 1) if n < 64 else number(o, n)
     o += e
-    a43 = v.demands
-    if a43:
-        number(o, len(a43))
-        for i43 in a43:
-            c.write_Demand(o, i43)
+    a52 = v.demands
+    if a52:
+        number(o, len(a52))
+        for i52 in a52:
+            c.write_Demand(o, i52)
     o.append(0)
     o.append(c.places_ReservationClass[v.reservation_class])
-    u44 = v.expires_at
-    if u44 is None:
+    u53 = v.expires_at
+    if u53 is None:
         o.append(0)
     else:
         o.append(2)
-        x45 = u44
-        o.append(x45 << 1) if 0 <= x45 < 64 else number(o, x45)
-    x46 = v.priority
-    small(x46)
-    o.append(x46 << 1) if 0 <= x46 < 64 else number(o, x46)
-    x47 = v.placed_at
-    o.append(x47 << 1) if 0 <= x47 < 64 else number(o, x47)
-    x48 = v.decide_by
-    o.append(x48 << 1) if 0 <= x48 < 64 else number(o, x48)
+        x54 = u53
+        o.append(x54 << 1) if 0 <= x54 < 64 else number(o, x54)
+    x55 = v.priority
+    small(x55)
+    o.append(x55 << 1) if 0 <= x55 < 64 else number(o, x55)
+    x56 = v.placed_at
+    o.append(x56 << 1) if 0 <= x56 < 64 else number(o, x56)
+    x57 = v.decide_by
+    o.append(x57 << 1) if 0 <= x57 < 64 else number(o, x57)
 
 
 def read_StockRequired(b: bytes, i: int) -> tuple[StockRequired, int]:
@@ -1868,6 +2108,22 @@ def decode_OrderReleased(data: bytes) -> OrderReleased:
     return decoded(read_OrderReleased, data)
 
 
+def encode_OrderReopened(value: OrderReopened) -> bytes:
+    return encoded(write_OrderReopened, value)
+
+
+def decode_OrderReopened(data: bytes) -> OrderReopened:
+    return decoded(read_OrderReopened, data)
+
+
+def encode_OrderStockRecorded(value: OrderStockRecorded) -> bytes:
+    return encoded(write_OrderStockRecorded, value)
+
+
+def decode_OrderStockRecorded(data: bytes) -> OrderStockRecorded:
+    return decoded(read_OrderStockRecorded, data)
+
+
 def encode_OrderWaits(value: OrderWaits) -> bytes:
     return encoded(write_OrderWaits, value)
 
@@ -1905,6 +2161,8 @@ OrdersEvent = (
     | OrderLinesCancelled
     | OrderPlaced
     | OrderReleased
+    | OrderReopened
+    | OrderStockRecorded
     | OrderWaits
     | ShortfallSettled
     | StockRequired
@@ -1923,6 +2181,8 @@ CONTRACTS = (
     Contract('lonja.orders.OrderLinesCancelled', OrderLinesCancelled, 1, encode_OrderLinesCancelled, decode_OrderLinesCancelled, {1: decode_OrderLinesCancelled}),
     Contract('lonja.orders.OrderPlaced', OrderPlaced, 1, encode_OrderPlaced, decode_OrderPlaced, {1: decode_OrderPlaced}),
     Contract('lonja.orders.OrderReleased', OrderReleased, 1, encode_OrderReleased, decode_OrderReleased, {1: decode_OrderReleased}),
+    Contract('lonja.orders.OrderReopened', OrderReopened, 1, encode_OrderReopened, decode_OrderReopened, {1: decode_OrderReopened}),
+    Contract('lonja.orders.OrderStockRecorded', OrderStockRecorded, 1, encode_OrderStockRecorded, decode_OrderStockRecorded, {1: decode_OrderStockRecorded}),
     Contract('lonja.orders.OrderWaits', OrderWaits, 1, encode_OrderWaits, decode_OrderWaits, {1: decode_OrderWaits}),
     Contract('lonja.orders.ShortfallSettled', ShortfallSettled, 1, encode_ShortfallSettled, decode_ShortfallSettled, {1: decode_ShortfallSettled}),
     Contract('lonja.orders.StockRequired', StockRequired, 1, encode_StockRequired, decode_StockRequired, {1: decode_StockRequired}),

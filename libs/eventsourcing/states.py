@@ -1,6 +1,7 @@
 """States and commands as bytes, and the fingerprint that says by which fold a state was made."""
 
 import hashlib
+import types
 from functools import cache
 from typing import Any, get_args
 
@@ -17,8 +18,8 @@ def _plain(value: Any) -> Any:
 
 
 def _restored(wanted: Any, value: Any) -> Any:
-    key, item = get_args(wanted)
-    return Map(msgspec.convert(value, dict[key, item], dec_hook=_restored))
+    plain = types.GenericAlias(dict, get_args(wanted))
+    return Map(msgspec.convert(value, plain, dec_hook=_restored))
 
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=_plain)

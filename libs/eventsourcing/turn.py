@@ -153,7 +153,8 @@ class _Taking:
             case FromInbox(seq=seq, ignored=ignored):
                 self._fact(given)
                 state = "ignored" if ignored else "parked" if given.failure else "done"
-                turn.inbox.append((seq, state, ignored or (given.failure and given.failure.code)))
+                why = given.failure.code if given.failure is not None else ignored
+                turn.inbox.append((seq, state, why))
             case FromApi() as origin:
                 self._answer(given, origin)
             case FromTimer(id=timer):

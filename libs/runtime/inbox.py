@@ -11,7 +11,7 @@ from libs.eventsourcing.decider import Refused
 from libs.eventsourcing.inputs import Failure, FromInbox, Input
 from libs.runtime.ports import InboxRow, Intake, Interpreted
 from libs.runtime.turns import TurnLoop
-from libs.security.vault.sealing import seal
+from libs.security.vault.sealing import decode_sealed, seal
 from libs.security.vault.vault import Vault, inbox_day
 from libs.store.store import Delivery, Store
 from libs.telemetry.logs import log
@@ -114,8 +114,6 @@ class InboxPump:
         return True
 
     async def _opened(self, seq: int, delivery: Delivery) -> InboxRow:
-        from libs.security.vault.sealing import decode_sealed  # noqa: PLC0415
-
         body = await self.vault.open(
             decode_sealed(delivery.body), f"{delivery.provider}/{delivery.account}"
         )

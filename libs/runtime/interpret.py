@@ -4,32 +4,16 @@ from collections.abc import Mapping
 
 import msgspec
 
+from libs.bus.records import Record
 from libs.codec.errors import CodecError
 from libs.codec.framing import EventCodec
-from libs.codec.headers import EventHeaders
 from libs.eventsourcing.decider import Refused
 from libs.eventsourcing.envelope import Envelope
-from libs.eventsourcing.inputs import Failure, FromTopic, Input, Position
+from libs.eventsourcing.inputs import Failure, FromTopic, Input
 from libs.eventsourcing.process import React
 from libs.values.ids import derive
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
-
-
-class Record(msgspec.Struct, frozen=True, gc=False):
-    """A record as it came from a topic of `service`; `headers` is None where it is not ours.
-
-    `after` is where its partition stands once the record is dealt with.
-    """
-
-    service: str
-    topic: str
-    partition: int
-    offset: int
-    key: str
-    value: bytes
-    headers: EventHeaders | None
-    after: Position
 
 
 def envelope_of(codec: EventCodec, record: Record) -> Envelope[object]:

@@ -1,13 +1,14 @@
 """The reactor: takes batches from the topics, gives them to the turn, and answers for its positions."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
-from libs.bus.consumer import PartitionBatch, Source, TwoHistories, screen
+from libs.bus.consumer import Source
+from libs.bus.records import Record
 from libs.eventsourcing.inputs import FromTopic, Input
-from libs.runtime.interpret import Interpreter, Record
+from libs.runtime.interpret import Interpreter
 from libs.runtime.turns import FENCED, TurnLoop
 from libs.telemetry.logs import log
 
@@ -29,9 +30,6 @@ class Reactor:
             self.beat = asyncio.get_running_loop().time()
             try:
                 await self.step()
-            except TwoHistories as error:
-                log.critical("two-histories", cause=str(error))
-                await asyncio.sleep(5)
             except Exception as error:
                 log.error("reactor-failed", cause=type(error).__name__)
                 await self.source.restart()
@@ -39,10 +37,7 @@ class Reactor:
 
     async def step(self) -> None:
         """Take what has arrived, give it to a turn, and wait until it has taken effect."""
-        batches = await self.source.get(BATCH)
-        inputs: list[Input] = []
-        for batch in batches:
-            inputs += await self._inputs(batch)
+        inputs = await self._inputs(await self.source.get(BATCH))
         if not inputs:
             return
         outcome = await self.loop.settle(inputs)
@@ -57,9 +52,9 @@ class Reactor:
         if fenced:
             await self.source.fenced(fenced)
 
-    async def _inputs(self, batch: PartitionBatch) -> list[Input]:
+    async def _inputs(self, records: Sequence[Record]) -> list[Input]:
         inputs = []
-        for record in screen(batch):
+        for record in records:
             given = self.interpreter.read(record)
             if given.failure is not None:
                 given = await self._sealed(given, record)

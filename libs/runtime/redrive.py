@@ -8,7 +8,8 @@ import msgspec
 from libs.eventsourcing.inputs import FromOperator, Input
 from libs.eventsourcing.states import unpack
 from libs.eventsourcing.turn import Mind, Parked
-from libs.runtime.interpret import Interpreter, Record
+from libs.bus.records import Record
+from libs.runtime.interpret import Interpreter
 from libs.runtime.turns import TurnLoop
 from libs.security.vault.sealing import decode_sealed
 from libs.security.vault.vault import Vault

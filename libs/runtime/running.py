@@ -107,20 +107,19 @@ class RunningService:
             self.router = service.routes(ports)
 
     async def _project(self, codec: EventCodec) -> Callable[[Projection[Any]], TableRows[Any]]:
-        if not self.service.projections:
-            return lambda projection: TableRows(self.pool, projection, None)
         topics = {
             topic_of(self.settings.topic_prefix, name): name
             for projection in self.service.projections
             for name in projection.topics
         }
-        self.projector = Projector(
-            self.pool, self.servers.kafka, f"{self.name}.read", topics, self.service.projections, codec
-        )
-        await self.projector.start()
-        self._go("projector", self.projector.run())
-        projector = self.projector
-        return lambda projection: TableRows(self.pool, projection, projector)
+        if self.service.projections:
+            self.projector = Projector(
+                self.pool, self.servers.kafka, topics, self.service.projections, codec
+            )
+            await self.projector.start()
+            self._go("projector", self.projector.run())
+        by_service = {service: topic for topic, service in topics.items()}
+        return lambda projection: TableRows(self.pool, projection, by_service)
 
     def _go(self, what: str, work: Coroutine[Any, Any, None]) -> None:
         self.tasks.append(asyncio.create_task(work, name=f"{self.name}.{what}"))
@@ -148,9 +147,7 @@ class RunningService:
 
     def refresh_metrics(self) -> None:
         """Bring this service's gauges up to date."""
-        metrics.RELAY_LAG.labels(self.name).set(
-            sum(max(0, head - self.relay.sent.get(lane, 0)) for lane, head in self.lane_heads.items())
-        )
+        metrics.RELAY_LAG.labels(self.name).set(sum(self.relay.lag.values()))
 
     def unready(self) -> Mapping[str, str]:
         """Return what is not ready, by name, with the reason."""
@@ -166,7 +163,10 @@ class RunningService:
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
-        for part in (self.reactor and self.reactor.source, self.projector, getattr(self, "relay", None)):
-            if part is not None:
-                await part.stop()
+        if self.reactor is not None:
+            await self.reactor.source.stop()
+        if self.projector is not None:
+            await self.projector.stop()
+        if hasattr(self, "relay"):
+            await self.relay.stop()
         await close_pool(self.pool)

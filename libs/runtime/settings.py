@@ -9,13 +9,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from libs.runtime.errors import ConfigurationError
 from libs.security.secrets import Secret
 
+__all__ = ["Account", "ConfigurationError", "Limits", "Location", "Server", "Settings", "load"]
+
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
-
-
-class ConfigurationError(Exception):
-    """The configuration cannot be used; the message says which key and why, never its value."""
 
 
 class _Section(BaseModel):

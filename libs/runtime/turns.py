@@ -110,7 +110,7 @@ class TurnRunner:
         rest = []
         for given in left:
             end = _end(given, settled)
-            if end is False:
+            if isinstance(end, bool):
                 rest.append(given)
             else:
                 outcome.by_id[given.id] = end

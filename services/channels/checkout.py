@@ -1,14 +1,14 @@
-"""A checkout of our own store, as the order that its webhook would tell. Pure but for validation."""
+"""A checkout of our own store, read as the order that its webhook would tell. Pure."""
 
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from libs.values.money import to_text
 from services.channels.adapters import standard
 from services.channels.adapters.amounts import product
 from services.channels.adapters.neutral import Terms, Whole
 from services.channels.adapters.parsing import ChannelDataError, decimal, money
-from libs.values.money import to_text
 
 Amount = Annotated[str, Field(pattern=r"^-?[0-9]{1,12}(\.[0-9]{1,6})?$")]
 Text = Annotated[str, Field(max_length=200)]
@@ -66,11 +66,10 @@ class Checkout(_Body):
 
 
 class CheckoutAnswer(BaseModel):
-    """The order that holds the units, and until when (microseconds); `token` is for `?after=`."""
+    """The order that holds the units; `token` is for `?after=`."""
 
     order_id: str
     external_id: str
-    expires_at: int
     token: str
 
 

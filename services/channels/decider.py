@@ -1,8 +1,8 @@
-"""Decides what is new in what a channel says of an order: newest version wins, repeats are silent."""
+"""Decides what is new in what a channel says of an order; repeats and stale news are silent."""
 
 import hashlib
 from collections.abc import Sequence
-from typing import assert_never
+from typing import Any, assert_never
 
 import msgspec
 from msgspec.structs import replace
@@ -42,7 +42,7 @@ class ChannelOrder(msgspec.Struct, frozen=True):
 
 
 def decide(command: commands.ChannelOrderCommand, state: ChannelOrder) -> Sequence[OrderEvent]:
-    """Return what is new; nothing for a repeat or an older version. Refuses nothing: these are facts."""
+    """Return what is new; nothing for a repeat or an older version. Facts are never refused."""
     match command:
         case commands.RecordOrder():
             return _record(command, state)
@@ -84,7 +84,7 @@ def _record(command: commands.RecordOrder, state: ChannelOrder) -> Sequence[Orde
         return [channels.ChannelOrderChanged(**_names(order), order=order)]
     if money != state.money:
         return [_funds(order)]
-    if word != state.word or version.updated_at > state.updated_at:
+    if version.updated_at > state.updated_at or (word != state.word and not order.cancelled):
         touched = channels.ChannelOrderTouched(**_names(order), version=version, status_word=word)
         return [touched]
     return []
@@ -101,7 +101,7 @@ def _next_version(order: common.Order, state: ChannelOrder) -> common.Version | 
         return given
     if given.updated_at < state.updated_at or 0 < given.counter < state.counter:
         return None
-    if _seen_mark(*_fingerprints(order)) in state.seen:
+    if _seen_mark(*_fingerprints(order), order.cancelled) in state.seen:
         return None
     if given.counter > state.counter:
         return given
@@ -138,12 +138,12 @@ def evolve(state: ChannelOrder, event: OrderEvent) -> ChannelOrder:
 
 def _moved(state: ChannelOrder, to: common.Version, before: ChannelOrder) -> ChannelOrder:
     seen = before.seen if to.updated_at == before.updated_at else ()
-    mark = _seen_mark(state.content, state.money, state.word)
+    mark = _seen_mark(state.content, state.money, state.word, state.cancelled)
     seen = seen if mark in seen else (*seen, mark)[-_SEEN:]
     return replace(state, updated_at=to.updated_at, counter=to.counter, seen=seen)
 
 
-def _names(order: common.Order) -> dict[str, str | int]:
+def _names(order: common.Order) -> dict[str, Any]:
     return {
         "entity": order.entity, "occurred_at": order.version.updated_at,
         "account": order.account, "external_id": order.external_id,
@@ -191,8 +191,8 @@ def _money(event: channels.ChannelOrderFundsChanged) -> str:
     return _digest((event.funds, event.custody, event.tender, event.amount, event.currency))
 
 
-def _seen_mark(content: str, money: str, word: str) -> str:
-    return _digest((content, money, word))
+def _seen_mark(content: str, money: str, word: str, cancelled: bool) -> str:
+    return _digest((content, money, word, cancelled))
 
 
 def _fingerprints(order: common.Order) -> tuple[str, str, str]:

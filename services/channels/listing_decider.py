@@ -1,7 +1,7 @@
 """Decides what a listing sells, and which order lines wait until somebody knows."""
 
 from collections.abc import Sequence
-from typing import assert_never
+from typing import Any, assert_never
 
 import immutables
 import msgspec
@@ -62,7 +62,7 @@ def decide(command: commands.ListingCommand, state: Listing) -> Sequence[Listing
 
 
 def _need(command: commands.NeedListing, state: Listing) -> Sequence[ListingEvent]:
-    names = {
+    names: dict[str, Any] = {
         "entity": command.entity, "occurred_at": command.at, "account": command.account,
         "listing_id": command.listing_id, "external_id": command.external_id,
         "line_id": command.line_id,
@@ -89,7 +89,7 @@ def _link(command: commands.LinkListing, state: Listing) -> Sequence[ListingEven
     wanted = (command.sku, command.units_per_listing, command.components)
     if wanted == (state.sku, state.units_per_listing, state.components):
         return []
-    names = {
+    names: dict[str, Any] = {
         "entity": command.entity, "occurred_at": command.at, "account": command.account,
         "listing_id": command.listing_id, "sku": command.sku,
         "units_per_listing": command.units_per_listing,

@@ -1,4 +1,4 @@
-"""What channels shows: listings and their links, the items they may sell, and orders as told. Pure."""
+"""What channels shows: listings with their links, the items that they may sell, orders as told."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,6 +1,6 @@
 """What an adapter understood, in words that no provider owns; personal fields stand apart."""
 
-from typing import Any, Literal
+from typing import Literal, NoReturn
 
 import msgspec
 
@@ -21,21 +21,22 @@ class Terms(msgspec.Struct, frozen=True):
     custody: common.Custody
 
 
-class Person(msgspec.Struct, frozen=True):
-    """The personal fields of an order by clearance; never shown by `repr`, never in an event.
+class Person:
+    """The personal fields of an order by clearance; no text and no encoder shows them.
 
     `customer` is the channel's own id of the buyer, None for a guest.
     """
 
-    customer: str | None
-    contact: Fields
-    statutory: Fields
+    __slots__ = ("contact", "customer", "statutory")
+
+    def __init__(self, customer: str | None, contact: Fields, statutory: Fields) -> None:
+        self.customer, self.contact, self.statutory = customer, contact, statutory
 
     def __repr__(self) -> str:
         return "Person(***)"
 
-    def __rich_repr__(self) -> Any:
-        yield "***"
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("personal fields are sealed, not written")
 
 
 class Whole(msgspec.Struct, frozen=True):

@@ -80,9 +80,8 @@ def _discounts(
     found = []
     for one in read.records(item, "discount_allocations"):
         index = one.get("discount_application_index")
-        known = isinstance(index, int) and 0 <= index < len(codes)
         share = amounts.part(side.amount(one, "amount"), left, ordered)
-        code = codes[index] if known else None
+        code = codes[index] if isinstance(index, int) and 0 <= index < len(codes) else None
         found.append(common.Discount(code=code, amount=share, allocated_by="channel"))
     return tuple(one for one in found if one.amount)
 

@@ -5,7 +5,7 @@ what was taken back: the order is read as what is left, and its totals as the sh
 """
 
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from libs.contracts import common
 from services.channels.adapters import parsing as read
@@ -47,7 +47,7 @@ def understand(topic: str, message: Json, terms: Terms) -> Understood:
     status = read.text(data, "status")
     version = _version(data)
     if status == "draft" or read.flag(data, "test"):
-        reason = "draft" if status == "draft" else "test"
+        reason: Literal["draft", "test"] = "draft" if status == "draft" else "test"
         return Draft(external_id, reason, status, version, version.updated_at)
     return whole(data, terms)
 

@@ -1,4 +1,4 @@
-"""The lines, charges and totals of our own store's orders: what is left after cancellations. Pure."""
+"""The lines, charges and totals of our own store's orders, less what was cancelled. Pure."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

@@ -33,9 +33,7 @@ _COMMITMENT: Mapping[str, common.Commitment] = {
     "cancelled": "committed", "trash": "committed",
 }  # fmt: skip
 _ADDRESS = ("address_1", "address_2", "city", "postcode", "state", "country")
-_TAX_IDS = frozenset(
-    {"_billing_vat_number", "_vat_number", "vat_number", "_billing_vat", "billing_vat"}
-)
+_TAX_IDS = ("_billing_vat_number", "_vat_number", "vat_number", "_billing_vat", "billing_vat")
 
 
 def understand(topic: str, data: Json, terms: Terms) -> Understood:

@@ -1,5 +1,6 @@
 """Whatever a provider sends, an adapter answers with an order or with a code, and never crashes."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from hypothesis import given, settings
@@ -38,9 +39,9 @@ def attempt(read: Any) -> Any:
         return None
 
 
-def paths(value: Any, path: Any = ()) -> None:
+def paths(value: Any, path: Any = ()) -> Iterator[Any]:
     yield path
-    items = value.items() if isinstance(value, dict) else []
+    items: Any = value.items() if isinstance(value, dict) else []
     if isinstance(value, list):
         items = enumerate(value)
     for key, item in items:
@@ -84,14 +85,10 @@ def test_what_is_shared_out_adds_up(discount: Any, tax: Any) -> None:
     items = payloads.shopify()["line_items"]
     for item in items:
         item["tax_lines"] = []
-    order = shopify.understand(
-        "orders/create",
-        payloads.parsed(payloads.shopify(
+    order = payloads.order_of(shopify, "orders/create", payloads.shopify(
             line_items=items, total_discounts=f"{discount / 100:.2f}",
             tax_lines=[{"title": "VAT", "rate": 0.2, "price": f"{tax / 100:.2f}"}],
-        )),
-        TERMS,
-    ).order  # fmt: skip
+        ))  # fmt: skip
     assert sum(line.amounts.discount for line in order.lines) == discount
     parts = [line.amounts for line in order.lines] + [one.amounts for one in order.charges]
     assert sum(map(amounts.tax_of, parts)) == tax

@@ -13,9 +13,8 @@ from services.channels.adapters import shopify
 from services.channels.decider import CHANNEL_ORDER
 from services.channels.listing_decider import LISTING
 from tests.unit.channels import payloads
-from tests.unit.channels.payloads import TERMS
 
-BASE = shopify.understand("orders/create", payloads.parsed(payloads.shopify()), TERMS).order
+BASE = payloads.order_of(shopify, "orders/create", payloads.shopify())
 
 
 def version(number: Any, quantity: Any, funds: Any, cancelled: Any) -> Any:
@@ -45,7 +44,8 @@ def deliveries(draw: Any) -> Any:
 
 def run(said: Any) -> Any:
     """Fold the deliveries; return all events and what orders knows at the end."""
-    state, events = CHANNEL_ORDER.initial, []
+    events: list[Any] = []
+    state = CHANNEL_ORDER.initial
     for command in said:
         new = CHANNEL_ORDER.decide(command, state)
         assert not CHANNEL_ORDER.decide(command, reduce(CHANNEL_ORDER.evolve, new, state))
@@ -97,7 +97,7 @@ def test_an_order_is_received_once(case: Any) -> None:
 
 def listing_commands() -> Any:
     component = (common.Component(sku="TEE", units=1),)
-    names = {"entity": "main", "account": "shop", "listing_id": "1", "at": 1}
+    names: dict[str, Any] = {"entity": "main", "account": "shop", "listing_id": "1", "at": 1}
     needs = st.builds(
         lambda n: commands.NeedListing(
             **names, channel_sku="tee", title="T", external_id="o", line_id=f"ln_{n}"

@@ -15,20 +15,28 @@ from services.channels.decider import CHANNEL_ORDER
 from services.channels.listing_decider import LISTING
 from services.channels.read_model import CHANNEL_ORDERS, ITEMS, LISTINGS
 from tests.unit.channels import payloads
-from tests.unit.channels.payloads import TERMS
 
-BASE = shopify.understand("orders/create", payloads.parsed(payloads.shopify()), TERMS).order
+BASE = payloads.order_of(shopify, "orders/create", payloads.shopify())
 
 
 def order_events(number: Any) -> Any:
     later = replace(BASE, version=common.Version(updated_at=BASE.version.updated_at + 1, counter=0))
-    said = [BASE, replace(later, funds="refunded"), replace(later, cancelled=True)]
+    said = [
+        BASE,
+        replace(later, funds="refunded"),
+        replace(later, funds="refunded", cancelled=True),
+    ]
     ours = [commands.RecordOrder(replace(order, external_id=str(number))) for order in said]
     return decided(CHANNEL_ORDER, ours)
 
 
 def listing_events(number: Any) -> Any:
-    names = {"entity": "main", "account": "shop", "listing_id": str(number), "at": 1}
+    names: dict[str, Any] = {
+        "entity": "main",
+        "account": "shop",
+        "listing_id": str(number),
+        "at": 1,
+    }
     need = commands.NeedListing(
         **names, channel_sku="tee", title="T", external_id="o", line_id="ln_1"
     )
@@ -40,14 +48,20 @@ def listing_events(number: Any) -> Any:
 
 
 def item_events(number: Any) -> Any:
-    names = {"entity": "main", "occurred_at": 1, "sku": f"SKU{number}", "by": "operator"}
+    names: dict[str, Any] = {
+        "entity": "main",
+        "occurred_at": 1,
+        "sku": f"SKU{number}",
+        "by": "operator",
+    }
     received = inventory.StockReceived(**names, location="main", quantity=1, document="d")
     defined = inventory.ItemDefined(**names, description="Tee", barcode="501", components=())
     return [received, defined, received]
 
 
 def decided(decider: Any, said: Any) -> Any:
-    state, events = decider.initial, []
+    events: list[Any] = []
+    state = decider.initial
     for command in said:
         new = decider.decide(command, state)
         state = reduce(decider.evolve, new, state)
@@ -59,9 +73,10 @@ STREAMS = [make(n) for make in (order_events, listing_events, item_events) for n
 
 
 def rows(events: Any) -> Any:
-    found = {}
+    found: dict[Any, Any] = {}
     for event in events:
-        for projection in (LISTINGS, ITEMS, CHANNEL_ORDERS):
+        projections: tuple[Any, ...] = (LISTINGS, ITEMS, CHANNEL_ORDERS)
+        for projection in projections:
             envelope = Envelope(event, "", "", "", 1, 0, "channels", 0, 1, "", "", "")
             for key in projection.keys(envelope):
                 row = projection.evolve(found.get((projection.name, key)), key, envelope)

@@ -4,7 +4,8 @@ import copy
 import json
 from typing import Any
 
-from services.channels.adapters.neutral import Terms
+from libs.contracts import common
+from services.channels.adapters.neutral import Terms, Whole
 from services.channels.adapters.parsing import parse_json
 
 TERMS = Terms(
@@ -33,6 +34,13 @@ _ADDRESS = {
 def parsed(payload: dict[str, Any]) -> Any:
     """The payload as it comes out of our parser."""
     return parse_json(json.dumps(payload).encode())
+
+
+def order_of(adapter: Any, topic: str, payload: dict[str, Any]) -> common.Order:
+    """The order that an adapter reads in a payload."""
+    found = adapter.understand(topic, parsed(payload), TERMS)
+    assert isinstance(found, Whole)
+    return found.order
 
 
 def shopify(**changes: Any) -> dict[str, Any]:

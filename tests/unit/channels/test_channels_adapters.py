@@ -15,19 +15,15 @@ from tests.unit.channels.payloads import TERMS
 
 
 def read_shopify(topic: Any = "orders/create", **changes: Any) -> Any:
-    return shopify.understand(topic, _parsed(payloads.shopify(**changes)), TERMS)
+    return shopify.understand(topic, payloads.parsed(payloads.shopify(**changes)), TERMS)
 
 
 def read_woo(topic: Any = "order.created", **changes: Any) -> Any:
-    return woocommerce.understand(topic, _parsed(payloads.woocommerce(**changes)), TERMS)
+    return woocommerce.understand(topic, payloads.parsed(payloads.woocommerce(**changes)), TERMS)
 
 
 def read_store(topic: Any = "order.created", **changes: Any) -> Any:
-    return standard.understand(topic, _parsed(payloads.standard(topic, **changes)), TERMS)
-
-
-def _parsed(payload: Any) -> Any:
-    return parse_json(json.dumps(payload).encode())
+    return standard.understand(topic, payloads.parsed(payloads.standard(topic, **changes)), TERMS)
 
 
 READERS = {"shopify": read_shopify, "woocommerce": read_woo, "standard": read_store}
@@ -65,7 +61,9 @@ def test_the_retailers_own_fixture_is_read_without_recomputing_its_totals() -> N
     if folder is None:
         pytest.skip("LONJA_FIXTURES is not set: third parties' payloads are not here")
     body = (Path(folder) / "shopify" / "order.json").read_bytes()
-    order = shopify.understand("orders/create", parse_json(body), TERMS).order
+    found = shopify.understand("orders/create", parse_json(body), TERMS)
+    assert isinstance(found, Whole)
+    order = found.order
     assert (order.external_id, order.display_number) == ("450789469", "#1001")
     assert (order.funds, order.custody) == ("authorised", "channel_captures_at_our_order")
     assert (order.totals.total, order.totals.net, order.totals.tax) == (40994, 39800, 1194)
@@ -122,9 +120,11 @@ def test_two_currencies_are_kept_side_by_side() -> None:
     item = payload["line_items"][0] | {"quantity": 1, "price_set": both("10.00", "12.50")}
     item["tax_lines"] = [{"title": "VAT", "rate": 0.2, "price_set": both("2.00", "2.50")}]
     payload["line_items"] = [item]
-    order = shopify.understand("orders/create", _parsed(payload), TERMS).order
+    order = payloads.order_of(shopify, "orders/create", payload)
     assert (order.currency, order.settlement_currency) == ("EUR", "GBP")
-    assert (order.lines[0].amounts.net, order.lines[0].settlement_amounts.net) == (1250, 1000)
+    settled = order.lines[0].settlement_amounts
+    assert settled is not None
+    assert (order.lines[0].amounts.net, settled.net) == (1250, 1000)
     assert (order.totals.total, order.totals.rounding) == (1500, 0)
 
 
@@ -167,6 +167,7 @@ def test_a_checkout_draft_is_no_order_whatever_topic_brings_it(topic: Any) -> No
 def test_drafts_and_tests_are_set_aside() -> None:
     draft = {"id": 5, "status": "open", "updated_at": "2024-03-01T10:00:00Z"}
     found = shopify.understand("draft_orders/create", draft, TERMS)
+    assert isinstance(found, Draft)
     assert (found.external_id, found.reason) == ("draft:5", "draft")
     assert read_shopify(test=True).reason == "test"
     assert read_store(test=True).reason == "test"

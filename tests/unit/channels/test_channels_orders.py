@@ -1,6 +1,5 @@
 """What a channel says of one order, over time: the newest version wins, repeats are silent."""
 
-import json
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ from libs.contracts import channels, common
 from libs.eventsourcing.testing import given
 from services.channels import commands
 from services.channels.adapters import woocommerce
-from services.channels.adapters.parsing import parse_json
 from services.channels.decider import CHANNEL_ORDER
 from tests.unit.channels import payloads
 from tests.unit.channels.payloads import TERMS
@@ -20,8 +18,7 @@ FIRST, LATER, LAST = "2024-03-01T10:00:05", "2024-03-01T11:00:00", "2024-03-01T1
 
 def told(at: Any = FIRST, **changes: Any) -> Any:
     payload = payloads.woocommerce(date_modified_gmt=at, **changes)
-    body = parse_json(json.dumps(payload).encode())
-    found = woocommerce.understand("order.updated", body, TERMS)
+    found: Any = woocommerce.understand("order.updated", payloads.parsed(payload), TERMS)
     return commands.RecordOrder(found.order, found.by, found.reason, found.reason_word)
 
 
@@ -119,6 +116,13 @@ def test_a_cancelled_order_that_was_unknown_is_received_first() -> None:
 def test_a_cancellation_is_told_once_with_what_happened_to_the_money() -> None:
     cancelled = told(LATER, status="cancelled", refunds=[{"id": 1, "total": "-34.00"}])
     assert types(told(), cancelled, cancelled) == ["Received", "Cancelled", "FundsChanged"]
+
+
+def test_a_cancellation_in_the_same_second_counts_and_its_repeat_does_not() -> None:
+    cancelled = told(status="cancelled")
+    only = commands.RecordOrder(replace(told().order, cancelled=True))
+    assert types(told(), cancelled, cancelled, told()) == ["Received", "Cancelled"]
+    assert types(told(), only, only) == ["Received", "Cancelled"]
 
 
 def test_an_order_that_is_paid_after_its_cancellation_lives_again() -> None:

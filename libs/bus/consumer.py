@@ -1,0 +1,212 @@
+"""A reactor's source: the records of its partitions that are to be applied, each once and in order.
+
+A position row per partition, advanced in the transaction of the results, is what makes it so.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from libs.bus.feed import Feed, Place, Records
+from libs.bus.records import Record, headers_of
+from libs.bus.records import Record
+from libs.bus.screening import Cursor, Mark, Screened, screen_marks
+from libs.bus.tail import end_offsets as end_offsets
+from libs.bus.topics import topic_of
+from libs.codec.headers import EventHeaders
+from libs.eventsourcing.inputs import Position
+from libs.store.pool import Pool
+from libs.telemetry.logs import log
+
+# One statement for many partitions, in the order in which every transaction locks them.
+CLAIM = """
+    INSERT INTO positions AS p (consumer, topic, partition)
+    SELECT u.consumer, u.topic, u.partition
+    FROM unnest($1::text[], $2::text[], $3::integer[]) AS u(consumer, topic, partition)
+    ORDER BY u.consumer, u.topic, u.partition
+    ON CONFLICT (consumer, topic, partition) DO UPDATE SET epoch = p.epoch + 1
+    RETURNING consumer, topic, partition, epoch, next_offset, last_pseq,
+              coalesce(last_id::text, '') AS last_id"""
+_MOVE_ON = """
+    UPDATE positions SET next_offset = $6
+    WHERE consumer = $1 AND topic = $2 AND partition = $3 AND epoch = $4 AND last_pseq = $5"""
+_FIRST_RECHECK, _LAST_RECHECK = 1.0, 60.0  # seconds
+
+
+async def claim(pool: Pool, consumers: Sequence[tuple[str, str, int]]) -> list[Position]:
+    """Become the owner of (consumer, topic, partition)s: raises their epochs."""
+    rows = await pool.fetch(CLAIM, *(list(column) for column in zip(*consumers, strict=True)))
+    return [Position(*row) for row in rows]
+
+
+class Rechecks:
+    """Partitions with a gap, and when to read each again from its beginning."""
+
+    def __init__(self) -> None:
+        self.waits: dict[Place, tuple[float, float]] = {}
+
+    def gap(self, place: Place) -> bool:
+        """Note a gap; True if it is new."""
+        new = place not in self.waits
+        if new:
+            at = asyncio.get_running_loop().time() + _FIRST_RECHECK
+            self.waits[place] = (at, _FIRST_RECHECK)
+        return new
+
+    def filled(self, place: Place) -> None:
+        """Forget a gap."""
+        self.waits.pop(place, None)
+
+    def due(self, held: Iterable[Place]) -> list[Place]:
+        """Return the partitions to be read again now; each the later the longer it has waited."""
+        now = asyncio.get_running_loop().time()
+        mine = set(held)
+        places = [place for place, (at, _) in self.waits.items() if at <= now and place in mine]
+        for place in places:
+            pause = min(self.waits[place][1] * 2, _LAST_RECHECK)
+            self.waits[place] = (now + pause, pause)
+        return places
+
+
+class Source:
+    """Records for one reactor. Single-tasked: get, apply, `applied` or `fenced`, get again.
+
+    `topics` maps topics to the services that own them. `problems` names partitions that wait for a
+    person ("gap", "two-histories").
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        bootstrap: str,
+        consumer: str,
+        topics: Mapping[str, str],
+        member: str | None = None,
+    ) -> None:
+        self.pool, self.consumer, self.topics = pool, consumer, topics
+        topic, service = next(iter(topics.items()))
+        prefix = topic.removesuffix(topic_of("", service))
+        self.feed = Feed(bootstrap, f"{prefix}{consumer}", tuple(topics), self._claim, member)
+        self.problems: dict[Place, str] = {}
+        self.positions: dict[Place, Position] = {}
+        self._cursors: dict[Place, Cursor] = {}
+        self._rechecks = Rechecks()
+
+    async def start(self) -> None:
+        """Join the group."""
+        await self.feed.start()
+
+    async def stop(self) -> None:
+        """Leave the group."""
+        await self.feed.stop()
+
+    async def restart(self) -> None:
+        """Begin again from the positions, after any doubt."""
+        self.problems.clear()
+        await self.feed.restart()
+
+    async def get(self, limit: int, seconds: float = 0.5) -> list[Record]:
+        """Return what is to be applied next, each partition in order; nothing after so many seconds."""
+        for place in self._rechecks.due(self.feed.held):
+            self.feed.seek(place, 0)
+        due: list[Record] = []
+        for place, records in (await self.feed.get(limit, seconds)).items():
+            due += await self._screened(place, records)
+        return due
+
+    def applied(self, after: Position) -> None:
+        """Note that a position is committed."""
+        self.feed.reached((after.topic, after.partition), after.next_offset)
+
+    async def fenced(self, places: Iterable[Place]) -> None:
+        """Drop partitions that another has claimed; claim again what is still assigned."""
+        self.feed.release(places)
+
+    async def _claim(self, places: Sequence[Place]) -> Mapping[Place, int]:
+        offsets = {}
+        for position in await claim(self.pool, [(self.consumer, *place) for place in places]):
+            place = (position.topic, position.partition)
+            self.positions[place] = position
+            self._cursors[place] = Cursor(
+                position.next_offset, position.last_pseq, position.last_id
+            )
+            self.problems.pop(place, None)
+            self._rechecks.filled(place)
+            offsets[place] = position.next_offset
+        return offsets
+
+    async def _screened(self, place: Place, records: Records) -> list[Record]:
+        service = self.topics[place[0]]
+        found = [headers_of(service, record.headers) for record in records]
+        marks = [
+            Mark(r.offset, h.pseq, h.id) if h is not None else Mark(r.offset, 0, "")
+            for r, h in zip(records, found, strict=True)
+        ]
+        before, screened = self._cursors[place], screen_marks(self._cursors[place], marks)
+        self._cursors[place] = screened.cursor
+        self._flag(place, screened)
+        if screened.taken:
+            return self._taken(place, records, found, screened)
+        if screened.problem is None and screened.cursor.next_offset != before.next_offset:
+            await self._move_on(place, screened.cursor)
+        return []
+
+    def _flag(self, place: Place, screened: Screened) -> None:
+        topic, partition = place
+        pseq = screened.cursor.last_pseq
+        match screened.problem:
+            case "gap":
+                self.problems[place] = "gap"
+                if self._rechecks.gap(place):
+                    log.critical(
+                        "gap", consumer=self.consumer, topic=topic, partition=partition, pseq=pseq
+                    )
+            case "filled":
+                self.problems.pop(place, None)
+                self._rechecks.filled(place)
+                self.feed.seek(place, screened.cursor.next_offset)
+            case "two-histories":
+                self.problems[place] = "two-histories"
+                self.feed.pause(place)
+                log.critical("two-histories", consumer=self.consumer, topic=topic,
+                             partition=partition, pseq=pseq)  # fmt: skip
+            case None:
+                pass
+
+    def _taken(
+        self,
+        place: Place,
+        records: Records,
+        found: Sequence[EventHeaders | None],
+        screened: Screened,
+    ) -> list[Record]:
+        position = self.positions[place]
+        # Duplicates at the end are passed with the last record that is applied.
+        after = [*screened.after[:-1], screened.cursor]
+        taken = []
+        for index, cursor in zip(screened.taken, after, strict=True):
+            record = records[index]
+            behind = msgspec.structs.replace(
+                position, next_offset=cursor.next_offset, last_pseq=cursor.last_pseq,
+                last_id=cursor.last_id,
+            )  # fmt: skip
+            taken.append(
+                Record(self.topics[place[0]], *place, record.offset, _text(record.key),
+                       record.value or b"", found[index], behind)
+            )  # fmt: skip
+        self.positions[place] = taken[-1].after
+        return taken
+
+    async def _move_on(self, place: Place, cursor: Cursor) -> None:
+        """Move the offset behind duplicates, with which nothing is to be done."""
+        position = self.positions[place]
+        await self.pool.execute(_MOVE_ON, self.consumer, *place, position.epoch, position.last_pseq,
+                                cursor.next_offset)  # fmt: skip
+        moved = msgspec.structs.replace(position, next_offset=cursor.next_offset)
+        self.positions[place] = moved
+        self.applied(moved)
+
+
+def _text(key: bytes | None) -> str:
+    return (key or b"").decode(errors="replace")

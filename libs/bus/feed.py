@@ -1,0 +1,218 @@
+"""Membership in a consumer group. It only proposes who reads what; positions decide."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.structs import ConsumerRecord, OffsetAndMetadata
+
+from libs.telemetry.logs import log
+
+Place = tuple[str, int]  # topic, partition
+Claim = Callable[[Sequence[Place]], Awaitable[Mapping[Place, int]]]
+Records = list[ConsumerRecord]
+
+REPORT = 5.0  # seconds between commits to Kafka, for lag tools only
+RECLAIM = 1.0  # seconds before a fenced partition is claimed again
+STALL = 30.0  # seconds without a record after which the ends are looked at
+EMPTY = 120.0  # seconds without a partition after which the group is joined anew (aiokafka#1187)
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    def __init__(self, feed: "Feed") -> None:
+        self.feed = feed
+
+    def on_partitions_revoked(self, revoked: object) -> None:  # noqa: ARG002 - aiokafka names it
+        self.feed.forget()
+
+    def on_partitions_assigned(self, assigned: object) -> None:  # noqa: ARG002 - aiokafka names it
+        self.feed.forget()
+
+
+class Feed:
+    """Records of the partitions that the group assigned and that `claim` has made ours.
+
+    `claim` takes partitions and returns the offset to read each from. Records of a partition that
+    is not claimed yet are dropped: they come again.
+    """
+
+    def __init__(
+        self,
+        bootstrap: str,
+        group: str,
+        topics: Sequence[str],
+        claim: Claim,
+        member: str | None = None,
+    ) -> None:
+        self.bootstrap, self.group, self.topics = bootstrap, group, tuple(topics)
+        self.member = member
+        self.last_progress = 0.0
+        self.restarts = 0
+        self._claim_rows = claim
+        self._held: set[Place] = set()
+        self._later: dict[Place, float] = {}
+        self._generation = 0
+        self._reached: dict[Place, int] = {}
+        self._reported: dict[Place, int] = {}
+        self._next_report = 0.0
+        self._looked = 0.0
+        self._report: asyncio.Task[None] | None = None
+        self._consumer: AIOKafkaConsumer | None = None
+
+    @property
+    def held(self) -> frozenset[Place]:
+        """Return the partitions that are claimed."""
+        return frozenset(self._held)
+
+    async def start(self) -> None:
+        """Join the group."""
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self.bootstrap, group_id=self.group, group_instance_id=self.member,
+            enable_auto_commit=False, auto_offset_reset="none", fetch_max_wait_ms=500,
+            metadata_max_age_ms=5000, max_poll_interval_ms=120_000, session_timeout_ms=10_000,
+        )  # fmt: skip
+        consumer.subscribe(topics=list(self.topics), listener=_Listener(self))
+        self.forget()
+        self.last_progress = self._looked = _now()
+        await consumer.start()
+        self._consumer = consumer
+
+    async def stop(self) -> None:
+        """Leave the group; gives up waiting after a few seconds."""
+        consumer, self._consumer = self._consumer, None
+        self.forget()
+        if self._report is not None:
+            self._report.cancel()
+            await asyncio.gather(self._report, return_exceptions=True)
+            self._report = None
+        if consumer is not None:
+            with contextlib.suppress(TimeoutError, KafkaError, OSError):
+                await asyncio.wait_for(consumer.stop(), 5)
+
+    async def restart(self) -> None:
+        """Begin again from the positions."""
+        self.restarts += 1
+        await self.stop()
+        await self.start()
+
+    def forget(self) -> None:
+        """Hold nothing any more; what is still assigned is claimed again."""
+        self._generation += 1
+        self._held.clear()
+        self._later.clear()
+
+    def release(self, places: Iterable[Place]) -> None:
+        """Give up partitions that another has claimed, and claim them again a little later."""
+        until = _now() + RECLAIM
+        for place in places:
+            self._held.discard(place)
+            self._later[place] = until
+
+    def seek(self, place: Place, offset: int) -> None:
+        """Read a partition from another offset."""
+        part = TopicPartition(*place)
+        if self._consumer is not None and part in self._consumer.assignment():
+            self._consumer.seek(part, offset)
+
+    def pause(self, place: Place) -> None:
+        """Read a partition no further until it is claimed anew."""
+        part = TopicPartition(*place)
+        if self._consumer is not None and part in self._consumer.assignment():
+            self._consumer.pause(part)
+
+    def reached(self, place: Place, next_offset: int) -> None:
+        """Note how far a partition is applied."""
+        self._reached[place] = next_offset
+        self.last_progress = _now()
+
+    def lag(self) -> Mapping[Place, int]:
+        """Return how many records of each partition held are not yet applied."""
+        if self._consumer is None:
+            return {}
+        ends = {place: self._consumer.highwater(TopicPartition(*place)) for place in self._held}
+        return {
+            p: max(0, end - self._reached.get(p, 0)) for p, end in ends.items() if end is not None
+        }
+
+    async def get(self, limit: int, seconds: float = 0.5) -> dict[Place, Records]:
+        """Return what has arrived, by partition; nothing after so many seconds."""
+        await self._watch()
+        consumer = self._consumer
+        assert consumer is not None, "the feed is not started"
+        await self._claim(consumer)
+        self._report_offsets(consumer)
+        try:
+            fetched = await consumer.getmany(timeout_ms=int(seconds * 1000), max_records=limit)
+        except NoOffsetForPartitionError:
+            await asyncio.sleep(0.01)  # until the seek has taken hold
+            return {}
+        except OffsetOutOfRangeError as error:
+            # A topic that was made anew or trimmed: the numbers tell what is missing.
+            parts = [part for part in error.args[0] if part in consumer.assignment()]
+            begins = await consumer.beginning_offsets(parts)
+            for part, begin in begins.items():
+                self.seek((part.topic, part.partition), begin)
+            return {}
+        found = {(part.topic, part.partition): records for part, records in fetched.items()}
+        return {place: records for place, records in found.items() if place in self._held}
+
+    async def _claim(self, consumer: AIOKafkaConsumer) -> None:
+        now, generation = _now(), self._generation
+        assigned = {(part.topic, part.partition) for part in consumer.assignment()}
+        new = sorted(p for p in assigned - self._held if self._later.get(p, 0) <= now)
+        if not new:
+            return
+        offsets = await self._claim_rows(new)
+        if generation != self._generation:
+            return
+        for place, offset in offsets.items():
+            part = TopicPartition(*place)
+            if part in consumer.assignment():
+                consumer.resume(part)
+                consumer.seek(part, offset)
+                self._reached[place] = offset
+                self._held.add(place)
+                self._later.pop(place, None)
+
+    def _report_offsets(self, consumer: AIOKafkaConsumer) -> None:
+        now = _now()
+        if now < self._next_report or (self._report is not None and not self._report.done()):
+            return
+        self._next_report = now + REPORT
+        due = {p: self._reached[p] for p in self._held if p in self._reached}
+        due = {p: offset for p, offset in due.items() if self._reported.get(p) != offset}
+        if due:
+            self._report = asyncio.create_task(self._commit(consumer, due))
+
+    async def _commit(self, consumer: AIOKafkaConsumer, due: Mapping[Place, int]) -> None:
+        offsets = {TopicPartition(*p): OffsetAndMetadata(offset, "") for p, offset in due.items()}
+        try:
+            await asyncio.wait_for(consumer.commit(offsets), REPORT)
+        except Exception as error:
+            log.debug("offsets-not-reported", consumer=self.group, cause=type(error).__name__)
+        else:
+            self._reported.update(due)
+
+    async def _watch(self) -> None:
+        """Begin again where records wait and none comes, or no partition for very long."""
+        now = _now()
+        if self._consumer is None:
+            await self.start()
+        elif now - max(self.last_progress, self._looked) > STALL:
+            self._looked = now
+            parts = [TopicPartition(*place) for place in self._held]
+            if parts:
+                ends = await asyncio.wait_for(self._consumer.end_offsets(parts), 10)
+                stuck = [p for p, end in ends.items() if end > await self._consumer.position(p)]
+                paused = self._consumer.paused()
+                if any(part not in paused for part in stuck):
+                    log.warning("consumer-stalled", consumer=self.group)
+                    await self.restart()
+            elif now - self.last_progress > EMPTY:
+                await self.restart()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,259 @@
+"""The relay: sends what the store has committed to the service's topic, in order. Decides nothing.
+
+It may repeat records (consumers drop them by number), it never skips one.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+
+import asyncpg
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+from libs.bus.readback import HistoryMismatch, Known, TopicTrimmed, read_ends, resume_after
+from libs.codec.framing import frame
+from libs.codec.headers import EventHeaders, build_headers
+from libs.codec.registry import Registry
+from libs.store.pool import Pool
+from libs.telemetry.logs import log
+from libs.values.lanes import PARTITIONS
+
+PAGE = 500  # events of a lane per batch
+BATCH_BYTES = 512 * 1024
+DEADLINE = 10.0  # seconds for every acknowledgement
+POLL = 0.5  # seconds, where nobody pokes
+NOTE = 5.0  # seconds between notes of what was acknowledged
+CONSUMER = "relay"  # under this name in `positions`: what was acknowledged, at least
+
+_READ = """
+    SELECT e.lane, e.pseq, e.id::text, e.stream_id, e.version, e.type, e.schema_version, e.data,
+           e.recorded_at, e.cause::text, e.correlation::text, e.trace
+    FROM unnest($1::integer[], $2::bigint[]) AS u(lane, sent) CROSS JOIN LATERAL (
+        SELECT * FROM events WHERE lane = u.lane AND pseq > u.sent ORDER BY pseq LIMIT $3
+    ) e ORDER BY e.lane, e.pseq"""
+_KNOWN = """
+    SELECT l.lane, l.head, e.id::text AS id, coalesce(p.last_pseq, 0) AS noted
+    FROM lanes l JOIN unnest($1::integer[], $2::bigint[]) AS u(lane, pseq) USING (lane)
+    LEFT JOIN events e ON e.lane = u.lane AND e.pseq = u.pseq
+    LEFT JOIN positions p ON p.consumer = $3 AND p.topic = $4 AND p.partition = l.lane"""
+_NOTE = """
+    INSERT INTO positions AS p (consumer, topic, partition, last_pseq)
+    SELECT $1, $2, u.lane, u.pseq FROM unnest($3::integer[], $4::bigint[]) AS u(lane, pseq)
+    ORDER BY u.lane
+    ON CONFLICT (consumer, topic, partition) DO UPDATE SET last_pseq = excluded.last_pseq
+    WHERE p.last_pseq < excluded.last_pseq"""
+_DOUBT = (KafkaError, TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+
+def producer_for(bootstrap: str) -> AIOKafkaProducer:
+    """Return an idempotent producer without transactions; not started."""
+    return AIOKafkaProducer(
+        bootstrap_servers=bootstrap, enable_idempotence=True, acks="all", linger_ms=0,
+        max_batch_size=BATCH_BYTES, max_request_size=BATCH_BYTES * PARTITIONS,
+        request_timeout_ms=8000,
+    )  # fmt: skip
+
+
+class Relay:
+    """One service's relay.
+
+    `sent` is the highest acknowledged number by lane, `heads` the highest known to be committed.
+    """
+
+    def __init__(
+        self, pool: Pool, bootstrap: str, topic: str, service: str, registry: Registry,
+        make_producer: Callable[[str], AIOKafkaProducer] = producer_for,
+    ) -> None:  # fmt: skip
+        self.pool, self.bootstrap, self.topic, self.service = pool, bootstrap, topic, service
+        self.registry, self.make_producer = registry, make_producer
+        self.sent: dict[int, int] = {}
+        self.heads: dict[int, int] = {}
+        self.sent_total = 0
+        self.last_progress = 0.0
+        self.trimmed: frozenset[int] = frozenset()
+        self._producer: AIOKafkaProducer | None = None
+        self._wake = asyncio.Event()
+        self._moved = asyncio.Event()
+        self._running = False
+        self._next_note = self._next_poll = 0.0
+
+    async def start(self) -> None:
+        """Compare the topic's end with the store and find where to go on.
+
+        Raises HistoryMismatch or TopicTrimmed: the service must not start.
+        """
+        found = await asyncio.wait_for(read_ends(self.bootstrap, self.topic, self.service), 60)
+        numbers = [found[lane].pseq for lane in range(PARTITIONS)]
+        rows = await self.pool.fetch(_KNOWN, list(range(PARTITIONS)), numbers, CONSUMER, self.topic)
+        sent, trimmed = {}, set()
+        for lane, head, event_id, noted in rows:
+            known = Known(head, event_id, noted)
+            sent[lane], gone = resume_after(self.topic, self.service, lane, found[lane], known)
+            self.heads[lane] = max(head, self.heads.get(lane, 0))
+            if gone:
+                trimmed.add(lane)
+                log.critical(
+                    "topic-trimmed", topic=self.topic, partition=lane, offset=found[lane].begin
+                )
+        self.sent, self.trimmed = sent, frozenset(trimmed)
+
+    def poke(self, heads: Mapping[int, int]) -> None:
+        """Say what a commit of this process has added: the new head by lane."""
+        for lane, head in heads.items():
+            if head > self.heads.get(lane, 0):
+                self.heads[lane] = head
+        self._wake.set()
+
+    @property
+    def lag(self) -> Mapping[int, int]:
+        """Return how many events of each lane are committed and not yet acknowledged."""
+        return {lane: max(0, head - self.sent.get(lane, 0)) for lane, head in self.heads.items()}
+
+    async def run(self) -> None:
+        """Run until cancelled. Raises HistoryMismatch or TopicTrimmed where going on would harm."""
+        self._running = True
+        try:
+            while True:
+                try:
+                    if not self.sent:
+                        await self.start()
+                    await self._round()
+                except _DOUBT as error:
+                    log.error("relay-in-doubt", service=self.service, cause=type(error).__name__)
+                    await self._throw_away()
+                    await asyncio.sleep(0.2)
+        except (HistoryMismatch, TopicTrimmed) as error:
+            log.critical("relay-refused", service=self.service, cause=type(error).__name__)
+            raise
+        finally:
+            self._running = False
+            self._moved.set()
+
+    async def drain(self, seconds: float) -> bool:
+        """Wait until all that is committed is acknowledged; False if that took too long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._read_heads()
+                self._wake.set()
+                while self._running and any(self.lag.values()):
+                    self._moved.clear()
+                    await self._moved.wait()
+        return not any(self.lag.values())
+
+    async def stop(self) -> None:
+        """Let the producer go, and note what was acknowledged."""
+        if self.sent:
+            await self._note()
+        await self._throw_away()
+
+    async def resend(self, lane: int, after: int) -> int:
+        """Send a lane's events behind a number once more, up to its head; return the head."""
+        await self._read_heads()
+        self.sent = {**self.heads, lane: after}
+        while self.sent[lane] < self.heads[lane]:
+            await self._send([lane])
+        await self._throw_away()
+        return self.heads[lane]
+
+    async def _round(self) -> None:
+        self._wake.clear()
+        due = [lane for lane, behind in self.lag.items() if behind]
+        if due:
+            await self._send(due)
+            if _now() >= self._next_note:
+                await self._note()
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, self._next_poll - _now())):
+                await self._wake.wait()
+        if _now() >= self._next_poll:
+            await self._read_heads()
+            self._next_poll = _now() + POLL
+
+    async def _read_heads(self) -> None:
+        for lane, head in await self.pool.fetch("SELECT lane, head FROM lanes"):
+            self.heads[lane] = max(head, self.heads.get(lane, 0))
+
+    async def _send(self, lanes: Sequence[int]) -> None:
+        """Send a batch of each of these lanes; return when all of them are acknowledged."""
+        rows = await self.pool.fetch(_READ, lanes, [self.sent[lane] for lane in lanes], PAGE)
+        by_lane: dict[int, list[asyncpg.Record]] = {}
+        for row in rows:
+            by_lane.setdefault(row[0], []).append(row)
+        async with asyncio.timeout(DEADLINE):
+            producer = await self._ready()
+            acknowledged = {}
+            for lane, events in by_lane.items():
+                batch, last = self._batch(producer, self.sent[lane], events)
+                future = await producer.send_batch(batch, self.topic, partition=lane)
+                acknowledged[lane] = (last, future)
+            await asyncio.gather(*(future for _, future in acknowledged.values()))
+        for lane, (last, _) in acknowledged.items():
+            self.sent_total += last - self.sent[lane]
+            self.sent[lane] = last
+        self.last_progress = _now()
+        self._moved.set()
+
+    def _batch(
+        self, producer: AIOKafkaProducer, sent: int, rows: Sequence[asyncpg.Record]
+    ) -> tuple[BatchBuilder, int]:
+        batch = producer.create_batch()
+        last = sent
+        for (
+            _,
+            pseq,
+            event_id,
+            stream,
+            version,
+            kind,
+            schema,
+            data,
+            at,
+            cause,
+            correlation,
+            trace,
+        ) in rows:
+            if pseq != last + 1:
+                raise HistoryMismatch(
+                    f"The store of {self.service} lacks event {last + 1} of lane {rows[0][0]}: "
+                    "restore the database's newest backup."
+                )
+            headers = EventHeaders(
+                event_id, self.service, kind, at, trace, pseq, version, cause, correlation
+            )
+            added = batch.append(
+                timestamp=at // 1000, key=stream.encode(),
+                value=frame(self.registry.ids[kind, schema], data), headers=build_headers(headers),
+            )  # fmt: skip
+            if added is None:
+                break
+            last = pseq
+        batch.close()
+        return batch, last
+
+    async def _ready(self) -> AIOKafkaProducer:
+        if self._producer is None:
+            producer = self.make_producer(self.bootstrap)
+            await producer.start()
+            self._producer = producer
+        return self._producer
+
+    async def _throw_away(self) -> None:
+        """Drop the producer; the topic is read back before anything is sent again."""
+        producer, self._producer = self._producer, None
+        self.sent = {}
+        if producer is not None:
+            with contextlib.suppress(KafkaError, TimeoutError, OSError):
+                await asyncio.wait_for(producer.stop(), 3)
+
+    async def _note(self) -> None:
+        self._next_note = _now() + NOTE
+        lanes = [lane for lane, pseq in self.sent.items() if pseq]
+        numbers = [self.sent[lane] for lane in lanes]
+        await self.pool.execute(_NOTE, CONSUMER, self.topic, lanes, numbers)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

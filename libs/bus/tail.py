@@ -1,0 +1,62 @@
+"""Reading topics without a group: ends, and whole partitions from an offset. Moves no position."""
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from libs.bus.feed import Place, Records
+from libs.values.lanes import PARTITIONS
+
+
+@contextlib.asynccontextmanager
+async def lone_reader(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
+    """Open a consumer that belongs to no group."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest",
+        fetch_max_wait_ms=50, max_partition_fetch_bytes=4 * 1024 * 1024,
+    )  # fmt: skip
+    await consumer.start()
+    try:
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+def _parts(topics: Sequence[str]) -> list[TopicPartition]:
+    return [TopicPartition(topic, n) for topic in topics for n in range(PARTITIONS)]
+
+
+async def end_offsets(bootstrap: str, topics: Sequence[str]) -> Mapping[Place, int]:
+    """Return the end of every partition of these topics."""
+    async with lone_reader(bootstrap) as consumer:
+        ends = await consumer.end_offsets(_parts(topics))
+    return {(part.topic, part.partition): end for part, end in ends.items()}
+
+
+class Tail:
+    """Reads partitions from an offset (the first by default), for a rebuild."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, places: Sequence[Place]) -> None:
+        self.consumer = consumer
+        self.parts = [TopicPartition(*place) for place in places]
+        self.begins: Mapping[Place, int] = {}
+
+    async def start(self) -> None:
+        """Stand at the first record of every partition."""
+        self.consumer.assign(self.parts)
+        begins = await self.consumer.beginning_offsets(self.parts)
+        for part, begin in begins.items():
+            self.consumer.seek(part, begin)
+        self.begins = {(part.topic, part.partition): begin for part, begin in begins.items()}
+
+    async def ends(self) -> Mapping[Place, int]:
+        """Return the present end of every partition."""
+        ends = await self.consumer.end_offsets(self.parts)
+        return {(part.topic, part.partition): end for part, end in ends.items()}
+
+    async def get(self, places: Sequence[Place], limit: int = 5000) -> dict[Place, Records]:
+        """Return what has arrived of these partitions."""
+        parts = [TopicPartition(*place) for place in places]
+        fetched = await self.consumer.getmany(*parts, timeout_ms=500, max_records=limit)
+        return {(part.topic, part.partition): records for part, records in fetched.items()}

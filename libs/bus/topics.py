@@ -1,0 +1,72 @@
+"""Topics: their names, their contract, and the creation of missing ones. Changes none that exists."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+
+from libs.values.lanes import PARTITIONS
+
+SETTINGS: Mapping[str, str] = {
+    "cleanup.policy": "delete",
+    "retention.ms": "-1",
+    "retention.bytes": "-1",
+    "max.message.bytes": str(1024 * 1024),
+}
+
+
+class TopicMismatch(Exception):  # noqa: N818
+    """A topic is not what its readers rely on; the message says what to do."""
+
+
+def topic_of(prefix: str, service: str) -> str:
+    """Return the name of a service's topic."""
+    return f"{prefix}{service}.events"
+
+
+async def ensure_topics(bootstrap: str, topics: Sequence[str], *, replication: int = 1) -> None:
+    """Create the topics that are missing, and compare the others with the contract.
+
+    Raises TopicMismatch for another number of partitions or other settings.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        missing = set(topics) - set(await admin.list_topics())
+        if missing:
+            await _create(admin, sorted(missing), replication)
+        await _compare(admin, [topic for topic in topics if topic not in missing])
+    finally:
+        await admin.close()
+
+
+async def _create(admin: Any, topics: Sequence[str], replication: int) -> None:
+    new = [NewTopic(name, PARTITIONS, replication, topic_configs=dict(SETTINGS)) for name in topics]
+    answer = await admin.create_topics(new)
+    for name, code, *rest in answer.topic_errors:
+        if code not in {0, TopicAlreadyExistsError.errno}:
+            raise TopicMismatch(f"{name} cannot be created: {for_code(code).__name__} {rest}")
+
+
+async def _compare(admin: Any, topics: Sequence[str]) -> None:
+    if not topics:
+        return
+    for found in await admin.describe_topics(list(topics)):
+        count = len(found["partitions"])
+        if count != PARTITIONS:
+            raise TopicMismatch(
+                f"{found['topic']} has {count} partitions, not {PARTITIONS}. Streams would change "
+                "their partition: start a new topic generation, or remove the empty topic."
+            )
+    wanted = [ConfigResource(ConfigResourceType.TOPIC, name) for name in topics]
+    for answer in await admin.describe_configs(wanted):
+        for _, _, _, name, entries in answer.resources:
+            found = {entry[0]: entry[1] for entry in entries}
+            wrong = {k: found.get(k) for k, v in SETTINGS.items() if found.get(k) != v}
+            if wrong:
+                raise TopicMismatch(
+                    f"{name} has {wrong}, where it needs {dict(SETTINGS)}: events would be lost or "
+                    "refused. Set them with kafka-configs --alter, then start again."
+                )

@@ -1,0 +1,161 @@
+"""A read model's table: columns from the row's struct, statements made once per projection.
+
+Table and column names come from code; values are always parameters.
+"""
+
+import types
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
+from typing import Any, Generic, TypeVar, Union, get_args, get_origin
+
+import msgspec
+from immutables import Map
+
+from libs.eventsourcing.projection import Key, Projection
+from libs.store.pool import Connection
+
+R = TypeVar("R", bound=msgspec.Struct)
+_SQL = {str: "text", int: "bigint", bool: "boolean", bytes: "bytea"}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Map):
+        return dict(value)
+    raise NotImplementedError(type(value))
+
+
+def _restored(wanted: Any, value: Any) -> Any:
+    if get_origin(wanted) is not Map:
+        raise NotImplementedError(wanted)
+    key, item = get_args(wanted)
+    return Map(msgspec.convert(value, dict[key, item], dec_hook=_restored))
+
+
+_json = msgspec.json.Encoder(enc_hook=_plain, order="deterministic")
+
+
+def table_name(name: str, generation: int) -> str:
+    """Return the name of one generation of a projection's table; its consumer has the same name."""
+    return f"rm_{name}_{generation}"
+
+
+class Table(Generic[R]):
+    """The statements and conversions of one table (or view) of a projection."""
+
+    def __init__(self, projection: Projection[R], name: str) -> None:
+        self.projection, self.name = projection, name
+        fields = msgspec.structs.fields(projection.row)
+        self.columns = tuple(field.name for field in fields)
+        kinds = [_column(field.type) for field in fields]
+        self.types = dict(zip(self.columns, kinds, strict=True))
+        self._json = [
+            (n, msgspec.json.Decoder(fields[n].type, dec_hook=_restored))
+            for n, (sql, _) in enumerate(kinds)
+            if sql == "jsonb"
+        ]
+        self._values = attrgetter(*self.columns, self.columns[0])
+        key = attrgetter(*projection.key)
+        self._key = key if len(projection.key) > 1 else lambda row: (key(row),)
+        self.selected, self.keys = _names(self.columns), _names(projection.key)
+        self._statements()
+
+    def _statements(self) -> None:
+        name, key = self.name, self.projection.key
+        arrays = [f"${n}::{self.types[c][0]}[]" for n, c in enumerate(self.columns, 1)]
+        changed = [f'"{c}" = excluded."{c}"' for c in self.columns if c not in key]
+        wanted = [f"${n}::{self.types[c][0]}[]" for n, c in enumerate(key, 1)]
+        self._upsert = (
+            f"INSERT INTO {name} ({self.selected}) SELECT * FROM unnest({', '.join(arrays)})"
+            f" ON CONFLICT ({self.keys}) DO "
+            + (f"UPDATE SET {', '.join(changed)}" if changed else "NOTHING")
+        )
+        self._load = (
+            f"SELECT {', '.join(f't.{chr(34)}{c}{chr(34)}' for c in self.columns)} FROM {name} t"
+            f" JOIN unnest({', '.join(wanted)}) AS u({self.keys}) USING ({self.keys})"
+        )
+        same = " AND ".join(f't."{c}" = u."{c}"' for c in key)
+        self._delete = (
+            f"DELETE FROM {name} t USING unnest({', '.join(wanted)}) AS u({self.keys}) WHERE {same}"
+        )
+        compared = [c for c in self.columns if c not in self.projection.undigested]
+        self.digests = (
+            f"SELECT {self.keys}, sha256(convert_to(ROW({_names(compared)})::text, 'UTF8')) AS digest"
+            f" FROM {name} ORDER BY {self.keys}"
+        )
+
+    def ddl(self) -> str:
+        """Return the statement that creates the table."""
+        columns = ", ".join(f'"{c}" {_declared(*kind)}' for c, kind in self.types.items())
+        return f"CREATE TABLE {self.name} ({columns}, PRIMARY KEY ({self.keys})) WITH (fillfactor = 70)"
+
+    def index_ddl(self) -> Sequence[str]:
+        """Return the statements that create the projection's indexes."""
+        indexes = self.projection.indexes
+        return [f"CREATE INDEX ON {self.name} ({_names(index)})" for index in indexes]
+
+    def row(self, record: Iterable[Any]) -> R:
+        """Return a row from a record of the selected columns."""
+        values = list(record)
+        for n, decoder in self._json:
+            if values[n] is not None:
+                values[n] = decoder.decode(values[n])
+        return self.projection.row(**dict(zip(self.columns, values, strict=True)))
+
+    def values(self, row: R) -> list[Any]:
+        """Return a row's values, in the order of the columns."""
+        values = list(self._values(row)[:-1])
+        for n, _ in self._json:
+            if values[n] is not None:
+                values[n] = _json.encode(values[n]).decode()
+        return values
+
+    def key(self, row: R) -> Key:
+        """Return a row's key."""
+        found: Key = self._key(row)
+        return found
+
+    async def load(self, connection: Connection, keys: Iterable[Key]) -> dict[Key, R]:
+        """Return those of these rows that exist."""
+        columns = list(map(list, zip(*keys, strict=True)))
+        if not columns:
+            return {}
+        rows = map(self.row, await connection.fetch(self._load, *columns))
+        return {self.key(row): row for row in rows}
+
+    async def write(self, connection: Connection, rows: dict[Key, R | None]) -> None:
+        """Insert or replace rows, and delete those that are None; in key order."""
+        kept = [self.values(row) for _, row in sorted(rows.items()) if row is not None]
+        gone = sorted(key for key, row in rows.items() if row is None)
+        if kept:
+            await connection.execute(self._upsert, *map(list, zip(*kept, strict=True)))
+        if gone:
+            await connection.execute(self._delete, *map(list, zip(*gone, strict=True)))
+
+    async def copy(self, connection: Connection, rows: Iterable[R]) -> None:
+        """Fill the empty table."""
+        await connection.copy_records_to_table(
+            self.name, records=map(self.values, rows), columns=list(self.columns)
+        )
+
+
+def _names(columns: Iterable[str]) -> str:
+    return ", ".join(f'"{column}"' for column in columns)
+
+
+def _declared(sql: str, nullable: bool) -> str:
+    # The order of keys must not depend on the database's locale: pages and digests rely on it.
+    return f"{sql}{' COLLATE "C"' if sql == 'text' else ''}{'' if nullable else ' NOT NULL'}"
+
+
+def _column(kind: Any) -> tuple[str, bool]:
+    """Return the SQL type of a field and whether it may be null."""
+    optional = get_origin(kind) in {Union, types.UnionType}
+    parts = get_args(kind) if optional else (kind,)
+    inner = [part for part in parts if part is not type(None)]
+    nullable = len(inner) < len(parts)
+    if len(inner) == 1 and inner[0] in _SQL:
+        return _SQL[inner[0]], nullable
+    words = get_args(inner[0])
+    if len(inner) == 1 and words and all(isinstance(word, str) for word in words):
+        return "text", nullable
+    return "jsonb", nullable

@@ -1,0 +1,67 @@
+"""The vault's keys in a PostgreSQL database of their own."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from libs.contracts.common import Clearance
+from libs.security.vault.keyring import KeyringVault, KeyRow
+from libs.security.vault.masterkey import MasterKey
+from libs.store.pool import Pool
+
+_ADD = """
+    INSERT INTO subject_keys (subject, clearance, key_id, wrapped, kek_id)
+    SELECT u.subject, u.clearance, u.key_id, u.wrapped, $5
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[])
+        AS u(subject, clearance, key_id, wrapped)
+    ORDER BY u.subject, u.clearance ON CONFLICT (subject, clearance) DO NOTHING
+    RETURNING subject, clearance, key_id, wrapped"""
+_FIND = """
+    SELECT k.subject, k.clearance, k.key_id, k.wrapped
+    FROM unnest($1::text[], $2::text[]) AS u(subject, clearance)
+    JOIN subject_keys k USING (subject, clearance)"""
+_SHRED = """
+    UPDATE subject_keys SET wrapped = NULL, shredded_at = now()
+    WHERE subject = $1 AND clearance = $2 AND wrapped IS NOT NULL"""
+_SHRED_DAYS = """
+    UPDATE subject_keys SET wrapped = NULL, shredded_at = now()
+    WHERE clearance = 'inbox' AND subject < $1 AND wrapped IS NOT NULL"""
+
+
+class PostgresKeys:
+    """The table of keys."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+
+    async def add(self, rows: Sequence[KeyRow], kek_id: str) -> Sequence[KeyRow]:
+        subjects, clearances = [r.subject for r in rows], [r.clearance for r in rows]
+        stored = await self.pool.fetch(
+            _ADD, subjects, clearances, [r.key_id for r in rows], [r.wrapped for r in rows], kek_id
+        )
+        if len(stored) < len(rows):
+            stored = await self.pool.fetch(_FIND, subjects, clearances)
+        return [KeyRow(*row) for row in stored]
+
+    async def find(self, subject: str, clearance: Clearance) -> KeyRow | None:
+        row = await self.pool.fetchrow(_FIND, [subject], [clearance])
+        return KeyRow(*row) if row else None
+
+    async def shred(self, subject: str, clearance: Clearance) -> bool:
+        return str(await self.pool.execute(_SHRED, subject, clearance)) == "UPDATE 1"
+
+    async def shred_days_before(self, subject: str) -> int:
+        return int(str(await self.pool.execute(_SHRED_DAYS, subject)).rpartition(" ")[2])
+
+
+class PostgresVault(KeyringVault):
+    """The vault as services run it."""
+
+    def __init__(self, pool: Pool, master: MasterKey) -> None:
+        super().__init__(PostgresKeys(pool), master)
+        self.pool = pool
+
+    async def migrate(self) -> None:
+        """Create the table of keys."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock(7076)")
+            await connection.execute((Path(__file__).parent / "schema.sql").read_text())

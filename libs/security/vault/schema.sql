@@ -1,0 +1,12 @@
+-- Data keys, wrapped. A shredded key leaves its row: the subject's values are gone, and that is known.
+CREATE TABLE IF NOT EXISTS subject_keys (
+    subject        text NOT NULL,
+    clearance      text NOT NULL,
+    key_id         text NOT NULL UNIQUE,
+    wrapped        bytea,
+    kek_id         text NOT NULL,
+    created_at     timestamptz NOT NULL DEFAULT now(),
+    shredded_at    timestamptz,
+    retained_until timestamptz,
+    PRIMARY KEY (subject, clearance)
+);

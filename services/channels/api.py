@@ -1,0 +1,209 @@
+"""The way in: shops' webhooks, our own store's checkouts, and people who link listings."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from libs.contracts import common
+from libs.runtime.ports import Ports, Rows
+from libs.runtime.settings import Account
+from libs.web.problems import Problem
+from libs.web.writes import After, WriteRequest, caught_up
+from services.channels import commands
+from services.channels.checkout import Checkout, CheckoutAnswer
+from services.channels.checkouts import Checkouts
+from services.channels.links import components_of
+from services.channels.read_model import ITEMS, LISTINGS, ItemRow, ListingRow
+from services.channels.suggestions import Why, suggest
+from services.channels.webhooks import Door
+
+_PAGE = 50
+_MOST_ITEMS = 5_000
+
+
+class LinkBody(BaseModel):
+    """What a listing sells."""
+
+    model_config = ConfigDict(extra="forbid")
+    sku: Annotated[str, Field(min_length=1, max_length=100)]
+    units_per_listing: int = Field(default=1, ge=1, le=1_000_000)
+
+
+class Written(BaseModel):
+    """A write that is committed; `token` is for `?after=`."""
+
+    token: str
+    events: list[str]
+
+
+class ComponentView(BaseModel):
+    """Units of one SKU."""
+
+    sku: str
+    units: int
+
+
+class ListingView(BaseModel):
+    """A listing, what it sells (components per unit of the SKU), and how many lines wait for it."""
+
+    account: str
+    listing_id: str
+    channel_sku: str
+    title: str
+    linked: bool
+    sku: str | None
+    units_per_listing: int
+    components: list[ComponentView]
+    waiting_lines: int
+
+
+class ListingPage(BaseModel):
+    """A page; `cursor` is for the next one, null at the end."""
+
+    items: list[ListingView]
+    cursor: str | None
+
+
+class SuggestionView(BaseModel):
+    """An item that the listing may sell, and why."""
+
+    sku: str
+    description: str
+    why: Why
+
+
+class AccountView(BaseModel):
+    """A connection to a shop, without its secrets."""
+
+    account: str
+    provider: str
+    entity: str
+    currency: str
+    shortage: str
+    webhook: str
+
+
+def routes(ports: Ports) -> APIRouter:
+    """Return the routes of channels."""
+    router = APIRouter(prefix="/channels", tags=["channels"])
+    door, checkouts = Door(ports), Checkouts(ports)
+    _shops(router, ports, door, checkouts)
+    _listings(router, ports)
+    return router
+
+
+def _shops(router: APIRouter, ports: Ports, door: Door, checkouts: Checkouts) -> None:
+    @router.post("/webhooks/{provider}/{account}")
+    async def webhook(provider: str, account: str, request: Request) -> Response:
+        """Take in a delivery: 200 once it is stored; what it means is found out later."""
+        return await door.take(provider, account, request)
+
+    @router.post("/store/{account}/checkouts", status_code=201)
+    async def checkout(account: str, body: Checkout, write: WriteRequest) -> CheckoutAnswer:
+        """Hold the units of a cart of our own store until its hold ends."""
+        return await checkouts.open(account, body, write)
+
+    @router.get("/accounts")
+    async def accounts() -> list[AccountView]:
+        """List the connections to shops."""
+        return [
+            AccountView(
+                account=name, provider=one.provider, entity=one.entity, currency=one.currency,
+                shortage=one.shortage, webhook=f"/channels/webhooks/{one.provider}/{name}",
+            )
+            for name, one in sorted(ports.settings.channels.items())
+        ]  # fmt: skip
+
+
+def _listings(router: APIRouter, ports: Ports) -> None:
+    listings: Rows[ListingRow] = ports.rows(LISTINGS)
+    items: Rows[ItemRow] = ports.rows(ITEMS)
+
+    @router.get("/listings")
+    async def find(
+        account: str | None = None, linked: bool | None = None,
+        cursor: Annotated[str | None, Query(max_length=400)] = None, after: After = None,
+    ) -> ListingPage:  # fmt: skip
+        """List listings; `linked=false` are those that somebody must link."""
+        equal: dict[str, str | bool] = {} if account is None else {"account": account}
+        equal |= {} if linked is None else {"linked": linked}
+        rows = await (await caught_up(listings, after)).find(
+            after=_key(cursor), limit=_PAGE, **equal
+        )
+        last = f"{rows[-1].account}:{rows[-1].listing_id}" if len(rows) == _PAGE else None
+        return ListingPage(items=[_view(row) for row in rows], cursor=last)
+
+    @router.post("/listings/{account}/{listing_id:path}/link")
+    async def link(account: str, listing_id: str, body: LinkBody, write: WriteRequest) -> Written:
+        """Say what a listing sells; lines that wait for it go on by themselves."""
+        entity = _account(ports, account).entity
+        sku = body.sku.strip().upper()
+        item = await items.get(sku)
+        if item is None:
+            raise Problem("item-not-found", f"There is no item {sku}; receive or define it first.")
+        row = await listings.get(account, listing_id)
+        command = commands.LinkListing(
+            entity=entity, account=account, listing_id=listing_id,
+            channel_sku=row.channel_sku if row else "", sku=sku,
+            units_per_listing=body.units_per_listing, components=components_of(item),
+            by="operator", at=ports.clock(),
+        )  # fmt: skip
+        stream = commands.listing_stream(account, listing_id)
+        answer = await ports.commands.execute(
+            stream, command, key=write.key, request=write.request, trace=write.trace
+        )
+        return Written(token=answer.token, events=list(answer.events))
+
+    @router.post("/listings/{account}/{listing_id:path}/unlink")
+    async def unlink(account: str, listing_id: str, write: WriteRequest) -> Written:
+        """Say that a listing sells nothing known; its next order lines wait."""
+        entity = _account(ports, account).entity
+        command = commands.UnlinkListing(
+            entity=entity, account=account, listing_id=listing_id, by="operator", at=ports.clock()
+        )
+        answer = await ports.commands.execute(
+            commands.listing_stream(account, listing_id), command,
+            key=write.key, request=write.request, trace=write.trace,
+        )  # fmt: skip
+        return Written(token=answer.token, events=list(answer.events))
+
+    @router.get("/listings/{account}/{listing_id:path}/suggestions")
+    async def suggestions(
+        account: str, listing_id: str, after: After = None
+    ) -> list[SuggestionView]:
+        """Guess what an unlinked listing sells, by equal SKU, barcode and spelling."""
+        row = await (await caught_up(listings, after)).get(account, listing_id)
+        if row is None:
+            raise Problem("not-found", "No order has named this listing yet.")
+        known = await items.find(limit=_MOST_ITEMS)
+        sku = row.channel_sku.strip().upper()
+        exact = await items.get(sku) if sku else None
+        found = suggest(row, [exact, *known] if exact else known)
+        return [SuggestionView(sku=s.sku, description=s.description, why=s.why) for s in found]
+
+
+def _account(ports: Ports, name: str) -> Account:
+    found = ports.settings.channels.get(name)
+    if found is None:
+        raise Problem("not-found", "There is no such account.")
+    return found
+
+
+def _key(cursor: str | None) -> tuple[str, str] | None:
+    if cursor is None:
+        return None
+    account, _, listing_id = cursor.partition(":")
+    return account, listing_id
+
+
+def _view(row: ListingRow) -> ListingView:
+    return ListingView(
+        account=row.account, listing_id=row.listing_id, channel_sku=row.channel_sku,
+        title=row.title, linked=row.linked, sku=row.sku, units_per_listing=row.units_per_listing,
+        components=[_component(part) for part in row.components], waiting_lines=len(row.waiting),
+    )  # fmt: skip
+
+
+def _component(part: common.Component) -> ComponentView:
+    return ComponentView(sku=part.sku, units=part.units)

@@ -1,0 +1,74 @@
+"""The door for deliveries: cheap checks in a fixed order, then the inbox. Understands nothing.
+
+Order: size, content encoding, signature over the raw bytes, freshness, structure. Whether an
+account exists cannot be told from outside: an unknown one looks like a bad signature.
+"""
+
+from fastapi import Request, Response
+from fastapi.responses import JSONResponse
+
+from libs.runtime.ports import Ports
+from libs.security.secrets import Secret
+from libs.security.webhooks import BadSignature, Refusal, verify
+from libs.web.problems import Problem
+from services.channels.adapters.parsing import ChannelDataError, check_structure
+
+
+class Door:
+    """Takes in deliveries for the accounts of the configuration."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+        self._cap = ports.settings.limits.webhook_bytes
+        self._secrets: dict[tuple[str, str], tuple[Secret, ...]] = {
+            (account.provider, name): account.secrets()
+            for name, account in ports.settings.channels.items()
+        }
+
+    async def take(self, provider: str, account: str, request: Request) -> Response:
+        """Answer 200 when the delivery is committed, or raise the Problem."""
+        body = await self._body(request)
+        if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+            raise Problem("content-encoding-not-supported", "Send the body as it is.")
+        if provider == "woocommerce" and is_ping(request, body):
+            return JSONResponse({"status": "pong"})
+        secrets = self._secrets.get((provider, account), ())
+        try:
+            signed = verify(provider, secrets, request.headers, body, self._ports.clock())
+            check_structure(body)
+        except BadSignature:
+            raise Problem("bad-signature", "The signature is not the account's.") from None
+        except Refusal as refusal:
+            raise Problem(refusal.code, "The delivery's headers cannot be accepted.") from None
+        except ChannelDataError as error:
+            raise Problem(error.code, "The body is not JSON of a sensible depth.") from None
+        new = await self._ports.inbox.accept(
+            provider=provider, account=account, key=signed.key, topic=signed.topic, body=body,
+            trace=request.headers.get("traceparent", "")[:100],
+        )  # fmt: skip
+        return JSONResponse({"status": "accepted" if new else "known"})
+
+    async def _body(self, request: Request) -> bytes:
+        """Read at most the cap; what says that it is longer is not read at all."""
+        told = request.headers.get("content-length")
+        if told is not None and told.isascii() and told.isdigit() and int(told[:20]) > self._cap:
+            raise Problem("body-too-large", f"At most {self._cap} bytes.")
+        parts: list[bytes] = []
+        size = 0
+        async for part in request.stream():
+            size += len(part)
+            if size > self._cap:
+                raise Problem("body-too-large", f"At most {self._cap} bytes.")
+            parts.append(part)
+        return b"".join(parts)
+
+
+def is_ping(request: Request, body: bytes) -> bool:
+    """Tell WooCommerce's ping at the creation of a webhook: `webhook_id=N`, unsigned."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return (
+        kind == "application/x-www-form-urlencoded"
+        and len(body) < 64
+        and body.startswith(b"webhook_id=")
+        and body[11:].isdigit()
+    )

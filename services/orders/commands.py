@@ -1,0 +1,172 @@
+"""What orders can be told: by a channel, by inventory, by a caller, by time. Decides nothing."""
+
+from typing import Literal
+
+import msgspec
+
+from libs.contracts import common, orders
+from libs.values.ids import short
+
+HOURS = 3_600_000_000  # microseconds
+DECIDE_WITHIN = 48 * HOURS  # how long an order may stay undecided before it is a person's matter
+
+
+class RecordVersion(msgspec.Struct, frozen=True, tag=True):
+    """A channel told an order, whole: the first version places it, a newer one amends it.
+
+    `occurred_at` is the channel's time, `at` when the fact was recorded here; microseconds.
+    """
+
+    order: common.Order
+    occurred_at: int
+    at: int
+
+
+class RecordFunds(msgspec.Struct, frozen=True, tag=True):
+    """A channel told what is known of the money."""
+
+    version: common.Version
+    funds: common.Funds
+    funds_word: str
+    custody: common.Custody
+    amount: int
+    currency: str
+    occurred_at: int
+    at: int
+
+
+class RecordCancellation(msgspec.Struct, frozen=True, tag=True):
+    """A channel states units as cancelled; with `whole` the lines do not matter."""
+
+    version: common.Version
+    whole: bool
+    lines: tuple[common.ExternalLineQuantity, ...]
+    by: common.Party
+    reason: str
+    occurred_at: int
+    at: int
+
+
+class ResolveLine(msgspec.Struct, frozen=True, tag=True):
+    """A line of an unlinked listing learned its SKU; may come before its order."""
+
+    entity: str
+    order_id: str
+    line_id: str
+    sku: str
+    units_per_listing: int
+    components: tuple[common.Component, ...]
+    at: int
+
+
+class RecordStock(msgspec.Struct, frozen=True, tag=True):
+    """Inventory answered for one SKU: what the order has and lacks after the fact.
+
+    `stock_version` is the version of the SKU's stream, by which repeats are known.
+    """
+
+    sku: str
+    revision: int
+    reserved: int
+    short: int
+    stock_version: int
+    fact: str
+    occurred_at: int
+    at: int
+
+
+class RecordShortfall(msgspec.Struct, frozen=True, tag=True):
+    """Units that were promised to the order are gone."""
+
+    sku: str
+    units: int
+    stock_version: int
+    occurred_at: int
+    at: int
+
+
+class RecordHoldExpiry(msgspec.Struct, frozen=True, tag=True):
+    """A hold of the order's units ended by time."""
+
+    sku: str
+    occurred_at: int
+    at: int
+
+
+class RequestCancellation(msgspec.Struct, frozen=True, tag=True):
+    """Someone asks to cancel units; without lines, all. A fact's request is answered by events.
+
+    A quantity of 0 means all that is left of the line. With `external`, the line ids are the
+    channel's and nothing is refused to the caller, for there is none.
+    """
+
+    request_id: str
+    lines: tuple[common.LineQuantity, ...]
+    by: common.Party
+    reason: str
+    at: int
+    answer_by: int | None = None
+    external: bool = False
+
+
+class PlaceHold(msgspec.Struct, frozen=True, tag=True):
+    """A person holds an order, or some of its lines; with `until`, for that long."""
+
+    hold_id: str
+    reason: str
+    note: str
+    lines: tuple[str, ...]
+    blocks: orders.Blocks
+    until: int | None
+    by: common.Party
+    at: int
+
+
+class ReleaseHold(msgspec.Struct, frozen=True, tag=True):
+    """A hold is to end; by policy when its time has come."""
+
+    hold_id: str
+    reason: str
+    by: common.Party
+    at: int
+
+
+class DecideShortage(msgspec.Struct, frozen=True, tag=True):
+    """A person decides on an order that waits for stock."""
+
+    decision: Literal["retry", "backorder", "cancel"]
+    reason: str
+    by: common.Party
+    at: int
+
+
+class DecideByDeadline(msgspec.Struct, frozen=True, tag=True):
+    """The time by which an order must be decided has come."""
+
+    at: int
+
+
+OrderCommand = (
+    RecordVersion
+    | RecordFunds
+    | RecordCancellation
+    | ResolveLine
+    | RecordStock
+    | RecordShortfall
+    | RecordHoldExpiry
+    | RequestCancellation
+    | PlaceHold
+    | ReleaseHold
+    | DecideShortage
+    | DecideByDeadline
+)
+
+
+def order_id(account: str, external_id: str) -> str:
+    """Return our id of a channel's order."""
+    return "ord_" + short(account, external_id)
+
+
+def order_stream(order_id: str) -> str:
+    """Return the stream of an order."""
+    return f"order-{order_id}"

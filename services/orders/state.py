@@ -1,0 +1,171 @@
+"""What an order's decisions need to know of it, and what they ask of that. Changes nothing."""
+
+from collections.abc import Mapping
+
+import msgspec
+from immutables import Map
+
+from libs.contracts import common
+
+SECURED = frozenset({"authorised", "paid", "on_account"})  # money that makes an order committed
+SHORTAGE = frozenset({"out-of-stock", "decision-overdue"})  # reasons to wait that a person decides
+
+AUTOMATIC = frozenset({"totals-disagree", "tax-country-unknown", "unlinked-listing"})
+
+
+class Line(msgspec.Struct, frozen=True, array_like=True):
+    """A line and its ledger: the newest version's quantity, and units of it that are cancelled.
+
+    `amounts` and `details` are texts to tell versions apart; `value` is what the buyer pays for
+    the line, minor units; `components` are per ordered unit.
+    """
+
+    external_line_id: str
+    quantity: int
+    sku: str | None
+    components: tuple[common.Component, ...]
+    goods: bool
+    shipping: bool
+    value: int
+    amounts: str
+    details: str
+    cancelled: int = 0
+    backordered: int = 0
+
+    @property
+    def remaining(self) -> int:
+        """Units that are still wanted."""
+        return max(self.quantity - self.cancelled, 0)
+
+
+class Need(msgspec.Struct, frozen=True, array_like=True):
+    """Units of a SKU that were asked for last, and the last answer that counts.
+
+    `answered` is the revision of the answer, `seen` the version of the SKU's stream at it.
+    """
+
+    units: int
+    answered: int = 0
+    reserved: int = 0
+    short: int = 0
+    seen: int = 0
+
+
+class Hold(msgspec.Struct, frozen=True, array_like=True):
+    """A hold that is in force."""
+
+    reason: str
+    lines: tuple[str, ...] = ()
+
+
+class Wait(msgspec.Struct, frozen=True, array_like=True):
+    """What an order waits for, and until when."""
+
+    reason: str
+    decide_by: int | None
+
+
+class Ended(msgspec.Struct, frozen=True, array_like=True):
+    """How an order came to be cancelled as a whole, and the units that this took."""
+
+    reason: str
+    cause: str
+    lines: Map[str, int]
+
+
+class Link(msgspec.Struct, frozen=True, array_like=True):
+    """What a line sells, learned before the line itself was."""
+
+    sku: str
+    units_per_listing: int
+    components: tuple[common.Component, ...]
+
+
+class OrderState(msgspec.Struct, frozen=True):
+    """An order between its first version and its confirmation.
+
+    `revision` is that of the last event that has one, `asked` that of the last StockRequired, to
+    which answers must refer; `asked_class` and `asked_until` are what it said.
+    """
+
+    order_id: str = ""
+    entity: str = ""
+    account: str = ""
+    currency: str = ""
+    placed_at: int = 0
+    version: tuple[int, int] = (-1, 0)
+    funds_version: tuple[int, int] = (-1, 0)
+    cancel_version: tuple[int, int] = (-1, 0)
+    commitment: common.Commitment = "unknown"
+    funds: common.Funds = "unknown"
+    shortage: common.ShortagePolicy = "unknown"
+    priority: int = 0
+    country: str = ""
+    total: int = 0
+    rounding: int = 0
+    expires_at: int | None = None
+    lines: Map[str, Line] = Map()
+    links: Map[str, Link] = Map()
+    revision: int = 0
+    asked: int = 0
+    asked_class: common.ReservationClass = "unknown"
+    asked_until: int | None = None
+    needs: Map[str, Need] = Map()
+    holds: Map[str, Hold] = Map()
+    waived: tuple[str, ...] = ()
+    wait: Wait | None = None
+    decide_by: int = 0
+    confirmed: Map[str, int] | None = None
+    confirmed_for: int = 0
+    once_confirmed: bool = False
+    ended: Ended | None = None
+    requests: tuple[str, ...] = ()
+
+    @property
+    def placed(self) -> bool:
+        """Whether a version of the order is known."""
+        return self.revision > 0
+
+    @property
+    def committed(self) -> bool:
+        """Whether the buyer has bought: the channel says so, or the money is there."""
+        return self.commitment == "committed" or self.funds in SECURED
+
+    @property
+    def pending(self) -> bool:
+        """Whether an answer to the last question to inventory is still missing."""
+        return any(need.units and need.answered < self.asked for need in self.needs.values())
+
+
+def remaining(state: OrderState) -> Map[str, int]:
+    """Return the units that are still wanted by line, lines with none left out."""
+    left = {name: line.remaining for name, line in state.lines.items()}
+    return Map({name: units for name, units in left.items() if units})
+
+
+def shortages(state: OrderState) -> tuple[common.Demand, ...]:
+    """Return the units that inventory lacks, by SKU."""
+    return tuple(
+        common.Demand(sku=sku, units=need.short)
+        for sku, need in sorted(state.needs.items())
+        if need.units and need.short
+    )
+
+
+def demand(state: OrderState) -> dict[str, int]:
+    """Return the units that the order needs in all, by SKU, summed over lines and kits."""
+    needed: dict[str, int] = {}
+    for line in state.lines.values():
+        if line.goods and line.remaining:
+            for part in line.components:
+                units = line.remaining * part.units
+                needed[part.sku] = needed.get(part.sku, 0) + units
+    return {sku: units for sku, units in sorted(needed.items()) if units}
+
+
+def value(state: OrderState, units: Mapping[str, int]) -> int:
+    """Return the money that these units stand for: the total for all of them, else their share."""
+    if dict(units) == {n: line.quantity for n, line in state.lines.items() if line.quantity}:
+        return state.total
+    worth = ((state.lines[name], count) for name, count in units.items())
+    return sum(line.value * count // line.quantity for line, count in worth if line.quantity)

@@ -1,0 +1,127 @@
+"""Compares whole versions of an order: what changed by line, and what stays cancelled. Pure."""
+
+import hashlib
+from collections.abc import Iterable
+
+import msgspec
+from immutables import Map
+from msgspec.structs import replace
+
+from libs.contracts import common
+from services.orders.state import Line, Link, OrderState
+
+_NO_AMOUNTS = common.Amounts(gross=0, discount=0, net=0, taxes=())
+
+
+def number(version: common.Version) -> tuple[int, int]:
+    """Return a version as something that can be compared."""
+    return (version.updated_at, version.counter)
+
+
+def with_links(state: OrderState, order: common.Order) -> common.Order:
+    """Return the version with what we know of its unlinked lines: a link once learned stays."""
+    lines = tuple(_linked(state, line) for line in order.lines)
+    return order if lines == order.lines else replace(order, lines=lines)
+
+
+def _linked(state: OrderState, line: common.OrderLine) -> common.OrderLine:
+    if line.sku is not None:
+        return line
+    known = state.lines.get(line.line_id)
+    link = state.links.get(line.line_id)
+    if known is not None and known.sku is not None:
+        return replace(line, sku=known.sku, components=known.components)
+    if link is not None:
+        return replace(
+            line, sku=link.sku, units_per_listing=link.units_per_listing,
+            components=link.components,
+        )  # fmt: skip
+    return line
+
+
+def ledger(before: Line | None, line: common.OrderLine) -> Line:
+    """Return the line at this version, with the units of it that stay cancelled.
+
+    A smaller quantity first echoes units that were cancelled already, so that nothing counts twice.
+    """
+    now = _line(line)
+    if before is None:
+        return now
+    return replace(
+        now,
+        cancelled=still_cancelled(before.quantity, before.cancelled, line.quantity),
+        backordered=min(before.backordered, line.quantity),
+    )
+
+
+def still_cancelled(before: int, cancelled: int, now: int) -> int:
+    """Return the cancelled units that the quantity `now` still counts."""
+    return min(max(cancelled - max(before - now, 0), 0), now)
+
+
+def _line(line: common.OrderLine) -> Line:
+    amounts = line.amounts
+    on_top = sum(tax.amount for tax in amounts.taxes if not tax.included)
+    bare = replace(
+        line, quantity=0, sku=None, units_per_listing=1, components=(), amounts=_NO_AMOUNTS,
+        settlement_amounts=None,
+    )  # fmt: skip
+    return Line(
+        external_line_id=line.external_line_id,
+        quantity=line.quantity,
+        sku=line.sku,
+        components=line.components,
+        goods=line.kind == "goods" and line.fulfilled_by == "us",
+        shipping=line.requires_shipping and line.fulfilled_by == "us",
+        value=amounts.net + on_top,
+        amounts=f"{amounts.gross}-{amounts.discount}={amounts.net} tax {_taxes(amounts)}",
+        details=hashlib.sha256(msgspec.msgpack.encode(bare)).hexdigest()[:8],
+    )
+
+
+def _taxes(amounts: common.Amounts) -> str:
+    return "+".join(f"{tax.amount}@{tax.rate}" for tax in amounts.taxes) or "0"
+
+
+def at_version(state: OrderState, order: common.Order) -> Map[str, Line]:
+    """Return the lines as this version has them."""
+    return Map({line.line_id: ledger(state.lines.get(line.line_id), line) for line in order.lines})
+
+
+def differences(state: OrderState, order: common.Order) -> tuple[common.Difference, ...]:
+    """Return what this version changes, by line."""
+    now = at_version(state, order)
+    gone = (
+        common.Difference(line_id=name, field="removed", before=str(line.quantity), after="")
+        for name, line in sorted(state.lines.items())
+        if name not in now
+    )
+    changed = (
+        found
+        for line in order.lines
+        for found in _compare(line.line_id, state.lines.get(line.line_id), now[line.line_id])
+    )
+    return (*changed, *gone)
+
+
+def _compare(name: str, before: Line | None, now: Line) -> Iterable[common.Difference]:
+    if before is None:
+        yield common.Difference(line_id=name, field="added", before="", after=str(now.quantity))
+        return
+    fields = (
+        ("quantity", str(before.quantity), str(now.quantity)),
+        ("amounts", before.amounts, now.amounts),
+        ("sku", before.sku or "", now.sku or ""),
+        ("details", before.details, now.details),
+    )
+    for field, old, new in fields:
+        if old != new:
+            yield common.Difference(line_id=name, field=field, before=old, after=new)
+
+
+def early(event_links: Map[str, Link], order: common.Order) -> Map[str, Link]:
+    """Return the links whose lines are not in this version: they are still waited with."""
+    for line in order.lines:
+        if line.line_id in event_links:
+            event_links = event_links.delete(line.line_id)
+    return event_links

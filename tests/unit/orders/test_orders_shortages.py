@@ -1,0 +1,166 @@
+"""What becomes of an order whose stock is short, by the policy of its channel and by decisions."""
+
+import pytest
+
+from libs.contracts import orders
+from libs.eventsourcing.testing import given
+from services.orders import commands
+from services.orders.decider import ORDER
+from tests.unit.orders.samples import HOUR, NOW, answer, funds, line, told
+from tests.unit.orders.test_orders_confirming import BOX, MUG, names, only
+
+SHORT = answer("MUG", 1, short=1)
+DEADLINE = NOW + 48 * HOUR
+
+
+def decide(decision: str, at: int = NOW + HOUR) -> commands.DecideShortage:
+    return commands.DecideShortage(decision, "", "seller", at)  # type: ignore[arg-type]
+
+
+def lost(units: int, seen: int) -> commands.RecordShortfall:
+    return commands.RecordShortfall("MUG", units, seen, NOW, NOW)
+
+
+def test_a_short_order_waits_with_its_shortages_its_deadline_and_its_value() -> None:
+    waits = only(given(ORDER).when(told(MUG), SHORT).events, orders.OrderWaits)
+    assert (waits.reason, waits.decide_by, waits.value_minor) == ("out-of-stock", DEADLINE, 200)
+    assert [(d.sku, d.units) for d in waits.shortages] == [("MUG", 1)]
+
+
+def test_nothing_is_decided_before_every_sku_has_answered() -> None:
+    outcome = given(ORDER).when(told(MUG, BOX, shortage="cancel"), answer("MUG", 1, short=3))
+    assert names(outcome.events) == ["OrderStockRecorded"]
+
+
+def test_units_from_the_waiting_list_confirm_the_order() -> None:
+    outcome = given(ORDER).when(told(MUG), SHORT, answer("MUG", 2, seen=2))
+    assert names(outcome.events) == ["OrderStockRecorded", "OrderConfirmed"]
+
+
+def test_the_policy_cancel_cancels_all_and_gives_the_stock_back() -> None:
+    outcome = given(ORDER).when(told(MUG, shortage="cancel"), SHORT)
+    gone = only(outcome.events, orders.OrderLinesCancelled)
+    assert (gone.whole, gone.by, gone.reason) == (True, "policy", "out-of-stock")
+    required = only(outcome.events, orders.StockRequired)
+    assert (required.revision, required.demands[0].units) == (2, 0)
+
+
+def test_the_policy_split_confirms_what_is_whole_and_backorders_the_rest() -> None:
+    placed = told(MUG, line("c", 3, ("CUP", 1)), shortage="split")
+    outcome = given(ORDER).when(placed, answer("MUG", 1, short=1), answer("CUP", 3))
+    confirmed = only(outcome.events, orders.OrderConfirmed)
+    assert {row.line_id: row.quantity for row in confirmed.lines} == {"a": 1, "c": 3}
+    assert confirmed.partial
+    rest = only(outcome.events, orders.OrderLineBackordered)
+    assert (rest.line_id, rest.quantity) == ("a", 1)
+    assert only(outcome.events, orders.OrderWaits).value_minor == 100
+
+
+def test_the_rest_of_a_split_order_is_confirmed_when_it_is_reserved() -> None:
+    steps = (told(MUG, shortage="split"), SHORT, answer("MUG", 2, seen=2))
+    confirmed = only(given(ORDER).when(*steps).events, orders.OrderConfirmed)
+    assert (confirmed.partial, confirmed.lines[0].quantity) == (False, 2)
+
+
+def test_a_split_never_confirms_half_a_kit() -> None:
+    kit = line("k", 2, ("CUP", 1), ("TEA", 1))
+    outcome = given(ORDER).when(
+        told(kit, shortage="split"), answer("CUP", 2), answer("TEA", 1, short=1)
+    )
+    confirmed = only(outcome.events, orders.OrderConfirmed)
+    assert [row.quantity for row in confirmed.lines] == [1]
+
+
+@pytest.mark.parametrize("policy", ["backorder", "cancel"])
+def test_a_shortfall_after_the_confirmation_makes_the_order_wait_again(policy: str) -> None:
+    outcome = given(ORDER).when(told(MUG, shortage=policy), answer("MUG", 2), lost(1, 2))
+    assert names(outcome.events) == ["OrderStockRecorded", "OrderWaits"]
+    recorded = only(outcome.events, orders.OrderStockRecorded)
+    assert (recorded.reserved, recorded.short) == (1, 1)
+
+
+def test_a_repeated_shortfall_takes_nothing_twice() -> None:
+    given(ORDER).when(told(MUG), answer("MUG", 2), lost(1, 2), lost(1, 2)).then()
+
+
+def test_a_shortfall_of_a_split_order_takes_back_what_was_confirmed() -> None:
+    steps = (told(MUG, shortage="split"), answer("MUG", 2), lost(1, 2))
+    confirmed = only(given(ORDER).when(*steps).events, orders.OrderConfirmed)
+    assert (confirmed.partial, confirmed.lines[0].quantity) == (True, 1)
+
+
+def test_an_undecided_order_becomes_a_persons_matter_at_its_deadline() -> None:
+    overdue = given(ORDER).when(told(MUG), SHORT, commands.DecideByDeadline(DEADLINE))
+    waits = only(overdue.events, orders.OrderWaits)
+    assert (waits.reason, waits.decide_by) == ("decision-overdue", None)
+    given(ORDER).when(told(MUG), SHORT, commands.DecideByDeadline(DEADLINE - 1)).then()
+
+
+def test_an_order_that_inventory_never_answers_is_not_silently_stuck() -> None:
+    outcome = given(ORDER).when(told(MUG), commands.DecideByDeadline(DEADLINE))
+    assert only(outcome.events, orders.OrderWaits).reason == "decision-overdue"
+
+
+def test_a_confirmed_order_has_no_deadline() -> None:
+    given(ORDER).when(told(MUG), answer("MUG", 2), commands.DecideByDeadline(DEADLINE)).then()
+
+
+def test_an_unpaid_order_is_cancelled_at_its_deadline_and_by_its_expired_hold() -> None:
+    placed = told(MUG, commitment="tentative", expires_at=NOW + HOUR)
+    by_time = given(ORDER).when(placed, commands.DecideByDeadline(NOW + HOUR))
+    by_stock = given(ORDER).when(placed, commands.RecordHoldExpiry("MUG", NOW + HOUR, NOW + HOUR))
+    assert by_time.events == by_stock.events
+    assert names(by_time.events) == ["OrderLinesCancelled", "StockRequired"]
+    gone = only(by_time.events, orders.OrderLinesCancelled)
+    assert (gone.reason, gone.whole) == ("payment-expired", True)
+
+
+def test_the_expiry_of_a_hold_that_was_renewed_or_paid_cancels_nothing() -> None:
+    placed = told(MUG, commitment="tentative", expires_at=NOW + HOUR)
+    renewed = told(MUG, commitment="tentative", expires_at=NOW + 2 * HOUR, version=2)
+    expiry = commands.RecordHoldExpiry("MUG", NOW + HOUR, NOW + HOUR)
+    given(ORDER).when(placed, renewed, expiry).then()
+    given(ORDER).when(placed, funds("paid", 2), expiry).then()
+
+
+def test_a_payment_after_the_expiry_reopens_the_order_and_asks_for_stock_again() -> None:
+    placed = told(MUG, commitment="tentative", expires_at=NOW + HOUR)
+    expired = commands.DecideByDeadline(NOW + HOUR)
+    for paid in (funds("paid", 2), told(MUG, version=2)):
+        outcome = given(ORDER).when(placed, expired, paid)
+        assert names(outcome.events)[1:] == ["OrderReopened", "StockRequired"]
+        required = only(outcome.events, orders.StockRequired)
+        assert (required.demands[0].units, required.reservation_class) == (2, "commitment")
+        again = given(ORDER).when(
+            placed, expired, paid, answer("MUG", 0, short=2, revision=required.revision)
+        )
+        assert only(again.events, orders.OrderWaits).reason == "out-of-stock"
+
+
+def test_retry_states_the_demand_anew() -> None:
+    outcome = given(ORDER).when(told(MUG), SHORT, decide("retry"))
+    assert names(outcome.events) == ["ShortfallSettled", "StockRequired"]
+    assert only(outcome.events, orders.StockRequired).revision == 2
+
+
+def test_backorder_gives_the_order_another_deadline() -> None:
+    outcome = given(ORDER).when(told(MUG), SHORT, decide("backorder"))
+    waits = only(outcome.events, orders.OrderWaits)
+    assert waits.decide_by == NOW + 49 * HOUR
+    given(ORDER).when(told(MUG), SHORT, decide("backorder"), decide("backorder")).then()
+
+
+def test_cancel_ends_the_order_or_the_part_that_waits() -> None:
+    whole = given(ORDER).when(told(MUG), SHORT, decide("cancel"))
+    assert only(whole.events, orders.OrderLinesCancelled).whole
+    part = given(ORDER).when(told(MUG, shortage="split"), SHORT, decide("cancel"))
+    gone = only(part.events, orders.OrderLinesCancelled)
+    assert (gone.whole, gone.lines[0].quantity) == (False, 1)
+    assert only(part.events, orders.StockRequired).demands[0].units == 1
+
+
+def test_an_order_that_does_not_wait_refuses_a_decision() -> None:
+    given(ORDER).when(told(MUG), answer("MUG", 2), decide("retry")).then_refused(
+        "order-not-waiting"
+    )
+    given(ORDER).when(decide("retry")).then_refused("order-not-found")
