@@ -3,14 +3,13 @@
 A position row per partition, advanced in the transaction of the results, is what makes it so.
 """
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from libs.bus.feed import Feed, Place, Records
+from libs.bus.gaps import Gaps
 from libs.bus.records import Record, headers_of
-from libs.bus.records import Record
 from libs.bus.screening import Cursor, Mark, Screened, screen_marks
 from libs.bus.tail import end_offsets as end_offsets
 from libs.bus.topics import topic_of
@@ -31,42 +30,12 @@ CLAIM = """
 _MOVE_ON = """
     UPDATE positions SET next_offset = $6
     WHERE consumer = $1 AND topic = $2 AND partition = $3 AND epoch = $4 AND last_pseq = $5"""
-_FIRST_RECHECK, _LAST_RECHECK = 1.0, 60.0  # seconds
 
 
 async def claim(pool: Pool, consumers: Sequence[tuple[str, str, int]]) -> list[Position]:
     """Become the owner of (consumer, topic, partition)s: raises their epochs."""
     rows = await pool.fetch(CLAIM, *(list(column) for column in zip(*consumers, strict=True)))
     return [Position(*row) for row in rows]
-
-
-class Rechecks:
-    """Partitions with a gap, and when to read each again from its beginning."""
-
-    def __init__(self) -> None:
-        self.waits: dict[Place, tuple[float, float]] = {}
-
-    def gap(self, place: Place) -> bool:
-        """Note a gap; True if it is new."""
-        new = place not in self.waits
-        if new:
-            at = asyncio.get_running_loop().time() + _FIRST_RECHECK
-            self.waits[place] = (at, _FIRST_RECHECK)
-        return new
-
-    def filled(self, place: Place) -> None:
-        """Forget a gap."""
-        self.waits.pop(place, None)
-
-    def due(self, held: Iterable[Place]) -> list[Place]:
-        """Return the partitions to be read again now; each the later the longer it has waited."""
-        now = asyncio.get_running_loop().time()
-        mine = set(held)
-        places = [place for place, (at, _) in self.waits.items() if at <= now and place in mine]
-        for place in places:
-            pause = min(self.waits[place][1] * 2, _LAST_RECHECK)
-            self.waits[place] = (now + pause, pause)
-        return places
 
 
 class Source:
@@ -91,7 +60,7 @@ class Source:
         self.problems: dict[Place, str] = {}
         self.positions: dict[Place, Position] = {}
         self._cursors: dict[Place, Cursor] = {}
-        self._rechecks = Rechecks()
+        self._gaps = Gaps()
 
     async def start(self) -> None:
         """Join the group."""
@@ -107,8 +76,8 @@ class Source:
         await self.feed.restart()
 
     async def get(self, limit: int, seconds: float = 0.5) -> list[Record]:
-        """Return what is to be applied next, each partition in order; nothing after so many seconds."""
-        for place in self._rechecks.due(self.feed.held):
+        """Return what is to be applied next; nothing after so many seconds."""
+        for place in self._gaps.due(self.feed.held):
             self.feed.seek(place, 0)
         due: list[Record] = []
         for place, records in (await self.feed.get(limit, seconds)).items():
@@ -132,7 +101,7 @@ class Source:
                 position.next_offset, position.last_pseq, position.last_id
             )
             self.problems.pop(place, None)
-            self._rechecks.filled(place)
+            self._gaps.filled(place)
             offsets[place] = position.next_offset
         return offsets
 
@@ -158,13 +127,13 @@ class Source:
         match screened.problem:
             case "gap":
                 self.problems[place] = "gap"
-                if self._rechecks.gap(place):
+                if self._gaps.gap(place):
                     log.critical(
                         "gap", consumer=self.consumer, topic=topic, partition=partition, pseq=pseq
                     )
             case "filled":
                 self.problems.pop(place, None)
-                self._rechecks.filled(place)
+                self._gaps.filled(place)
                 self.feed.seek(place, screened.cursor.next_offset)
             case "two-histories":
                 self.problems[place] = "two-histories"

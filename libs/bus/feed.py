@@ -76,8 +76,8 @@ class Feed:
         consumer.subscribe(topics=list(self.topics), listener=_Listener(self))
         self.forget()
         self.last_progress = self._looked = _now()
+        self._consumer = consumer  # known before it is started, so that it is stopped whatever happens
         await consumer.start()
-        self._consumer = consumer
 
     async def stop(self) -> None:
         """Leave the group; gives up waiting after a few seconds."""
@@ -103,10 +103,10 @@ class Feed:
         self._held.clear()
         self._later.clear()
 
-    def release(self, places: Iterable[Place]) -> None:
-        """Give up partitions that another has claimed, and claim them again a little later."""
-        until = _now() + RECLAIM
-        for place in places:
+    def release(self, places: Iterable[Place], seconds: float = RECLAIM) -> None:
+        """Give up partitions, and claim them again a little later if they are still assigned."""
+        until = _now() + seconds
+        for place in tuple(places):
             self._held.discard(place)
             self._later[place] = until
 

@@ -26,7 +26,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
 
 def headers_of(service: str, headers: Sequence[tuple[str, bytes]]) -> EventHeaders | None:
-    """Read the headers of a record on this service's topic; None where the service did not write it."""
+    """Read a record's headers; None where this service did not write it."""
     try:
         found = parse_headers(headers)
     except DecodeError:

@@ -235,9 +235,8 @@ class Relay:
 
     async def _ready(self) -> AIOKafkaProducer:
         if self._producer is None:
-            producer = self.make_producer(self.bootstrap)
-            await producer.start()
-            self._producer = producer
+            self._producer = self.make_producer(self.bootstrap)  # known before it is started, to stop it
+            await self._producer.start()
         return self._producer
 
     async def _throw_away(self) -> None:

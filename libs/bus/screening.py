@@ -5,7 +5,6 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-
 Problem = Literal["gap", "filled", "two-histories"]
 
 

@@ -16,8 +16,8 @@ async def lone_reader(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
         bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest",
         fetch_max_wait_ms=50, max_partition_fetch_bytes=4 * 1024 * 1024,
     )  # fmt: skip
-    await consumer.start()
     try:
+        await consumer.start()
         yield consumer
     finally:
         await consumer.stop()
@@ -40,15 +40,14 @@ class Tail:
     def __init__(self, consumer: AIOKafkaConsumer, places: Sequence[Place]) -> None:
         self.consumer = consumer
         self.parts = [TopicPartition(*place) for place in places]
-        self.begins: Mapping[Place, int] = {}
+        self._at: dict[Place, int] = {}
 
     async def start(self) -> None:
         """Stand at the first record of every partition."""
         self.consumer.assign(self.parts)
         begins = await self.consumer.beginning_offsets(self.parts)
         for part, begin in begins.items():
-            self.consumer.seek(part, begin)
-        self.begins = {(part.topic, part.partition): begin for part, begin in begins.items()}
+            self.seek((part.topic, part.partition), begin)
 
     async def ends(self) -> Mapping[Place, int]:
         """Return the present end of every partition."""
@@ -59,4 +58,15 @@ class Tail:
         """Return what has arrived of these partitions."""
         parts = [TopicPartition(*place) for place in places]
         fetched = await self.consumer.getmany(*parts, timeout_ms=500, max_records=limit)
+        for part in parts:
+            self._at[part.topic, part.partition] = await self.consumer.position(part)
         return {(part.topic, part.partition): records for part, records in fetched.items()}
+
+    def at(self, place: Place) -> int:
+        """Return the offset that is read next."""
+        return self._at[place]
+
+    def seek(self, place: Place, offset: int) -> None:
+        """Read a partition from another offset."""
+        self._at[place] = offset
+        self.consumer.seek(TopicPartition(*place), offset)

@@ -1,4 +1,4 @@
-"""Topics: their names, their contract, and the creation of missing ones. Changes none that exists."""
+"""Topics: their names, their contract, the creation of missing ones. Changes none that exists."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

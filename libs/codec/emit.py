@@ -1,4 +1,4 @@
-"""Writes Python for a schema: structs, straight-line encoders, and decoders from any writer's version.
+"""Writes Python for a schema: structs, straight-line encoders and decoders.
 
 The text is all that it makes; `generate` decides what goes where.
 """
@@ -169,7 +169,11 @@ class Emitter:
             ]
         match schema if isinstance(schema, str) else schema["type"]:
             case "string":
-                return [*self._read_length(pad), f'{pad}{name} = str(b[i:j], "utf-8")', f"{pad}i = j"]
+                return [
+                    *self._read_length(pad),
+                    f'{pad}{name} = str(b[i:j], "utf-8")',
+                    f"{pad}i = j",
+                ]
             case "bytes":
                 return [*self._read_length(pad), f"{pad}{name} = b[i:j]", f"{pad}i = j"]
             case "long" | "int":

@@ -29,7 +29,9 @@ def unframe(value: bytes) -> tuple[int, bytes]:
 class EventCodec:
     """Encodes and decodes the events of some services."""
 
-    def __init__(self, contracts: Sequence[Contract[Any]], registry: Registry | None = None) -> None:
+    def __init__(
+        self, contracts: Sequence[Contract[Any]], registry: Registry | None = None
+    ) -> None:
         self.registry = registry or Registry.from_lock()
         self.contracts = {contract.name: contract for contract in contracts}
         self._by_type = {contract.type: contract for contract in contracts}

@@ -1,4 +1,4 @@
-"""Writes libs/contracts from the schema files: `python -m libs.codec.generate [--check | --lock]`."""
+"""Writes libs/contracts from the schemas: `python -m libs.codec.generate [--check]`."""
 
 import argparse
 import sys
@@ -40,7 +40,14 @@ def _module(space: str, names: tuple[str, ...], schemas: Schemas) -> str:
             lines += emitter.enum(name)
     for name in names:
         if schemas.named[name]["type"] == "record":
-            lines += ["", *emitter.struct(name), "", *emitter.writer(name), "", *emitter.reader(name)]
+            lines += [
+                "",
+                *emitter.struct(name),
+                "",
+                *emitter.writer(name),
+                "",
+                *emitter.reader(name),
+            ]
     if not common:
         lines += _tail(space, names)
     imports = "from libs.codec.wire import bad, more, nul, number, small"
@@ -71,9 +78,7 @@ def _tail(space: str, names: tuple[str, ...]) -> list[str]:
     out += [")", "", "CONTRACTS = ("]
     for name in names:
         s = short(name)
-        out.append(
-            f"    Contract({name!r}, {s}, 1, encode_{s}, decode_{s}, {{1: decode_{s}}}),"
-        )
+        out.append(f"    Contract({name!r}, {s}, 1, encode_{s}, decode_{s}, {{1: decode_{s}}}),")
     return [*out, ")"]
 
 
@@ -88,7 +93,7 @@ def main(arguments: list[str] | None = None) -> int:
     stale = [p for p, text in texts.items() if not p.exists() or p.read_text() != text]
     if chosen.check:
         for path in stale:
-            print(f"{path.name} is not what the schemas say: run `make contracts`", file=sys.stderr)
+            sys.stderr.write(f"{path.name} is not what the schemas say: run `make contracts`\n")
         return 1 if stale else 0
     for path in stale:
         path.write_text(texts[path])

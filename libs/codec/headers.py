@@ -75,4 +75,6 @@ def parse_headers(headers: Sequence[tuple[str, bytes]]) -> EventHeaders | None:
             found["traceparent"].decode(), pseq, version, _uuid(cause), _uuid(correlation),
         )  # fmt: skip
     except (struct.error, KeyError, UnicodeDecodeError, ValueError) as error:
-        raise DecodeError(f"The headers cannot be read ({type(error).__name__}).", "bad-headers") from None
+        raise DecodeError(
+            f"The headers cannot be read ({type(error).__name__}).", "bad-headers"
+        ) from None

@@ -302,6 +302,7 @@ class StockAdjusted(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     occurred_at: int
     sku: str
     location: str
+    reservable: bool
     quantity: int
     state_from: c.StockState
     state_to: c.StockState
@@ -334,6 +335,7 @@ def write_StockAdjusted(o: bytearray, v: StockAdjusted) -> None:
     n = len(e)
     o.append(n << 1) if n < 64 else number(o, n)
     o += e
+    o.append(1 if v.reservable else 0)
     x9 = v.quantity
     o.append(x9 << 1) if 0 <= x9 < 64 else number(o, x9)
     o.append(c.places_StockState[v.state_from])
@@ -422,6 +424,11 @@ def read_StockAdjusted(b: bytes, i: int) -> tuple[StockAdjusted, int]:
     i = j
     n = b[i]
     i += 1
+    if n > 1:
+        raise bad("A boolean is neither 0 nor 1.")
+    f_reservable = n == 1
+    n = b[i]
+    i += 1
     if n > 127:
         n, i = more(b, i, n)
     f_quantity = n >> 1 ^ -(n & 1)
@@ -503,7 +510,7 @@ def read_StockAdjusted(b: bytes, i: int) -> tuple[StockAdjusted, int]:
         f_serial = f_serial_
     elif n:
         raise bad("A union has no such branch.")
-    return StockAdjusted(entity=f_entity, occurred_at=f_occurred_at, sku=f_sku, location=f_location, quantity=f_quantity, state_from=f_state_from, state_to=f_state_to, reason=f_reason, document=f_document, note=f_note, by=f_by, lot=f_lot, serial=f_serial), i
+    return StockAdjusted(entity=f_entity, occurred_at=f_occurred_at, sku=f_sku, location=f_location, reservable=f_reservable, quantity=f_quantity, state_from=f_state_from, state_to=f_state_to, reason=f_reason, document=f_document, note=f_note, by=f_by, lot=f_lot, serial=f_serial), i
 
 
 class StockCounted(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -513,6 +520,7 @@ class StockCounted(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     occurred_at: int
     sku: str
     location: str
+    reservable: bool
     counted: int
     difference: int
     document: str
@@ -540,6 +548,7 @@ def write_StockCounted(o: bytearray, v: StockCounted) -> None:
     n = len(e)
     o.append(n << 1) if n < 64 else number(o, n)
     o += e
+    o.append(1 if v.reservable else 0)
     x13 = v.counted
     o.append(x13 << 1) if 0 <= x13 < 64 else number(o, x13)
     x14 = v.difference
@@ -594,6 +603,11 @@ def read_StockCounted(b: bytes, i: int) -> tuple[StockCounted, int]:
     i = j
     n = b[i]
     i += 1
+    if n > 1:
+        raise bad("A boolean is neither 0 nor 1.")
+    f_reservable = n == 1
+    n = b[i]
+    i += 1
     if n > 127:
         n, i = more(b, i, n)
     f_counted = n >> 1 ^ -(n & 1)
@@ -620,7 +634,7 @@ def read_StockCounted(b: bytes, i: int) -> tuple[StockCounted, int]:
         raise bad("A length is beyond the bytes.")
     f_by = str(b[i:j], "utf-8")
     i = j
-    return StockCounted(entity=f_entity, occurred_at=f_occurred_at, sku=f_sku, location=f_location, counted=f_counted, difference=f_difference, document=f_document, by=f_by), i
+    return StockCounted(entity=f_entity, occurred_at=f_occurred_at, sku=f_sku, location=f_location, reservable=f_reservable, counted=f_counted, difference=f_difference, document=f_document, by=f_by), i
 
 
 class StockHoldExpired(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -631,6 +645,9 @@ class StockHoldExpired(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     sku: str
     reservation_id: str
     order_id: str
+    revision: int
+    reserved: int
+    short: int
     allocations: tuple[c.Allocation, ...]
     units: int
     waiting: int
@@ -663,16 +680,22 @@ def write_StockHoldExpired(o: bytearray, v: StockHoldExpired) -> None:
     n = len(e)
     o.append(n << 1) if n < 64 else number(o, n)
     o += e
-    a16 = v.allocations
-    if a16:
-        number(o, len(a16))
-        for i16 in a16:
-            c.write_Allocation(o, i16)
-    o.append(0)
-    x17 = v.units
+    x16 = v.revision
+    o.append(x16 << 1) if 0 <= x16 < 64 else number(o, x16)
+    x17 = v.reserved
     o.append(x17 << 1) if 0 <= x17 < 64 else number(o, x17)
-    x18 = v.waiting
+    x18 = v.short
     o.append(x18 << 1) if 0 <= x18 < 64 else number(o, x18)
+    a19 = v.allocations
+    if a19:
+        number(o, len(a19))
+        for i19 in a19:
+            c.write_Allocation(o, i19)
+    o.append(0)
+    x20 = v.units
+    o.append(x20 << 1) if 0 <= x20 < 64 else number(o, x20)
+    x21 = v.waiting
+    o.append(x21 << 1) if 0 <= x21 < 64 else number(o, x21)
 
 
 def read_StockHoldExpired(b: bytes, i: int) -> tuple[StockHoldExpired, int]:
@@ -718,6 +741,21 @@ def read_StockHoldExpired(b: bytes, i: int) -> tuple[StockHoldExpired, int]:
         raise bad("A length is beyond the bytes.")
     f_order_id = str(b[i:j], "utf-8")
     i = j
+    n = b[i]
+    i += 1
+    if n > 127:
+        n, i = more(b, i, n)
+    f_revision = n >> 1 ^ -(n & 1)
+    n = b[i]
+    i += 1
+    if n > 127:
+        n, i = more(b, i, n)
+    f_reserved = n >> 1 ^ -(n & 1)
+    n = b[i]
+    i += 1
+    if n > 127:
+        n, i = more(b, i, n)
+    f_short = n >> 1 ^ -(n & 1)
     f_allocations_l: list[c.Allocation] = []
     while True:
         n = b[i]
@@ -749,7 +787,7 @@ def read_StockHoldExpired(b: bytes, i: int) -> tuple[StockHoldExpired, int]:
     if n > 127:
         n, i = more(b, i, n)
     f_waiting = n >> 1 ^ -(n & 1)
-    return StockHoldExpired(entity=f_entity, occurred_at=f_occurred_at, sku=f_sku, reservation_id=f_reservation_id, order_id=f_order_id, allocations=f_allocations, units=f_units, waiting=f_waiting), i
+    return StockHoldExpired(entity=f_entity, occurred_at=f_occurred_at, sku=f_sku, reservation_id=f_reservation_id, order_id=f_order_id, revision=f_revision, reserved=f_reserved, short=f_short, allocations=f_allocations, units=f_units, waiting=f_waiting), i
 
 
 class StockMoved(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -760,6 +798,7 @@ class StockMoved(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     sku: str
     location_from: str
     location_to: str
+    reservable: bool
     quantity: int
     document: str
     by: str
@@ -772,8 +811,8 @@ def write_StockMoved(o: bytearray, v: StockMoved) -> None:
     n = len(e)
     o.append(n << 1) if n < 64 else number(o, n)
     o += e
-    x19 = v.occurred_at
-    o.append(x19 << 1) if 0 <= x19 < 64 else number(o, x19)
+    x22 = v.occurred_at
+    o.append(x22 << 1) if 0 <= x22 < 64 else number(o, x22)
     e = v.sku.encode()
     if 0 in e:
         nul()
@@ -792,8 +831,9 @@ def write_StockMoved(o: bytearray, v: StockMoved) -> None:
     n = len(e)
     o.append(n << 1) if n < 64 else number(o, n)
     o += e
-    x20 = v.quantity
-    o.append(x20 << 1) if 0 <= x20 < 64 else number(o, x20)
+    o.append(1 if v.reservable else 0)
+    x23 = v.quantity
+    o.append(x23 << 1) if 0 <= x23 < 64 else number(o, x23)
     e = v.document.encode()
     if 0 in e:
         nul()
@@ -853,6 +893,11 @@ def read_StockMoved(b: bytes, i: int) -> tuple[StockMoved, int]:
     i = j
     n = b[i]
     i += 1
+    if n > 1:
+        raise bad("A boolean is neither 0 nor 1.")
+    f_reservable = n == 1
+    n = b[i]
+    i += 1
     if n > 127:
         n, i = more(b, i, n)
     f_quantity = n >> 1 ^ -(n & 1)
@@ -874,7 +919,7 @@ def read_StockMoved(b: bytes, i: int) -> tuple[StockMoved, int]:
         raise bad("A length is beyond the bytes.")
     f_by = str(b[i:j], "utf-8")
     i = j
-    return StockMoved(entity=f_entity, occurred_at=f_occurred_at, sku=f_sku, location_from=f_location_from, location_to=f_location_to, quantity=f_quantity, document=f_document, by=f_by), i
+    return StockMoved(entity=f_entity, occurred_at=f_occurred_at, sku=f_sku, location_from=f_location_from, location_to=f_location_to, reservable=f_reservable, quantity=f_quantity, document=f_document, by=f_by), i
 
 
 class StockReallocated(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -896,8 +941,8 @@ def write_StockReallocated(o: bytearray, v: StockReallocated) -> None:
     n = len(e)
     o.append(n << 1) if n < 64 else number(o, n)
     o += e
-    x21 = v.occurred_at
-    o.append(x21 << 1) if 0 <= x21 < 64 else number(o, x21)
+    x24 = v.occurred_at
+    o.append(x24 << 1) if 0 <= x24 < 64 else number(o, x24)
     e = v.sku.encode()
     if 0 in e:
         nul()
@@ -916,17 +961,17 @@ def write_StockReallocated(o: bytearray, v: StockReallocated) -> None:
     n = len(e)
     o.append(n << 1) if n < 64 else number(o, n)
     o += e
-    a22 = v.taken
-    if a22:
-        number(o, len(a22))
-        for i22 in a22:
-            c.write_Allocation(o, i22)
+    a25 = v.taken
+    if a25:
+        number(o, len(a25))
+        for i25 in a25:
+            c.write_Allocation(o, i25)
     o.append(0)
-    a23 = v.given
-    if a23:
-        number(o, len(a23))
-        for i23 in a23:
-            c.write_Allocation(o, i23)
+    a26 = v.given
+    if a26:
+        number(o, len(a26))
+        for i26 in a26:
+            c.write_Allocation(o, i26)
     o.append(0)
 
 
@@ -1025,6 +1070,7 @@ class StockReceived(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     occurred_at: int
     sku: str
     location: str
+    reservable: bool
     quantity: int
     unit_cost: str | None = None
     currency: str | None = None
@@ -1042,8 +1088,8 @@ def write_StockReceived(o: bytearray, v: StockReceived) -> None:
     n = len(e)
     o.append(n << 1) if n < 64 else number(o, n)
     o += e
-    x24 = v.occurred_at
-    o.append(x24 << 1) if 0 <= x24 < 64 else number(o, x24)
+    x27 = v.occurred_at
+    o.append(x27 << 1) if 0 <= x27 < 64 else number(o, x27)
     e = v.sku.encode()
     if 0 in e:
         nul()
@@ -1056,25 +1102,26 @@ def write_StockReceived(o: bytearray, v: StockReceived) -> None:
     n = len(e)
     o.append(n << 1) if n < 64 else number(o, n)
     o += e
-    x25 = v.quantity
-    o.append(x25 << 1) if 0 <= x25 < 64 else number(o, x25)
-    u26 = v.unit_cost
-    if u26 is None:
+    o.append(1 if v.reservable else 0)
+    x28 = v.quantity
+    o.append(x28 << 1) if 0 <= x28 < 64 else number(o, x28)
+    u29 = v.unit_cost
+    if u29 is None:
         o.append(0)
     else:
         o.append(2)
-        e = u26.encode()
+        e = u29.encode()
         if 0 in e:
             nul()
         n = len(e)
         o.append(n << 1) if n < 64 else number(o, n)
         o += e
-    u27 = v.currency
-    if u27 is None:
+    u30 = v.currency
+    if u30 is None:
         o.append(0)
     else:
         o.append(2)
-        e = u27.encode()
+        e = u30.encode()
         if 0 in e:
             nul()
         n = len(e)
@@ -1092,35 +1139,35 @@ def write_StockReceived(o: bytearray, v: StockReceived) -> None:
     n = len(e)
     o.append(n << 1) if n < 64 else number(o, n)
     o += e
-    u28 = v.lot
-    if u28 is None:
+    u31 = v.lot
+    if u31 is None:
         o.append(0)
     else:
         o.append(2)
-        e = u28.encode()
+        e = u31.encode()
         if 0 in e:
             nul()
         n = len(e)
         o.append(n << 1) if n < 64 else number(o, n)
         o += e
-    u29 = v.serial
-    if u29 is None:
+    u32 = v.serial
+    if u32 is None:
         o.append(0)
     else:
         o.append(2)
-        e = u29.encode()
+        e = u32.encode()
         if 0 in e:
             nul()
         n = len(e)
         o.append(n << 1) if n < 64 else number(o, n)
         o += e
-    u30 = v.expiry
-    if u30 is None:
+    u33 = v.expiry
+    if u33 is None:
         o.append(0)
     else:
         o.append(2)
-        x31 = u30
-        o.append(x31 << 1) if 0 <= x31 < 64 else number(o, x31)
+        x34 = u33
+        o.append(x34 << 1) if 0 <= x34 < 64 else number(o, x34)
 
 
 def read_StockReceived(b: bytes, i: int) -> tuple[StockReceived, int]:
@@ -1157,6 +1204,11 @@ def read_StockReceived(b: bytes, i: int) -> tuple[StockReceived, int]:
         raise bad("A length is beyond the bytes.")
     f_location = str(b[i:j], "utf-8")
     i = j
+    n = b[i]
+    i += 1
+    if n > 1:
+        raise bad("A boolean is neither 0 nor 1.")
+    f_reservable = n == 1
     n = b[i]
     i += 1
     if n > 127:
@@ -1256,7 +1308,7 @@ def read_StockReceived(b: bytes, i: int) -> tuple[StockReceived, int]:
         f_expiry = f_expiry_
     elif n:
         raise bad("A union has no such branch.")
-    return StockReceived(entity=f_entity, occurred_at=f_occurred_at, sku=f_sku, location=f_location, quantity=f_quantity, unit_cost=f_unit_cost, currency=f_currency, document=f_document, by=f_by, lot=f_lot, serial=f_serial, expiry=f_expiry), i
+    return StockReceived(entity=f_entity, occurred_at=f_occurred_at, sku=f_sku, location=f_location, reservable=f_reservable, quantity=f_quantity, unit_cost=f_unit_cost, currency=f_currency, document=f_document, by=f_by, lot=f_lot, serial=f_serial, expiry=f_expiry), i
 
 
 class StockReleased(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -1283,8 +1335,8 @@ def write_StockReleased(o: bytearray, v: StockReleased) -> None:
     n = len(e)
     o.append(n << 1) if n < 64 else number(o, n)
     o += e
-    x32 = v.occurred_at
-    o.append(x32 << 1) if 0 <= x32 < 64 else number(o, x32)
+    x35 = v.occurred_at
+    o.append(x35 << 1) if 0 <= x35 < 64 else number(o, x35)
     e = v.sku.encode()
     if 0 in e:
         nul()
@@ -1303,22 +1355,22 @@ def write_StockReleased(o: bytearray, v: StockReleased) -> None:
     n = len(e)
     o.append(n << 1) if n < 64 else number(o, n)
     o += e
-    x33 = v.revision
-    o.append(x33 << 1) if 0 <= x33 < 64 else number(o, x33)
-    a34 = v.allocations
-    if a34:
-        number(o, len(a34))
-        for i34 in a34:
-            c.write_Allocation(o, i34)
-    o.append(0)
-    x35 = v.units
-    o.append(x35 << 1) if 0 <= x35 < 64 else number(o, x35)
-    x36 = v.waiting
+    x36 = v.revision
     o.append(x36 << 1) if 0 <= x36 < 64 else number(o, x36)
-    x37 = v.reserved
-    o.append(x37 << 1) if 0 <= x37 < 64 else number(o, x37)
-    x38 = v.short
+    a37 = v.allocations
+    if a37:
+        number(o, len(a37))
+        for i37 in a37:
+            c.write_Allocation(o, i37)
+    o.append(0)
+    x38 = v.units
     o.append(x38 << 1) if 0 <= x38 < 64 else number(o, x38)
+    x39 = v.waiting
+    o.append(x39 << 1) if 0 <= x39 < 64 else number(o, x39)
+    x40 = v.reserved
+    o.append(x40 << 1) if 0 <= x40 < 64 else number(o, x40)
+    x41 = v.short
+    o.append(x41 << 1) if 0 <= x41 < 64 else number(o, x41)
     e = v.reason.encode()
     if 0 in e:
         nul()
@@ -1437,6 +1489,10 @@ class StockReservationChanged(msgspec.Struct, frozen=True, gc=False, kw_only=Tru
     reservation_id: str
     order_id: str
     revision: int
+    wanted: int
+    priority: int
+    placed_at: int
+    decide_by: int
     reserved: int
     short: int
     reservation_class: c.ReservationClass
@@ -1450,8 +1506,8 @@ def write_StockReservationChanged(o: bytearray, v: StockReservationChanged) -> N
     n = len(e)
     o.append(n << 1) if n < 64 else number(o, n)
     o += e
-    x39 = v.occurred_at
-    o.append(x39 << 1) if 0 <= x39 < 64 else number(o, x39)
+    x42 = v.occurred_at
+    o.append(x42 << 1) if 0 <= x42 < 64 else number(o, x42)
     e = v.sku.encode()
     if 0 in e:
         nul()
@@ -1470,20 +1526,29 @@ def write_StockReservationChanged(o: bytearray, v: StockReservationChanged) -> N
     n = len(e)
     o.append(n << 1) if n < 64 else number(o, n)
     o += e
-    x40 = v.revision
-    o.append(x40 << 1) if 0 <= x40 < 64 else number(o, x40)
-    x41 = v.reserved
-    o.append(x41 << 1) if 0 <= x41 < 64 else number(o, x41)
-    x42 = v.short
-    o.append(x42 << 1) if 0 <= x42 < 64 else number(o, x42)
+    x43 = v.revision
+    o.append(x43 << 1) if 0 <= x43 < 64 else number(o, x43)
+    x44 = v.wanted
+    o.append(x44 << 1) if 0 <= x44 < 64 else number(o, x44)
+    x45 = v.priority
+    small(x45)
+    o.append(x45 << 1) if 0 <= x45 < 64 else number(o, x45)
+    x46 = v.placed_at
+    o.append(x46 << 1) if 0 <= x46 < 64 else number(o, x46)
+    x47 = v.decide_by
+    o.append(x47 << 1) if 0 <= x47 < 64 else number(o, x47)
+    x48 = v.reserved
+    o.append(x48 << 1) if 0 <= x48 < 64 else number(o, x48)
+    x49 = v.short
+    o.append(x49 << 1) if 0 <= x49 < 64 else number(o, x49)
     o.append(c.places_ReservationClass[v.reservation_class])
-    u43 = v.expires_at
-    if u43 is None:
+    u50 = v.expires_at
+    if u50 is None:
         o.append(0)
     else:
         o.append(2)
-        x44 = u43
-        o.append(x44 << 1) if 0 <= x44 < 64 else number(o, x44)
+        x51 = u50
+        o.append(x51 << 1) if 0 <= x51 < 64 else number(o, x51)
 
 
 def read_StockReservationChanged(b: bytes, i: int) -> tuple[StockReservationChanged, int]:
@@ -1538,6 +1603,26 @@ def read_StockReservationChanged(b: bytes, i: int) -> tuple[StockReservationChan
     i += 1
     if n > 127:
         n, i = more(b, i, n)
+    f_wanted = n >> 1 ^ -(n & 1)
+    n = b[i]
+    i += 1
+    if n > 127:
+        n, i = more(b, i, n)
+    f_priority = n >> 1 ^ -(n & 1)
+    n = b[i]
+    i += 1
+    if n > 127:
+        n, i = more(b, i, n)
+    f_placed_at = n >> 1 ^ -(n & 1)
+    n = b[i]
+    i += 1
+    if n > 127:
+        n, i = more(b, i, n)
+    f_decide_by = n >> 1 ^ -(n & 1)
+    n = b[i]
+    i += 1
+    if n > 127:
+        n, i = more(b, i, n)
     f_reserved = n >> 1 ^ -(n & 1)
     n = b[i]
     i += 1
@@ -1561,7 +1646,7 @@ def read_StockReservationChanged(b: bytes, i: int) -> tuple[StockReservationChan
         f_expires_at = f_expires_at_
     elif n:
         raise bad("A union has no such branch.")
-    return StockReservationChanged(entity=f_entity, occurred_at=f_occurred_at, sku=f_sku, reservation_id=f_reservation_id, order_id=f_order_id, revision=f_revision, reserved=f_reserved, short=f_short, reservation_class=f_reservation_class, expires_at=f_expires_at), i
+    return StockReservationChanged(entity=f_entity, occurred_at=f_occurred_at, sku=f_sku, reservation_id=f_reservation_id, order_id=f_order_id, revision=f_revision, wanted=f_wanted, priority=f_priority, placed_at=f_placed_at, decide_by=f_decide_by, reserved=f_reserved, short=f_short, reservation_class=f_reservation_class, expires_at=f_expires_at), i
 
 
 class StockReserved(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -1573,6 +1658,10 @@ class StockReserved(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     reservation_id: str
     order_id: str
     revision: int
+    wanted: int
+    priority: int
+    placed_at: int
+    decide_by: int
     allocations: tuple[c.Allocation, ...]
     units: int
     reserved: int
@@ -1589,8 +1678,8 @@ def write_StockReserved(o: bytearray, v: StockReserved) -> None:
     n = len(e)
     o.append(n << 1) if n < 64 else number(o, n)
     o += e
-    x45 = v.occurred_at
-    o.append(x45 << 1) if 0 <= x45 < 64 else number(o, x45)
+    x52 = v.occurred_at
+    o.append(x52 << 1) if 0 <= x52 < 64 else number(o, x52)
     e = v.sku.encode()
     if 0 in e:
         nul()
@@ -1609,28 +1698,37 @@ def write_StockReserved(o: bytearray, v: StockReserved) -> None:
     n = len(e)
     o.append(n << 1) if n < 64 else number(o, n)
     o += e
-    x46 = v.revision
-    o.append(x46 << 1) if 0 <= x46 < 64 else number(o, x46)
-    a47 = v.allocations
-    if a47:
-        number(o, len(a47))
-        for i47 in a47:
-            c.write_Allocation(o, i47)
+    x53 = v.revision
+    o.append(x53 << 1) if 0 <= x53 < 64 else number(o, x53)
+    x54 = v.wanted
+    o.append(x54 << 1) if 0 <= x54 < 64 else number(o, x54)
+    x55 = v.priority
+    small(x55)
+    o.append(x55 << 1) if 0 <= x55 < 64 else number(o, x55)
+    x56 = v.placed_at
+    o.append(x56 << 1) if 0 <= x56 < 64 else number(o, x56)
+    x57 = v.decide_by
+    o.append(x57 << 1) if 0 <= x57 < 64 else number(o, x57)
+    a58 = v.allocations
+    if a58:
+        number(o, len(a58))
+        for i58 in a58:
+            c.write_Allocation(o, i58)
     o.append(0)
-    x48 = v.units
-    o.append(x48 << 1) if 0 <= x48 < 64 else number(o, x48)
-    x49 = v.reserved
-    o.append(x49 << 1) if 0 <= x49 < 64 else number(o, x49)
-    x50 = v.short
-    o.append(x50 << 1) if 0 <= x50 < 64 else number(o, x50)
+    x59 = v.units
+    o.append(x59 << 1) if 0 <= x59 < 64 else number(o, x59)
+    x60 = v.reserved
+    o.append(x60 << 1) if 0 <= x60 < 64 else number(o, x60)
+    x61 = v.short
+    o.append(x61 << 1) if 0 <= x61 < 64 else number(o, x61)
     o.append(c.places_ReservationClass[v.reservation_class])
-    u51 = v.expires_at
-    if u51 is None:
+    u62 = v.expires_at
+    if u62 is None:
         o.append(0)
     else:
         o.append(2)
-        x52 = u51
-        o.append(x52 << 1) if 0 <= x52 < 64 else number(o, x52)
+        x63 = u62
+        o.append(x63 << 1) if 0 <= x63 < 64 else number(o, x63)
     o.append(1 if v.from_waiting_list else 0)
 
 
@@ -1682,6 +1780,26 @@ def read_StockReserved(b: bytes, i: int) -> tuple[StockReserved, int]:
     if n > 127:
         n, i = more(b, i, n)
     f_revision = n >> 1 ^ -(n & 1)
+    n = b[i]
+    i += 1
+    if n > 127:
+        n, i = more(b, i, n)
+    f_wanted = n >> 1 ^ -(n & 1)
+    n = b[i]
+    i += 1
+    if n > 127:
+        n, i = more(b, i, n)
+    f_priority = n >> 1 ^ -(n & 1)
+    n = b[i]
+    i += 1
+    if n > 127:
+        n, i = more(b, i, n)
+    f_placed_at = n >> 1 ^ -(n & 1)
+    n = b[i]
+    i += 1
+    if n > 127:
+        n, i = more(b, i, n)
+    f_decide_by = n >> 1 ^ -(n & 1)
     f_allocations_l: list[c.Allocation] = []
     while True:
         n = b[i]
@@ -1740,7 +1858,7 @@ def read_StockReserved(b: bytes, i: int) -> tuple[StockReserved, int]:
     if n > 1:
         raise bad("A boolean is neither 0 nor 1.")
     f_from_waiting_list = n == 1
-    return StockReserved(entity=f_entity, occurred_at=f_occurred_at, sku=f_sku, reservation_id=f_reservation_id, order_id=f_order_id, revision=f_revision, allocations=f_allocations, units=f_units, reserved=f_reserved, short=f_short, reservation_class=f_reservation_class, expires_at=f_expires_at, from_waiting_list=f_from_waiting_list), i
+    return StockReserved(entity=f_entity, occurred_at=f_occurred_at, sku=f_sku, reservation_id=f_reservation_id, order_id=f_order_id, revision=f_revision, wanted=f_wanted, priority=f_priority, placed_at=f_placed_at, decide_by=f_decide_by, allocations=f_allocations, units=f_units, reserved=f_reserved, short=f_short, reservation_class=f_reservation_class, expires_at=f_expires_at, from_waiting_list=f_from_waiting_list), i
 
 
 class StockShort(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -1752,10 +1870,13 @@ class StockShort(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     reservation_id: str
     order_id: str
     revision: int
+    priority: int
+    placed_at: int
     wanted: int
     reserved: int
     short: int
     reservation_class: c.ReservationClass
+    expires_at: int | None = None
     position: int
     decide_by: int
 
@@ -1767,8 +1888,8 @@ def write_StockShort(o: bytearray, v: StockShort) -> None:
     n = len(e)
     o.append(n << 1) if n < 64 else number(o, n)
     o += e
-    x53 = v.occurred_at
-    o.append(x53 << 1) if 0 <= x53 < 64 else number(o, x53)
+    x64 = v.occurred_at
+    o.append(x64 << 1) if 0 <= x64 < 64 else number(o, x64)
     e = v.sku.encode()
     if 0 in e:
         nul()
@@ -1787,20 +1908,32 @@ def write_StockShort(o: bytearray, v: StockShort) -> None:
     n = len(e)
     o.append(n << 1) if n < 64 else number(o, n)
     o += e
-    x54 = v.revision
-    o.append(x54 << 1) if 0 <= x54 < 64 else number(o, x54)
-    x55 = v.wanted
-    o.append(x55 << 1) if 0 <= x55 < 64 else number(o, x55)
-    x56 = v.reserved
-    o.append(x56 << 1) if 0 <= x56 < 64 else number(o, x56)
-    x57 = v.short
-    o.append(x57 << 1) if 0 <= x57 < 64 else number(o, x57)
+    x65 = v.revision
+    o.append(x65 << 1) if 0 <= x65 < 64 else number(o, x65)
+    x66 = v.priority
+    small(x66)
+    o.append(x66 << 1) if 0 <= x66 < 64 else number(o, x66)
+    x67 = v.placed_at
+    o.append(x67 << 1) if 0 <= x67 < 64 else number(o, x67)
+    x68 = v.wanted
+    o.append(x68 << 1) if 0 <= x68 < 64 else number(o, x68)
+    x69 = v.reserved
+    o.append(x69 << 1) if 0 <= x69 < 64 else number(o, x69)
+    x70 = v.short
+    o.append(x70 << 1) if 0 <= x70 < 64 else number(o, x70)
     o.append(c.places_ReservationClass[v.reservation_class])
-    x58 = v.position
-    small(x58)
-    o.append(x58 << 1) if 0 <= x58 < 64 else number(o, x58)
-    x59 = v.decide_by
-    o.append(x59 << 1) if 0 <= x59 < 64 else number(o, x59)
+    u71 = v.expires_at
+    if u71 is None:
+        o.append(0)
+    else:
+        o.append(2)
+        x72 = u71
+        o.append(x72 << 1) if 0 <= x72 < 64 else number(o, x72)
+    x73 = v.position
+    small(x73)
+    o.append(x73 << 1) if 0 <= x73 < 64 else number(o, x73)
+    x74 = v.decide_by
+    o.append(x74 << 1) if 0 <= x74 < 64 else number(o, x74)
 
 
 def read_StockShort(b: bytes, i: int) -> tuple[StockShort, int]:
@@ -1855,6 +1988,16 @@ def read_StockShort(b: bytes, i: int) -> tuple[StockShort, int]:
     i += 1
     if n > 127:
         n, i = more(b, i, n)
+    f_priority = n >> 1 ^ -(n & 1)
+    n = b[i]
+    i += 1
+    if n > 127:
+        n, i = more(b, i, n)
+    f_placed_at = n >> 1 ^ -(n & 1)
+    n = b[i]
+    i += 1
+    if n > 127:
+        n, i = more(b, i, n)
     f_wanted = n >> 1 ^ -(n & 1)
     n = b[i]
     i += 1
@@ -1871,6 +2014,18 @@ def read_StockShort(b: bytes, i: int) -> tuple[StockShort, int]:
     if n & 1:
         raise bad("An enum has no such symbol.")
     f_reservation_class = c.symbols_ReservationClass[n >> 1]
+    f_expires_at: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        i += 1
+        if n > 127:
+            n, i = more(b, i, n)
+        f_expires_at_ = n >> 1 ^ -(n & 1)
+        f_expires_at = f_expires_at_
+    elif n:
+        raise bad("A union has no such branch.")
     n = b[i]
     i += 1
     if n > 127:
@@ -1881,7 +2036,7 @@ def read_StockShort(b: bytes, i: int) -> tuple[StockShort, int]:
     if n > 127:
         n, i = more(b, i, n)
     f_decide_by = n >> 1 ^ -(n & 1)
-    return StockShort(entity=f_entity, occurred_at=f_occurred_at, sku=f_sku, reservation_id=f_reservation_id, order_id=f_order_id, revision=f_revision, wanted=f_wanted, reserved=f_reserved, short=f_short, reservation_class=f_reservation_class, position=f_position, decide_by=f_decide_by), i
+    return StockShort(entity=f_entity, occurred_at=f_occurred_at, sku=f_sku, reservation_id=f_reservation_id, order_id=f_order_id, revision=f_revision, priority=f_priority, placed_at=f_placed_at, wanted=f_wanted, reserved=f_reserved, short=f_short, reservation_class=f_reservation_class, expires_at=f_expires_at, position=f_position, decide_by=f_decide_by), i
 
 def encode_ItemDefined(value: ItemDefined) -> bytes:
     return encoded(write_ItemDefined, value)

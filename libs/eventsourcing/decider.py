@@ -10,7 +10,7 @@ E = TypeVar("E")
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not a fault
-    """A command that may not be done. The code is stable, in kebab-case; details are not personal."""
+    """A command that may not be done: a stable kebab-case code; details are not personal."""
 
     def __init__(self, code: str, message: str = "", **details: str | int) -> None:
         super().__init__(message or code)

@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 
+from libs.eventsourcing.names import UNNAMED, nameable
+
 
 class Position(msgspec.Struct, frozen=True, gc=False):
     """How far a consumer has applied a partition, and the epoch of whoever owns it."""
@@ -65,8 +67,11 @@ Origin = FromTopic | FromInbox | FromApi | FromTimer | FromEffect | FromOperator
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """Why an input is parked whole: it could not be understood (`raw` is what came, sealed), or
-    the commit fails whenever its work is in it."""
+    """Why an input is parked whole.
+
+    It could not be understood (`raw` is what came, sealed), or the commit fails whenever its work
+    is in it.
+    """
 
     code: str
     detail: str
@@ -94,12 +99,12 @@ class Input(msgspec.Struct, frozen=True):
 
     def streams(self) -> list[str]:
         """Return the streams whose heads the turn needs for this input."""
-        named = [stream for stream, _ in self.work]
+        named = [stream if nameable(stream) else UNNAMED for stream, _ in self.work]
         if self.intake:
             named.append(self.intake)
         if isinstance(self.origin, FromOperator):
             named.append(self.origin.stream)
-        return named
+        return named if named or self.failure is None else [UNNAMED]
 
 
 class Head(msgspec.Struct, frozen=True):

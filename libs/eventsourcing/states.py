@@ -37,7 +37,40 @@ def pack(value: Any) -> bytes:
 
 def unpack(kind: Any, data: bytes) -> Any:
     """Read a value of this type (a struct or a tagged union of structs)."""
-    return _decoder(kind).decode(data)
+    try:
+        return _decoder(kind).decode(data)
+    except msgspec.ValidationError:
+        plain = msgspec.msgpack.decode(data, ext_hook=_unescaped)
+        return msgspec.convert(plain, kind, dec_hook=_restored)
+
+
+def pack_whatever(value: Any) -> bytes:
+    """Write a command even where it holds what MessagePack cannot: it has to be parked."""
+    try:
+        return pack(value)
+    except (OverflowError, UnicodeEncodeError):
+        plain = msgspec.to_builtins(value, builtin_types=(bytes,), enc_hook=_plain)
+        return _encoder.encode(_escaped(plain))
+
+
+def _escaped(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _escaped(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_escaped(item) for item in value]
+        case bool():
+            return value
+        case int() if not -(2**63) <= value < 2**64:
+            return msgspec.msgpack.Ext(1, str(value).encode())
+        case str():
+            return msgspec.msgpack.Ext(2, value.encode("utf-8", "surrogatepass"))
+    return value
+
+
+def _unescaped(code: int, data: memoryview) -> int | str:
+    text = bytes(data).decode("utf-8", "surrogatepass")
+    return int(text) if code == 1 else text
 
 
 def _shape(kind: Any, seen: set[Any]) -> str:

@@ -1,4 +1,4 @@
-"""Given these events, when this command, then those events: the sentence every decider is tested in."""
+"""Given these events, when this command, then those: the sentence deciders are tested in."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

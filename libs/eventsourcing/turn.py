@@ -1,4 +1,4 @@
-"""The turn: inputs and heads in, everything to be committed out. A pure function; the heart of Lonja.
+"""The turn: inputs and heads in, everything to be committed out. Pure; the heart of Lonja.
 
 PostgreSQL, memory and the simulator are shells around it: they load, call, and commit what it says.
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from libs.codec.errors import CodecError
+from libs.codec.errors import CodecError, DecodeError, EncodeError
 from libs.codec.framing import EventCodec
 from libs.contracts import kernel
 from libs.eventsourcing.decider import Decider, Refused
@@ -26,13 +26,15 @@ from libs.eventsourcing.inputs import (
     Input,
     Position,
 )
+from libs.eventsourcing.names import UNNAMED, cleaned, holdable, nameable, renamed
 from libs.eventsourcing.process import Effect, Plan, Timer
-from libs.eventsourcing.states import fold_fingerprint, pack
+from libs.eventsourcing.states import fold_fingerprint, pack, pack_whatever
 from libs.values.ids import category, derive
 from libs.values.lanes import lane_of
 
 SMALL_STATE = 8192  # bytes: a state up to this size is stored every turn, a larger one rarely
 SAVE_EVERY = 64  # events
+KERNEL = "lonja.kernel."
 
 
 class NewEvent(msgspec.Struct, frozen=True, gc=False):
@@ -96,13 +98,14 @@ class Reply(msgspec.Struct, frozen=True):
 
 @dataclass
 class Turn:
-    """What a turn decided, as data."""
+    """What a turn decided, as data; `read` are the versions of heads that it used and left alone."""
 
     at: int
     events: list[NewEvent] = field(default_factory=list)
     recorded: list[Envelope[Any]] = field(default_factory=list)
     heads: dict[str, HeadChange] = field(default_factory=dict)
     after: dict[str, Head] = field(default_factory=dict)
+    read: dict[str, int] = field(default_factory=dict)
     positions: dict[tuple[str, str, int], Position] = field(default_factory=dict)
     inbox: list[tuple[int, str, str | None]] = field(default_factory=list)
     timers: list[Timer] = field(default_factory=list)
@@ -119,7 +122,11 @@ class Mind:
     """What a service is made of for a turn: its deciders by category, its codec and its plan."""
 
     def __init__(
-        self, service: str, deciders: Sequence[Decider[Any, Any, Any]], codec: EventCodec, plan: Plan
+        self,
+        service: str,
+        deciders: Sequence[Decider[Any, Any, Any]],
+        codec: EventCodec,
+        plan: Plan,
     ) -> None:
         self.service = service
         self.deciders: Mapping[str, Decider[Any, Any, Any]] = {d.category: d for d in deciders}
@@ -143,18 +150,20 @@ def take_turn(mind: Mind, inputs: Sequence[Input], heads: Mapping[str, Head], at
 class _Taking:
     def __init__(self, mind: Mind, heads: dict[str, Head], turn: Turn) -> None:
         self.mind, self.heads, self.turn = mind, heads, turn
+        self.stopped: set[tuple[str, str]] = set()  # (stream, source) whose redrive has failed
 
     def take(self, given: Input) -> None:
-        turn = self.turn
+        turn, given = self.turn, _held(given)
         match given.origin:
             case FromTopic(after=after):
                 turn.positions[after.consumer, after.topic, after.partition] = after
                 self._fact(given)
             case FromInbox(seq=seq, ignored=ignored):
                 self._fact(given)
-                state = "ignored" if ignored else "parked" if given.failure else "done"
+                unread = given.failure is not None and not given.work
+                state = "ignored" if ignored else "parked" if unread else "done"
                 why = given.failure.code if given.failure is not None else ignored
-                turn.inbox.append((seq, state, why))
+                turn.inbox.append((seq, state, cleaned(why) if why is not None else None))
             case FromApi() as origin:
                 self._answer(given, origin)
             case FromTimer(id=timer):
@@ -168,67 +177,82 @@ class _Taking:
 
     def _fact(self, given: Input) -> None:
         """Apply or park: whatever came from outside is never lost."""
-        if given.failure is not None:
-            failure = given.failure
-            for number, (stream, command) in enumerate(given.work, given.first_work):
-                self._park(given, stream, number, failure.code, failure.detail, pack(command))
-            if not given.work:
-                self._park(given, given.intake, 0, failure.code, failure.detail, None, failure.raw)
+        failure = given.failure
+        if failure is not None and not given.work:
+            intake = given.intake or UNNAMED
+            self._park(given, intake, 0, failure.code, failure.detail, None, failure.raw)
             return
-        if given.intake and given.source in self.heads[given.intake].notes:
-            for number, (stream, command) in enumerate(given.work):
-                detail = f"queued behind an unreadable input for {stream}"
-                self._park(given, given.intake, number, "queued", detail, pack((stream, pack(command))))
-            return
+        behind = given.intake and given.source in self.heads[given.intake].notes
         for number, (stream, command) in enumerate(given.work, given.first_work):
-            if given.source in self.heads[stream].notes:
-                self._park(given, stream, number, "queued", "", pack(command))
-                continue
-            try:
-                self._decide(given, stream, number, command)
-            except Exception as error:
-                self._park(given, stream, number, *_cause(error), pack(command))
+            if not nameable(stream):
+                self._park(given, UNNAMED, number, "bad-name", "The stream's name cannot be held.")
+            elif failure is not None:
+                self._park(given, stream, number, failure.code, failure.detail, command)
+            elif behind:
+                detail = f"queued behind an unreadable input for {stream}"
+                aside = (stream, pack_whatever(command))
+                self._park(given, given.intake, number, "queued", detail, aside)
+            elif given.source in self.heads[stream].notes:
+                self._park(given, stream, number, "queued", "", command)
+            else:
+                try:
+                    self._decide(given, stream, number, command)
+                except Exception as error:
+                    self._park(given, stream, number, *_cause(error), command)
 
     def _answer(self, given: Input, origin: FromApi) -> None:
         stream, command = given.work[0]
+        if not nameable(stream):
+            self.turn.replies.append(Reply(origin.key, origin.request_hash, "", 0, (), "bad-name"))
+            return
         try:
             events = self._decide(given, stream, 0, command)
         except Refused as no:
+            details = {k: cleaned(v) if isinstance(v, str) else v for k, v in no.details.items()}
             reply = Reply(origin.key, origin.request_hash, stream, self.heads[stream].version,
-                          (), no.code, no.message, dict(no.details))  # fmt: skip
+                          (), cleaned(no.code), cleaned(no.message), details)  # fmt: skip
         except Exception as error:
             code, detail = _cause(error)
             reply = Reply(origin.key, b"", stream, 0, (), code, detail)
         else:
             types = tuple(event.type for event in events)
-            reply = Reply(origin.key, origin.request_hash, stream, self.heads[stream].version, types)
+            reply = Reply(
+                origin.key, origin.request_hash, stream, self.heads[stream].version, types
+            )
         self.turn.replies.append(reply)
 
     def _operator(self, given: Input, origin: FromOperator) -> None:
         """Try a parked command again, or give it up; the first failure stops its source's queue."""
-        head = self.heads[origin.stream]
-        stopped = any(
-            done != origin.parked_id and code is not None
-            for done, code in self.turn.operator.items()
-        )
-        if stopped or origin.source not in head.notes:
-            self.turn.operator[origin.parked_id] = "queued" if stopped else "not-parked"
-            return
-        events_before = len(self.turn.events)
-        if origin.discard is None:
-            if given.failure is not None:
-                self.turn.operator[origin.parked_id] = given.failure.code
-                return
-            for number, (stream, command) in enumerate(given.work, given.first_work):
-                try:
-                    self._decide(given, stream, number, command)
-                except Exception as error:
-                    self.turn.operator[origin.parked_id] = _cause(error)[0]
-                    if len(self.turn.events) == events_before:
-                        return
-                    self._park(given, stream, number, *_cause(error), pack(command))
-        self._clear(given, origin)
-        self.turn.operator[origin.parked_id] = None
+        queue = (origin.stream, origin.source)
+        code: str | None = None
+        if queue in self.stopped:
+            code = "queued"
+        elif origin.source not in self.heads[origin.stream].notes:
+            code = "not-parked"
+        elif origin.discard is None:
+            code = given.failure.code if given.failure else self._again(given, origin)
+            if code is not None:
+                self.stopped.add(queue)
+        if code is None:
+            self._clear(given, origin)
+        self.turn.operator[origin.parked_id] = code
+
+    def _again(self, given: Input, origin: FromOperator) -> str | None:
+        """Apply parked work; the code of the first failure, as long as nothing was recorded."""
+        before = len(self.turn.events)
+        for number, (stream, command) in enumerate(given.work, given.first_work):
+            if not nameable(stream):
+                return "bad-name"
+            if stream != origin.stream and given.source in self.heads[stream].notes:
+                self._park(given, stream, number, "queued", "", command)
+                continue
+            try:
+                self._decide(given, stream, number, command)
+            except Exception as error:
+                if len(self.turn.events) == before:
+                    return _cause(error)[0]
+                self._park(given, stream, number, *_cause(error), command)
+        return None
 
     def _clear(self, given: Input, origin: FromOperator) -> None:
         head = self.heads[origin.stream]
@@ -236,12 +260,13 @@ class _Taking:
         notes = {k: v for k, v in head.notes.items() if k != origin.source}
         if queued:
             notes[origin.source] = queued
-        names = {"stream": origin.stream, "source": origin.source, "parked_id": origin.parked_id}
+        names = {"stream": origin.stream, "source": origin.source, "parked_id": origin.parked_id,
+                 "by": cleaned(origin.by)}  # fmt: skip
         event: Any = (
-            kernel.ParkedCommandRedriven(**names, by=origin.by, queued=queued)
+            kernel.ParkedCommandRedriven(**names, queued=queued)
             if origin.discard is None
             else kernel.ParkedCommandDiscarded(
-                **names, by=origin.by, reason=origin.discard, queued=queued
+                **names, reason=cleaned(origin.discard), queued=queued
             )
         )
         self.turn.unparked.append(origin.parked_id)
@@ -253,7 +278,7 @@ class _Taking:
         if decider is None:
             raise Refused("stream-unknown", f"No stream of this service is called {stream}.")
         if head.broken is not None:
-            raise Refused("stream-unreadable", head.broken)
+            raise DecodeError(head.broken, "stream-unreadable")
         events = decider.decide(command, head.state)
         if not events:
             return []
@@ -280,7 +305,8 @@ class _Taking:
             envelope = Envelope(event, name, event_id, stream, version, turn.at, self.mind.service,
                                 lane, 0, given.cause, given.correlation, given.trace)  # fmt: skip
             envelopes.append(envelope)
-            planned.extend(self.mind.plan(envelope))
+            if not name.startswith(KERNEL):
+                planned.extend(_possible(item) for item in self.mind.plan(envelope))
         turn.events.extend(new)
         turn.recorded.extend(envelopes)
         for item in planned:
@@ -292,15 +318,18 @@ class _Taking:
 
     def _park(
         self, given: Input, stream: str, number: int, code: str, detail: str,
-        command: bytes | None, raw: bytes | None = None,
+        command: Any = None, raw: bytes | None = None,
     ) -> None:  # fmt: skip
         head = self.heads[stream]
+        kept = None if command is None else pack_whatever(command)
         queued = head.notes.get(given.source, 0) + 1
-        parked_id = derive(self.mind.service, "parked", given.id, str(number), f"{stream}@{head.version}")
-        fingerprint = hashlib.sha256(f"{code}\x1f{detail}".encode(errors="replace")).hexdigest()[:12]
+        parked_id = derive(
+            self.mind.service, "parked", given.id, str(number), f"{stream}@{head.version}"
+        )
+        fingerprint = hashlib.sha256(f"{code}\x1f{detail}".encode()).hexdigest()[:12]
         self.turn.parked.append(
             Parked(parked_id, stream, given.source, given.id, number, code, detail, fingerprint,
-                   self.turn.at, command, raw, given.cause, given.correlation, given.trace)
+                   self.turn.at, kept, raw, given.cause, given.correlation, given.trace)
         )  # fmt: skip
         event = kernel.CommandParked(
             stream=stream, source=given.source, parked_id=parked_id, code=code,
@@ -315,15 +344,16 @@ class _Taking:
         for stream, head in self.heads.items():
             old = before[stream]
             if head.version == old.version:
+                turn.read[stream] = old.version
                 continue
             decider = self.mind.deciders.get(category(stream))
             state: bytes | None = None
             if decider is not None and head.broken is None:
                 small = head.saved_version == old.version
                 if small or head.version - head.saved_version >= SAVE_EVERY:
-                    state = pack(head.state)
+                    state = _packed(head.state)
                     due = head.version - head.saved_version >= SAVE_EVERY
-                    if len(state) > SMALL_STATE and not due and old.version:
+                    if state and len(state) > SMALL_STATE and not due and old.version:
                         state = None
             saved = head.version if state is not None else head.saved_version
             fold = self.mind.folds.get(category(stream), "")
@@ -334,13 +364,45 @@ class _Taking:
         return turn
 
 
+def _packed(state: Any) -> bytes | None:
+    """Return a state as bytes; None where it cannot be written: it is only a copy of the events."""
+    try:
+        return pack(state)
+    except (OverflowError, UnicodeEncodeError):
+        return None
+
+
+def _held(given: Input) -> Input:
+    """Replace what the store cannot hold of an input's own names."""
+    if nameable(given.source) and holdable(given.id) and holdable(given.trace):
+        return given
+    return msgspec.structs.replace(
+        given,
+        id=given.id if holdable(given.id) else renamed(given.id),
+        source=given.source if nameable(given.source) else renamed(given.source),
+        trace=given.trace if holdable(given.trace) else "",
+    )
+
+
+def _possible(item: Timer | Effect) -> Timer | Effect:
+    """Let a plan pass that the store can hold. Raises EncodeError."""
+    names = (item.id, item.stream, item.kind if isinstance(item, Effect) else item.id)
+    if not all(nameable(name) for name in names):
+        raise EncodeError("A planned name cannot be held.", "bad-name")
+    if isinstance(item, Timer):
+        if not 0 <= item.due < 2**63:
+            raise EncodeError("A timer's time is beyond 64 bits.")
+        pack(item.command)
+    return item
+
+
 def _cause(error: Exception) -> tuple[str, str]:
     """Return the stable code and a sentence without personal data for what went wrong."""
     match error:
         case Refused():
-            return error.code, error.message
+            return cleaned(error.code), cleaned(error.message)
         case CodecError():
-            return error.code, str(error)[:200]
+            return error.code, cleaned(str(error))
         case _:
             place = error.__traceback__
             while place is not None and place.tb_next is not None:

@@ -1,8 +1,9 @@
-"""Which table is live: one generation of each read model, behind a view of the projection's name."""
+"""Which table is live: a generation of each read model, behind a view of the projection's name."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import asyncpg
 import msgspec
 
 from libs.eventsourcing.inputs import Position
@@ -78,13 +79,29 @@ async def create(connection: Connection, table: Table[Any]) -> None:
     await connection.execute(table.ddl())
 
 
+async def sweep(connection: Connection, model: Model) -> None:
+    """Drop the tables of other generations; who still reads one is waited for."""
+    rows = await connection.fetch(
+        "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename <> $1"
+        " AND tablename ~ ('^rm_' || $2 || '_[0-9]+$')",
+        model.table, model.name,
+    )  # fmt: skip
+    for row in rows:
+        await connection.execute(f"DROP TABLE IF EXISTS {row[0]}", timeout=600)
+
+
 async def make_live(
     connection: Connection, table: Table[Any], generation: int, positions: Sequence[Position]
 ) -> None:
     """Point view and registry at a table that is filled up to these positions."""
     projection = table.projection
-    await connection.execute(f'DROP VIEW IF EXISTS "{projection.name}"')
-    await connection.execute(f'CREATE VIEW "{projection.name}" AS SELECT * FROM {table.name}')
+    view = f'VIEW "{projection.name}" AS SELECT * FROM {table.name}'
+    try:
+        async with connection.transaction():
+            await connection.execute(f"CREATE OR REPLACE {view}")
+    except asyncpg.InvalidTableDefinitionError:  # the columns are others
+        await connection.execute(f'DROP VIEW "{projection.name}"')
+        await connection.execute(f"CREATE {view}")
     await connection.execute(
         "DELETE FROM positions WHERE consumer IN"
         " (SELECT consumer FROM read_models WHERE name = $1 UNION SELECT $2)",

@@ -1,169 +1,36 @@
 """The projector: folds what the topics say into the live tables of a service's read models.
 
 A bug in a fold, or a record of ours that cannot be decoded, halts that projection with an alarm;
-skipping it would make a row wrong. A record of nobody of ours is passed over.
+skipping it would make a row wrong. A record that nobody of ours wrote is passed over.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import msgspec
-
-from libs.bus.consumer import Source
-from libs.bus.records import Record
+from libs.bus.feed import RECLAIM, Feed, Place, Records
+from libs.bus.gaps import Gaps
+from libs.bus.topics import topic_of
 from libs.codec.framing import EventCodec
-from libs.eventsourcing.envelope import Envelope
-from libs.eventsourcing.inputs import Position
-from libs.eventsourcing.projection import Key, Projection
-from libs.replay.models import ensure
-from libs.replay.table import Table
+from libs.eventsourcing.projection import Projection
+from libs.replay.folding import Parsed
+from libs.replay.live import CLAIM, Live, Work
+from libs.replay.models import models, prepare
+from libs.replay.rebuild import rebuild
+from libs.replay.transaction import Stale, commit
 from libs.store.pool import Connection, Pool
-from libs.store.store import Fenced
 from libs.telemetry.logs import log
 
 BATCH = 2000
-_LOCK = """
-    SELECT p.epoch = u.epoch FROM unnest($1::text[], $2::text[], $3::integer[], $4::bigint[])
-        AS u(consumer, topic, partition, epoch)
-    JOIN positions p USING (consumer, topic, partition)
-    ORDER BY p.consumer, p.topic, p.partition FOR UPDATE OF p"""
-_MOVE = """
-    UPDATE positions p SET next_offset = u.o, last_pseq = u.s, last_id = nullif(u.i, '')::uuid
-    FROM unnest($1::text[], $2::text[], $3::integer[], $4::bigint[], $5::bigint[], $6::text[])
-        AS u(c, t, n, o, s, i)
-    WHERE (p.consumer, p.topic, p.partition) = (u.c, u.t, u.n)"""
-
-
-def envelope_of(codec: EventCodec, record: Record) -> Envelope[Any]:
-    """Decode a record of ours. Raises CodecError."""
-    headers = record.headers
-    assert headers is not None
-    contract, event = codec.decode_value(record.value)
-    return Envelope(event, contract.name, headers.id, record.key, headers.version, headers.time,
-                    record.service, record.partition, headers.pseq, headers.cause,
-                    headers.correlation, headers.traceparent)  # fmt: skip
-
-
-def fold(
-    projection: Projection[Any], rows: dict[Key, Any], envelopes: Sequence[Envelope[Any]]
-) -> set[Key]:
-    """Fold events into rows (None: no row) and return the keys that they touched."""
-    touched: set[Key] = set()
-    for envelope in envelopes:
-        for key in projection.keys(envelope):
-            rows[key] = projection.evolve(rows.get(key), key, envelope)
-            touched.add(key)
-    return touched
-
-
-class Live:
-    """One projection, from its own position to the end of its topics."""
-
-    def __init__(self, pool: Pool, table: Table[Any], source: Source, codec: EventCodec) -> None:
-        self.pool, self.table, self.source, self.codec = pool, table, source, codec
-        self.halted: str | None = None
-        self.beat = 0.0
-
-    async def run(self) -> None:
-        """Run until cancelled, or halted."""
-        while self.halted is None:
-            self.beat = asyncio.get_running_loop().time()
-            try:
-                await self.step()
-            except Fenced:
-                await self.source.fenced(list(self.source.feed.held))
-            except Exception as error:
-                log.error("projector-failed", projection=self.table.projection.name,
-                          cause=type(error).__name__)  # fmt: skip
-                await asyncio.sleep(0.3)
-                await self.source.restart()
-        while True:
-            await asyncio.sleep(3600)
-
-    def _halt(self, reason: str, error: Exception) -> None:
-        name = self.table.projection.name
-        self.halted = f"{reason}: {type(error).__name__}"
-        log.critical(
-            "projection-halted", projection=name, reason=reason, cause=type(error).__name__
-        )
-
-    async def step(self) -> int:
-        """Apply what has arrived; the number of events."""
-        records = await self.source.get(BATCH)
-        if not records:
-            return 0
-        ours = [record for record in records if record.headers is not None]
-        try:
-            envelopes = [envelope_of(self.codec, record) for record in ours]
-        except Exception as error:
-            self._halt("unreadable-record", error)
-            return 0
-        after = {(r.topic, r.partition): r.after for r in records}
-        await self._apply(envelopes, after)
-        for position in after.values():
-            self.source.applied(position)
-        return len(envelopes)
-
-    async def _apply(
-        self, envelopes: Sequence[Envelope[Any]], after: Mapping[tuple[str, int], Position]
-    ) -> None:
-        projection = self.table.projection
-        try:
-            keys = {key for envelope in envelopes for key in projection.keys(envelope)}
-        except Exception as error:
-            self._halt("fold-failed", error)
-            raise Fenced from error
-        async with self.pool.acquire() as connection, connection.transaction():
-            # The tail of a read model may be lost: its position goes with it, and it is read again.
-            await connection.execute("SET LOCAL synchronous_commit = off")
-            await self._own(connection, list(after.values()))
-            rows: dict[Key, Any] = dict.fromkeys(keys)
-            if keys:
-                columns = [list(column) for column in zip(*keys, strict=True)]
-                for record in await connection.fetch(self.table.load, *columns):
-                    row = self.table.row(tuple(record))
-                    rows[self.table.key(row)] = row
-            before = dict(rows)
-            try:
-                touched = fold(projection, rows, envelopes)
-            except Exception as error:
-                self._halt("fold-failed", error)
-                raise Fenced from error
-            await self._write(connection, before, rows, touched)
-
-    async def _own(self, connection: Connection, after: Sequence[Position]) -> None:
-        ordered = sorted(after, key=lambda p: (p.consumer, p.topic, p.partition))
-        columns = [
-            [p.consumer for p in ordered], [p.topic for p in ordered], [p.partition for p in ordered]
-        ]  # fmt: skip
-        mine = await connection.fetch(_LOCK, *columns, [p.epoch for p in ordered])
-        if len(mine) != len(ordered) or not all(row[0] for row in mine):
-            raise Fenced
-        await connection.execute(
-            _MOVE, *columns, [p.next_offset for p in ordered], [p.last_pseq for p in ordered],
-            [p.last_id for p in ordered],
-        )  # fmt: skip
-
-    async def _write(
-        self,
-        connection: Connection,
-        before: Mapping[Key, Any],
-        rows: Mapping[Key, Any],
-        touched: set[Key],
-    ) -> None:
-        table = self.table
-        changed = [rows[k] for k in sorted(touched) if rows[k] is not None and rows[k] != before[k]]
-        gone = [k for k in sorted(touched) if rows[k] is None and before[k] is not None]
-        if changed:
-            values = [table.values(row) for row in changed]
-            await connection.execute(table.upsert, *map(list, zip(*values, strict=True)))
-        if gone:
-            await connection.execute(table.delete, *map(list, zip(*gone, strict=True)))
+Moved = Callable[[str, Mapping[Place, int]], None]
 
 
 class Projector:
-    """All read models of one service."""
+    """All read models of one service: one group, one transaction per batch.
+
+    `topics` maps topics to services. `foreign` counts records that nobody of ours wrote.
+    """
 
     def __init__(
         self,
@@ -172,28 +39,143 @@ class Projector:
         topics: Mapping[str, str],
         projections: Sequence[Projection[Any]],
         codec: EventCodec,
+        committed: Moved | None = None,
     ) -> None:
         self.pool, self.bootstrap, self.topics = pool, bootstrap, topics
         self.projections, self.codec = projections, codec
+        self.committed = committed
+        self.beat = 0.0
+        self.foreign = 0
         self.live: dict[str, Live] = {}
+        self.feed: Feed
+        self._gaps = Gaps()
+        self._moved = asyncio.Event()
 
     async def start(self) -> None:
-        """Create the tables and join."""
-        tables = await ensure(self.pool, self.projections)
-        for name, table in tables.items():
-            read = {t: s for t, s in self.topics.items() if s in table.projection.topics}
-            source = Source(self.pool, self.bootstrap, table.name, read)
-            await source.start()
-            self.live[name] = Live(self.pool, table, source, self.codec)
+        """Create what is missing, rebuild what another version filled, and join the group."""
+        for name in await prepare(self.pool, self.projections):
+            projection = next(p for p in self.projections if p.name == name)
+            log.warning("projection-rebuilt", projection=name, version=projection.version)
+            await rebuild(self.pool, self.bootstrap, self.topics, projection, self.codec, swap=True)
+        topic, service = next(iter(self.topics.items()))
+        prefix = topic.removesuffix(topic_of("", service))
+        database = await self.pool.fetchval("SELECT current_database()")
+        self.feed = Feed(
+            self.bootstrap, f"{prefix}{database}.read", tuple(self.topics), self._claim
+        )
+        await self._reload()
+        await self.feed.start()
+
+    async def stop(self) -> None:
+        """Leave the group."""
+        if hasattr(self, "feed"):
+            await self.feed.stop()
 
     async def run(self) -> None:
         """Run until cancelled."""
-        await asyncio.gather(*(live.run() for live in self.live.values()))
+        while True:
+            try:
+                async with self.pool.acquire() as connection:
+                    while True:
+                        await self.step(connection)
+            except Stale as stale:
+                if stale.generation:
+                    await self._reload()
+                self.feed.release(self.feed.held, 0 if stale.generation else RECLAIM)
+            except Exception as error:
+                log.error("projector-failed", cause=type(error).__name__)
+                await asyncio.sleep(0.5)
+                await self._again()
 
     def halted(self) -> Mapping[str, str]:
-        """Return the projections that have halted, with the reason."""
-        return {name: live.halted for name, live in self.live.items() if live.halted is not None}
+        """Return the projections that have halted or wait at a gap, with the reason."""
+        return {name: live.problem for name, live in self.live.items() if live.problem}
 
-    async def stop(self) -> None:
-        """Leave the groups."""
-        await asyncio.gather(*(live.source.stop() for live in self.live.values()))
+    def applied(self, projection: str) -> Mapping[Place, int]:
+        """Return the last number that a projection holds, by topic and partition, where held."""
+        live = self.live.get(projection)
+        if live is None:
+            return {}
+        return {p: c.last_pseq for p, c in live.cursors.items() if p in self.feed.held}
+
+    async def moved(self, seconds: float) -> None:
+        """Return after the next commit, or after so many seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._moved.wait()
+
+    async def step(self, connection: Connection) -> int:
+        """Apply what has arrived; returns the number of records."""
+        self.beat = asyncio.get_running_loop().time()
+        if all(live.halted for live in self.live.values()):
+            await asyncio.sleep(1)
+            return 0
+        for place in self._gaps.due(self.feed.held):
+            self.feed.seek(place, 0)
+        arrived = await self.feed.get(BATCH)
+        if arrived:
+            await self._apply(connection, arrived)
+        return sum(map(len, arrived.values()))
+
+    async def _apply(self, connection: Connection, arrived: Mapping[Place, Records]) -> None:
+        parsed = {p: Parsed(self.topics[p[0]], found, self.codec) for p, found in arrived.items()}
+        self.foreign += sum(mark.pseq == 0 for run in parsed.values() for mark in run.marks)
+        works = [live.screen(parsed) for live in self.live.values() if not live.halted]
+        ready = [work for work in works if work is not None]
+        await commit(connection, ready)
+        for work in ready:
+            self._done(work)
+        moved, self._moved = self._moved, asyncio.Event()
+        moved.set()
+
+    def _done(self, work: Work) -> None:
+        live = work.live
+        live.cursors.update(work.cursors)
+        for place, cursor in work.cursors.items():
+            self.feed.reached(place, cursor.next_offset)
+        for place in work.filled:
+            self._gaps.filled(place)
+            self.feed.seek(place, work.cursors[place].next_offset)
+        for place in work.gaps:
+            if self._gaps.gap(place):
+                log.critical("gap", projection=live.name, topic=place[0], partition=place[1],
+                             pseq=live.cursors[place].last_pseq)  # fmt: skip
+        live.gaps = (live.gaps | work.gaps) - work.filled
+        if self.committed is not None:
+            self.committed(live.name, {p: c.last_pseq for p, c in work.cursors.items()})
+
+    async def _claim(self, places: Sequence[Place]) -> Mapping[Place, int]:
+        """Become the owner of these partitions for every projection that reads them."""
+        wanted = [
+            (live.table.name, *place)
+            for live in self.live.values()
+            for place in places
+            if not live.halted and self.topics[place[0]] in live.table.projection.topics
+        ]
+        if not wanted:
+            return {}
+        rows = await self.pool.fetch(CLAIM, *map(list, zip(*wanted, strict=True)))
+        offsets: dict[Place, int] = {}
+        owners = {live.table.name: live for live in self.live.values()}
+        for consumer, topic, partition, epoch, offset, pseq, event_id in rows:
+            place = (topic, partition)
+            owners[consumer].claimed(place, epoch, offset, pseq, event_id)
+            offsets[place] = min(offset, offsets.get(place, offset))
+        return offsets
+
+    async def _reload(self) -> None:
+        """Find out which tables are live; what has halted begins again in a new generation."""
+        found = await models(self.pool)
+        for projection in self.projections:
+            model, live = found[projection.name], self.live.get(projection.name)
+            if live is None or live.generation != model.generation:
+                live = self.live[projection.name] = Live(projection, model)
+                if model.version != projection.version:
+                    live.halt("another-version", f"the rows are of version {model.version}")
+
+    async def _again(self) -> None:
+        for live in self.live.values():
+            live.forget()
+        with contextlib.suppress(Exception):
+            await self._reload()
+            await self.feed.restart()

@@ -1,9 +1,10 @@
 """Reading a read model: rows by key, pages by value, and waiting until it holds a write."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
+import asyncpg
 import msgspec
 
 from libs.eventsourcing.decider import Refused
@@ -22,7 +23,7 @@ class Applied(Protocol):
     """What this process's projector knows of how far projections are."""
 
     def applied(self, projection: str) -> Mapping[tuple[str, int], int]:
-        """Return the last number by service and lane."""
+        """Return the last number by topic and partition."""
         ...
 
     async def moved(self, seconds: float) -> None:
@@ -31,15 +32,28 @@ class Applied(Protocol):
 
 
 class TableRows(Generic[R]):
-    """The rows of one projection, through its view."""
+    """The rows of one projection, through its view.
 
-    def __init__(self, pool: Pool, projection: Projection[R], projector: Applied | None) -> None:
-        self.pool, self.projection, self.projector = pool, projection, projector
+    `topics` maps services to their topics; with this process's projector, waiting ends sooner.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        projection: Projection[R],
+        topics: Mapping[str, str],
+        projector: Applied | None = None,
+    ) -> None:
+        self.pool, self.projection = pool, projection
+        self.topics, self.projector = topics, projector
         self.table: Table[R] = Table(projection, f'"{projection.name}"')
 
     async def get(self, *key: str | int) -> R | None:
         """Return the row with this key."""
-        rows = await self.find(limit=1, **dict(zip(self.projection.key, key, strict=True)))
+        if len(key) != len(self.projection.key):
+            raise ValueError(f"{self.projection.name} has the key {self.projection.key}")
+        marks = ", ".join(f"${n}" for n in range(1, len(key) + 1))
+        rows = await self._select(f"WHERE ({self.table.keys}) = ({marks})", key)
         return rows[0] if rows else None
 
     async def find(
@@ -55,11 +69,18 @@ class TableRows(Generic[R]):
             first = len(equal) + 1
             marks = ", ".join(f"${n}" for n in range(first, first + len(after)))
             conditions.append(f"({self.table.keys}) > ({marks})")
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        records = await self.pool.fetch(
-            f"SELECT {self.table.selected} FROM {self.table.name}{where}"
-            f" ORDER BY {self.table.keys} LIMIT ${len(values)}", *values,
-        )  # fmt: skip
+        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+        return await self._select(
+            f"{where} ORDER BY {self.table.keys} LIMIT ${len(values)}", values
+        )
+
+    async def _select(self, clause: str, values: Sequence[Any]) -> list[R]:
+        query = f"SELECT {self.table.selected} FROM {self.table.name} {clause}"
+        try:
+            records = await self.pool.fetch(query, *values)
+        except (asyncpg.UndefinedTableError, asyncpg.InternalServerError):
+            # Another generation took this one's place between the query's parsing and its locks.
+            records = await self.pool.fetch(query, *values)
         return [self.table.row(record) for record in records]
 
     async def wait(self, token: str, seconds: float = 5.0) -> bool:
@@ -69,15 +90,15 @@ class TableRows(Generic[R]):
         not read is not waited for. Raises Refused (`bad-token`).
         """
         wanted = {
-            place: number
-            for place, number in _places(token).items()
-            if place[0] in self.projection.topics
+            (self.topics[service], lane): number
+            for (service, lane), number in _places(token).items()
+            if service in self.projection.topics
         }
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         while True:
             known = self.projector.applied(self.projection.name) if self.projector else {}
-            if _holds(known, wanted) or _holds(await self._stored(wanted), wanted):
+            if _holds(known, wanted) or _holds(await self._stored(), wanted):
                 return True
             if loop.time() > deadline:
                 return False
@@ -86,16 +107,9 @@ class TableRows(Generic[R]):
             else:
                 await asyncio.sleep(POLL)
 
-    async def _stored(self, wanted: Mapping[tuple[str, int], int]) -> Mapping[tuple[str, int], int]:
+    async def _stored(self) -> Mapping[tuple[str, int], int]:
         rows = await self.pool.fetch(_APPLIED, self.projection.name)
-        found = {}
-        for service, lane in wanted:
-            name = f"{service}.events"
-            for topic, partition, number in rows:
-                # A topic is its service's with the installation's prefix.
-                if partition == lane and topic.endswith(name):
-                    found[service, lane] = number
-        return found
+        return {(topic, partition): number for topic, partition, number in rows}
 
 
 def _holds(known: Mapping[tuple[str, int], int], wanted: Mapping[tuple[str, int], int]) -> bool:

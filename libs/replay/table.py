@@ -28,7 +28,8 @@ def _restored(wanted: Any, value: Any) -> Any:
     if get_origin(wanted) is not Map:
         raise NotImplementedError(wanted)
     key, item = get_args(wanted)
-    return Map(msgspec.convert(value, dict[key, item], dec_hook=_restored))
+    wanted = types.GenericAlias(dict, (key, item))
+    return Map(msgspec.convert(value, wanted, dec_hook=_restored))
 
 
 _json = msgspec.json.Encoder(enc_hook=_plain, order="deterministic")
@@ -78,15 +79,14 @@ class Table(Generic[R]):
             f"DELETE FROM {name} t USING unnest({', '.join(wanted)}) AS u({self.keys}) WHERE {same}"
         )
         compared = [c for c in self.columns if c not in self.projection.undigested]
-        self.digests = (
-            f"SELECT {self.keys}, sha256(convert_to(ROW({_names(compared)})::text, 'UTF8')) AS digest"
-            f" FROM {name} ORDER BY {self.keys}"
-        )
+        row = f"convert_to(ROW({_names(compared)})::text, 'UTF8')"
+        self.digests = f"SELECT sha256({row}), {self.keys} FROM {name} ORDER BY {self.keys}"
 
     def ddl(self) -> str:
         """Return the statement that creates the table."""
         columns = ", ".join(f'"{c}" {_declared(*kind)}' for c, kind in self.types.items())
-        return f"CREATE TABLE {self.name} ({columns}, PRIMARY KEY ({self.keys})) WITH (fillfactor = 70)"
+        key = f"PRIMARY KEY ({self.keys})"
+        return f"CREATE TABLE {self.name} ({columns}, {key}) WITH (fillfactor = 70)"
 
     def index_ddl(self) -> Sequence[str]:
         """Return the statements that create the projection's indexes."""
@@ -144,7 +144,8 @@ def _names(columns: Iterable[str]) -> str:
 
 def _declared(sql: str, nullable: bool) -> str:
     # The order of keys must not depend on the database's locale: pages and digests rely on it.
-    return f"{sql}{' COLLATE "C"' if sql == 'text' else ''}{'' if nullable else ' NOT NULL'}"
+    order = ' COLLATE "C"' if sql == "text" else ""
+    return f"{sql}{order}{'' if nullable else ' NOT NULL'}"
 
 
 def _column(kind: Any) -> tuple[str, bool]:

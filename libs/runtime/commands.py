@@ -6,6 +6,8 @@ from typing import Any
 
 from libs.eventsourcing.decider import Refused
 from libs.eventsourcing.inputs import FromApi, Input
+from libs.eventsourcing.names import nameable
+from libs.eventsourcing.states import unpack
 from libs.eventsourcing.turn import Reply
 from libs.runtime.ports import Answer
 from libs.runtime.turns import TurnLoop
@@ -39,6 +41,10 @@ class TurnCommands:
         Raises KeyReused, or Refused with the decider's code. A fault of ours is `internal-error`
         and is not kept: the same key may be tried again.
         """
+        if not nameable(key):
+            raise Refused(
+                "bad-idempotency-key", "The Idempotency-Key is empty, too long or no text."
+            )
         digest = hashlib.sha256(request).digest()
         cause = derive(self.service, "command", key)
         given = Input(FromApi(key, digest), f"command/{key}", f"command/{key}", cause, cause, trace,
@@ -46,6 +52,10 @@ class TurnCommands:
         outcome = await self.loop.settle([given])
         reply = outcome.by_id[given.id]
         assert isinstance(reply, Reply)
+        if not reply.request_hash:
+            # A fault of today does not hide the answer that was given under the key.
+            stored = (await self.store.replies([key])).get(key)
+            reply = unpack(Reply, stored.reply) if stored else reply
         if reply.request_hash and reply.request_hash != digest:
             raise KeyReused
         if reply.refused is not None:

@@ -1,4 +1,4 @@
-"""Services running in this process: each with its store, relay, reactor and projector; one HTTP app.
+"""Services running in this process, each with its loops, behind one HTTP app.
 
 The same composition serves one service alone or all together.
 """
@@ -22,6 +22,7 @@ from libs.stack.stack import Servers
 from libs.store.pool import close_pool, create_database, database_dsn, open_pool
 from libs.telemetry.metrics import REGISTRY
 from libs.web.app import build_app
+from libs.web.ops import ops_routes
 
 
 class Host:
@@ -44,7 +45,10 @@ class Host:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         await self._exits.aclose()
 
@@ -66,7 +70,10 @@ class Host:
         await asyncio.gather(*(service.start() for service in services))
         self.app = build_app(
             self.settings.server,
-            [service.router for service in services if service.router is not None],
+            [
+                *(service.router for service in services if service.router is not None),
+                ops_routes(self.running),
+            ],
             REGISTRY,
             self._refresh,
             self._unready,

@@ -1,14 +1,15 @@
-"""The inbox: deliveries are sealed and kept before they are acknowledged, and understood afterwards."""
+"""The inbox: deliveries are sealed and kept, then acknowledged, then understood."""
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import msgspec
 
 from libs.codec.errors import CodecError
 from libs.eventsourcing.decider import Refused
 from libs.eventsourcing.inputs import Failure, FromInbox, Input
+from libs.eventsourcing.names import nameable
 from libs.runtime.ports import InboxRow, Intake, Interpreted
 from libs.runtime.turns import TurnLoop
 from libs.security.vault.sealing import decode_sealed, seal
@@ -34,6 +35,8 @@ class StoreInbox:
         self, *, provider: str, account: str, key: str, topic: str, body: bytes, trace: str
     ) -> bool:
         """Seal and store a delivery; True when it is committed and new, False if it was known."""
+        if not nameable(key):
+            raise Refused("bad-delivery-key", "The delivery's key is empty, too long or no text.")
         at = self.clock()
         sealed = await self.sealed(f"{provider}/{account}", body, at)
         done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
@@ -73,7 +76,13 @@ class InboxPump:
     """Takes deliveries that have not taken effect, in order, and gives them to the turn."""
 
     def __init__(
-        self, service: str, store: Store, inbox: StoreInbox, vault: Vault, intake: Intake, loop: TurnLoop
+        self,
+        service: str,
+        store: Store,
+        inbox: StoreInbox,
+        vault: Vault,
+        intake: Intake,
+        loop: TurnLoop,
     ) -> None:
         self.service, self.store, self.inbox = service, store, inbox
         self.vault, self.intake, self.loop = vault, intake, loop
@@ -125,11 +134,13 @@ class InboxPump:
         cause = derive(self.service, name)
         intake = f"intake-inbox/{delivery.account}"
         if isinstance(told, Exception):
-            code = told.code if isinstance(told, Refused | CodecError) else getattr(told, "code", "fault")
+            code = (
+                told.code
+                if isinstance(told, Refused | CodecError)
+                else getattr(told, "code", "fault")
+            )
             detail = "" if hasattr(told, "code") else type(told).__name__
             return Input(FromInbox(seq), name, f"delivery/{seq}", cause, cause, delivery.trace,
                          intake=intake, failure=Failure(str(code), detail, b""))  # fmt: skip
         return Input(FromInbox(seq, told.ignored), name, told.source, cause, cause, delivery.trace,
                      work=told.work)  # fmt: skip
-
-

@@ -33,7 +33,7 @@ class Interpreter:
         self.service, self.codec, self.reacts = service, codec, reacts
 
     def read(self, record: Record, *, sealed: bytes | None = None) -> Input:
-        """Return the input a record means.
+        """Return the input that a record means.
 
         `sealed` is the record as it would be parked; where it is None and the record cannot be
         understood, the failure carries the plain value for the caller to seal.
@@ -45,7 +45,7 @@ class Interpreter:
             cause = derive(self.service, place)
             return Input(FromTopic(record.after), f"{self.service}<{place}", f"foreign/{place}",
                          cause, cause, "", intake=intake,
-                         failure=Failure("foreign-record", "A record that no service of ours wrote.",
+                         failure=Failure("foreign-record", "Not written by a service of ours.",
                                          sealed or record.value))  # fmt: skip
         name = f"{self.service}<{headers.id}"
         given = Input(FromTopic(record.after), name, f"{record.service}/{record.key}", headers.id,

@@ -21,8 +21,9 @@ async def leading(pool: Pool, name: str, work: Callable[[], Awaitable[None]]) ->
         try:
             async with pool.acquire() as connection:
                 await connection.execute("SET idle_in_transaction_session_timeout = 0")
-                while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", number):
+                if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", number):
                     await asyncio.sleep(RETRY)
+                    continue
                 task = asyncio.ensure_future(work())
                 try:
                     while not task.done():

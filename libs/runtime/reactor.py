@@ -1,4 +1,4 @@
-"""The reactor: takes batches from the topics, gives them to the turn, and answers for its positions."""
+"""The reactor: takes batches from the topics, gives them to the turn, and keeps its positions."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,7 +19,9 @@ Seal = Callable[[str, bytes], Awaitable[bytes]]
 class Reactor:
     """Reacts to other services' facts for one service."""
 
-    def __init__(self, source: Source, interpreter: Interpreter, loop: TurnLoop, seal: Seal) -> None:
+    def __init__(
+        self, source: Source, interpreter: Interpreter, loop: TurnLoop, seal: Seal
+    ) -> None:
         self.source, self.interpreter, self.loop, self.seal = source, interpreter, loop, seal
         self.beat = 0.0
         self.halted: set[tuple[str, int]] = set()

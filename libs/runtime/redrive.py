@@ -1,15 +1,16 @@
-"""What a person does with parked commands: try them again in order, or give one up with a reason."""
+"""What a person does with parked commands: try them again in order, or give one up."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from libs.eventsourcing.inputs import FromOperator, Input
+from libs.bus.records import Record
+from libs.eventsourcing.inputs import Failure, FromOperator, Input
 from libs.eventsourcing.states import unpack
 from libs.eventsourcing.turn import Mind, Parked
-from libs.bus.records import Record
 from libs.runtime.interpret import Interpreter
+from libs.runtime.timers import TIMERS
 from libs.runtime.turns import TurnLoop
 from libs.security.vault.sealing import decode_sealed
 from libs.security.vault.vault import Vault
@@ -38,7 +39,7 @@ class ParkedWork:
         self.interpreter, self.vault = interpreter, vault
 
     async def redrive(self, stream: str, source: str, by: str) -> Sequence[Redriven]:
-        """Try all that is parked for a stream and source again, in order, up to the first failure."""
+        """Try all that is parked for a stream and source again, up to the first failure."""
         parked = await self.store.parked(stream, source, LIMIT)
         for item in parked:
             if item.stream.startswith("intake-inbox/"):
@@ -46,13 +47,17 @@ class ParkedWork:
         inputs = [await self._again(item, by) for item in parked]
         return await self._settle(parked, inputs)
 
-    async def discard(self, parked_id: str, stream: str, source: str, by: str, reason: str) -> Sequence[Redriven]:
+    async def discard(
+        self, parked_id: str, stream: str, source: str, by: str, reason: str
+    ) -> Sequence[Redriven]:
         """Give up one parked command; the reason stands in the stream for ever."""
         parked = [p for p in await self.store.parked(stream, source, LIMIT) if p.id == parked_id]
         inputs = [self._input(item, by, (), reason) for item in parked]
         return await self._settle(parked, inputs)
 
-    async def _settle(self, parked: Sequence[Parked], inputs: Sequence[Input]) -> Sequence[Redriven]:
+    async def _settle(
+        self, parked: Sequence[Parked], inputs: Sequence[Input]
+    ) -> Sequence[Redriven]:
         outcome = await self.loop.settle(inputs)
         codes = [outcome.by_id.get(f"operator/{item.id}") for item in parked]
         return [
@@ -61,14 +66,29 @@ class ParkedWork:
         ]
 
     async def _again(self, item: Parked, by: str) -> Input:
+        try:
+            return await self._understood(item, by)
+        except Exception as error:
+            failure = Failure("undecodable", type(error).__name__, b"")
+            return msgspec.structs.replace(self._input(item, by, ()), failure=failure)
+
+    async def _understood(self, item: Parked, by: str) -> Input:
+        if item.stream.startswith("intake-inbox/"):
+            return self._input(item, by, ())  # its delivery has been opened again
+        if item.stream == TIMERS and item.raw:
+            return self._input(item, by, (self._aside(item.raw),))
         if item.raw:
             return await self._reread(item, by)
         if item.command is None:
-            return self._input(item, by, ())
+            failure = Failure("not-redrivable", "", b"")
+            return msgspec.structs.replace(self._input(item, by, ()), failure=failure)
         if category(item.stream) == "intake":
-            stream, command = msgspec.msgpack.decode(item.command, type=tuple[str, bytes])
-            return self._input(item, by, ((stream, self._unpack(stream, command)),))
+            return self._input(item, by, (self._aside(item.command),))
         return self._input(item, by, ((item.stream, self._unpack(item.stream, item.command)),))
+
+    def _aside(self, kept: bytes) -> tuple[str, Any]:
+        stream, command = msgspec.msgpack.decode(kept, type=tuple[str, bytes])
+        return stream, self._unpack(stream, command)
 
     async def _reread(self, item: Parked, by: str) -> Input:
         """Understand a parked record once more, with the code of today."""

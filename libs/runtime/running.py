@@ -42,7 +42,12 @@ class RunningService:
     """A service and everything around it, in one process."""
 
     def __init__(
-        self, service: Service, servers: Servers, settings: Settings, vault: Vault, clock: Callable[[], int]
+        self,
+        service: Service,
+        servers: Servers,
+        settings: Settings,
+        vault: Vault,
+        clock: Callable[[], int],
     ) -> None:
         self.service, self.servers, self.settings = service, servers, settings
         self.vault, self.clock = vault, clock
@@ -57,6 +62,7 @@ class RunningService:
         self.reactor: Reactor | None = None
         self.projector: Projector | None = None
         self.parked: ParkedWork
+        self.store: PostgresStore
 
     async def prepare(self) -> None:
         """Create what is missing: database, tables, topic."""
@@ -74,7 +80,7 @@ class RunningService:
         service, registry = self.service, Registry.from_lock()
         own = EventCodec(service.contracts + kernel.CONTRACTS, registry)
         every = EventCodec(service.contracts + service.reads + kernel.CONTRACTS, registry)
-        store = PostgresStore(self.pool)
+        self.store = store = PostgresStore(self.pool)
         mind = Mind(self.name, service.deciders, own, service.plan)
         self.relay = Relay(self.pool, self.servers.kafka, self.topic, self.name, registry)
         await self.relay.start()
@@ -119,7 +125,7 @@ class RunningService:
             await self.projector.start()
             self._go("projector", self.projector.run())
         by_service = {service: topic for topic, service in topics.items()}
-        return lambda projection: TableRows(self.pool, projection, by_service)
+        return lambda projection: TableRows(self.pool, projection, by_service, self.projector)
 
     def _go(self, what: str, work: Coroutine[Any, Any, None]) -> None:
         self.tasks.append(asyncio.create_task(work, name=f"{self.name}.{what}"))
@@ -148,6 +154,17 @@ class RunningService:
     def refresh_metrics(self) -> None:
         """Bring this service's gauges up to date."""
         metrics.RELAY_LAG.labels(self.name).set(sum(self.relay.lag.values()))
+
+    async def lag(self) -> list[dict[str, Any]]:
+        """Return, for the relay and each consumer, how many records and seconds it is behind."""
+        lines = [{"consumer": f"{self.name}.relay", "records": sum(self.relay.lag.values())}]
+        sources = {f"{self.name}.reactor": self.reactor.source} if self.reactor is not None else {}
+        if self.projector is not None:
+            sources |= {name: live.source for name, live in self.projector.live.items()}
+        lines += [
+            {"consumer": k, "records": sum(s.feed.lag().values())} for k, s in sources.items()
+        ]
+        return lines
 
     def unready(self) -> Mapping[str, str]:
         """Return what is not ready, by name, with the reason."""

@@ -82,7 +82,9 @@ class Settings(_Section):
 
     def location_order(self) -> tuple[str, ...]:
         """Return the locations that we are master of, in the order units are taken from."""
-        ours = [(place.rank, name) for name, place in self.locations.items() if place.master == "us"]
+        ours = [
+            (place.rank, name) for name, place in self.locations.items() if place.master == "us"
+        ]
         return tuple(name for _, name in sorted(ours))
 
 

@@ -1,9 +1,11 @@
-"""Timers: a command becomes due when its time has come and what was in the topics then is applied."""
+"""Timers: a command is due when its time has come and what was in the topics is applied."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from libs.eventsourcing.inputs import FromTimer, Input
+import msgspec
+
+from libs.eventsourcing.inputs import Failure, FromTimer, Input
 from libs.eventsourcing.states import unpack
 from libs.eventsourcing.turn import Mind
 from libs.runtime.turns import TurnLoop
@@ -13,15 +15,21 @@ from libs.values.ids import category, derive
 
 EVERY = 0.5  # seconds
 BATCH = 200
+TIMERS = "intake-timers"  # the stream where unreadable timers are parked
 Ends = Mapping[tuple[str, int], int]
 
 
 def timer_input(mind: Mind, timer: DueTimer) -> Input:
-    """Return the input that a due timer is."""
-    command = unpack(mind.deciders[category(timer.stream)].commands, timer.command)
-    cause = derive(mind.service, "timer", timer.id)
-    return Input(FromTimer(timer.id), f"timer/{timer.id}", f"timer/{timer.id}", cause, cause, "",
-                 work=((timer.stream, command),))  # fmt: skip
+    """Return the input that a due timer is; one that cannot be read is parked, not in the way."""
+    name, cause = f"timer/{timer.id}", derive(mind.service, "timer", timer.id)
+    given = Input(FromTimer(timer.id), name, name, cause, cause, "")
+    try:
+        command = unpack(mind.deciders[category(timer.stream)].commands, timer.command)
+    except Exception as error:
+        raw = msgspec.msgpack.encode((timer.stream, timer.command))
+        failure = Failure("undecodable", type(error).__name__, raw)
+        return msgspec.structs.replace(given, intake=TIMERS, failure=failure)
+    return msgspec.structs.replace(given, work=((timer.stream, command),))
 
 
 class TimerPump:

@@ -16,6 +16,7 @@ from libs.eventsourcing.inputs import (
     FromApi,
     FromEffect,
     FromInbox,
+    FromOperator,
     FromTimer,
     FromTopic,
     Input,
@@ -67,7 +68,7 @@ class TurnRunner:
                 turn = take_turn(self.mind, left, heads, self.clock())
                 lanes = await self.store.commit(turn)
             except Conflict:
-                self.heads.forget(turn.heads if turn else None)
+                self.heads.forget([*turn.heads, *turn.read] if turn else None)
             except (Fenced, Repeated, *LOST) as error:
                 self.heads.forget()
                 left = await self._unsettled(turn, left, outcome, error)
@@ -81,6 +82,8 @@ class TurnRunner:
             else:
                 self._done(turn, lanes, left, outcome)
                 return outcome
+        if not left:
+            return outcome
         raise TimeoutError(f"{len(left)} inputs could not be committed in {PATIENCE} attempts")
 
     def _done(
@@ -114,26 +117,45 @@ class TurnRunner:
                 rest.append(given)
             else:
                 outcome.by_id[given.id] = end
+                if isinstance(given.origin, FromOperator):
+                    outcome.by_id[f"operator/{given.origin.parked_id}"] = None
         return rest
 
-    async def _one_by_one(
-        self, left: Sequence[Input], outcome: Outcome, error: Exception
-    ) -> None:
-        """Find the input on which the commit fails, and park it."""
+    async def _one_by_one(self, left: Sequence[Input], outcome: Outcome, error: Exception) -> None:
+        """Find the input on which the commit fails, and park it. Raises where even that fails."""
         log.error("commit-failed", cause=type(error).__name__, inputs=len(left))
         if len(left) > 1:
+            stopped: set[tuple[str, str]] = set()
             for given in left:
-                outcome.by_id |= (await self.run([given])).by_id
+                await self._one(given, outcome, stopped)
             return
         (given,) = left
-        if isinstance(given.origin, FromApi) or given.failure is not None:
+        if isinstance(given.origin, FromApi):
             outcome.by_id[given.id] = Reply("", b"", "", 0, (), "internal-error", "Not committed.")
             return
+        if given.failure is not None:
+            raise error
         failure = Failure("commit-failed", type(error).__name__, b"")
         outcome.by_id |= (await self.run([msgspec.structs.replace(given, failure=failure)])).by_id
 
+    async def _one(self, given: Input, outcome: Outcome, stopped: set[tuple[str, str]]) -> None:
+        """Run one input of a batch; what is redriven behind a failure of its source waits."""
+        if not isinstance(given.origin, FromOperator):
+            outcome.by_id |= (await self.run([given])).by_id
+            return
+        queue, name = (
+            (given.origin.stream, given.origin.source),
+            f"operator/{given.origin.parked_id}",
+        )
+        if queue in stopped:
+            outcome.by_id[name] = "queued"
+            return
+        outcome.by_id |= (await self.run([given])).by_id
+        if outcome.by_id[name] is not None:
+            stopped.add(queue)
 
-def _end(given: Input, settled: Settled) -> Reply | str | None | bool:
+
+def _end(given: Input, settled: Settled) -> Reply | str | bool | None:
     """Return how an input ended, or False where it has not taken effect."""
     match given.origin:
         case FromTopic(after=after):
@@ -150,8 +172,8 @@ def _end(given: Input, settled: Settled) -> Reply | str | None | bool:
             return None if timer in settled.timers else False
         case FromEffect(id=effect):
             return None if effect in settled.effects else False
-        case _:
-            return False
+        case FromOperator(parked_id=parked_id):
+            return None if parked_id in settled.unparked else False
 
 
 class TurnLoop:
@@ -211,9 +233,15 @@ class TurnLoop:
             self._ready.clear()
         return taken
 
-    async def _turn(self, groups: Sequence[tuple[Sequence[Input], asyncio.Future[Outcome]]]) -> None:
+    async def _turn(
+        self, groups: Sequence[tuple[Sequence[Input], asyncio.Future[Outcome]]]
+    ) -> None:
         try:
             outcome = await self.runner.run([given for inputs, _ in groups for given in inputs])
+        except asyncio.CancelledError:
+            for _, done in groups:
+                done.cancel()
+            raise
         except Exception as error:
             log.error("turn-failed", cause=type(error).__name__)
             for _, done in groups:

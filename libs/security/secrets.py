@@ -1,5 +1,6 @@
 """Values that cannot be printed: secrets, and personal fields on their way to the vault."""
 
+import hmac
 from typing import Generic, NoReturn, TypeVar
 
 T = TypeVar("T", str, bytes)
@@ -26,19 +27,32 @@ class Hidden(Generic[T]):
     def __format__(self, _: str) -> str:
         return "***"
 
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("a hidden value is not written anywhere")
+
     def __reduce__(self) -> NoReturn:
         raise TypeError("a hidden value is not written anywhere")
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and self._value == other._value
+        return type(other) is type(self) and hmac.compare_digest(
+            _bytes(self._value), _bytes(other._value)
+        )
 
     def __hash__(self) -> int:
         return hash((type(self), self._value))
 
 
+def _bytes(value: str | bytes) -> bytes:
+    return value if isinstance(value, bytes) else value.encode("utf-8", "surrogatepass")
+
+
 class Secret(Hidden[str]):
     """A key, a password, a token."""
+
+    __slots__ = ()
 
 
 class Personal(Hidden[bytes]):
     """Personal fields, encoded, before they are sealed."""
+
+    __slots__ = ()

@@ -1,6 +1,7 @@
 -- The commit of a turn, as one statement. Locks are taken in one order by every transaction of a
 -- service: positions, command and inbox keys, stream heads, effect and timer rows, lanes.
--- LJ001: a position belongs to a newer epoch. LJ002, or a key of `streams` twice: a head has moved.
+-- LJ001: a position belongs to a newer epoch. LJ002, or a key of `streams` twice: a head has moved
+-- (also one that was only read: that nothing was to be done is a decision as well).
 -- LJ003, or a key of `commands` twice: an input has already taken effect. Each undoes the whole commit.
 CREATE OR REPLACE FUNCTION commit_turn(
     p_consumer text[], p_topic text[], p_partition integer[], p_epoch bigint[],
@@ -8,6 +9,7 @@ CREATE OR REPLACE FUNCTION commit_turn(
     c_key text[], c_hash bytea[], c_reply bytea[],
     i_seq bigint[], i_state text[], i_reason text[],
     h_stream text[], h_expected bigint[], h_version bigint[], h_state bytea[], h_fold text[], h_notes bytea[],
+    v_stream text[], v_version bigint[],
     t_id text[], t_due bigint[], t_stream text[], t_command bytea[], t_done text[],
     f_id text[], f_kind text[], f_stream text[], f_request bytea[],
     r_id text[], r_token bigint[], r_state text[],
@@ -75,6 +77,12 @@ BEGIN
             AS u(stream, expected, version, state, fold, notes)
         WHERE u.expected > 0 AND s.stream_id = u.stream;
     END IF;
+    IF cardinality(v_stream) > 0 AND EXISTS (
+        SELECT FROM unnest(v_stream, v_version) AS u(stream, version)
+        LEFT JOIN streams s ON s.stream_id = u.stream WHERE coalesce(s.version, 0) <> u.version
+    ) THEN
+        RAISE EXCEPTION 'conflict' USING ERRCODE = 'LJ002';
+    END IF;
     IF cardinality(f_id) > 0 THEN
         INSERT INTO effects (id, kind, stream, request, planned_at)
         SELECT u.id, u.kind, u.stream, u.request, now_at
@@ -105,6 +113,14 @@ BEGIN
             RAISE EXCEPTION 'repeated' USING ERRCODE = 'LJ003';
         END IF;
     END IF;
+    IF cardinality(k_gone) > 0 THEN
+        PERFORM 1 FROM parked WHERE id = ANY (k_gone) ORDER BY id FOR UPDATE;
+        DELETE FROM parked WHERE id = ANY (k_gone);
+        GET DIAGNOSTICS n = ROW_COUNT;
+        IF n <> cardinality(k_gone) THEN
+            RAISE EXCEPTION 'repeated' USING ERRCODE = 'LJ003';
+        END IF;
+    END IF;
     IF cardinality(k_command) > 0 THEN
         INSERT INTO parked (id, stream, source, input_id, work, code, detail, fingerprint, at, command, raw, cause, correlation, trace)
         SELECT u.j ->> 'id', u.j ->> 'stream', u.j ->> 'source', u.j ->> 'input_id', (u.j ->> 'work')::integer,
@@ -112,9 +128,6 @@ BEGIN
                (u.j ->> 'cause')::uuid, (u.j ->> 'correlation')::uuid, u.j ->> 'trace'
         FROM ROWS FROM (jsonb_array_elements(k_parked), unnest(k_command), unnest(k_raw)) WITH ORDINALITY AS u(j, command, raw, place)
         ORDER BY u.place;
-    END IF;
-    IF cardinality(k_gone) > 0 THEN
-        DELETE FROM parked WHERE id = ANY (k_gone);
     END IF;
     IF cardinality(l_lane) > 0 THEN
         PERFORM 1 FROM lanes WHERE lanes.lane = ANY (l_lane) ORDER BY lanes.lane FOR UPDATE;

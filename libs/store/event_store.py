@@ -22,15 +22,17 @@ from libs.store.store import (
     StoredReply,
 )
 
-_COMMIT = f"SELECT lane, head FROM commit_turn({', '.join(f'${n}' for n in range(1, 50))})"
+_COMMIT = f"SELECT lane, head FROM commit_turn({', '.join(f'${n}' for n in range(1, 52))})"
 _ACCEPT = """
-    INSERT INTO inbox (provider, account, key, topic, received_at, body, trace)
-    SELECT u.provider, u.account, u.key, u.topic, u.received_at, u.body, u.trace
-    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bytea[], $7::text[])
-        AS u(provider, account, key, topic, received_at, body, trace)
+    INSERT INTO inbox (provider, account, key, topic, received_at, body, trace, deliveries)
+    SELECT u.provider, u.account, u.key, u.topic, u.received_at, u.body, u.trace, u.deliveries
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bytea[],
+        $7::text[], $8::integer[])
+        AS u(provider, account, key, topic, received_at, body, trace, deliveries)
     ORDER BY u.provider, u.account, u.key
-    ON CONFLICT (provider, account, key) DO UPDATE SET deliveries = inbox.deliveries + 1
-    RETURNING provider, account, key, deliveries"""
+    ON CONFLICT (provider, account, key) DO UPDATE
+        SET deliveries = inbox.deliveries + excluded.deliveries
+    RETURNING provider, account, key, xmax = 0"""  # no xmax: inserted, not updated
 _RECEIVED = """
     SELECT seq, provider, account, key, topic, received_at, body, trace FROM inbox
     WHERE state = 'received' AND seq <> ALL ($1::bigint[]) ORDER BY seq LIMIT $2"""
@@ -65,7 +67,9 @@ class PostgresStore:
             " WHERE stream_id = ANY ($1::text[])", streams,
         )  # fmt: skip
         return {
-            row[0]: StoredHead(row[0], row[1], row[2], row[3], row[4], msgspec.msgpack.decode(row[5]))
+            row[0]: StoredHead(
+                row[0], row[1], row[2], row[3], row[4], msgspec.msgpack.decode(row[5])
+            )
             for row in rows
         }
 
@@ -113,25 +117,29 @@ class PostgresStore:
                 [reply.key for reply in turn.replies],
             )
             inbox = await connection.fetch(
-                "SELECT seq FROM (SELECT seq, state FROM inbox WHERE seq = ANY ($1::bigint[])"
-                " ORDER BY seq FOR UPDATE) i WHERE state <> 'received'",
-                [seq for seq, _, _ in turn.inbox],
-            )
+                "SELECT seq FROM inbox WHERE seq = ANY ($1::bigint[]) AND state = 'received'"
+                " ORDER BY seq FOR UPDATE", [seq for seq, _, _ in turn.inbox],
+            )  # fmt: skip
             effects = await connection.fetch(
                 "SELECT e.id FROM unnest($1::text[], $2::bigint[]) AS u(id, token)"
-                " JOIN effects e USING (id) WHERE e.token <> u.token OR e.state <> 'in-flight'",
+                " JOIN effects e USING (id) WHERE e.token = u.token AND e.state = 'in-flight'"
+                " ORDER BY e.id FOR UPDATE OF e",
                 [done.id for done in turn.effects_done], [done.token for done in turn.effects_done],
             )  # fmt: skip
             timers = await connection.fetch(
-                "SELECT id FROM (SELECT id, done_at FROM timers WHERE id = ANY ($1::text[])"
-                " ORDER BY id FOR UPDATE) t WHERE done_at IS NOT NULL", turn.timers_done,
+                "SELECT id FROM timers WHERE id = ANY ($1::text[]) AND done_at IS NULL"
+                " ORDER BY id FOR UPDATE", turn.timers_done,
             )  # fmt: skip
+            parked = await connection.fetch(
+                "SELECT id FROM parked WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE", turn.unparked
+            )
         return Settled(
             {(p[0], p[1], p[2]): Position(*p) for p in positions},
             {row[0]: StoredReply(row[1], row[2]) for row in replies},
-            frozenset(row[0] for row in inbox),
-            frozenset(row[0] for row in timers),
-            frozenset(row[0] for row in effects),
+            frozenset(seq for seq, _, _ in turn.inbox) - {row[0] for row in inbox},
+            frozenset(turn.timers_done) - {row[0] for row in timers},
+            frozenset(done.id for done in turn.effects_done) - {row[0] for row in effects},
+            frozenset(turn.unparked) - {row[0] for row in parked},
         )
 
     async def claim(self, consumer: str, topic: str, partition: int) -> Position:
@@ -141,10 +149,10 @@ class PostgresStore:
 
     async def accept(self, deliveries: Sequence[Delivery]) -> Sequence[bool]:
         first = {(d.provider, d.account, d.key): d for d in reversed(deliveries)}
-        rows = await self.pool.fetch(
-            _ACCEPT, *_columns([msgspec.structs.astuple(d) for d in first.values()], 7)
-        )
-        new = {(row[0], row[1], row[2]) for row in rows if row[3] == 1}
+        copies = Counter((d.provider, d.account, d.key) for d in deliveries)
+        columns = [(*msgspec.structs.astuple(d), copies[key]) for key, d in first.items()]
+        rows = await self.pool.fetch(_ACCEPT, *_columns(columns, 8))
+        new = {(row[0], row[1], row[2]) for row in rows if row[3]}
         answers = []
         for delivery in deliveries:
             key = (delivery.provider, delivery.account, delivery.key)
@@ -214,6 +222,8 @@ def _arguments(turn: Turn) -> list[object]:
         *_columns(replies, 3),
         *_columns(turn.inbox, 3),
         *_columns(heads, 6),
+        list(turn.read),
+        list(turn.read.values()),
         *_columns([(t.id, t.due, t.stream, pack(t.command)) for t in turn.timers], 4),
         turn.timers_done,
         *_columns([(f.id, f.kind, f.stream, f.request) for f in turn.effects], 4),

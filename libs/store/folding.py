@@ -35,10 +35,16 @@ class Fold:
 
     def missing(self) -> bool:
         """Say whether events are to be read behind `version`."""
-        return self.stored is not None and self.version < self.stored.version and not self.broken
+        return self.left() > 0 and self.decider is not None and not self.broken
+
+    def left(self) -> int:
+        """Return how many events lie between this fold and the head."""
+        return self.stored.version - self.version if self.stored else 0
 
     def read(self, page: Sequence[StoredEvent]) -> None:
         """Fold a page of the history; what cannot be folded breaks the stream, nothing else."""
+        if not page:
+            self.broken = f"Event {self.version + 1} of {self.stream} is not there."
         for event in page:
             if not event.type.startswith(KERNEL) and self.decider is not None:
                 try:
@@ -80,10 +86,9 @@ class Heads:
             for name in missing:
                 fold = Fold(self.mind, name, stored.get(name))
                 while fold.missing():
-                    page = await self.store.history(name, fold.version, PAGE)
-                    if not page:
-                        break
-                    fold.read(page)
+                    # Not beyond the head that was read: the stream may have grown since.
+                    size = min(PAGE, fold.left())
+                    fold.read(await self.store.history(name, fold.version, size))
                 heads[name] = fold.head()
         return heads
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from libs.eventsourcing.inputs import Position
+from libs.eventsourcing.inputs import FromEffect, Position
 from libs.eventsourcing.states import pack
 from libs.eventsourcing.turn import HeadChange, Parked, Turn
 from libs.store.store import (
@@ -83,10 +83,10 @@ class MemoryStore:
             self.effects.setdefault(effect.id, entry_)
         for done in turn.effects_done:
             self.effects[done.id].state = done.state
+        for gone in turn.unparked:
+            del self.aside[gone]
         for parked in turn.parked:
             self.aside[parked.id] = parked
-        for gone in turn.unparked:
-            self.aside.pop(gone, None)
         return self._append(turn)
 
     def _check(self, turn: Turn) -> None:
@@ -102,12 +102,21 @@ class MemoryStore:
             head = self.streams.get(change.stream)
             if (head.version if head else 0) != change.expected:
                 raise Conflict
+        for stream, version in turn.read.items():
+            head = self.streams.get(stream)
+            if (head.version if head else 0) != version:
+                raise Conflict
         if any(timer in self.timers_done or timer not in self.timers for timer in turn.timers_done):
             raise Repeated
         for done in turn.effects_done:
-            effect = self.effects.get(done.id)
-            if effect is None or effect.state != "in-flight" or effect.token != done.token:
+            if not self._in_flight(done):
                 raise Repeated
+        if any(gone not in self.aside for gone in turn.unparked):
+            raise Repeated
+
+    def _in_flight(self, done: FromEffect) -> bool:
+        effect = self.effects.get(done.id)
+        return effect is not None and (effect.state, effect.token) == ("in-flight", done.token)
 
     def _move_head(self, change: HeadChange) -> None:
         old = self.streams.get(change.stream)
@@ -152,11 +161,11 @@ class MemoryStore:
             frozenset(
                 s for s, _, _ in turn.inbox if self.inbox[s - 1].state != "received"
             ),
-            frozenset(t for t in turn.timers_done if t in self.timers_done),
             frozenset(
-                done.id for done in turn.effects_done
-                if (self.effects[done.id].token, self.effects[done.id].state) != (done.token, "in-flight")
+                t for t in turn.timers_done if t in self.timers_done or t not in self.timers
             ),
+            frozenset(done.id for done in turn.effects_done if not self._in_flight(done)),
+            frozenset(gone for gone in turn.unparked if gone not in self.aside),
         )  # fmt: skip
 
     def claim_now(self, consumer: str, topic: str, partition: int) -> Position:

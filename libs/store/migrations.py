@@ -38,13 +38,13 @@ async def migrate(pool: Pool, service: str, topic: str, partitions: int, registr
             partitions,
         )
         row = await connection.fetchrow("SELECT service, topic, partitions, registry FROM identity")
-    wanted = (service, topic, partitions, registry)
-    if row is None or tuple(row) != wanted:
-        raise StoreMismatch(
-            f"The database holds the store {tuple(row) if row else None}, and {wanted} is being "
-            "started. Point the service at its own database and registry, or start a new topic "
-            "generation."
-        )
+        wanted = (service, topic, partitions, registry)
+        if row is None or tuple(row) != wanted:
+            raise StoreMismatch(
+                f"The database holds the store {tuple(row) if row else None}, and {wanted} is being "
+                "started. Point the service at its own database and registry, or start a new topic "
+                "generation."
+            )
 
 
 async def pending(pool: Pool) -> int:

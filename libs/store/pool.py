@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL: databases, pools with server-side timeouts, and which errors pass by."""
+"""Connections to PostgreSQL: databases, pools with timeouts, and which errors pass by."""
 
 import asyncio
 from pathlib import Path

@@ -39,7 +39,7 @@ class StoredEvent(msgspec.Struct, frozen=True, gc=False):
 
 
 class StoredHead(msgspec.Struct, frozen=True):
-    """A stream's head row: the version, and a state that was folded at `state_version` by `fold`."""
+    """A stream's head: the version, and a state folded at `state_version` by `fold`."""
 
     stream: str
     version: int
@@ -85,6 +85,7 @@ class Settled(msgspec.Struct, frozen=True):
     inbox: frozenset[int]
     timers: frozenset[str]
     effects: frozenset[str]
+    unparked: frozenset[str]
 
 
 class Store(Protocol):

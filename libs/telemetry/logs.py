@@ -10,10 +10,53 @@ import structlog
 
 # A key that is not here is dropped, not masked: nothing personal or secret can slip into a line.
 ALLOWED = frozenset(
-    "event level timestamp logger service cause attempt inputs stream source code consumer topic"
-    " partition lane pseq offset epoch projection rows seconds count port state reason key_id"
-    " trace order_id sku account provider listing_id effect kind process pid exit_code signal"
-    " position expected found address version what dropped".split()
+    [
+        "event",
+        "level",
+        "timestamp",
+        "logger",
+        "service",
+        "cause",
+        "attempt",
+        "inputs",
+        "stream",
+        "source",
+        "code",
+        "consumer",
+        "topic",
+        "partition",
+        "lane",
+        "pseq",
+        "offset",
+        "epoch",
+        "projection",
+        "rows",
+        "seconds",
+        "count",
+        "port",
+        "state",
+        "reason",
+        "key_id",
+        "trace",
+        "order_id",
+        "sku",
+        "account",
+        "provider",
+        "listing_id",
+        "effect",
+        "kind",
+        "process",
+        "pid",
+        "exit_code",
+        "signal",
+        "position",
+        "expected",
+        "found",
+        "address",
+        "version",
+        "what",
+        "dropped",
+    ]
 )
 
 
@@ -33,7 +76,9 @@ def configure(service: str, *, stream: Any = None) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             keep_allowed,
-            structlog.processors.JSONRenderer(serializer=lambda v, **_: msgspec.json.encode(v).decode()),
+            structlog.processors.JSONRenderer(
+                serializer=lambda v, **_: msgspec.json.encode(v).decode()
+            ),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(stream or sys.stderr),

@@ -21,7 +21,10 @@ DELIVERIES = Counter(
     registry=REGISTRY,
 )  # fmt: skip
 RELAY_LAG = Gauge(
-    "lonja_relay_lag_events", "Events committed and not yet in Kafka.", ["service"], registry=REGISTRY
+    "lonja_relay_lag_events",
+    "Events committed and not yet in Kafka.",
+    ["service"],
+    registry=REGISTRY,
 )
 CONSUMER_LAG = Gauge(
     "lonja_consumer_lag_records", "Records not yet applied.", ["consumer"], registry=REGISTRY

@@ -7,7 +7,9 @@ _NAMESPACE = b"lonja\x00"
 
 def derive(*parts: str) -> str:
     """Return the name-based UUID (version 5 layout, RFC 9562) of the parts, as 36 characters."""
-    digest = bytearray(hashlib.sha1(_NAMESPACE + "\x1f".join(parts).encode(), usedforsecurity=False).digest()[:16])
+    digest = bytearray(
+        hashlib.sha1(_NAMESPACE + "\x1f".join(parts).encode(), usedforsecurity=False).digest()[:16]
+    )
     digest[6] = digest[6] & 0x0F | 0x50
     digest[8] = digest[8] & 0x3F | 0x80
     text = digest.hex()

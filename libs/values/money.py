@@ -54,7 +54,9 @@ def split(total: int, weights: Sequence[int]) -> list[int]:
         return []
     sign, amount = (-1, -total) if total < 0 else (1, total)
     whole = sum(weights)
-    shares = [amount * w // whole for w in weights] if whole else [amount // len(weights)] * len(weights)
+    shares = (
+        [amount * w // whole for w in weights] if whole else [amount // len(weights)] * len(weights)
+    )
     remainders = [(amount * w) % whole if whole else 0 for w in weights]
     order = sorted(range(len(weights)), key=lambda i: (-remainders[i], i))
     for i in order[: amount - sum(shares)]:

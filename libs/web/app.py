@@ -1,4 +1,4 @@
-"""The HTTP server: routes of the services that run here, health, metrics, and errors as problems."""
+"""The HTTP server: routes of the services here, health, metrics, errors as problems."""
 
 from collections.abc import Callable, Mapping, Sequence
 

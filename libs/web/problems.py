@@ -35,7 +35,7 @@ STATUS: Mapping[str, int] = {
 
 
 class Problem(Exception):  # noqa: N818 - an answer, not a fault
-    """An answer that is an error: stable code, sentence for a person, members that are not personal."""
+    """An answer that is an error: stable code, a sentence, members that are not personal."""
 
     def __init__(self, code: str, detail: str, **members: str | int) -> None:
         super().__init__(code)

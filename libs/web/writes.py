@@ -1,4 +1,4 @@
-"""What every write has in common: its idempotency key, and the token that a later read waits for."""
+"""What writes have in common: an idempotency key, and the token that a later read waits for."""
 
 from typing import Annotated, TypeVar
 

@@ -52,6 +52,5 @@ class Checkouts:
             commands.order_stream(account, external_id), commands.RecordOrder(sealed.order),
             key=write.key, request=write.request, trace=write.trace,
         )  # fmt: skip
-        return CheckoutAnswer(
-            order_id="ord_" + short(account, external_id), external_id=external_id,  token=answer.token,
-        )  # fmt: skip
+        order_id = "ord_" + short(account, external_id)
+        return CheckoutAnswer(order_id=order_id, external_id=external_id, token=answer.token)

@@ -17,7 +17,7 @@ _encoder = msgspec.json.Encoder(order="sorted")
 
 
 class Sealer:
-    """Turns the personal fields of a batch of orders into sealed ones; one question to the vault."""
+    """Seals the persons of a batch of orders, with one question to the vault."""
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault

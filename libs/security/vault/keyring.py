@@ -1,16 +1,19 @@
 """The vault over any table of keys: PostgreSQL's or memory's, with a bounded cache of open keys."""
 
 import os
+import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
 from libs.contracts.common import Clearance, Sealed
 from libs.security.vault.masterkey import MasterKey
-from libs.security.vault.sealing import Key, Shredded
-from libs.security.vault.vault import Wanted, blind
+from libs.security.vault.sealing import Key, Shredded, Unreadable, VaultError
+from libs.security.vault.vault import DAY, RETENTION, Kind, Wanted, blind, inbox_day
+
+MAX_AGE = 60.0  # seconds after which another process's shredding is noticed
 
 
 class KeyRow(msgspec.Struct, frozen=True):
@@ -23,14 +26,14 @@ class KeyRow(msgspec.Struct, frozen=True):
 
 
 class KeyTable(Protocol):
-    """Where wrapped keys are kept."""
+    """Where wrapped keys are kept. Rows are never removed, and a key never changes."""
 
     async def add(self, rows: Sequence[KeyRow], kek_id: str) -> Sequence[KeyRow]:
         """Store those that are missing, and return what is stored for all of them."""
         ...
 
-    async def find(self, subject: str, clearance: Clearance) -> KeyRow | None:
-        """Return a stored key."""
+    async def find(self, wanted: Sequence[Wanted]) -> Sequence[KeyRow]:
+        """Return those that are stored."""
         ...
 
     async def shred(self, subject: str, clearance: Clearance) -> bool:
@@ -45,52 +48,131 @@ class KeyTable(Protocol):
 class KeyringVault:
     """Creates, caches and opens; the table decides which key a subject has."""
 
-    def __init__(self, table: KeyTable, master: MasterKey, capacity: int = 20_000) -> None:
-        self.table, self.master, self.capacity = table, master, capacity
-        self._open: OrderedDict[tuple[str, str], Key] = OrderedDict()
+    def __init__(
+        self,
+        table: KeyTable,
+        master: MasterKey,
+        capacity: int = 20_000,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.table, self.master, self.capacity, self.clock = table, master, capacity, clock
+        self._open: OrderedDict[Wanted, tuple[float, Key]] = OrderedDict()
+        self._shreds = 0
 
     async def keys_for(self, wanted: Sequence[Wanted]) -> Mapping[tuple[str, str], Key]:
         """Return the keys of these subjects, creating missing ones in one question."""
-        missing = sorted({w for w in wanted if w not in self._open})
-        if missing:
-            fresh = []
-            for subject, clearance in missing:
-                key_id = "key_" + os.urandom(12).hex()
-                wrapped = self.master.wrap(key_id, os.urandom(32))
-                fresh.append(KeyRow(subject, clearance, key_id, wrapped))
-            for row in await self.table.add(fresh, self.master.kek_id):
-                self._keep(row)
-        return {w: self._open[w] for w in wanted}
+        found: dict[tuple[str, str], Key] = {}
+        missing: list[Wanted] = []
+        for one in sorted(set(wanted)):
+            key = self._cached(one)
+            if key is None:
+                missing.append(one)
+            else:
+                found[one] = key
+        if not missing:
+            return found
+        fresh = [self._fresh(*one) for one in missing]
+        shreds = self._shreds
+        told = self._unwrapped(await self.table.add(fresh, self.master.kek_id), shreds)
+        for one in missing:
+            found[one] = _key(told[one])
+        return found
 
     async def open(self, sealed: Sealed, field: str) -> bytes:
         """Open a value. The key is asked for where it is not cached."""
-        key = self._open.get((sealed.subject, sealed.clearance))
-        if key is None or key.key_id != sealed.key_id:
-            row = await self.table.find(sealed.subject, sealed.clearance)
-            if row is None or row.key_id != sealed.key_id:
-                raise Shredded("The key of a sealed value is not known any more.")
-            key = self._keep(row)
-        return key.decrypt(field, sealed.ciphertext, sealed.nonce)
+        told = (await self.open_many([(sealed, field)]))[0]
+        if isinstance(told, VaultError):
+            raise told
+        return told
+
+    async def open_many(self, items: Sequence[tuple[Sealed, str]]) -> Sequence[bytes | VaultError]:
+        """Open values, with one question for all keys that are not cached."""
+        told: dict[Wanted, Key | VaultError] = {}
+        missing: set[Wanted] = set()
+        for sealed, _ in items:
+            one = sealed.subject, sealed.clearance
+            key = self._cached(one)
+            if key is None:
+                missing.add(one)
+            else:
+                told[one] = key
+        if missing:
+            shreds = self._shreds
+            told |= self._unwrapped(await self.table.find(sorted(missing)), shreds)
+        return [_opened(told.get((s.subject, s.clearance)), s, field) for s, field in items]
 
     async def shred(self, subject: str, clearance: Clearance) -> bool:
         """Destroy a key."""
-        self._open.pop((subject, clearance), None)
-        return await self.table.shred(subject, clearance)
+        try:
+            return await self.table.shred(subject, clearance)
+        finally:  # also when the answer was lost
+            self._forget([(subject, clearance)])
 
     async def destroy_inbox_keys(self, before: str) -> int:
         """Destroy the day keys of days before this one."""
-        self._open.clear()
-        return await self.table.shred_days_before(f"inbox:{before}")
+        try:
+            return await self.table.shred_days_before(f"inbox:{before}")
+        finally:
+            self._forget([one for one in self._open if one[1] == "inbox"])
 
-    def blind_index(self, kind: str, value: str) -> str:
+    async def destroy_expired(self, now: int, days: int = RETENTION) -> int:
+        """Destroy the day keys whose last body is older than `days`."""
+        return await self.destroy_inbox_keys(inbox_day(now - days * DAY).removeprefix("inbox:"))
+
+    def blind_index(self, kind: Kind, value: str) -> str | None:
         """Return the blind index of a value."""
         return blind(self.master.index_key, kind, value)
 
-    def _keep(self, row: KeyRow) -> Key:
+    def _fresh(self, subject: str, clearance: Clearance) -> KeyRow:
+        key_id = "key_" + os.urandom(12).hex()
+        return KeyRow(subject, clearance, key_id, self.master.wrap(key_id, os.urandom(32)))
+
+    def _cached(self, one: Wanted) -> Key | None:
+        held = self._open.get(one)
+        if held is None or self.clock() - held[0] > MAX_AGE:
+            return None
+        self._open.move_to_end(one)
+        return held[1]
+
+    def _forget(self, gone: Sequence[Wanted]) -> None:
+        """Drop keys; what was read before this, but arrives after it, is not cached either."""
+        self._shreds += 1
+        for one in gone:
+            self._open.pop(one, None)
+
+    def _unwrapped(self, rows: Sequence[KeyRow], shreds: int) -> dict[Wanted, Key | VaultError]:
+        return {(row.subject, row.clearance): self._keep(row, shreds) for row in rows}
+
+    def _keep(self, row: KeyRow, shreds: int) -> Key | VaultError:
+        one = row.subject, row.clearance
         if row.wrapped is None:
-            raise Shredded("The subject's key was destroyed, as was asked for.")
-        key = Key(row.subject, row.clearance, row.key_id, self.master.unwrap(row.key_id, row.wrapped))
-        self._open[row.subject, row.clearance] = key
-        while len(self._open) > self.capacity:
-            self._open.popitem(last=False)
+            self._open.pop(one, None)
+            return Shredded(f"The key of {row.subject} ({row.clearance}) was destroyed for good.")
+        try:
+            secret = self.master.unwrap(row.key_id, row.wrapped)
+        except Unreadable as error:
+            return error
+        key = Key(row.subject, row.clearance, row.key_id, secret)
+        if shreds == self._shreds:
+            self._open[one] = self.clock(), key
+            self._open.move_to_end(one)
+            while len(self._open) > self.capacity:
+                self._open.popitem(last=False)
         return key
+
+
+def _key(told: Key | VaultError) -> Key:
+    if isinstance(told, VaultError):
+        raise told
+    return told
+
+
+def _opened(told: Key | VaultError | None, sealed: Sealed, field: str) -> bytes | VaultError:
+    if isinstance(told, VaultError):
+        return told
+    if told is None or told.key_id != sealed.key_id:
+        return Unreadable(f"The vault has no key {sealed.key_id} for {sealed.subject}.")
+    try:
+        return told.decrypt(field, sealed.ciphertext, sealed.nonce)
+    except Unreadable as error:
+        return error

@@ -4,19 +4,22 @@ import base64
 import os
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from libs.runtime.errors import ConfigurationError
+from libs.security.vault.sealing import Unreadable
 
 
 class MasterKey:
     """Wraps data keys, and gives the separate key of blind indexes. Cannot be printed."""
 
-    __slots__ = ("index_key", "kek_id", "_wrap")
+    __slots__ = ("_wrap", "index_key", "kek_id")
 
     def __init__(self, secret: bytes) -> None:
         self._wrap = AESGCM(_derived(secret, b"lonja vault wrap"))
@@ -32,8 +35,11 @@ class MasterKey:
         return nonce + self._wrap.encrypt(nonce, secret, key_id.encode())
 
     def unwrap(self, key_id: str, wrapped: bytes) -> bytes:
-        """Decrypt a data key."""
-        return self._wrap.decrypt(wrapped[:12], wrapped[12:], key_id.encode())
+        """Decrypt a data key. Raises Unreadable where another master key wrapped it."""
+        try:
+            return self._wrap.decrypt(wrapped[:12], wrapped[12:], key_id.encode())
+        except (InvalidTag, ValueError) as error:
+            raise Unreadable(f"{key_id} was wrapped by another master key.") from error
 
 
 def _derived(secret: bytes, purpose: bytes) -> bytes:
@@ -47,13 +53,11 @@ def load_master_key(data: Path, environ: Mapping[str, str] | None = None) -> Mas
     """
     environ = os.environ if environ is None else environ
     text = environ.get("LONJA_VAULT_KEY")
-    if text is None:
-        path = Path(environ.get("LONJA_VAULT_KEY_FILE", data / "vault.key"))
-        if not path.exists() and "LONJA_VAULT_KEY_FILE" not in environ:
-            _make(path)
-        text = path.read_text()
     try:
+        text = _read(data, environ) if text is None else text
         secret = base64.b64decode(text.strip(), validate=True)
+    except OSError as error:
+        raise ConfigurationError(f"The vault's master key cannot be read: {error}.") from error
     except ValueError:
         secret = b""
     if len(secret) != 32:
@@ -61,15 +65,30 @@ def load_master_key(data: Path, environ: Mapping[str, str] | None = None) -> Mas
     return MasterKey(secret)
 
 
+def _read(data: Path, environ: Mapping[str, str]) -> str:
+    given = environ.get("LONJA_VAULT_KEY_FILE")
+    path = data / "vault.key" if given is None else Path(given)
+    if given is None and not path.exists():
+        _make(path)
+    return path.read_text(encoding="ascii")
+
+
 def _make(path: Path) -> None:
+    """Write a fresh key; it must be on the disk before anything is wrapped with it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(f".{os.getpid()}")
+    fresh = path.with_suffix(f".{secrets.token_hex(8)}")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(base64.b64encode(secrets.token_bytes(32)))
     try:
-        os.link(fresh, path)  # whoever is second takes the first one's key
-    except FileExistsError:
-        path.chmod(0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(base64.b64encode(secrets.token_bytes(32)))
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):  # whoever is second takes the first one's key
+            os.link(fresh, path)
     finally:
         fresh.unlink()
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -7,6 +7,7 @@ import msgspec
 from libs.contracts.common import Clearance
 from libs.security.vault.keyring import KeyringVault, KeyRow
 from libs.security.vault.masterkey import MasterKey
+from libs.security.vault.vault import Wanted
 
 
 class MemoryKeys:
@@ -19,8 +20,8 @@ class MemoryKeys:
         del kek_id
         return [self.rows.setdefault((row.subject, row.clearance), row) for row in rows]
 
-    async def find(self, subject: str, clearance: Clearance) -> KeyRow | None:
-        return self.rows.get((subject, clearance))
+    async def find(self, wanted: Sequence[Wanted]) -> Sequence[KeyRow]:
+        return [self.rows[one] for one in wanted if one in self.rows]
 
     async def shred(self, subject: str, clearance: Clearance) -> bool:
         row = self.rows.get((subject, clearance))

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from libs.contracts.common import Clearance
+from libs.runtime.errors import ConfigurationError
 from libs.security.vault.keyring import KeyringVault, KeyRow
 from libs.security.vault.masterkey import MasterKey
+from libs.security.vault.vault import Wanted
 from libs.store.pool import Pool
 
 _ADD = """
@@ -24,7 +26,10 @@ _SHRED = """
     WHERE subject = $1 AND clearance = $2 AND wrapped IS NOT NULL"""
 _SHRED_DAYS = """
     UPDATE subject_keys SET wrapped = NULL, shredded_at = now()
-    WHERE clearance = 'inbox' AND subject < $1 AND wrapped IS NOT NULL"""
+    WHERE clearance = 'inbox' AND subject < $1 COLLATE "C" AND wrapped IS NOT NULL"""
+_OTHER_MASTER = """
+    SELECT kek_id FROM (SELECT kek_id FROM subject_keys WHERE wrapped IS NOT NULL LIMIT 1) k
+    WHERE kek_id <> $1"""
 
 
 class PostgresKeys:
@@ -42,9 +47,9 @@ class PostgresKeys:
             stored = await self.pool.fetch(_FIND, subjects, clearances)
         return [KeyRow(*row) for row in stored]
 
-    async def find(self, subject: str, clearance: Clearance) -> KeyRow | None:
-        row = await self.pool.fetchrow(_FIND, [subject], [clearance])
-        return KeyRow(*row) if row else None
+    async def find(self, wanted: Sequence[Wanted]) -> Sequence[KeyRow]:
+        subjects, clearances = [one[0] for one in wanted], [one[1] for one in wanted]
+        return [KeyRow(*row) for row in await self.pool.fetch(_FIND, subjects, clearances)]
 
     async def shred(self, subject: str, clearance: Clearance) -> bool:
         return str(await self.pool.execute(_SHRED, subject, clearance)) == "UPDATE 1"
@@ -61,7 +66,13 @@ class PostgresVault(KeyringVault):
         self.pool = pool
 
     async def migrate(self) -> None:
-        """Create the table of keys."""
+        """Create the table. Raises ConfigurationError where another master key wrapped its keys."""
         async with self.pool.acquire() as connection, connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock(7076)")
             await connection.execute((Path(__file__).parent / "schema.sql").read_text())
+            other = await connection.fetchval(_OTHER_MASTER, self.master.kek_id)
+        if other is not None:
+            raise ConfigurationError(
+                f"The vault's keys were wrapped by master key {other}, not {self.master.kek_id}:"
+                " give that one by LONJA_VAULT_KEY or LONJA_VAULT_KEY_FILE."
+            )

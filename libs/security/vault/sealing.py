@@ -1,4 +1,4 @@
-"""Sealing and opening with a key in hand: AES-256-GCM. Pure but for what the caller's nonce brings."""
+"""Sealing and opening with a key in hand: AES-256-GCM. The nonce comes from the caller."""
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -13,11 +13,11 @@ class VaultError(Exception):
     code = "unreadable-sealed-value"
 
 
-class Unreadable(VaultError):
+class Unreadable(VaultError):  # noqa: N818
     """The value was changed, or belongs to another subject, clearance or field."""
 
 
-class Shredded(VaultError):
+class Shredded(VaultError):  # noqa: N818
     """The subject's key is gone, as it was asked for: nobody can open this any more."""
 
     code = "subject-erased"
@@ -26,7 +26,7 @@ class Shredded(VaultError):
 class Key:
     """A subject's data key for one clearance; it cannot be printed."""
 
-    __slots__ = ("clearance", "key_id", "subject", "_cipher")
+    __slots__ = ("_cipher", "clearance", "key_id", "subject")
 
     def __init__(self, subject: str, clearance: Clearance, key_id: str, secret: bytes) -> None:
         self.subject, self.clearance, self.key_id = subject, clearance, key_id

@@ -2,25 +2,36 @@
 
 import hashlib
 import hmac
+import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Literal, Protocol, assert_never
 
 from libs.contracts.common import Clearance, Sealed
-from libs.security.vault.sealing import Key
+from libs.security.vault.sealing import Key, VaultError, seal
 
 Wanted = tuple[str, Clearance]
+Kind = Literal["email", "phone"]
+DAY = 86_400_000_000  # microseconds
+RETENTION = 30  # days that bodies in an inbox can be opened
 
 
 class Vault(Protocol):
     """Gives keys, opens values, and forgets."""
 
     async def keys_for(self, wanted: Sequence[Wanted]) -> Mapping[tuple[str, str], Key]:
-        """Return the keys of these subjects, creating missing ones. Raises Shredded."""
+        """Return the keys of these subjects, creating missing ones.
+
+        Raises Shredded if one of them was destroyed; the others are cached by then.
+        """
         ...
 
     async def open(self, sealed: Sealed, field: str) -> bytes:
         """Open a value. Raises Shredded or Unreadable."""
+        ...
+
+    async def open_many(self, items: Sequence[tuple[Sealed, str]]) -> Sequence[bytes | VaultError]:
+        """Open values (each with its field's name) with one question; an error stands in place."""
         ...
 
     async def shred(self, subject: str, clearance: Clearance) -> bool:
@@ -31,8 +42,15 @@ class Vault(Protocol):
         """Destroy the day keys of days before this one (`YYYY-MM-DD`)."""
         ...
 
-    def blind_index(self, kind: str, value: str) -> str:
-        """Return an opaque name under which equal values can be found: not reversible."""
+    async def destroy_expired(self, now: int, days: int = RETENTION) -> int:
+        """Destroy the day keys of days that ended at least `days` before `now` (microseconds)."""
+        ...
+
+    def blind_index(self, kind: Kind, value: str) -> str | None:
+        """Return an opaque name under which equal values can be found: not reversible.
+
+        None where nothing is left to compare: two buyers without a phone are not one buyer.
+        """
         ...
 
 
@@ -47,7 +65,8 @@ def guest_subject(account: str, external_order_id: str) -> str:
 
 
 def _opaque(*parts: str) -> str:
-    return "sub_" + hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
+    text = "\x1f".join(parts).encode("utf-8", "surrogatepass")
+    return "sub_" + hashlib.sha256(text).hexdigest()[:32]
 
 
 def inbox_day(at: int) -> str:
@@ -55,14 +74,36 @@ def inbox_day(at: int) -> str:
     return f"inbox:{datetime.fromtimestamp(at // 1_000_000, UTC):%Y-%m-%d}"
 
 
-def normalised(kind: str, value: str) -> str:
+async def reseal(vault: Vault, sealed: Sealed, field: str, at: int) -> Sealed:
+    """Seal an inbox value again under the key of the day of `at`, so that it outlives its own.
+
+    Raises Shredded or Unreadable; ValueError for another clearance, which has its own subject.
+    """
+    if sealed.clearance != "inbox":
+        raise ValueError("Only values under a day key are sealed again.")
+    subject = inbox_day(at)
+    if sealed.subject == subject:
+        return sealed
+    plain = await vault.open(sealed, field)
+    keys = await vault.keys_for([(subject, "inbox")])
+    return seal(keys[subject, "inbox"], field, plain, os.urandom(12))
+
+
+def normalised(kind: Kind, value: str) -> str:
     """Return the form in which two writings of one e-mail or phone are equal."""
-    if kind == "email":
-        return value.strip().casefold()
-    return "".join(c for c in value if c.isdigit())
+    match kind:
+        case "email":
+            return value.strip().casefold()
+        case "phone":
+            return "".join(str(int(c)) for c in value if c.isdecimal())
+        case _:
+            assert_never(kind)
 
 
-def blind(index_key: bytes, kind: str, value: str) -> str:
-    """Return the keyed, truncated hash of a value (HMAC-SHA-256, 128 bits)."""
-    message = f"{kind}\x1f{normalised(kind, value)}".encode()
-    return "bi_" + hmac.digest(index_key, message, hashlib.sha256)[:16].hex()
+def blind(index_key: bytes, kind: Kind, value: str) -> str | None:
+    """Return the keyed, truncated hash of a value (HMAC-SHA-256, 128 bits), None if it is empty."""
+    text = normalised(kind, value)
+    if not text:
+        return None
+    message = f"{kind}\x1f{text}".encode("utf-8", "surrogatepass")
+    return "bi_" + hmac.digest(index_key, message, "sha256")[:16].hex()

@@ -1,0 +1,99 @@
+"""A projection as it runs: its table, how far each partition is folded, and rows it remembers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from libs.bus.consumer import CLAIM as CLAIM
+from libs.bus.feed import Place
+from libs.bus.screening import Cursor, screen_marks
+from libs.eventsourcing.projection import Key, Projection
+from libs.replay.folding import Pairs, Parsed, Unreadable, touched
+from libs.replay.models import Model
+from libs.replay.table import Table
+from libs.telemetry.logs import log
+
+REMEMBERED = 10_000  # rows
+
+
+@dataclass
+class Work:
+    """What a batch means for one projection: events by key, and the cursors behind them."""
+
+    live: "Live"
+    pairs: Pairs
+    cursors: dict[Place, Cursor]
+    epochs: dict[Place, int]
+    gaps: set[Place] = field(default_factory=set)
+    filled: set[Place] = field(default_factory=set)
+
+
+class Live:
+    """One projection in its live generation.
+
+    `rows` are remembered as of `revision`: another's write raises it, and they are read anew.
+    """
+
+    def __init__(self, projection: Projection[Any], model: Model) -> None:
+        self.name, self.generation = projection.name, model.generation
+        self.table: Table[Any] = Table(projection, model.table)
+        self.cursors: dict[Place, Cursor] = {}
+        self.epochs: dict[Place, int] = {}
+        self.gaps: set[Place] = set()
+        self.halted: str | None = None
+        self.rows: dict[Key, Any] = {}
+        self.revision = -1
+
+    @property
+    def problem(self) -> str | None:
+        """Return why this projection stands still, wholly or in part."""
+        return self.halted or ("gap" if self.gaps else None)
+
+    def halt(self, reason: str, detail: str) -> None:
+        """Stop for good, loudly; a new generation begins again."""
+        self.halted = f"{reason}: {detail}"
+        log.critical("projection-halted", projection=self.name, reason=reason, cause=detail)
+
+    def claimed(self, place: Place, epoch: int, offset: int, pseq: int, event_id: str) -> None:
+        """Take over a partition where its position stands."""
+        self.epochs[place] = epoch
+        self.cursors[place] = Cursor(offset, pseq, event_id)
+        self.gaps.discard(place)
+
+    def forget(self) -> None:
+        """Forget rows, after any doubt about what was written."""
+        self.rows, self.revision = {}, -1
+
+    def remember(self, rows: Mapping[Key, Any], revision: int) -> None:
+        """Keep rows that were written, within bounds."""
+        if len(self.rows) + len(rows) > REMEMBERED:
+            self.rows.clear()
+        self.rows.update(rows)
+        self.revision = revision
+
+    def screen(self, parsed: Mapping[Place, Parsed]) -> Work | None:
+        """Return what is to be folded; None where nothing moves or the projection had to halt."""
+        work = Work(self, (), {}, self.epochs)
+        envelopes = []
+        try:
+            for place, run in parsed.items():
+                if place not in self.cursors:
+                    continue
+                screened = screen_marks(self.cursors[place], run.marks)
+                if screened.problem == "two-histories":
+                    self.halt("two-histories", f"{place[0]}/{place[1]}")
+                    return None
+                envelopes += run.envelopes(screened.taken)
+                work.cursors[place] = screened.cursor
+                if screened.problem == "gap":
+                    work.gaps.add(place)
+                elif screened.problem == "filled":
+                    work.filled.add(place)
+            work.pairs = touched(self.table.projection, envelopes)
+        except Unreadable as error:
+            self.halt("unreadable-record", str(error))
+            return None
+        except Exception as error:
+            self.halt("fold-failed", type(error).__name__)
+            return None
+        return work if work.cursors else None

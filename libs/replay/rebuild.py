@@ -1,0 +1,170 @@
+"""Rebuilds a read model beside the live one, proves the copy equal, and puts it in its place.
+
+Is handed topics and the read database only: no outside effect can come of it.
+"""
+
+import asyncio
+import contextlib
+import zlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from libs.bus.tail import Tail, lone_reader
+from libs.codec.framing import EventCodec
+from libs.eventsourcing.projection import Projection
+from libs.replay.filling import IN_MEMORY, Filling, Progress, RebuildFailed
+from libs.replay.models import Model, create, make_live, models, prepare, sweep
+from libs.replay.table import Table, table_name
+from libs.replay.verifying import Comparison, compare
+from libs.store.pool import Connection, Pool
+from libs.values.lanes import PARTITIONS
+
+ATTEMPTS = 50  # to be ahead of the live rows when both stand still for a moment
+_POSITIONS = """
+    SELECT topic, partition, last_pseq FROM positions WHERE consumer = $1
+    ORDER BY topic, partition"""
+
+
+class Rebuilt(msgspec.Struct, frozen=True):
+    """What a rebuild did. `compared` is None where it was not asked to verify."""
+
+    projection: str
+    records: int
+    rows: int
+    seconds: float
+    rate: float
+    swapped: bool
+    compared: Comparison | None = None
+
+
+async def rebuild(
+    pool: Pool,
+    bootstrap: str,
+    topics: Mapping[str, str],
+    projection: Projection[Any],
+    codec: EventCodec,
+    *,
+    verify: bool = False,
+    swap: bool = False,
+    from_nothing: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+    in_memory: int = IN_MEMORY,
+) -> Rebuilt:
+    """Fill a new table from the first offsets while the live one goes on.
+
+    `topics` maps topics to services. With `verify` the copy is compared at exactly the live rows'
+    positions and swapped only where equal; `from_nothing` drops the live rows first. Raises
+    RebuildFailed; the live table is then what it was.
+    """
+    read = {topic: s for topic, s in topics.items() if s in projection.topics}
+    began = asyncio.get_running_loop().time()
+    async with _alone(pool, projection) as connection:
+        await prepare(pool, [projection])
+        if from_nothing:
+            await _drop(connection, projection)
+        model = (await models(connection))[projection.name]
+        copy = Table(projection, table_name(projection.name, model.generation + 1))
+        async with connection.transaction():
+            await create(connection, copy)
+        swapped = False
+        try:
+            async with lone_reader(bootstrap) as consumer:
+                tail = Tail(consumer, [(topic, n) for topic in read for n in range(PARTITIONS)])
+                await tail.start()
+                filling = Filling(tail, read, copy, codec, progress, in_memory)
+                compared = None
+                if verify:
+                    compared = await _verify(pool, connection, model, filling)
+                if swap and (compared is None or compared.equal):
+                    await _swap(connection, model, filling)
+                    swapped = True
+                elif not verify:
+                    await filling.to_ends(connection)
+                    await filling.flush(connection)
+            rows = await connection.fetchval(f"SELECT count(*) FROM {copy.name}")
+        finally:
+            if not connection.is_closed():
+                await sweep(connection, (await models(connection))[projection.name])
+    seconds = asyncio.get_running_loop().time() - began
+    return Rebuilt(projection.name, filling.records, rows, seconds, filling.records / seconds,
+                   swapped, compared)  # fmt: skip
+
+
+@contextlib.asynccontextmanager
+async def _alone(pool: Pool, projection: Projection[Any]) -> AsyncIterator[Connection]:
+    """Hold a connection without time limits, and the right to rebuild this projection."""
+    number = zlib.crc32(f"rebuild {projection.name}".encode())
+    async with pool.acquire() as connection:
+        for limit in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+            await connection.execute(f"SET {limit} = 0")
+        if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", number):
+            raise RebuildFailed(f"{projection.name} is being rebuilt already.")
+        try:
+            yield connection
+        finally:
+            with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError):
+                await connection.execute("SELECT pg_advisory_unlock($1)", number)
+
+
+async def _drop(connection: Connection, projection: Projection[Any]) -> None:
+    """Put an empty table in the live one's place."""
+    async with connection.transaction():
+        model = await _locked(connection, projection.name)
+        empty = Table(projection, table_name(projection.name, model.generation + 1))
+        await create(connection, empty)
+        for statement in empty.index_ddl():
+            await connection.execute(statement)
+        await make_live(connection, empty, model.generation + 1, ())
+
+
+async def _verify(pool: Pool, connection: Connection, model: Model, filling: Filling) -> Comparison:
+    """Fill the copy to exactly where a snapshot of the live rows stands, and compare."""
+    await filling.to_numbers(connection, await _numbers(connection, model))
+    live = Table(filling.table.projection, model.table)
+    async with (
+        pool.acquire() as snapshot,
+        snapshot.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        await snapshot.execute("SET LOCAL statement_timeout = 0")
+        await snapshot.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        await filling.to_numbers(connection, await _numbers(snapshot, model))
+        await filling.flush(connection)
+        async with connection.transaction():
+            return await compare(snapshot, live, connection, filling.table)
+
+
+async def _swap(connection: Connection, model: Model, filling: Filling) -> None:
+    """Catch up with the live rows, and take their place while nobody writes."""
+    table = filling.table
+    await filling.to_ends(connection)
+    await filling.flush(connection)
+    for statement in table.index_ddl():
+        await connection.execute(statement, timeout=3600)
+    for _ in range(ATTEMPTS):
+        await filling.to_ends(connection)
+        await filling.flush(connection)
+        async with connection.transaction():
+            if (await _locked(connection, model.name)).generation != model.generation:
+                raise RebuildFailed(f"{model.name} was replaced by another rebuild.")
+            numbers = await _numbers(connection, model)
+            if all(
+                filling.cursors[p].last_pseq >= n
+                for p, n in numbers.items()
+                if p in filling.cursors
+            ):
+                await make_live(connection, table, model.generation + 1, filling.positions())
+                return
+    raise RebuildFailed(f"The copy of {model.name} does not catch up with the live rows.")
+
+
+async def _locked(connection: Connection, name: str) -> Model:
+    await connection.execute("SELECT 1 FROM read_models WHERE name = $1 FOR UPDATE", name)
+    return (await models(connection))[name]
+
+
+async def _numbers(connection: Connection, model: Model) -> dict[tuple[str, int], int]:
+    rows = await connection.fetch(_POSITIONS, model.table)
+    return {(topic, partition): number for topic, partition, number in rows}

@@ -1,0 +1,72 @@
+"""What operators ask a running service: how far it is, what is parked, and to try that again."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from libs.runtime.running import RunningService
+from libs.web.problems import Problem
+
+
+class RedriveRequest(BaseModel):
+    """Which queue to try again, and who asks."""
+
+    stream: str = Field(max_length=300)
+    source: str = Field(max_length=600)
+    by: str = Field(default="operator", max_length=80)
+
+
+class DiscardRequest(RedriveRequest):
+    """Which parked command to give up, and why."""
+
+    parked_id: str = Field(max_length=40)
+    reason: str = Field(min_length=3, max_length=300)
+
+
+def ops_routes(services: Mapping[str, RunningService]) -> APIRouter:
+    """Return the routes under /ops for the services of this process."""
+    router = APIRouter(prefix="/ops", tags=["operations"])
+
+    def service(name: str) -> RunningService:
+        if name not in services:
+            raise Problem("not-found", f"{name} does not run in this process.")
+        return services[name]
+
+    @router.get("/lag")
+    async def lag() -> list[dict[str, Any]]:
+        """Return what each consumer and relay still has before it: records, and seconds."""
+        return [line for running in services.values() for line in await running.lag()]
+
+    @router.get("/{name}/parked")
+    async def parked(
+        name: str,
+        stream: str | None = None,
+        source: str | None = None,
+        limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    ) -> list[dict[str, Any]]:
+        """Return parked commands, oldest first: where, from whom, since when and why."""
+        rows = await service(name).store.parked(stream, source, limit)
+        return [
+            {"service": name, "id": p.id, "stream": p.stream, "source": p.source, "code": p.code,
+             "detail": p.detail, "fingerprint": p.fingerprint, "at": p.at, "input": p.input_id}
+            for p in rows
+        ]  # fmt: skip
+
+    @router.post("/{name}/parked/redrive")
+    async def redrive(name: str, wanted: RedriveRequest) -> list[dict[str, Any]]:
+        """Try all that is parked for a stream and source again, in order."""
+        done = await service(name).parked.redrive(wanted.stream, wanted.source, wanted.by)
+        return [msgspec.to_builtins(one) for one in done]
+
+    @router.post("/{name}/parked/discard")
+    async def discard(name: str, wanted: DiscardRequest) -> list[dict[str, Any]]:
+        """Give up one parked command; the reason stays in the stream's history."""
+        done = await service(name).parked.discard(
+            wanted.parked_id, wanted.stream, wanted.source, wanted.by, wanted.reason
+        )
+        return [msgspec.to_builtins(one) for one in done]
+
+    return router

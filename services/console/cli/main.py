@@ -1,0 +1,46 @@
+"""The `lonja` command: its verbs. What a verb does stands in its own module."""
+
+import sys
+from typing import ClassVar
+
+import typer
+
+from libs.cli import run
+from libs.cli.lazy import LazyGroup
+
+_CLI = "services.console.cli"
+
+
+class Verbs(LazyGroup):
+    """Every verb: its module, whose `app` is a typer app, and its line of help."""
+
+    verbs: ClassVar = {
+        "demo": (f"{_CLI}.demo", "Real orders from three shops, through everything, to a report."),
+        "up": (f"{_CLI}.up", "Start everything and keep it running."),
+        "serve": (f"{_CLI}.serve", "Run some services in this process."),
+        "import": (f"{_CLI}.importing", "Take in stock or products from a CSV file."),
+    }
+
+
+app = typer.Typer(
+    name="lonja",
+    cls=Verbs,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Connects everything a shop sells with, through one event log.",
+)
+
+
+@app.callback()
+def lonja() -> None:
+    """Connect everything a shop sells with, through one event log."""
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    sys.exit(run.run(typer.main.get_command(app), sys.argv[1:], "lonja"))
+
+
+if __name__ == "__main__":
+    main()

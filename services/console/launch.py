@@ -1,0 +1,174 @@
+"""The launcher: servers, then services in a process of their own that is started again if it dies.
+
+It runs no service itself. Whatever ends it, nothing that it started outlives it.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections import deque
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from libs.cli.output import Output
+from libs.runtime.settings import Settings
+from libs.stack.errors import StackError
+from libs.stack.processes import Child, start
+from libs.stack.stack import Servers, running_stack
+from services.console.places import ROOT, note_services
+
+ALL = ("channels", "orders", "inventory")
+READY_DEADLINE = 90.0
+GRACE = 20.0
+RESTARTS, WINDOW = 5, 60.0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to launch: `config` is the settings file of the services, None for the usual one."""
+
+    data: Path
+    settings: Settings
+    port: int
+    names: Sequence[str] = ALL
+    stack: str | None = None
+    config: Path | None = None
+
+
+class Services:
+    """The services' process, watched."""
+
+    def __init__(self, wanted: Wanted, servers: Servers, output: Output) -> None:
+        self.servers, self._wanted, self._output = servers, wanted, output
+        host = wanted.settings.server.host
+        self.url = f"http://{f'[{host}]' if ':' in host else host}:{wanted.port}"
+        self.restarts = 0
+        self._child: Child | None = None
+
+    async def start(self) -> None:
+        """Start the process and wait until it is ready. Raises StackError."""
+        wanted = self._wanted
+        command = [sys.executable, "-m", "services.console.child", "--data", wanted.data.resolve()]
+        self._child = start(
+            "services", [*command, *wanted.names], logs=wanted.data / "logs",
+            env=self._environment(), grace=GRACE,
+        )  # fmt: skip
+        note_services(wanted.data, self.url, self._child.pid)
+        await self._ready(self._child)
+
+    def _environment(self) -> Mapping[str, str]:
+        env = dict(os.environ)
+        path = env.get("PYTHONPATH")
+        env |= {
+            "LONJA_KAFKA": self.servers.kafka,
+            "LONJA_POSTGRES": self.servers.postgres,
+            "LONJA_SERVER__PORT": str(self._wanted.port),
+            "PYTHONPATH": f"{ROOT}{os.pathsep}{path}" if path else str(ROOT),
+        }
+        if self._wanted.config is not None:
+            env["LONJA_CONFIG"] = str(self._wanted.config)
+        return env
+
+    async def _ready(self, child: Child) -> None:
+        loop = asyncio.get_running_loop()
+        end, missing = loop.time() + READY_DEADLINE, "no answer"
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as http:
+            while True:
+                if child.returncode is not None:
+                    last = (child.tail(1) or "no word")[:500]
+                    text = f"the services ended while starting: {last}; see {child.log}"
+                    raise StackError("services-ended", text)
+                try:
+                    async with http.get(f"{self.url}/health/ready") as answer:
+                        if answer.status == 200:
+                            return
+                        missing = (await answer.text())[:500]
+                except (aiohttp.ClientError, TimeoutError):
+                    pass
+                if loop.time() > end:
+                    text = f"not ready after {READY_DEADLINE:g} s: {missing}; see {child.log}"
+                    raise StackError("services-not-ready", text)
+                await asyncio.sleep(0.05)
+
+    async def supervise(self) -> None:
+        """Start the process again whenever it ends; raises StackError where that does not help."""
+        ends: deque[float] = deque(maxlen=RESTARTS)
+        while True:
+            assert self._child is not None
+            code = await self._child.wait()
+            now = asyncio.get_running_loop().time()
+            if len(ends) == RESTARTS and now - ends[0] < WINDOW:
+                text = f"the services ended {RESTARTS + 1} times within a minute (exit code {code})"
+                raise StackError("services-keep-ending", f"{text}; see {self._child.log}")
+            ends.append(now)
+            self.restarts += 1
+            text = f"The services ended (exit code {code}); starting them again."
+            self._output.say("services-restarted", text, exit_code=code)
+            await self.start()
+            self._output.say("ready", f"Ready again at {self.url}", url=self.url)
+
+    async def stop(self) -> None:
+        """Let the services drain and end."""
+        if self._child is not None:
+            await self._child.stop()
+
+
+@contextlib.asynccontextmanager
+async def launched(wanted: Wanted, output: Output) -> AsyncIterator[Services]:
+    """Yield ready services on running servers; on exit the services drain first. Raises StackError."""
+    async with contextlib.AsyncExitStack() as exits:
+        with output.waiting("Starting Kafka and PostgreSQL"):
+            servers = await exits.enter_async_context(
+                running_stack(wanted.data, stack=wanted.stack, environ=os.environ)
+            )
+        say_servers(servers, output)
+        services = Services(wanted, servers, output)
+        exits.push_async_callback(services.stop)
+        with output.waiting("Starting the services"):
+            await services.start()
+        yield services
+
+
+def say_servers(servers: Servers, output: Output) -> None:
+    """Say which servers are used, and why these."""
+    where = urlsplit(servers.postgres)
+    place = where.netloc.rpartition("@")[2] or "a socket of its own"  # never the password
+    output.say(
+        "servers",
+        f"Kafka at {servers.kafka}, PostgreSQL at {place} ({servers.kind}: {servers.why})",
+        kafka=servers.kafka, postgres=place, kind=servers.kind, why=servers.why,
+    )  # fmt: skip
+
+
+def run_until_told(work: Coroutine[Any, Any, int]) -> int | None:
+    """Run to the end and return the exit code, or None where a signal ended it in good order."""
+    with asyncio.Runner() as runner:
+        return runner.run(_guarded(work))
+
+
+async def _guarded(work: Coroutine[Any, Any, int]) -> int | None:
+    task = asyncio.ensure_future(work)
+    told = False
+
+    def stop() -> None:
+        nonlocal told
+        if not told:  # a second Ctrl-C must not cut the stopping short
+            told = True
+            task.cancel()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stop)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if told:
+            return None
+        raise

@@ -1,0 +1,199 @@
+"""Inventory over HTTP: stock and why it is so; receipts, counts, adjustments, moves, items."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, Field
+
+from libs.contracts.common import Component
+from libs.runtime.ports import Ports
+from libs.web.problems import Problem
+from libs.web.writes import After, WriteRequest, caught_up
+from services.inventory import commands
+from services.inventory.process import stream_of
+from services.inventory.read_model import ENTRIES, RESERVATIONS, STOCK
+
+Sku = Annotated[str, Path(min_length=1, max_length=100, pattern=r"^[!-~ ]+$")]
+Units = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Text = Annotated[str, Field(max_length=200)]
+WRITE_OFFS = Literal[
+    "damage", "loss", "recode", "count", "found", "free-issue", "return", "quality", "other"
+]
+
+
+class Receipt(BaseModel):
+    """Units that came in."""
+
+    quantity: Units
+    location: str = "main"
+    unit_cost: str | None = Field(default=None, pattern=r"^\d{1,12}(\.\d{1,6})?$")
+    currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$")
+    document: Text | None = Field(default=None, description="Default: the Idempotency-Key.")
+    by: Text = "operator"
+
+
+class Count(BaseModel):
+    """What a count found on hand."""
+
+    counted: int = Field(ge=0, le=1_000_000_000)
+    location: str = "main"
+    document: Text | None = None
+    by: Text = "operator"
+
+
+class Adjustment(BaseModel):
+    """Units found (positive) or written off (negative)."""
+
+    quantity: int = Field(ge=-1_000_000_000, le=1_000_000_000)
+    reason: WRITE_OFFS
+    location: str = "main"
+    document: Text | None = None
+    note: Text = ""
+    by: Text = "operator"
+
+
+class Move(BaseModel):
+    """Units that changed location."""
+
+    quantity: Units
+    location_from: str
+    location_to: str
+    document: Text | None = None
+    by: Text = "operator"
+
+
+class Part(BaseModel):
+    """A part of a kit."""
+
+    sku: str = Field(min_length=1, max_length=100)
+    units: Units
+
+
+class Item(BaseModel):
+    """What an item is."""
+
+    description: Text = ""
+    barcode: str | None = Field(default=None, max_length=40)
+    components: list[Part] = Field(default=[], max_length=100)
+    by: Text = "operator"
+
+
+class Written(BaseModel):
+    """A write that was done; `token` is for `?after=` of a later read."""
+
+    sku: str
+    version: int
+    events: list[str]
+    token: str
+
+
+def _normal(sku: str) -> str:
+    return sku.strip().upper()
+
+
+def routes(ports: Ports) -> APIRouter:
+    """Return the routes under /inventory."""
+    router = APIRouter(prefix="/inventory", tags=["inventory"])
+    stock, entries = ports.rows(STOCK), ports.rows(ENTRIES)
+    reservations = ports.rows(RESERVATIONS)
+
+    def location(name: str) -> tuple[str, bool]:
+        place = ports.settings.locations.get(name)
+        if place is None:
+            raise Problem("location-unknown", f"No location is called {name}; see lonja.toml.")
+        return name, place.master == "us"
+
+    async def execute(sku: str, command: Any, write: WriteRequest) -> Written:
+        answer = await ports.commands.execute(
+            stream_of(sku), command, key=write.key, request=write.request, trace=write.trace
+        )
+        return Written(
+            sku=sku, version=answer.version, events=list(answer.events), token=answer.token
+        )
+
+    @router.get("/stock")
+    async def list_stock(
+        after_sku: str | None = None, limit: Annotated[int, Query(ge=1, le=500)] = 100
+    ) -> list[dict[str, Any]]:
+        """Return SKUs in order, behind the given one."""
+        after = None if after_sku is None else (after_sku,)
+        return [msgspec.to_builtins(row) for row in await stock.find(after=after, limit=limit)]
+
+    @router.get("/stock/{sku}")
+    async def get_stock(sku: Sku, after: After = None) -> dict[str, Any]:
+        """Return a SKU's units: on hand, reserved, held, waiting, available, by location."""
+        row = await (await caught_up(stock, after)).get(_normal(sku))
+        if row is None:
+            raise Problem("item-not-found", f"Nothing is known of {_normal(sku)}.")
+        found: dict[str, Any] = msgspec.to_builtins(row)
+        return found
+
+    @router.get("/stock/{sku}/entries")
+    async def get_entries(
+        sku: Sku, after_version: int = 0, limit: Annotated[int, Query(ge=1, le=1000)] = 200
+    ) -> list[dict[str, Any]]:
+        """Return the changes behind a SKU's units, oldest first."""
+        key = _normal(sku)
+        rows = await entries.find(sku=key, after=(key, after_version), limit=limit)
+        return [msgspec.to_builtins(row) for row in rows]
+
+    @router.get("/reservations/{order_id}")
+    async def get_reservations(order_id: str) -> list[dict[str, Any]]:
+        """Return what an order has and lacks, by SKU."""
+        rows = await reservations.find(order_id=order_id, limit=500)
+        return [msgspec.to_builtins(row) for row in rows]
+
+    @router.post("/items/{sku}", status_code=201)
+    async def define(sku: Sku, body: Item, write: WriteRequest) -> Written:
+        """Say what an item is; with components it is a kit."""
+        parts = tuple(Component(sku=_normal(p.sku), units=p.units) for p in body.components)
+        command = commands.DefineItem(
+            "main", _normal(sku), body.description, body.barcode, parts, body.by, ports.clock()
+        )
+        return await execute(_normal(sku), command, write)
+
+    @router.post("/stock/{sku}/receipts", status_code=201)
+    async def receive(sku: Sku, body: Receipt, write: WriteRequest) -> Written:
+        """Record units that came in; who waits is served first."""
+        place, ours = location(body.location)
+        command = commands.ReceiveStock(
+            "main", _normal(sku), place, ours, body.quantity, body.unit_cost, body.currency,
+            body.document or write.key, body.by, ports.clock(),
+        )  # fmt: skip
+        return await execute(_normal(sku), command, write)
+
+    @router.post("/stock/{sku}/counts", status_code=201)
+    async def count(sku: Sku, body: Count, write: WriteRequest) -> Written:
+        """Record a count; a difference is a fact, whatever was promised."""
+        place, ours = location(body.location)
+        command = commands.CountStock(
+            "main", _normal(sku), place, ours, body.counted, body.document or write.key, body.by,
+            ports.clock(),
+        )  # fmt: skip
+        return await execute(_normal(sku), command, write)
+
+    @router.post("/stock/{sku}/adjustments", status_code=201)
+    async def adjust(sku: Sku, body: Adjustment, write: WriteRequest) -> Written:
+        """Record units found or written off, with a reason."""
+        if not body.quantity:
+            raise Problem("invalid-request", "An adjustment of 0 units is none.")
+        place, ours = location(body.location)
+        command = commands.AdjustStock(
+            "main", _normal(sku), place, ours, body.quantity, body.reason,
+            body.document or write.key, body.note, body.by, ports.clock(),
+        )  # fmt: skip
+        return await execute(_normal(sku), command, write)
+
+    @router.post("/stock/{sku}/moves", status_code=201)
+    async def move(sku: Sku, body: Move, write: WriteRequest) -> Written:
+        """Record units that changed location."""
+        source, _ = location(body.location_from)
+        place, ours = location(body.location_to)
+        command = commands.MoveStock(
+            "main", _normal(sku), source, place, ours, body.quantity, body.document or write.key,
+            body.by, ports.clock(),
+        )  # fmt: skip
+        return await execute(_normal(sku), command, write)
+
+    return router

@@ -1,0 +1,52 @@
+"""What inventory does when orders state their needs, and the timers its facts set. Pure."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from libs.contracts import inventory as events
+from libs.contracts import orders
+from libs.eventsourcing.envelope import Envelope
+from libs.eventsourcing.process import Effect, Timer
+from services.inventory import commands
+
+
+def stream_of(sku: str) -> str:
+    """Return the stream of a SKU."""
+    return f"stock-{sku}"
+
+
+def react_to_orders(envelope: Envelope[Any]) -> list[tuple[str, commands.InventoryCommand]]:
+    """Ask each SKU for what the order needs of it in all."""
+    match envelope.event:
+        case orders.StockRequired() as event:
+            return [
+                (
+                    stream_of(demand.sku),
+                    commands.RequireUnits(
+                        entity=event.entity, sku=demand.sku, order_id=event.order_id,
+                        units=demand.units, revision=event.revision,
+                        reservation_class=event.reservation_class, expires_at=event.expires_at,
+                        priority=event.priority, placed_at=event.placed_at,
+                        decide_by=event.decide_by, at=envelope.at,
+                    ),
+                )
+                for demand in event.demands
+            ]  # fmt: skip
+        case _:
+            return []
+
+
+def plan(envelope: Envelope[Any]) -> Sequence[Timer | Effect]:
+    """Set the end of a hold."""
+    event = envelope.event
+    match event:
+        case events.StockReserved() | events.StockShort() | events.StockReservationChanged():
+            due = event.expires_at
+            if event.reservation_class != "hold" or due is None:
+                return ()
+            command = commands.ExpireHold(
+                entity=event.entity, sku=event.sku, order_id=event.order_id, expires_at=due, at=due
+            )
+            return (Timer(f"hold:{event.reservation_id}:{due}", due, envelope.stream, command),)
+        case _:
+            return ()

@@ -1,0 +1,194 @@
+"""What must be remembered of one SKU to decide, and how its history makes that. Pure.
+
+Units are at locations; a reservation has units by location and may wait for more.
+"""
+
+from collections.abc import Iterable
+from typing import assert_never
+
+import msgspec
+from immutables import Map
+from msgspec.structs import replace
+
+from libs.contracts import inventory as events
+from libs.contracts.common import Allocation, Component, ReservationClass
+
+DAY = 86_400_000_000  # microseconds
+REMEMBERED = 90 * DAY  # documents: longer than anybody repeats one
+MANY = 256  # ended reservations or documents, from which old ones are forgotten
+
+
+class Level(msgspec.Struct, frozen=True):
+    """Units of the SKU at one location."""
+
+    on_hand: int = 0
+    reserved: int = 0
+    reservable: bool = True
+
+    @property
+    def free(self) -> int:
+        """Return what may be promised."""
+        return max(0, self.on_hand - self.reserved) if self.reservable else 0
+
+
+class Reservation(msgspec.Struct, frozen=True):
+    """What one order has and waits for; `wanted` 0 is one that has ended."""
+
+    revision: int
+    wanted: int
+    reservation_class: ReservationClass
+    expires_at: int | None
+    priority: int
+    placed_at: int
+    decide_by: int
+    units: tuple[tuple[str, int], ...] = ()
+    waiting: int = 0
+
+    @property
+    def reserved(self) -> int:
+        """Return the units that it has, over all locations."""
+        return sum(units for _, units in self.units)
+
+
+class Stock(msgspec.Struct, frozen=True):
+    """One SKU. `queue`: the orders that wait; `ended`: those kept to know them again."""
+
+    definition: str = ""
+    components: tuple[Component, ...] = ()
+    levels: Map[str, Level] = Map()
+    reservations: Map[str, Reservation] = Map()
+    queue: Map[str, int] = Map()
+    ended: Map[str, int] = Map()
+    documents: Map[str, int] = Map()
+
+    def locations(self) -> list[str]:
+        """Return the locations in the order that units are taken from: by name."""
+        return sorted(self.levels)
+
+    def free(self) -> int:
+        """Return what may be promised over all locations."""
+        return sum(level.free for level in self.levels.values())
+
+
+def definition(description: str, barcode: str | None, components: Iterable[Component]) -> str:
+    """Return the text by which a repeated definition of an item is known again."""
+    parts = ";".join(f"{part.sku}:{part.units}" for part in components)
+    return f"{description}|{barcode or ''}|{parts}"
+
+
+def _level(stock: Stock, location: str, units: int, reservable: bool) -> Stock:
+    old = stock.levels.get(location, Level())
+    level = replace(old, on_hand=old.on_hand + units, reservable=reservable)
+    return replace(stock, levels=stock.levels.set(location, level))
+
+
+def _document(stock: Stock, document: str, at: int) -> Stock:
+    known = stock.documents.set(document, at)
+    if len(known) > MANY:
+        known = Map({name: seen for name, seen in known.items() if seen > at - REMEMBERED})
+    return replace(stock, documents=known)
+
+
+def _reserve(
+    stock: Stock, order: str, entry: Reservation, taken: Iterable[Allocation], sign: int
+) -> Stock:
+    """Move units between a reservation and the free stock."""
+    levels = stock.levels
+    units = dict(entry.units)
+    for one in taken:
+        level = levels.get(one.location, Level())
+        levels = levels.set(
+            one.location, replace(level, reserved=level.reserved + sign * one.units)
+        )
+        units[one.location] = units.get(one.location, 0) + sign * one.units
+    entry = replace(entry, units=tuple((k, n) for k, n in sorted(units.items()) if n))
+    return _keep(replace(stock, levels=levels), order, entry)
+
+
+def _keep(stock: Stock, order: str, entry: Reservation) -> Stock:
+    queue, ended = stock.queue, stock.ended
+    if entry.waiting:
+        queue = queue.set(order, entry.waiting)
+    elif order in queue:
+        queue = queue.delete(order)
+    if entry.wanted:
+        if order in ended:
+            ended = ended.delete(order)
+    else:
+        ended = ended.set(order, entry.decide_by)
+    return replace(
+        stock, reservations=stock.reservations.set(order, entry), queue=queue, ended=ended
+    )
+
+
+def _forget(stock: Stock, at: int) -> Stock:
+    """Forget reservations that have ended and whose deadline has passed."""
+    if len(stock.ended) <= MANY:
+        return stock
+    old = [order for order, deadline in stock.ended.items() if deadline < at]
+    reservations, ended = stock.reservations, stock.ended
+    for order in old:
+        reservations, ended = reservations.delete(order), ended.delete(order)
+    return replace(stock, reservations=reservations, ended=ended)
+
+
+def _entry(
+    stock: Stock, event: events.StockReserved | events.StockShort | events.StockReservationChanged
+) -> Reservation:
+    old = stock.reservations.get(event.order_id)
+    return Reservation(
+        event.revision, event.wanted, event.reservation_class, event.expires_at, event.priority,
+        event.placed_at, event.decide_by, old.units if old else (), event.short,
+    )  # fmt: skip
+
+
+def evolve(stock: Stock, event: events.InventoryEvent) -> Stock:
+    """Return the stock behind an event."""
+    match event:
+        case events.StockReserved():
+            entry = _entry(stock, event)
+            return _reserve(stock, event.order_id, entry, event.allocations, 1)
+        case events.StockShort() | events.StockReservationChanged():
+            return _keep(stock, event.order_id, _entry(stock, event))
+        case events.StockReleased():
+            entry = stock.reservations[event.order_id]
+            entry = replace(
+                entry, revision=event.revision, waiting=event.short,
+                wanted=event.reserved + event.short,
+            )  # fmt: skip
+            stock = _reserve(stock, event.order_id, entry, event.allocations, -1)
+            return _forget(stock, event.occurred_at)
+        case events.StockHoldExpired():
+            entry = replace(stock.reservations[event.order_id], waiting=0, wanted=0)
+            return _reserve(stock, event.order_id, entry, event.allocations, -1)
+        case events.StockReceived():
+            stock = _level(stock, event.location, event.quantity, event.reservable)
+            return _document(stock, event.document, event.occurred_at)
+        case events.StockAdjusted():
+            stock = _level(stock, event.location, event.quantity, event.reservable)
+            return _document(stock, event.document, event.occurred_at)
+        case events.StockCounted():
+            stock = _level(stock, event.location, event.difference, event.reservable)
+            return _document(stock, event.document, event.occurred_at)
+        case events.StockMoved():
+            old = stock.levels.get(event.location_from, Level())
+            stock = _level(stock, event.location_from, -event.quantity, old.reservable)
+            stock = _level(stock, event.location_to, event.quantity, event.reservable)
+            return _document(stock, event.document, event.occurred_at)
+        case events.ShortfallDetected():
+            for hit in event.orders:
+                entry = stock.reservations[hit.order_id]
+                entry = replace(entry, waiting=entry.waiting + hit.units)
+                lost = Allocation(location=event.location, units=hit.units)
+                stock = _reserve(stock, hit.order_id, entry, [lost], -1)
+            return stock
+        case events.StockReallocated():
+            entry = stock.reservations[event.order_id]
+            stock = _reserve(stock, event.order_id, entry, event.taken, -1)
+            entry = stock.reservations[event.order_id]
+            return _reserve(stock, event.order_id, entry, event.given, 1)
+        case events.ItemDefined():
+            text = definition(event.description, event.barcode, event.components)
+            return replace(stock, components=event.components, definition=text)
+        case _:
+            assert_never(event)

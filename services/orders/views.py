@@ -1,0 +1,191 @@
+"""What callers of orders send and see: shapes at the edge, checked here. Decides nothing."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.orders.read_model import HistoryRow
+from services.orders.standing import OrderRow
+
+Reason = Annotated[
+    str, Field(pattern="^[a-z][a-z0-9-]{0,39}$", description="A word or two in kebab-case.")
+]
+LineId = Annotated[str, Field(min_length=1, max_length=100)]
+Micros = Annotated[int, Field(description="Microseconds since the epoch.")]
+
+
+class _View(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class LineUnits(_View):
+    """Units of a line; without a quantity, all that is left of it."""
+
+    line_id: LineId
+    quantity: int | None = Field(default=None, ge=1, le=10**9)
+
+
+class CancellationIn(_View):
+    """A wish to cancel; without lines, the whole order."""
+
+    lines: tuple[LineUnits, ...] = Field(default=(), max_length=1000)
+    reason: Reason = "requested"
+    by: Literal["seller", "buyer"] = "seller"
+
+
+class DecisionIn(_View):
+    """What to do with an order that waits for stock."""
+
+    decision: Literal["retry", "backorder", "cancel"]
+    reason: Reason = "decided"
+
+
+class HoldIn(_View):
+    """A hold by hand; without lines, on the whole order; with `until`, for that long."""
+
+    reason: Reason = "manual"
+    lines: tuple[LineId, ...] = Field(default=(), max_length=1000)
+    blocks: Literal["capture", "dispatch", "both"] = "both"
+    until: Micros | None = None
+
+
+class ReleaseIn(_View):
+    """Why a hold ends."""
+
+    reason: Reason = "released"
+
+
+class Done(_View):
+    """What a write led to: the events it recorded, and the token for `?after=`."""
+
+    order_id: str
+    events: tuple[str, ...]
+    token: str
+    id: str = Field(default="", description="Of the cancellation request or the hold.")
+
+
+class Part(_View):
+    """Units of a SKU in one ordered unit of a line."""
+
+    sku: str
+    units: int
+
+
+class LineOut(_View):
+    """A line and its ledger of units."""
+
+    line_id: str
+    external_line_id: str
+    sku: str | None
+    title: str
+    kind: str
+    quantity: int
+    net_minor: int
+    components: tuple[Part, ...]
+    cancelled: int
+    backordered: int
+    confirmed: int
+
+
+class DemandOut(_View):
+    """What the order needs of a SKU; `answered` is the revision that inventory answered last."""
+
+    units: int
+    answered: int
+    reserved: int
+    short: int
+
+
+class HoldOut(_View):
+    """A hold that is in force."""
+
+    reason: str
+    blocks: str
+    by: str
+    since: Micros
+    lines: tuple[str, ...]
+    until: Micros | None
+
+
+class OrderOut(_View):
+    """An order as it stands: its state, why, who has to do what until when, and for how much."""
+
+    order_id: str
+    account: str
+    external_id: str
+    display_number: str
+    provider: str
+    state: str = Field(description="placed, waiting, held, confirmed, part_confirmed, cancelled")
+    reason: str
+    owner: str
+    next_action: str
+    since: Micros
+    decide_by: Micros | None
+    placed_at: Micros
+    received_at: Micros
+    confirmed_at: Micros | None
+    total_minor: int
+    currency: str
+    value_at_risk_minor: int
+    commitment: str
+    funds: str
+    shortage: str
+    customer: str = Field(description="An opaque reference; personal fields are in the vault.")
+    revision: int
+    lines: tuple[LineOut, ...]
+    holds: dict[str, HoldOut]
+    demands: dict[str, DemandOut]
+
+
+class OrderPage(_View):
+    """Orders in the order of their ids; `cursor` asks for the next page, None at the end."""
+
+    orders: tuple[OrderOut, ...]
+    cursor: str | None
+
+
+class EventOut(_View):
+    """One event of an order's life."""
+
+    version: int
+    type: str
+    occurred_at: Micros
+    recorded_at: Micros
+    facts: dict[str, Any]
+
+
+class HistoryPage(_View):
+    """An order's events from the first on; `cursor` asks for the next page."""
+
+    order_id: str
+    events: tuple[EventOut, ...]
+    cursor: int | None
+
+
+class Count(_View):
+    """Orders in one state for one reason, and their money at risk by currency, minor units."""
+
+    state: str
+    reason: str
+    orders: int
+    value_at_risk_minor: dict[str, int]
+
+
+class Summary(_View):
+    """How many orders stand where."""
+
+    orders: int
+    counts: tuple[Count, ...]
+
+
+def order_out(row: OrderRow) -> OrderOut:
+    """Show a row."""
+    data = msgspec.to_builtins(row)
+    return OrderOut.model_validate({name: data[name] for name in OrderOut.model_fields})
+
+
+def event_out(row: HistoryRow) -> EventOut:
+    """Show an event."""
+    data = msgspec.to_builtins(row)
+    return EventOut.model_validate({name: data[name] for name in EventOut.model_fields})

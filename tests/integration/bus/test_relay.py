@@ -1,0 +1,280 @@
+"""Nothing that was committed is lost or reordered on its way to Kafka, whatever kills the relay."""
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+
+from libs.bus.readback import HistoryMismatch, TopicTrimmed
+from libs.bus.relay import producer_for
+from libs.bus.topics import TopicMismatch, ensure_topics
+from tests.integration.bus.toy import Toy, counted, lane_with_things, running
+from tests.support import eventually
+
+pytestmark = pytest.mark.stack
+
+
+def without_repeats(numbers: list[int]) -> list[int]:
+    """What a consumer applies of these: each number that is the next one."""
+    last, out = 0, []
+    for number in numbers:
+        if number == last + 1:
+            out.append(number)
+            last = number
+        else:
+            assert number <= last, f"a gap behind {last}: {numbers}"
+    return out
+
+
+async def assert_complete(toy: Toy) -> None:
+    heads = await toy.heads()
+    published = await toy.published()
+    for lane, head in heads.items():
+        ours = [n for n in published.get(lane, []) if n]
+        assert without_repeats(ours) == list(range(1, head + 1))
+
+
+async def test_committed_events_arrive_in_order_each_once(toy: Toy) -> None:
+    relay = toy.relay()
+    await relay.start()
+    async with running(relay):
+        for _ in range(10):
+            relay.poke(await toy.commit(counted(50)))
+        assert await relay.drain(10)
+    assert {k: v for k, v in (await toy.published()).items() if v} == {
+        lane: list(range(1, head + 1)) for lane, head in (await toy.heads()).items()
+    }
+    assert relay.sent_total == 500
+
+
+async def test_a_commit_of_another_process_is_found_without_a_poke(toy: Toy) -> None:
+    relay = toy.relay()
+    async with running(relay):
+        await toy.commit(counted(5))
+        await eventually(lambda: relay.sent_total == 5)
+
+
+class Dies(Exception):  # noqa: N818
+    pass
+
+
+class Mortal(AIOKafkaProducer):  # type: ignore[misc]
+    """A producer whose process dies around its n-th batch."""
+
+    point, countdown = "before", 3
+
+    async def send_batch(self, batch: Any, topic: str, *, partition: int) -> Any:
+        Mortal.countdown -= 1
+        if Mortal.countdown == 0 and Mortal.point == "before":
+            raise Dies
+        future = await super().send_batch(batch, topic, partition=partition)
+        if Mortal.countdown == 0:
+            if Mortal.point == "acknowledged":
+                await future
+            raise Dies
+        return future
+
+
+@pytest.mark.parametrize("point", ["before", "after", "acknowledged"])
+async def test_a_relay_that_is_killed_at_any_point_is_taken_over_without_loss(toy: Toy, point: str) -> None:
+    Mortal.point = point
+    for countdown in (1, 4):
+        Mortal.countdown = countdown
+        await toy.commit(counted(300))
+        relay = toy.relay(make_producer=lambda kafka: Mortal(bootstrap_servers=kafka, enable_idempotence=True))
+        with pytest.raises(Dies):
+            await relay.run()
+        await relay._throw_away()
+    after = toy.relay()
+    async with running(after):
+        await eventually(lambda: after.sent and not any(after.lag.values()))
+    await assert_complete(toy)
+
+
+async def test_a_relay_that_is_cancelled_at_any_moment_is_taken_over_without_loss(toy: Toy) -> None:
+    for moment in range(12):
+        relay = toy.relay()
+        await relay.start()
+        task = asyncio.create_task(relay.run())
+        relay.poke(await toy.commit(counted(200)))
+        for _ in range(moment * 3):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await relay._throw_away()
+    last = toy.relay()
+    async with running(last):
+        await eventually(lambda: last.sent and not any(last.lag.values()))
+    await assert_complete(toy)
+
+
+async def test_two_relays_at_once_only_repeat(toy: Toy) -> None:
+    one, two = toy.relay(), toy.relay()
+    async with running(one), running(two):
+        for _ in range(30):
+            heads = await toy.commit(counted(40))
+            one.poke(heads)
+            two.poke(heads)
+        assert await one.drain(10)
+        assert await two.drain(10)
+    await assert_complete(toy)
+
+
+async def test_a_deadline_that_passes_ends_in_a_new_producer_and_a_read_back(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("libs.bus.relay.DEADLINE", 2)
+    made = 0
+
+    class Deaf(AIOKafkaProducer):  # type: ignore[misc]
+        async def send_batch(self, batch: Any, topic: str, *, partition: int) -> Any:
+            await super().send_batch(batch, topic, partition=partition)
+            return asyncio.get_running_loop().create_future()
+
+    def make(kafka: str) -> AIOKafkaProducer:
+        nonlocal made
+        made += 1
+        return Deaf(bootstrap_servers=kafka, enable_idempotence=True) if made == 1 else producer_for(kafka)
+
+    await toy.commit(counted(100))
+    relay = toy.relay(make_producer=make)
+    async with running(relay):
+        await eventually(lambda: relay.sent and not any(relay.lag.values()))
+    await assert_complete(toy)
+
+
+async def test_read_back_passes_over_foreign_records_at_the_end(toy: Toy) -> None:
+    async with running(toy.relay()) as relay:
+        await toy.commit(counted(100))
+        await eventually(lambda: relay.sent_total == 100)
+    lane = lane_with_things()
+    for _ in range(150):
+        await toy.write(lane, 0, ours=False)
+    await toy.commit(counted(100))
+    async with running(toy.relay()) as relay:
+        await eventually(lambda: relay.sent and not any(relay.lag.values()))
+        assert relay.sent_total == 100
+    await assert_complete(toy)
+
+
+async def test_a_topic_that_was_made_anew_is_filled_from_the_first_event(toy: Toy) -> None:
+    async with running(toy.relay()) as relay:
+        await toy.commit(counted(100))
+        await eventually(lambda: relay.sent_total == 100)
+    admin = AIOKafkaAdminClient(bootstrap_servers=toy.kafka)
+    await admin.start()
+    await admin.delete_topics([toy.topic])
+
+    async def gone() -> bool:
+        return toy.topic not in await admin.list_topics()
+
+    await eventually(gone)
+    await admin.close()
+
+    async def made() -> bool:
+        await ensure_topics(toy.kafka, [toy.topic])
+        return True
+
+    await eventually(made)
+    async with running(toy.relay()) as relay:
+        await eventually(lambda: relay.sent and not any(relay.lag.values()))
+    await assert_complete(toy)
+
+
+async def delete_records(toy: Toy, lane: int) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=toy.kafka)
+    await admin.start()
+    await admin.delete_records({TopicPartition(toy.topic, lane): RecordsToDelete(before_offset=-1)})
+    await admin.close()
+
+
+async def test_a_trimmed_partition_goes_on_behind_what_was_noted_and_is_flagged(toy: Toy) -> None:
+    async with running(toy.relay()) as relay:
+        await toy.commit(counted(100))
+        await eventually(lambda: relay.sent_total == 100)
+    lane = lane_with_things()
+    head = (await toy.heads())[lane]
+    await delete_records(toy, lane)
+    await toy.commit(counted(100))
+    async with running(toy.relay()) as relay:
+        await eventually(lambda: relay.sent and not any(relay.lag.values()))
+        assert relay.trimmed == {lane}
+    assert (await toy.published())[lane][0] == head + 1
+
+
+async def test_a_trimmed_partition_of_which_nothing_was_noted_is_refused(toy: Toy) -> None:
+    async with running(toy.relay()) as relay:
+        await toy.commit(counted(100))
+        await eventually(lambda: relay.sent_total == 100)
+    await toy.pool.execute("DELETE FROM positions")
+    await delete_records(toy, lane_with_things())
+    with pytest.raises(TopicTrimmed, match="relay resend toy"):
+        await toy.relay().start()
+
+
+async def test_a_store_older_than_its_topic_refuses_to_start(toy: Toy) -> None:
+    async with running(toy.relay()) as relay:
+        await toy.commit(counted(100))
+        await eventually(lambda: relay.sent_total == 100)
+    lane = lane_with_things()
+    await toy.pool.execute("DELETE FROM events WHERE lane = $1 AND pseq > 2", lane)
+    await toy.pool.execute("UPDATE lanes SET head = 2 WHERE lane = $1", lane)
+    with pytest.raises(HistoryMismatch, match="older than its topic. Restore"):
+        await toy.relay().start()
+
+
+async def test_another_event_at_the_same_number_refuses_to_start(toy: Toy) -> None:
+    await toy.commit(counted(100))
+    await toy.write(lane_with_things(), 1, other=True)
+    with pytest.raises(HistoryMismatch, match="two histories"):
+        await toy.relay().start()
+
+
+async def test_resending_repeats_a_lane_from_a_number(toy: Toy) -> None:
+    async with running(toy.relay()) as relay:
+        await toy.commit(counted(100))
+        await eventually(lambda: relay.sent_total == 100)
+    lane = lane_with_things()
+    head = await toy.relay().resend(lane, 2)
+    assert (await toy.published())[lane] == [*range(1, head + 1), *range(3, head + 1)]
+
+
+async def test_a_topic_with_other_settings_or_partitions_is_refused(toy: Toy) -> None:
+    await ensure_topics(toy.kafka, [toy.topic])
+    from aiokafka.admin import NewTopic
+
+    admin = AIOKafkaAdminClient(bootstrap_servers=toy.kafka)
+    await admin.start()
+    await admin.create_topics([NewTopic(f"{toy.prefix}few", 3, 1), NewTopic(f"{toy.prefix}short", 8, 1)])
+    await admin.close()
+    with pytest.raises(TopicMismatch, match="3 partitions, not 8"):
+        await ensure_topics(toy.kafka, [f"{toy.prefix}few"])
+    with pytest.raises(TopicMismatch, match="retention"):
+        await ensure_topics(toy.kafka, [f"{toy.prefix}short"])
+
+
+async def test_the_relay_is_quick_alone_and_keeps_up_in_a_crowd(toy: Toy) -> None:
+    relay = toy.relay()
+    async with running(relay):
+        relay.poke(await toy.commit(counted(1)))
+        await relay.drain(5)
+        took = []
+        for _ in range(50):
+            heads = await toy.commit(counted(1))
+            began = time.perf_counter()
+            relay.poke(heads)
+            ((lane, head),) = heads.items()
+            while relay.sent[lane] < head:
+                relay._moved.clear()
+                await relay._moved.wait()
+            took.append(time.perf_counter() - began)
+        for _ in range(10):
+            await toy.commit(counted(2000, 500))
+        began = time.perf_counter()
+        assert await relay.drain(20)
+        rate = 20_000 / (time.perf_counter() - began)
+    took.sort()
+    print(f"relay: p50 {took[25] * 1e3:.1f} ms, p95 {took[47] * 1e3:.1f} ms, {rate:,.0f} events/s")
+    assert took[25] < 0.03
+    assert rate > 5_000
