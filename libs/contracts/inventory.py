@@ -302,7 +302,7 @@ class StockAdjusted(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     occurred_at: int
     sku: str
     location: str
-    reservable: bool
+    reservable: bool = True
     quantity: int
     state_from: c.StockState
     state_to: c.StockState
@@ -520,7 +520,7 @@ class StockCounted(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     occurred_at: int
     sku: str
     location: str
-    reservable: bool
+    reservable: bool = True
     counted: int
     difference: int
     document: str
@@ -798,7 +798,7 @@ class StockMoved(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     sku: str
     location_from: str
     location_to: str
-    reservable: bool
+    reservable: bool = True
     quantity: int
     document: str
     by: str
@@ -1070,7 +1070,7 @@ class StockReceived(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     occurred_at: int
     sku: str
     location: str
-    reservable: bool
+    reservable: bool = True
     quantity: int
     unit_cost: str | None = None
     currency: str | None = None

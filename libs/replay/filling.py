@@ -149,7 +149,7 @@ class Filling:
             await self.flush(connection)
 
     def _up_to(self, place: Place, bound: int, marks: list[Mark]) -> list[Mark]:
-        """Leave what lies behind the bound for later, unless a number before it is still to come."""
+        """Leave what lies behind the bound for later, if all before it has come."""
         beyond = next((n for n, mark in enumerate(marks) if mark.pseq > bound), len(marks))
         before = marks[:beyond]
         if (

@@ -158,12 +158,10 @@ class RunningService:
     async def lag(self) -> list[dict[str, Any]]:
         """Return, for the relay and each consumer, how many records and seconds it is behind."""
         lines = [{"consumer": f"{self.name}.relay", "records": sum(self.relay.lag.values())}]
-        sources = {f"{self.name}.reactor": self.reactor.source} if self.reactor is not None else {}
+        feeds = {f"{self.name}.reactor": self.reactor.source.feed} if self.reactor else {}
         if self.projector is not None:
-            sources |= {name: live.source for name, live in self.projector.live.items()}
-        lines += [
-            {"consumer": k, "records": sum(s.feed.lag().values())} for k, s in sources.items()
-        ]
+            feeds[f"{self.name}.read"] = self.projector.feed
+        lines += [{"consumer": k, "records": sum(f.lag().values())} for k, f in feeds.items()]
         return lines
 
     def unready(self) -> Mapping[str, str]:
