@@ -14,6 +14,7 @@ Place = tuple[str, int]  # topic, partition
 Claim = Callable[[Sequence[Place]], Awaitable[Mapping[Place, int]]]
 Records = list[ConsumerRecord]
 
+SESSION = 10_000  # milliseconds without a heartbeat after which partitions go to others
 REPORT = 5.0  # seconds between commits to Kafka, for lag tools only
 RECLAIM = 1.0  # seconds before a fenced partition is claimed again
 STALL = 30.0  # seconds without a record after which the ends are looked at
@@ -71,12 +72,14 @@ class Feed:
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self.bootstrap, group_id=self.group, group_instance_id=self.member,
             enable_auto_commit=False, auto_offset_reset="none", fetch_max_wait_ms=500,
-            metadata_max_age_ms=5000, max_poll_interval_ms=120_000, session_timeout_ms=10_000,
+            metadata_max_age_ms=5000, max_poll_interval_ms=120_000, session_timeout_ms=SESSION,
         )  # fmt: skip
         consumer.subscribe(topics=list(self.topics), listener=_Listener(self))
         self.forget()
         self.last_progress = self._looked = _now()
-        self._consumer = consumer  # known before it is started, so that it is stopped whatever happens
+        self._consumer = (
+            consumer  # known before it is started, so that it is stopped whatever happens
+        )
         await consumer.start()
 
     async def stop(self) -> None:

@@ -235,7 +235,9 @@ class Relay:
 
     async def _ready(self) -> AIOKafkaProducer:
         if self._producer is None:
-            self._producer = self.make_producer(self.bootstrap)  # known before it is started, to stop it
+            self._producer = self.make_producer(
+                self.bootstrap
+            )  # known before it is started, to stop it
             await self._producer.start()
         return self._producer
 

@@ -156,12 +156,22 @@ class RunningService:
         metrics.RELAY_LAG.labels(self.name).set(sum(self.relay.lag.values()))
 
     async def lag(self) -> list[dict[str, Any]]:
-        """Return, for the relay and each consumer, how many records and seconds it is behind."""
-        lines = [{"consumer": f"{self.name}.relay", "records": sum(self.relay.lag.values())}]
+        """Return, for the relay and each consumer, how many records it is behind, and for how long."""
+        now = asyncio.get_running_loop().time()
+        lines = [
+            {
+                "consumer": f"{self.name}.relay",
+                "records": sum(self.relay.lag.values()),
+                "seconds": 0.0,
+            }
+        ]
         feeds = {f"{self.name}.reactor": self.reactor.source.feed} if self.reactor else {}
         if self.projector is not None:
             feeds[f"{self.name}.read"] = self.projector.feed
-        lines += [{"consumer": k, "records": sum(f.lag().values())} for k, f in feeds.items()]
+        for name, feed in feeds.items():
+            records = sum(feed.lag().values())
+            idle = now - feed.last_progress if records else 0.0
+            lines.append({"consumer": name, "records": records, "seconds": round(idle, 3)})
         return lines
 
     def unready(self) -> Mapping[str, str]:

@@ -8,7 +8,6 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import asyncpg
 import msgspec
 
 from libs.eventsourcing.inputs import (
@@ -75,7 +74,7 @@ class TurnRunner:
             except PASSING as error:
                 log.warning("turn-repeated", cause=type(error).__name__, attempt=attempt)
                 self.heads.forget()
-            except asyncpg.PostgresError as error:
+            except Exception as error:
                 self.heads.forget()
                 await self._one_by_one(left, outcome, error)
                 return outcome

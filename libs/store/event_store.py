@@ -131,7 +131,8 @@ class PostgresStore:
                 " ORDER BY id FOR UPDATE", turn.timers_done,
             )  # fmt: skip
             parked = await connection.fetch(
-                "SELECT id FROM parked WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE", turn.unparked
+                "SELECT id FROM parked WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE",
+                turn.unparked,
             )
         return Settled(
             {(p[0], p[1], p[2]): Position(*p) for p in positions},

@@ -29,6 +29,11 @@ STATUS: Mapping[str, int] = {
     "after-not-reached": 504,
     "internal-error": 500,
     "order-not-found": 404,
+    "hold-not-found": 404,
+    "line-not-found": 404,
+    "location-unknown": 422,
+    "bad-token": 400,
+    "malformed-json": 400,
     "item-not-found": 404,
     "expired": 410,
 }

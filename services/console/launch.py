@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,7 @@ class Services:
         host = wanted.settings.server.host
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{wanted.port}"
         self.restarts = 0
+        self.afterwards: list[Callable[[], Awaitable[None]]] = []
         self._child: Child | None = None
 
     async def start(self) -> None:
@@ -97,7 +98,7 @@ class Services:
                     raise StackError("services-not-ready", text)
                 await asyncio.sleep(0.05)
 
-    async def supervise(self) -> None:
+    async def supervise(self) -> int:
         """Start the process again whenever it ends; raises StackError where that does not help."""
         ends: deque[float] = deque(maxlen=RESTARTS)
         while True:
@@ -115,9 +116,11 @@ class Services:
             self._output.say("ready", f"Ready again at {self.url}", url=self.url)
 
     async def stop(self) -> None:
-        """Let the services drain and end."""
+        """Let the services drain and end, then what was to end after them."""
         if self._child is not None:
             await self._child.stop()
+        for end in self.afterwards:
+            await end()
 
 
 @contextlib.asynccontextmanager

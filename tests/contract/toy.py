@@ -28,6 +28,7 @@ from libs.eventsourcing.inputs import (
 from libs.eventsourcing.process import Effect, Reactions, Timer
 from libs.eventsourcing.turn import Mind, Turn
 from libs.bus.records import Record
+from libs.runtime.interpret import Interpreter
 from libs.runtime.turns import Outcome, TurnLoop, TurnRunner
 from libs.store.memory import MemoryStore
 from libs.store.store import Delivery, Store, StoredEvent
@@ -107,6 +108,14 @@ def plan(envelope: Envelope[Any]) -> Sequence[Timer | Effect]:
             return [Timer(name, NOON + 60, stream, Put(f"timed/{name}"))]
         case ("effect", _, name):
             return [Effect(name, "toy.call", stream, b"{}")]
+        case ("bad-timer", _, _):
+            return [Timer("a\0", NOON, stream, Put("x"))]
+        case ("late-timer", _, _):
+            return [Timer("a", 2**70, stream, Put("x"))]
+        case ("big-timer", _, _):
+            return [Timer("a", NOON, stream, Put("x", 2**70))]
+        case ("bad-effect", _, _):
+            return [Effect("a", "k\ud800", stream, b"")]
     return []
 
 
@@ -133,7 +142,12 @@ def react(envelope: Envelope[Any]) -> Reactions:
     event = envelope.event
     if event.document == "react-raises":
         raise RuntimeError("this cannot be")
-    return [(f"shelf-{sku}", Put(event.document, event.quantity)) for sku in event.sku.split("+")]
+    document, quantity = {
+        "nul": ("a\0b", 1), "surrogate": ("a\ud800b", 1), "big": ("big", 2**70),
+    }.get(event.document, (event.document, event.quantity))  # fmt: skip
+    skus = {"nameless": ["a\0b"], "half": ["a\ud800b"], "endless": ["a" * 5000]}
+    names = skus.get(event.sku, event.sku.split("+"))
+    return [(f"shelf-{sku}", Put(document, quantity)) for sku in names]
 
 
 def position(offset: int, partition: int = 0, epoch: int = 1) -> Position:
@@ -192,6 +206,14 @@ def record(
     framed = frame(CODEC.registry.ids[name, version], data)
     return Record("upstream", TOPIC, partition, offset, key, framed if value is None else value,
                   headers if ours else None, after)  # fmt: skip
+
+
+INTERPRETER = Interpreter("toy", CODEC, {"upstream": react})
+
+
+def read(offset: int, document: str, *, sku: str = "hot", key: str = "one", **more: Any) -> Input:
+    """What a record means that says: these units came."""
+    return INTERPRETER.read(record(offset, received(document, sku=sku), key=key, **more))
 
 
 async def log_of(store: Store) -> list[StoredEvent]:

@@ -19,6 +19,13 @@ class Verbs(LazyGroup):
         "up": (f"{_CLI}.up", "Start everything and keep it running."),
         "serve": (f"{_CLI}.serve", "Run some services in this process."),
         "import": (f"{_CLI}.importing", "Take in stock or products from a CSV file."),
+        "doctor": (f"{_CLI}.doctor", "Look at everything that a run needs, and name the mends."),
+        "trace": (f"{_CLI}.trace", "An order's story over all services."),
+        "why": (f"{_CLI}.why", "What is behind the units of a SKU."),
+        "lag": (f"{_CLI}.lag", "How far relays and consumers are behind."),
+        "stuck": (f"{_CLI}.stuck", "Orders that wait or are held, by reason."),
+        "dlq": (f"{_CLI}.dlq", "Parked commands: look, redrive, discard."),
+        "rebuild": (f"{_CLI}.rebuild", "Fill read models anew from the topics, and compare."),
     }
 
 

@@ -54,4 +54,3 @@ async def _up(
         output.say("ready", text, url=services.url, docs=f"{services.url}/docs")
         await services.supervise()
     return 0
-

@@ -32,9 +32,7 @@ class Memory(msgspec.Struct, frozen=True):
     seconds: float = 0.0
 
 
-def begin(
-    *, seed: int | None, orders: int | None, rate: float | None, rows: Path | None
-) -> Memory:
+def begin(*, seed: int | None, orders: int | None, rate: float | None, rows: Path | None) -> Memory:
     """Return a new run with random secrets, the second part of a rotation left out."""
     return Memory(
         run=secrets.token_hex(4),
@@ -70,9 +68,7 @@ def recall(data: Path) -> Memory | None:
         raise Stop("demo-unreadable", f"{path} is no demo run ({error}); use --fresh") from error
 
 
-def same_input(
-    memory: Memory, *, seed: int | None, orders: int | None, rows: Path | None
-) -> bool:
+def same_input(memory: Memory, *, seed: int | None, orders: int | None, rows: Path | None) -> bool:
     """Tell whether options ask for the run that is there."""
     return (
         seed in {None, memory.seed}

@@ -3,11 +3,10 @@
 import asyncio
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import asyncpg
 
-from libs.contracts import inventory
 from libs.stack.stack import Servers
 from libs.store.pool import Pool, close_pool, database_dsn, open_pool
 from libs.values.ids import derive
@@ -18,6 +17,11 @@ SETTLED = frozenset({"confirmed", "part_confirmed", "cancelled", "waiting", "hel
 _LIVE = """
     SELECT topic, partition, last_pseq FROM positions
     WHERE consumer LIKE '%.reactor' OR consumer IN (SELECT consumer FROM read_models)"""
+_STOCK = """
+    SELECT count(*), coalesce(sum(promised_without_stock), 0)::bigint,
+        coalesce(sum(sold_short), 0)::bigint, coalesce(sum(waiting), 0)::bigint,
+        coalesce(sum(written_off), 0)::bigint
+    FROM stock"""
 _STANDINGS = """
     SELECT state, reason, count(*), sum(value_at_risk_minor)::bigint FROM orders
     GROUP BY 1, 2 ORDER BY 1, 2"""
@@ -128,7 +132,8 @@ class Readings:
         """Return µs from an order's first delivery to inventory's first answer, by answer."""
         deliveries, placed, answered = await asyncio.gather(
             self._pools["channels"].fetch(
-                "SELECT provider, account, key, received_at FROM inbox WHERE received_at >= $1", since
+                "SELECT provider, account, key, received_at FROM inbox WHERE received_at >= $1",
+                since,
             ),
             self._pools["channels"].fetch(
                 "SELECT correlation::text FROM events"
@@ -149,20 +154,8 @@ class Readings:
         firsts = {row[0] for row in placed}
         return [at - received[one] for one, at in answered if one in firsts and one in received]
 
-    async def sold_without_stock(self) -> int:
-        """Return the most units that committed orders ever lacked, summed by order and SKU."""
-        decode = {c.name.rpartition(".")[2]: c for c in inventory.CONTRACTS}["StockShort"].decode
-        rows = await self._pools["inventory"].fetch(
-            "SELECT data FROM events WHERE type LIKE '%StockShort'"
-        )
-        most: dict[tuple[str, str], int] = {}
-        for row in rows:
-            event: Any = decode(row[0])
-            if event.reservation_class == "commitment":
-                place = (event.order_id, event.sku)
-                most[place] = max(most.get(place, 0), event.short)
-        return sum(most.values())
-
     async def stock(self) -> StockFacts:
-        """Return the sums over all SKUs."""
-        raise NotImplementedError
+        """Return the sums over all SKUs of the inventory read model."""
+        row = await self._pools["inventory"].fetchrow(_STOCK)
+        assert row is not None
+        return StockFacts(*row)

@@ -60,7 +60,7 @@ class Shops:
                 except aiohttp.ClientError:
                     await asyncio.sleep(0.05)
 
-    async def watch(self) -> None:
+    async def watch(self) -> int:
         """Start the process again when it ends; its books say where it was."""
         for _ in range(5):
             assert self._child is not None

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -18,6 +18,7 @@ from libs.store.migrations import migrate
 from libs.store.pool import Pool, close_pool, open_pool
 from libs.values.ids import derive
 from libs.values.lanes import PARTITIONS, lane_of
+from tests.support import eventually
 
 SERVICE = "toy"
 
@@ -94,16 +95,39 @@ class Toy:
                         found.setdefault(part.partition, []).append(headers.pseq if headers else 0)
         return found
 
-    async def write(self, lane: int, pseq: int, *, ours: bool = True, other: bool = False, data: bytes | None = None) -> None:
+    async def write(
+        self,
+        lane: int,
+        pseq: int,
+        *,
+        ours: bool = True,
+        other: bool = False,
+        data: bytes | None = None,
+    ) -> None:
         """Write one record by hand: one of ours again, one with another id, or a foreign one."""
-        row = await self.pool.fetchrow("SELECT * FROM events WHERE lane = $1 AND pseq = $2", lane, pseq)
+        row = await self.pool.fetchrow(
+            "SELECT * FROM events WHERE lane = $1 AND pseq = $2", lane, pseq
+        )
         stream = row["stream_id"] if row else f"thing-{pseq}"
         value = frame(7, row["data"] if row and data is None else data or b"")
         name = event_id(lane, pseq) if not other else derive("other", str(lane), str(pseq))
         version = row["version"] if row else 1
-        headers = build_headers(EventHeaders(name, SERVICE, "toy.Counted", 0, "", pseq, version, NOBODY, NOBODY))
+        headers = build_headers(
+            EventHeaders(name, SERVICE, "toy.Counted", 0, "", pseq, version, NOBODY, NOBODY)
+        )
         async with AIOKafkaProducer(bootstrap_servers=self.kafka) as producer:
-            await producer.send_and_wait(self.topic, value, stream.encode(), partition=lane, headers=headers if ours else [])
+            await producer.send_and_wait(
+                self.topic, value, stream.encode(), partition=lane, headers=headers if ours else []
+            )
+
+
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 10) -> None:
+    """Waits until the condition holds."""
+
+    def ask() -> Any:
+        return condition()
+
+    await eventually(ask, seconds)
 
 
 def event_id(lane: int, pseq: int) -> str:
@@ -114,7 +138,8 @@ def counted(count: int, things: int = 20) -> list[Counted]:
     return [Counted(f"t{n % things}", 1) for n in range(count)]
 
 
-def lane_with_things(things: int = 20) -> int:
+def lane_with_things() -> int:
+    """A lane that has events."""
     return lane_of("thing-t0")
 
 
@@ -142,5 +167,3 @@ async def running(relay: Relay) -> AsyncIterator[Relay]:
         await relay.stop()
         if isinstance(ended[0], Exception):
             raise ended[0]
-
-

@@ -1,0 +1,63 @@
+"""Where a running system's databases and topics are, for verbs that read them. Changes nothing."""
+
+import contextlib
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from libs.cli.errors import Stop
+from libs.codec.framing import EventCodec
+from libs.codec.registry import Registry
+from libs.contracts import kernel
+from libs.runtime.ports import Service
+from libs.runtime.settings import Settings
+from libs.stack.stack import Servers, attach
+from libs.store.pool import Pool, close_pool, database_dsn, open_pool
+from services.console.composition import SERVICES
+from services.console.places import running_services
+
+
+def servers_of(data: Path) -> Servers:
+    """Return the servers that are given, or those of this checkout's running system.
+
+    Raises Stop(not-running).
+    """
+    kafka, postgres = os.environ.get("LONJA_KAFKA"), os.environ.get("LONJA_POSTGRES")
+    if kafka and postgres:
+        return Servers(kafka, postgres, "given", "LONJA_KAFKA and LONJA_POSTGRES are set")
+    found = attach(data)
+    if found is None:
+        raise Stop("not-running", "nothing runs here; start it with `lonja up` or `lonja demo`")
+    return found
+
+
+def url_of(data: Path, given: str | None = None) -> str:
+    """Return the address of the running services. Raises Stop(not-running)."""
+    url = given or os.environ.get("LONJA_URL") or running_services(data)
+    if url is None:
+        raise Stop("not-running", "no services run here; start them with `lonja up`")
+    return url
+
+
+@contextlib.asynccontextmanager
+async def database(servers: Servers, settings: Settings, service: str) -> AsyncIterator[Pool]:
+    """Open a service's database."""
+    name = f"{settings.database_prefix}{service}"
+    pool = await open_pool(database_dsn(servers.postgres, name), size=4, timeouts=False)
+    try:
+        yield pool
+    finally:
+        await close_pool(pool)
+
+
+def codec_of(service: Service) -> EventCodec:
+    """Return the codec that reads everything a service reads, and its own."""
+    contracts = service.contracts + service.reads + kernel.CONTRACTS
+    return EventCodec(contracts, Registry.from_lock())
+
+
+def service_named(name: str) -> Service:
+    """Return a service. Raises Stop(unknown-service)."""
+    if name not in SERVICES:
+        raise Stop("unknown-service", f"there is no service {name}: {', '.join(SERVICES)}", 2)
+    return SERVICES[name]

@@ -1,0 +1,137 @@
+"""Reads stock and product lists and plans what to do with each line; it sends and writes nothing.
+
+A line's key is derived from what it says and where it stands, so that repeating changes nothing.
+"""
+
+import csv
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from libs.values.ids import short
+from services.console.http import part
+
+STOCK_COLUMNS = ("sku", "location", "quantity", "unit_cost", "currency", "document")
+PRODUCT_COLUMNS = ("sku", "description", "barcode", "components")
+_MOST_UNITS = 1_000_000_000
+_COST = re.compile(r"\d{1,12}(\.\d{1,6})?")
+_SKU = re.compile(r"[!-~]([ -~]{0,98}[!-~])?")
+_PART = re.compile(r"(.+):(\d{1,9})")
+
+
+class LineError(ValueError):
+    """A line that cannot be taken: its stable code."""
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """A line that is left out; `line` is its number in the file, the header is 1."""
+
+    line: int
+    code: str
+    sku: str
+
+
+class Write(msgspec.Struct, frozen=True):
+    """A line that will be sent: where to, with which key."""
+
+    line: int
+    sku: str
+    path: str
+    key: str
+    body: dict[str, Any]
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What an import would do."""
+
+    writes: tuple[Write, ...]
+    refused: tuple[Refused, ...]
+
+
+def plan(kind: str, text: str) -> Plan:
+    """Plan the lines of a "stock" or "products" file.
+
+    Raises ValueError where the header is not the one expected.
+    """
+    columns, understand = _KINDS[kind]
+    reader = csv.DictReader(text.removeprefix("\ufeff").splitlines())
+    if reader.fieldnames is None or not set(columns[:1]) <= set(reader.fieldnames):
+        raise ValueError(f"the first line must name the columns {','.join(columns)}")
+    if unknown := [name for name in reader.fieldnames if name not in columns]:
+        raise ValueError(f"there is no column {unknown[0]}; there are {','.join(columns)}")
+    writes: list[Write] = []
+    refused: list[Refused] = []
+    for row in reader:
+        cells = {name: (row.get(name) or "").strip() for name in columns}
+        sku = cells["sku"].upper()
+        try:
+            if None in row:
+                raise LineError("too-many-columns")
+            if not _SKU.fullmatch(sku):
+                raise LineError("sku-malformed" if sku else "sku-missing")
+            key = "import-" + short(kind, str(reader.line_num), *(cells[name] for name in columns))
+            path, body = understand(sku, cells, key)
+            writes.append(Write(reader.line_num, sku, path, key, body))
+        except LineError as error:
+            refused.append(Refused(reader.line_num, str(error), sku[:100]))
+    return Plan(tuple(writes), tuple(refused))
+
+
+def _stock(sku: str, cells: Mapping[str, str], key: str) -> tuple[str, dict[str, Any]]:
+    quantity, cost, currency = cells["quantity"], cells["unit_cost"], cells["currency"]
+    if not re.fullmatch(r"\d{1,10}", quantity):
+        raise LineError("quantity-not-whole" if quantity else "quantity-missing")
+    if not 1 <= int(quantity) <= _MOST_UNITS:
+        raise LineError("quantity-out-of-range")
+    if cost and not _COST.fullmatch(cost):
+        raise LineError("unit-cost-malformed")
+    if currency and not re.fullmatch(r"[A-Z]{3}", currency):
+        raise LineError("currency-malformed")
+    if bool(cost) != bool(currency):
+        raise LineError("currency-missing" if cost else "unit-cost-missing")
+    body = {
+        "quantity": int(quantity),
+        "location": cells["location"] or "main",
+        "unit_cost": cost or None,
+        "currency": currency or None,
+        "document": cells["document"] or key,
+        "by": "import",
+    }
+    return f"/inventory/stock/{part(sku)}/receipts", body
+
+
+def _product(sku: str, cells: Mapping[str, str], _: str) -> tuple[str, dict[str, Any]]:
+    if len(cells["description"]) > 200:
+        raise LineError("description-too-long")
+    if len(cells["barcode"]) > 40:
+        raise LineError("barcode-too-long")
+    body = {
+        "description": cells["description"],
+        "barcode": cells["barcode"] or None,
+        "components": components(sku, cells["components"]),
+        "by": "import",
+    }
+    return f"/inventory/items/{part(sku)}", body
+
+
+def components(sku: str, text: str) -> list[dict[str, Any]]:
+    """Return the parts of a kit from "A:2;B:1". Raises LineError."""
+    found: dict[str, int] = {}
+    for piece in filter(None, (one.strip() for one in text.split(";"))):
+        match = _PART.fullmatch(piece)
+        if match is None or not int(match[2]):
+            raise LineError("components-malformed")
+        name = match[1].strip().upper()
+        if name == sku:
+            raise LineError("kit-of-itself")
+        found[name] = found.get(name, 0) + int(match[2])
+    return [{"sku": name, "units": units} for name, units in found.items()]
+
+
+_Understand = Callable[[str, Mapping[str, str], str], tuple[str, dict[str, Any]]]
+_KINDS: Mapping[str, tuple[Sequence[str], _Understand]] = {
+    "stock": (STOCK_COLUMNS, _stock),
+    "products": (PRODUCT_COLUMNS, _product),
+}
