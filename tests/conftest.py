@@ -1,8 +1,11 @@
 """Fixtures over real servers: one broker and one PostgreSQL for the whole run."""
 
+import contextlib
 import os
+import shutil
+import tempfile
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -12,12 +15,33 @@ import pytest_asyncio
 from libs.stack.stack import Servers, database_dsn, running_stack
 
 
+@contextlib.contextmanager
+def own_folder() -> Iterator[Path]:
+    """A short path that PostgreSQL's own user may pass, whatever other test runs do.
+
+    pytest makes the folder of all its temporary ones private again at the start of each run.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="lonja-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A folder for one test."""
+    with own_folder() as folder:
+        yield folder
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Servers]:
+async def servers() -> AsyncIterator[Servers]:
     """Embedded servers in a temporary folder, or those of LONJA_KAFKA and LONJA_POSTGRES."""
-    folder: Path = tmp_path_factory.mktemp("stack")
-    async with running_stack(folder, environ=os.environ) as running:
-        yield running
+    with own_folder() as folder:
+        async with running_stack(folder, environ=os.environ) as running:
+            yield running
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -1,9 +1,11 @@
-"""Writes Python for a schema: structs, straight-line encoders and decoders.
+"""Writes Python for a schema: enums, structs and straight-line encoders. `emit_read` reads.
 
 The text is all that it makes; `generate` decides what goes where.
 """
 
 from typing import Any
+
+from libs.codec.schemas import full_name
 
 Named = dict[str, dict[str, Any]]
 _TYPES = {"string": "str", "long": "int", "int": "int", "boolean": "bool", "bytes": "bytes"}
@@ -12,6 +14,13 @@ _TYPES = {"string": "str", "long": "int", "int": "int", "boolean": "bool", "byte
 def short(name: str) -> str:
     """Return the last part of a full name."""
     return name.rpartition(".")[2]
+
+
+def kind(schema: Any) -> str:
+    """Return a type's own word: a primitive, `array`, `union`, or a name."""
+    if isinstance(schema, list):
+        return "union"
+    return schema if isinstance(schema, str) else str(schema["type"])
 
 
 class Emitter:
@@ -23,10 +32,7 @@ class Emitter:
 
     def ref(self, schema: Any) -> tuple[str, dict[str, Any]]:
         """Return the full name and the definition behind a reference."""
-        if isinstance(schema, dict):
-            full = f"{schema.get('namespace', self.space)}.{schema['name']}"
-        else:
-            full = schema if "." in schema else f"{self.space}.{schema}"
+        full = full_name(schema, self.space)
         return full, self.named[full]
 
     def at(self, full: str, prefix: str = "") -> str:
@@ -35,22 +41,22 @@ class Emitter:
 
     def python_type(self, schema: Any) -> str:
         """Return the annotation of a field."""
-        if isinstance(schema, str) and schema in _TYPES:
-            return _TYPES[schema]
-        if isinstance(schema, list):
-            return f"{self.python_type(schema[1])} | None"
-        if isinstance(schema, dict) and schema["type"] == "array":
-            return f"tuple[{self.python_type(schema['items'])}, ...]"
-        return self.at(self.ref(schema)[0])
+        match kind(schema):
+            case "union":
+                return f"{self.python_type(schema[1])} | None"
+            case "array":
+                return f"tuple[{self.python_type(schema['items'])}, ...]"
+            case word:
+                return _TYPES.get(word) or self.at(self.ref(schema)[0])
 
     def enum(self, full: str) -> list[str]:
-        """Emit an enum: a Literal, its symbols in order, and their encoded places."""
-        symbols = self.named[full]["symbols"]
-        name = short(full)
+        """Emit an enum: a Literal, and its symbols to bytes and back."""
+        name, symbols = short(full), self.named[full]["symbols"]
         return [
             f"{name} = Literal[{', '.join(map(repr, symbols))}]",
             f"symbols_{name}: tuple[{name}, ...] = ({', '.join(map(repr, symbols))},)",
-            f"places_{name}: dict[str, int] = {{s: n << 1 for n, s in enumerate(symbols_{name})}}",
+            f"bytes_{name} = {{s: bytes((n << 1,)) for n, s in enumerate(symbols_{name})}}",
+            f"names_{name} = {{n << 1: s for n, s in enumerate(symbols_{name})}}",
             "",
         ]
 
@@ -59,174 +65,104 @@ class Emitter:
         schema = self.named[full]
         out = [
             f"class {short(full)}(msgspec.Struct, frozen=True, gc=False, kw_only=True):",
-            f'    """{schema["doc"]}"""',
+            f"    {_docstring(schema['doc'])}",
             "",
         ]
         for field in schema["fields"]:
-            default = f" = {self.default(field)}" if "default" in field else ""
+            default = f" = {_default(field)}" if "default" in field else ""
             out.append(f"    {field['name']}: {self.python_type(field['type'])}{default}")
         return [*out, ""]
 
-    def default(self, field: dict[str, Any]) -> str:
-        """Return a field's default as Python."""
-        return "()" if field["default"] == [] else repr(field["default"])
-
     def writer(self, full: str) -> list[str]:
-        """Emit `write_X(o, v)`."""
-        out = [f"def write_{short(full)}(o: bytearray, v: {self.at(full)}) -> None:"]
+        """Emit `write_X(o, v)`, which adds the pieces of a record to a list."""
+        me = self.at(full)
+        out = [
+            f"def write_{short(full)}(o: list[bytes], v: {me}) -> None:",
+            f"    if v.__class__ is not {me}:",
+            f'        wrong(v, "{short(full)}")',
+        ]
+        pieces: list[str] = []
         for field in self.named[full]["fields"]:
-            out += self._write(field["type"], f"v.{field['name']}", "    ")
+            lines, made = self._write(field["type"], f"v.{field['name']}", "    ")
+            if not made and pieces:
+                out.append(f"    o += ({', '.join(pieces)},)")
+                pieces = []
+            out += lines
+            pieces += made
+        if pieces:
+            out.append(f"    o += ({', '.join(pieces)},)")
         return [*out, ""]
 
-    def _write(self, schema: Any, value: str, pad: str) -> list[str]:
-        if isinstance(schema, list):
-            self.counter += 1
-            name = f"u{self.counter}"
-            return [
-                f"{pad}{name} = {value}",
-                f"{pad}if {name} is None:",
-                f"{pad}    o.append(0)",
-                f"{pad}else:",
-                f"{pad}    o.append(2)",
-                *self._write(schema[1], name, pad + "    "),
-            ]
-        match schema if isinstance(schema, str) else schema["type"]:
-            case "string":
-                return [
-                    f"{pad}e = {value}.encode()",
-                    f"{pad}if 0 in e:",
-                    f"{pad}    nul()",
-                    f"{pad}n = len(e)",
-                    f"{pad}o.append(n << 1) if n < 64 else number(o, n)",
-                    f"{pad}o += e",
-                ]
-            case "bytes":
-                return [f"{pad}e = {value}", f"{pad}number(o, len(e))", f"{pad}o += e"]
-            case "long" | "int" as kind:
-                self.counter += 1
-                name = f"x{self.counter}"
-                check = [f"{pad}small({name})"] if kind == "int" else []
-                return [
-                    f"{pad}{name} = {value}",
-                    *check,
-                    f"{pad}o.append({name} << 1) if 0 <= {name} < 64 else number(o, {name})",
-                ]
-            case "boolean":
-                return [f"{pad}o.append(1 if {value} else 0)"]
+    def _new(self, letter: str) -> str:
+        self.counter += 1
+        return f"{letter}{self.counter}"
+
+    def _write(self, schema: Any, value: str, pad: str) -> tuple[list[str], list[str]]:
+        """Return statements, and the pieces to add after them (none: they add by themselves)."""
+        match kind(schema):
+            case "union":
+                return self._write_union(schema[1], value, pad)
             case "array":
-                self.counter += 1
-                items, item = f"a{self.counter}", f"i{self.counter}"
-                return [
-                    f"{pad}{items} = {value}",
-                    f"{pad}if {items}:",
-                    f"{pad}    number(o, len({items}))",
-                    f"{pad}    for {item} in {items}:",
-                    *self._write(schema["items"], item, pad + "        "),
-                    f"{pad}o.append(0)",
-                ]
+                return self._write_array(schema["items"], value, pad), []
+            case "string":
+                e = self._new("e")
+                made = [f"{pad}{e} = {value}.encode()", f"{pad}if 0 in {e}:", f"{pad}    nul()"]
+                return made, [f"NUMBERS[len({e})]", e]
+            case "bytes":
+                e = self._new("e")
+                return self._typed(e, value, "bytes", pad), [f"NUMBERS[len({e})]", e]
+            case "boolean":
+                x = self._new("x")
+                return self._typed(x, value, "bool", pad), [f'b"\\1" if {x} else b"\\0"']
+            case "long":
+                x = self._new("x")
+                return self._typed(x, value, "int", pad), [f"NUMBERS[{x}]"]
+            case "int":
+                x = self._new("x")
+                check = [f"{pad}if not {-(2**31)} <= {x} < {2**31}:", f"{pad}    beyond()"]
+                return [*self._typed(x, value, "int", pad), *check], [f"NUMBERS[{x}]"]
         full, definition = self.ref(schema)
         if definition["type"] == "enum":
-            place = f"{self.at(full, 'places_')}[{value}]"
-            if len(definition["symbols"]) <= 64:
-                return [f"{pad}o.append({place})"]
-            return [f"{pad}number(o, {place} >> 1)"]
-        return [f"{pad}{self.at(full, 'write_')}(o, {value})"]
+            return [], [f"{self.at(full, 'bytes_')}[{value}]"]
+        return [f"{pad}{self.at(full, 'write_')}(o, {value})"], []
 
-    def reader(self, full: str) -> list[str]:
-        """Emit `read_X(b, i)` for bytes of the present schema."""
-        fields = self.named[full]["fields"]
-        out = [
-            f"def read_{short(full)}(b: bytes, i: int) -> tuple[{self.at(full)}, int]:",
-            "    z = len(b)",
-        ]
-        for field in fields:
-            out += self._read(field["type"], f"f_{field['name']}", "    ")
-        arguments = ", ".join(f"{f['name']}=f_{f['name']}" for f in fields)
-        return [*out, f"    return {self.at(full)}({arguments}), i", ""]
-
-    def _read_length(self, pad: str) -> list[str]:
+    def _typed(self, name: str, value: str, wanted: str, pad: str) -> list[str]:
         return [
-            f"{pad}n = b[i]",
-            f"{pad}i += 1",
-            f"{pad}if n > 127:",
-            f"{pad}    n, i = more(b, i, n)",
-            f"{pad}j = i + (n >> 1)",
-            f"{pad}if n & 1 or j > z:",
-            f'{pad}    raise bad("A length is beyond the bytes.")',
+            f"{pad}{name} = {value}",
+            f"{pad}if {name}.__class__ is not {wanted}:",
+            f'{pad}    wrong({name}, "{wanted}")',
         ]
 
-    def _read(self, schema: Any, name: str, pad: str) -> list[str]:
-        if isinstance(schema, list):
-            return [
-                f"{pad}{name}: {self.python_type(schema)} = None",
-                f"{pad}n = b[i]",
-                f"{pad}i += 1",
-                f"{pad}if n == 2:",
-                *self._read(schema[1], f"{name}_", pad + "    "),
-                f"{pad}    {name} = {name}_",
-                f"{pad}elif n:",
-                f'{pad}    raise bad("A union has no such branch.")',
-            ]
-        match schema if isinstance(schema, str) else schema["type"]:
-            case "string":
-                return [
-                    *self._read_length(pad),
-                    f'{pad}{name} = str(b[i:j], "utf-8")',
-                    f"{pad}i = j",
-                ]
-            case "bytes":
-                return [*self._read_length(pad), f"{pad}{name} = b[i:j]", f"{pad}i = j"]
-            case "long" | "int":
-                return [
-                    f"{pad}n = b[i]",
-                    f"{pad}i += 1",
-                    f"{pad}if n > 127:",
-                    f"{pad}    n, i = more(b, i, n)",
-                    f"{pad}{name} = n >> 1 ^ -(n & 1)",
-                ]
-            case "boolean":
-                return [
-                    f"{pad}n = b[i]",
-                    f"{pad}i += 1",
-                    f"{pad}if n > 1:",
-                    f'{pad}    raise bad("A boolean is neither 0 nor 1.")',
-                    f"{pad}{name} = n == 1",
-                ]
-            case "array":
-                return self._read_array(schema, name, pad)
-        full, definition = self.ref(schema)
-        if definition["type"] == "enum":
-            return [
-                f"{pad}n = b[i]",
-                f"{pad}i += 1",
-                f"{pad}if n & 1:",
-                f'{pad}    raise bad("An enum has no such symbol.")',
-                f"{pad}{name} = {self.at(full, 'symbols_')}[n >> 1]",
-            ]
-        return [f"{pad}{name}, i = {self.at(full, 'read_')}(b, i)"]
+    def _write_union(self, inner: Any, value: str, pad: str) -> tuple[list[str], list[str]]:
+        u, p = self._new("u"), self._new("p")
+        lines, made = self._write(inner, u, pad + "    ")
+        head = [f"{pad}{u} = {value}", f"{pad}if {u} is None:"]
+        if made:
+            joined = " + ".join(['b"\\2"', *(f"({m})" if " if " in m else m for m in made)])
+            rest = [f'{pad}    {p} = b"\\0"', f"{pad}else:", *lines, f"{pad}    {p} = {joined}"]
+            return [*head, *rest], [p]
+        first = [f'{pad}    o.append(b"\\0")', f"{pad}else:", f'{pad}    o.append(b"\\2")']
+        return [*head, *first, *lines], []
 
-    def _read_array(self, schema: Any, name: str, pad: str) -> list[str]:
-        item_type = self.python_type(schema["items"])
+    def _write_array(self, inner: Any, value: str, pad: str) -> list[str]:
+        a, item = self._new("a"), self._new("i")
+        lines, made = self._write(inner, item, pad + "        ")
+        if made:
+            lines.append(f"{pad}        o += ({', '.join(made)},)")
         return [
-            f"{pad}{name}_l: list[{item_type}] = []",
-            f"{pad}while True:",
-            f"{pad}    n = b[i]",
-            f"{pad}    i += 1",
-            f"{pad}    if n > 127:",
-            f"{pad}        n, i = more(b, i, n)",
-            f"{pad}    if not n:",
-            f"{pad}        break",
-            f"{pad}    m = n >> 1",
-            f"{pad}    if n & 1:",
-            f"{pad}        m += 1",
-            f"{pad}        n = b[i]",
-            f"{pad}        i += 1",
-            f"{pad}        if n > 127:",
-            f"{pad}            n, i = more(b, i, n)",
-            f"{pad}    if m > z - i:",
-            f'{pad}        raise bad("An array has more items than bytes.")',
-            f"{pad}    for _ in range(m):",
-            *self._read(schema["items"], f"{name}_i", pad + "        "),
-            f"{pad}        {name}_l.append({name}_i)",
-            f"{pad}{name} = tuple({name}_l)",
+            *self._typed(a, value, "tuple", pad),
+            f"{pad}if {a}:",
+            f"{pad}    o.append(NUMBERS[len({a})])",
+            f"{pad}    for {item} in {a}:",
+            *lines,
+            f'{pad}o.append(b"\\0")',
         ]
+
+
+def _docstring(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"""{escaped}"""'
+
+
+def _default(field: dict[str, Any]) -> str:
+    return "()" if field["default"] == [] else repr(field["default"])

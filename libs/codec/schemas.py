@@ -1,7 +1,7 @@
 """The schema files: read, in order of use, each with everything that it names."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import msgspec
 ROOT = Path(__file__).resolve().parents[2] / "schemas"
 SERVICES = ("channels", "orders", "inventory", "kernel")
 PRIMITIVES = frozenset({"null", "boolean", "int", "long", "string", "bytes"})
+Schema = dict[str, Any]
 
 
 class SchemaError(Exception):
@@ -17,41 +18,60 @@ class SchemaError(Exception):
 
 
 class Schemas(msgspec.Struct, frozen=True):
-    """Definitions by full name (nested enums included), and the events of each service in order."""
+    """Definitions by full name (nested enums included), and the events of each service in order.
 
-    named: Mapping[str, dict[str, Any]]
+    `history` has the earlier versions of events, each whole in itself.
+    """
+
+    named: Mapping[str, Schema]
     events: Mapping[str, tuple[str, ...]]
     common: tuple[str, ...]
+    history: Mapping[str, Mapping[int, Schema]]
+
+    def names(self) -> list[str]:
+        """Return the full names of all events."""
+        return [name for names in self.events.values() for name in names]
 
 
-def load(root: Path = ROOT) -> Schemas:
-    """Read all schema files under `root`."""
-    named: dict[str, dict[str, Any]] = {}
+def load(root: Path = ROOT, services: Iterable[str] = SERVICES) -> Schemas:
+    """Read all schema files under `root`; `lint` has said before that they keep the rules."""
+    named: dict[str, Schema] = {}
     files: dict[str, list[str]] = {}
-    for folder in ("common", *SERVICES):
+    for folder in ("common", *services):
         for path in sorted((root / folder).glob("*.avsc")):
             schema = json.loads(path.read_text())
-            if schema["name"] != path.stem or schema["namespace"] != f"lonja.{folder}":
-                raise SchemaError(f"{path.name}: name and namespace must be the file's")
-            full = f"{schema['namespace']}.{schema['name']}"
-            _collect(schema, schema["namespace"], named)
-            files.setdefault(folder, []).append(full)
-    common = _in_order(files.get("common", []), named)
-    return Schemas(named, {s: tuple(files.get(s, ())) for s in SERVICES}, tuple(common))
+            collect(schema, f"lonja.{folder}", named)
+            files.setdefault(folder, []).append(f"lonja.{folder}.{path.stem}")
+    history: dict[str, dict[int, Schema]] = {}
+    for path in sorted((root / "history").glob("*/*.avsc")):
+        event, _, version = path.stem.rpartition(".")
+        full = f"lonja.{path.parent.name}.{event}"
+        history.setdefault(full, {})[int(version)] = json.loads(path.read_text())
+    events = {service: tuple(files.get(service, ())) for service in services}
+    return Schemas(named, events, _in_order(files.get("common", []), named), history)
 
 
-def _collect(schema: Any, space: str, named: dict[str, dict[str, Any]]) -> None:
+def collect(schema: Any, space: str, named: dict[str, Schema]) -> None:
+    """Add every definition in a schema to `named`, by full name."""
     if isinstance(schema, list):
         for branch in schema:
-            _collect(branch, space, named)
+            collect(branch, space, named)
     elif isinstance(schema, dict):
         if schema["type"] in {"record", "enum"}:
-            full = f"{schema.get('namespace', space)}.{schema['name']}"
+            full = full_name(schema, space)
             named[full] = schema
+            space = full.rpartition(".")[0]
         for field in schema.get("fields", ()):
-            _collect(field["type"], space, named)
+            collect(field["type"], space, named)
         if schema["type"] == "array":
-            _collect(schema["items"], space, named)
+            collect(schema["items"], space, named)
+
+
+def definitions(schema: Schema) -> dict[str, Schema]:
+    """Return what a whole schema defines, by full name."""
+    named: dict[str, Schema] = {}
+    collect(schema, "", named)
+    return named
 
 
 def full_name(schema: Any, space: str) -> str:
@@ -61,7 +81,7 @@ def full_name(schema: Any, space: str) -> str:
     return schema if "." in schema else f"{space}.{schema}"
 
 
-def _in_order(names: list[str], named: Mapping[str, Any]) -> list[str]:
+def _in_order(names: list[str], named: Mapping[str, Any]) -> tuple[str, ...]:
     """Put each definition behind those that it uses."""
     done: list[str] = []
 
@@ -71,16 +91,18 @@ def _in_order(names: list[str], named: Mapping[str, Any]) -> list[str]:
         if name in done:
             return
         for used in uses(named[name], name.rpartition(".")[0]):
-            visit(used, (*path, name))
-        done.append(name)
+            if used in named and used != name:
+                visit(used, (*path, name))
+        if name in names:
+            done.append(name)
 
     for name in names:
         visit(name, ())
-    return done
+    return tuple(done)
 
 
 def uses(schema: Any, space: str) -> list[str]:
-    """Return the names that a type refers to outside of itself."""
+    """Return the names that a type refers to or defines within itself."""
     if isinstance(schema, str):
         return [] if schema in PRIMITIVES else [full_name(schema, space)]
     if isinstance(schema, list):
@@ -90,16 +112,24 @@ def uses(schema: Any, space: str) -> list[str]:
     return [name for field in schema.get("fields", ()) for name in uses(field["type"], space)]
 
 
-def whole(name: str, schemas: Schemas) -> dict[str, Any]:
-    """Return a record's schema with every named type written out where it is first used."""
+def whole(name: str, schemas: Schemas) -> Schema:
+    """Return an event's schema with every named type written out where it is first used."""
+    return inlined(name, schemas.named)
+
+
+def inlined(name: str, named: Mapping[str, Schema], *, docs: bool = False) -> Schema:
+    """Return a definition with every named type written out where it is first used."""
     seen: set[str] = set()
+
+    def kept(schema: Schema, *keys: str) -> Schema:
+        return {k: schema[k] for k in (*keys, *(("doc",) if docs else ())) if k in schema}
 
     def expand(schema: Any, space: str) -> Any:
         if isinstance(schema, str):
             if schema in PRIMITIVES:
                 return schema
             full = full_name(schema, space)
-            return full if full in seen else expand(schemas.named[full], full.rpartition(".")[0])
+            return full if full in seen else expand(named[full], full.rpartition(".")[0])
         if isinstance(schema, list):
             return [expand(branch, space) for branch in schema]
         if schema["type"] == "array":
@@ -109,12 +139,17 @@ def whole(name: str, schemas: Schemas) -> dict[str, Any]:
         space, _, short = full.rpartition(".")
         out = {"type": schema["type"], "name": short, "namespace": space}
         if schema["type"] == "enum":
-            return out | {"symbols": schema["symbols"], "default": schema["default"]}
-        fields = []
-        for field in schema["fields"]:
-            kept = {"name": field["name"], "type": expand(field["type"], space)}
-            fields.append(kept | {k: field[k] for k in ("default",) if k in field})
-        return out | {"fields": fields}
+            return out | kept(schema, "symbols", "default")
+        fields = [
+            {"name": field["name"], "type": expand(field["type"], space)} | kept(field, "default")
+            for field in schema["fields"]
+        ]
+        return out | kept(schema) | {"fields": fields}
 
-    expanded: dict[str, Any] = expand(schemas.named[name], name.rpartition(".")[0])
+    expanded: Schema = expand(named[name], name.rpartition(".")[0])
     return expanded
+
+
+def text(value: Any) -> str:
+    """Return JSON as the files of this folder have it."""
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"

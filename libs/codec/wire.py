@@ -1,78 +1,138 @@
-"""The pieces that generated encoders and decoders share: long forms of varints, and the guards."""
+"""The pieces that generated encoders and decoders share: tables of short forms, long forms, guards.
 
-from collections.abc import Callable
-from typing import TypeVar
+A table answers the one-byte case without a call; what is not in it goes to a function here.
+"""
 
-from libs.codec.errors import CodecError, DecodeError, EncodeError
+from struct import Struct
+from typing import NoReturn
 
-E = TypeVar("E")
+from libs.codec.errors import DecodeError, EncodeError
+
+FLAGS = {0: False, 1: True}
+# What a length's byte adds to its place to reach the value's end; 0 sends to `span`.
+SPAN = tuple((n >> 1) + 1 if n < 128 and not n & 1 else 0 for n in range(256))
+ZIGZAG = tuple(n >> 1 ^ -(n & 1) for n in range(128))
+READING = (IndexError, KeyError, UnicodeDecodeError)
+WRITING = (AttributeError, TypeError, KeyError, ValueError, OverflowError)
+
+_EIGHT = Struct("<Q").unpack_from
 
 
-def more(b: bytes, i: int, x: int) -> tuple[int, int]:
-    """Read the rest of a varint whose first byte `x` had its high bit set; at most ten bytes."""
-    x &= 127
+def _varint(x: int) -> bytes:
+    o = bytearray()
+    while x > 127:
+        o.append(x & 127 | 128)
+        x >>= 7
+    o.append(x)
+    return bytes(o)
+
+
+class _Numbers(dict[int, bytes]):
+    def __missing__(self, x: int) -> bytes:
+        if not -0x8000000000000000 <= x <= 0x7FFFFFFFFFFFFFFF:
+            raise EncodeError("A number is beyond 64 bits.")
+        return _varint(x << 1 ^ x >> 63)
+
+
+NUMBERS = _Numbers((n, _varint(n << 1 ^ n >> 63)) for n in range(-64, 1024))
+
+
+def _unsigned(b: bytes, i: int) -> tuple[int, int]:
+    x = b[i] & 127
     for shift in range(7, 70, 7):
-        c = b[i]
         i += 1
+        c = b[i]
         x |= (c & 127) << shift
         if c < 128:
             if x >> 64:
                 break
-            return x, i
+            return x, i + 1
     raise DecodeError("A number is longer than 64 bits.")
 
 
-def number(o: bytearray, x: int) -> None:
-    """Write a long."""
-    if not -0x8000000000000000 <= x <= 0x7FFFFFFFFFFFFFFF:
-        raise EncodeError("A number is beyond 64 bits.")
-    z = x << 1 ^ x >> 63
-    while z > 127:
-        o.append(z & 127 | 128)
-        z >>= 7
-    o.append(z)
+def long(b: bytes, i: int) -> tuple[int, int]:
+    """Read a long of two bytes or more; eight, a time in microseconds, are read at once."""
+    c = b[i + 1]
+    if c < 128:
+        x = b[i] & 127 | c << 7
+        return x >> 1 ^ -(x & 1), i + 2
+    if i + 8 <= len(b):
+        (x,) = _EIGHT(b, i)
+        if x & 0x8080808080808080 == 0x0080808080808080:
+            x = x & 0x007F007F007F007F | (x & 0x7F007F007F007F00) >> 1
+            x = x & 0x00003FFF00003FFF | (x & 0x3FFF00003FFF0000) >> 2
+            x = x & 0x0FFFFFFF | (x & 0x0FFFFFFF00000000) >> 4
+            return x >> 1 ^ -(x & 1), i + 8
+    x, i = _unsigned(b, i)
+    return x >> 1 ^ -(x & 1), i
 
 
-def small(x: int) -> None:
-    """Check an int."""
+def small(b: bytes, i: int) -> tuple[int, int]:
+    """Read an int of two bytes or more."""
+    x, i = long(b, i)
     if not -0x80000000 <= x <= 0x7FFFFFFF:
-        raise EncodeError("A number is beyond 32 bits.")
+        raise DecodeError("A number is beyond 32 bits.")
+    return x, i
 
 
-def nul() -> None:
+def span(b: bytes, i: int) -> tuple[int, int]:
+    """Read a length of two bytes or more; return the place before the value, and its end."""
+    x, i = _unsigned(b, i) if b[i] > 127 else (b[i], i + 1)
+    end = i + (x >> 1)
+    if x & 1 or end > len(b):
+        raise DecodeError("A length is below zero or beyond the bytes.")
+    return i - 1, end
+
+
+def count(b: bytes, i: int) -> tuple[int, int]:
+    """Read how many items a block of an array has; each takes a byte at least."""
+    x, i = _unsigned(b, i) if b[i] > 127 else (b[i], i + 1)
+    items = x >> 1
+    if x & 1:
+        items += 1
+        _, i = _unsigned(b, i) if b[i] > 127 else (b[i], i + 1)
+    if not 0 < items <= len(b) - i:
+        raise DecodeError("An array has more items than bytes.")
+    return items, i
+
+
+def branch() -> NoReturn:
+    """Refuse a union's branch that is neither null nor its type."""
+    raise DecodeError("A union has no such branch.")
+
+
+def unread(error: Exception) -> DecodeError:
+    """Return what an error means that a reader met."""
+    if isinstance(error, UnicodeDecodeError):
+        return DecodeError("A text is not UTF-8.")
+    if isinstance(error, KeyError):
+        return DecodeError("An enum has no such symbol, or a boolean is neither 0 nor 1.")
+    return DecodeError("The bytes end too early.")
+
+
+def unended(end: int, size: int) -> DecodeError:
+    """Return the error for bytes that a value does not fill exactly."""
+    what = "The bytes end too early." if end > size else "There are bytes behind the value."
+    return DecodeError(what)
+
+
+def beyond() -> NoReturn:
+    """Refuse a number that an int cannot hold."""
+    raise EncodeError("A number is beyond 32 bits.")
+
+
+def nul() -> NoReturn:
     """Refuse U+0000, which PostgreSQL cannot hold."""
     raise EncodeError("A text holds U+0000.")
 
 
-def bad(what: str) -> DecodeError:
-    """Return the error for bytes that cannot be."""
-    return DecodeError(what)
+def wrong(value: object, wanted: str) -> NoReturn:
+    """Refuse a value of another type."""
+    raise EncodeError(f"A value is {type(value).__name__} where {wanted} is wanted.")
 
 
-def encoded(write: Callable[[bytearray, E], None], value: E) -> bytes:
-    """Run a writer; whatever the value is, the only error is EncodeError."""
-    o = bytearray()
-    try:
-        write(o, value)
-    except CodecError:
-        raise
-    except UnicodeEncodeError:
-        raise EncodeError("A text holds a lone surrogate.") from None
-    except (AttributeError, TypeError, KeyError, ValueError, OverflowError) as error:
-        raise EncodeError(f"A value does not fit its schema ({type(error).__name__}).") from None
-    return bytes(o)
-
-
-def decoded(read: Callable[[bytes, int], tuple[E, int]], data: bytes) -> E:
-    """Run a reader over all of the bytes; whatever they are, the only error is DecodeError."""
-    try:
-        value, end = read(data, 0)
-    except CodecError:
-        raise
-    except IndexError:
-        raise DecodeError("The bytes end too early, or name a symbol that is not there.") from None
-    except UnicodeDecodeError:
-        raise DecodeError("A text is not UTF-8.") from None
-    if end != len(data):
-        raise DecodeError("There are bytes behind the value.")
-    return value
+def unwritten(error: Exception) -> EncodeError:
+    """Return what an error means that a writer met; the value itself is never shown."""
+    if isinstance(error, UnicodeEncodeError):
+        return EncodeError("A text holds a lone surrogate.")
+    return EncodeError(f"A value does not fit its schema ({type(error).__name__}).")

@@ -1,4 +1,4 @@
-"""Texts that the store must hold: which of them it can, and what stands for one that it cannot. Pure."""
+"""Names and texts: which the store can hold, and what stands for one that it cannot. Pure."""
 
 import hashlib
 

@@ -10,11 +10,12 @@ from typing import Any
 
 import msgspec
 
-from libs.codec.errors import CodecError, DecodeError, EncodeError
+from libs.codec.errors import DecodeError
 from libs.codec.framing import EventCodec
 from libs.contracts import kernel
 from libs.eventsourcing.decider import Decider, Refused
 from libs.eventsourcing.envelope import Envelope
+from libs.eventsourcing.guards import cause, held, packed, possible
 from libs.eventsourcing.inputs import (
     FromApi,
     FromEffect,
@@ -26,9 +27,9 @@ from libs.eventsourcing.inputs import (
     Input,
     Position,
 )
-from libs.eventsourcing.names import UNNAMED, cleaned, holdable, nameable, renamed
+from libs.eventsourcing.names import UNNAMED, cleaned, nameable
 from libs.eventsourcing.process import Effect, Plan, Timer
-from libs.eventsourcing.states import fold_fingerprint, pack, pack_whatever
+from libs.eventsourcing.states import fold_fingerprint, pack_whatever
 from libs.values.ids import category, derive
 from libs.values.lanes import lane_of
 
@@ -98,7 +99,7 @@ class Reply(msgspec.Struct, frozen=True):
 
 @dataclass
 class Turn:
-    """What a turn decided, as data; `read` are the versions of heads that it used and left alone."""
+    """What a turn decided, as data; `read` are versions of heads that it used and left alone."""
 
     at: int
     events: list[NewEvent] = field(default_factory=list)
@@ -153,7 +154,7 @@ class _Taking:
         self.stopped: set[tuple[str, str]] = set()  # (stream, source) whose redrive has failed
 
     def take(self, given: Input) -> None:
-        turn, given = self.turn, _held(given)
+        turn, given = self.turn, held(given)
         match given.origin:
             case FromTopic(after=after):
                 turn.positions[after.consumer, after.topic, after.partition] = after
@@ -198,7 +199,7 @@ class _Taking:
                 try:
                     self._decide(given, stream, number, command)
                 except Exception as error:
-                    self._park(given, stream, number, *_cause(error), command)
+                    self._park(given, stream, number, *cause(error), command)
 
     def _answer(self, given: Input, origin: FromApi) -> None:
         stream, command = given.work[0]
@@ -212,7 +213,7 @@ class _Taking:
             reply = Reply(origin.key, origin.request_hash, stream, self.heads[stream].version,
                           (), cleaned(no.code), cleaned(no.message), details)  # fmt: skip
         except Exception as error:
-            code, detail = _cause(error)
+            code, detail = cause(error)
             reply = Reply(origin.key, b"", stream, 0, (), code, detail)
         else:
             types = tuple(event.type for event in events)
@@ -250,8 +251,8 @@ class _Taking:
                 self._decide(given, stream, number, command)
             except Exception as error:
                 if len(self.turn.events) == before:
-                    return _cause(error)[0]
-                self._park(given, stream, number, *_cause(error), command)
+                    return cause(error)[0]
+                self._park(given, stream, number, *cause(error), command)
         return None
 
     def _clear(self, given: Input, origin: FromOperator) -> None:
@@ -306,7 +307,7 @@ class _Taking:
                                 lane, 0, given.cause, given.correlation, given.trace)  # fmt: skip
             envelopes.append(envelope)
             if not name.startswith(KERNEL):
-                planned.extend(_possible(item) for item in self.mind.plan(envelope))
+                planned.extend(possible(item) for item in self.mind.plan(envelope))
         turn.events.extend(new)
         turn.recorded.extend(envelopes)
         for item in planned:
@@ -351,7 +352,7 @@ class _Taking:
             if decider is not None and head.broken is None:
                 small = head.saved_version == old.version
                 if small or head.version - head.saved_version >= SAVE_EVERY:
-                    state = _packed(head.state)
+                    state = packed(head.state)
                     due = head.version - head.saved_version >= SAVE_EVERY
                     if state and len(state) > SMALL_STATE and not due and old.version:
                         state = None
@@ -362,50 +363,3 @@ class _Taking:
             )
             turn.after[stream] = msgspec.structs.replace(head, saved_version=saved)
         return turn
-
-
-def _packed(state: Any) -> bytes | None:
-    """Return a state as bytes; None where it cannot be written: it is only a copy of the events."""
-    try:
-        return pack(state)
-    except (OverflowError, UnicodeEncodeError):
-        return None
-
-
-def _held(given: Input) -> Input:
-    """Replace what the store cannot hold of an input's own names."""
-    if nameable(given.source) and holdable(given.id) and holdable(given.trace):
-        return given
-    return msgspec.structs.replace(
-        given,
-        id=given.id if holdable(given.id) else renamed(given.id),
-        source=given.source if nameable(given.source) else renamed(given.source),
-        trace=given.trace if holdable(given.trace) else "",
-    )
-
-
-def _possible(item: Timer | Effect) -> Timer | Effect:
-    """Let a plan pass that the store can hold. Raises EncodeError."""
-    names = (item.id, item.stream, item.kind if isinstance(item, Effect) else item.id)
-    if not all(nameable(name) for name in names):
-        raise EncodeError("A planned name cannot be held.", "bad-name")
-    if isinstance(item, Timer):
-        if not 0 <= item.due < 2**63:
-            raise EncodeError("A timer's time is beyond 64 bits.")
-        pack(item.command)
-    return item
-
-
-def _cause(error: Exception) -> tuple[str, str]:
-    """Return the stable code and a sentence without personal data for what went wrong."""
-    match error:
-        case Refused():
-            return cleaned(error.code), cleaned(error.message)
-        case CodecError():
-            return error.code, cleaned(str(error))
-        case _:
-            place = error.__traceback__
-            while place is not None and place.tb_next is not None:
-                place = place.tb_next
-            where = f"{place.tb_frame.f_code.co_name}:{place.tb_lineno}" if place else "?"
-            return "fault", f"{type(error).__name__} in {where}"

@@ -41,9 +41,9 @@ async def migrate(pool: Pool, service: str, topic: str, partitions: int, registr
         wanted = (service, topic, partitions, registry)
         if row is None or tuple(row) != wanted:
             raise StoreMismatch(
-                f"The database holds the store {tuple(row) if row else None}, and {wanted} is being "
-                "started. Point the service at its own database and registry, or start a new topic "
-                "generation."
+                f"The database holds the store {tuple(row) if row else None}, and {wanted} is "
+                "being started. Point the service at its own database and registry, or start a "
+                "new topic generation."
             )
 
 

@@ -21,7 +21,7 @@ from services.console.serve import serve
 
 
 def main() -> int:
-    """Serve until told to stop; return 1 with one line on standard error where that is not possible."""
+    """Serve until told to stop; 1, with one line on standard error, where that cannot be."""
     parser = argparse.ArgumentParser(prog="services.console.child", description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("services", nargs="+", choices=sorted(SERVICES))

@@ -1,9 +1,11 @@
 """Reads stock and product lists and plans what to do with each line; it sends and writes nothing.
 
-A line's key is derived from what it says and where it stands, so that repeating changes nothing.
+Repeating changes nothing: a receipt's key is derived from its document and what it says, or where
+it has no document, from the whole file and its line; defining an item as it is records nothing.
 """
 
 import csv
+import io
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -50,13 +52,13 @@ class Plan(msgspec.Struct, frozen=True):
     refused: tuple[Refused, ...]
 
 
-def plan(kind: str, text: str) -> Plan:
-    """Plan the lines of a "stock" or "products" file.
+def plan(kind: str, text: str, run: str) -> Plan:
+    """Plan the lines of a "stock" or "products" file; `run` tells one import from another.
 
     Raises ValueError where the header is not the one expected.
     """
     columns, understand = _KINDS[kind]
-    reader = csv.DictReader(text.removeprefix("\ufeff").splitlines())
+    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
     if reader.fieldnames is None or not set(columns[:1]) <= set(reader.fieldnames):
         raise ValueError(f"the first line must name the columns {','.join(columns)}")
     if unknown := [name for name in reader.fieldnames if name not in columns]:
@@ -64,19 +66,26 @@ def plan(kind: str, text: str) -> Plan:
     writes: list[Write] = []
     refused: list[Refused] = []
     for row in reader:
+        line = reader.line_num
         cells = {name: (row.get(name) or "").strip() for name in columns}
         sku = cells["sku"].upper()
         try:
-            if None in row:
-                raise LineError("too-many-columns")
-            if not _SKU.fullmatch(sku):
-                raise LineError("sku-malformed" if sku else "sku-missing")
-            key = "import-" + short(kind, str(reader.line_num), *(cells[name] for name in columns))
+            _check(sku, row)
+            # An item may be defined one way, another way, and the first way again: a key per run.
+            place = run if kind == "products" else "" if cells["document"] else f"{text}{line}"
+            key = "import-" + short(kind, place, *(cells[name] for name in columns))
             path, body = understand(sku, cells, key)
-            writes.append(Write(reader.line_num, sku, path, key, body))
+            writes.append(Write(line, sku, path, key, body))
         except LineError as error:
-            refused.append(Refused(reader.line_num, str(error), sku[:100]))
+            refused.append(Refused(line, str(error), sku[:100]))
     return Plan(tuple(writes), tuple(refused))
+
+
+def _check(sku: str, row: Mapping[str | None, Any]) -> None:
+    if None in row:
+        raise LineError("too-many-columns")
+    if not _SKU.fullmatch(sku):
+        raise LineError("sku-malformed" if sku else "sku-missing")
 
 
 def _stock(sku: str, cells: Mapping[str, str], key: str) -> tuple[str, dict[str, Any]]:

@@ -56,7 +56,13 @@ class Services:
     async def start(self) -> None:
         """Start the process and wait until it is ready. Raises StackError."""
         wanted = self._wanted
-        command = [sys.executable, "-m", "services.console.child", "--data", wanted.data.resolve()]
+        command: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "services.console.child",
+            "--data",
+            wanted.data.resolve(),
+        ]
         self._child = start(
             "services", [*command, *wanted.names], logs=wanted.data / "logs",
             env=self._environment(), grace=GRACE,
@@ -125,7 +131,7 @@ class Services:
 
 @contextlib.asynccontextmanager
 async def launched(wanted: Wanted, output: Output) -> AsyncIterator[Services]:
-    """Yield ready services on running servers; on exit the services drain first. Raises StackError."""
+    """Yield ready services on running servers; on exit services drain first. Raises StackError."""
     async with contextlib.AsyncExitStack() as exits:
         with output.waiting("Starting Kafka and PostgreSQL"):
             servers = await exits.enter_async_context(

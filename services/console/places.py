@@ -1,5 +1,6 @@
 """Where things are on this machine: the data folder's parts, free ports, and the run note."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -62,16 +63,18 @@ async def clear(data: Path, environ: Mapping[str, str]) -> None:
     if environ.get("LONJA_KAFKA") or environ.get("LONJA_POSTGRES"):
         text = "--fresh clears embedded servers only; clear those of LONJA_KAFKA, LONJA_POSTGRES"
         raise StackError("not-ours-to-clear", text)
-    if not data.exists():
-        return
     async with lease(data):
-        for path in data.iterdir():
-            if path.name in KEPT:
-                continue
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
+        await asyncio.to_thread(_remove, data)
+
+
+def _remove(data: Path) -> None:
+    for path in data.iterdir():
+        if path.name in KEPT:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def private(path: Path, text: str) -> None:

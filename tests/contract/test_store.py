@@ -1,34 +1,18 @@
 """What a store promises, proved alike for memory and PostgreSQL."""
 
 import asyncio
-from typing import Any
 
 import msgspec
 import pytest
 
-from libs.eventsourcing.inputs import Head, Input
-from libs.eventsourcing.turn import Turn, take_turn
+from libs.eventsourcing.inputs import Head
+from libs.eventsourcing.turn import take_turn
 from libs.store.folding import Heads
-from libs.store.memory import MemoryStore
 from libs.store.store import Conflict, Fenced, Repeated, Store
 from libs.values.lanes import PARTITIONS, lane_of
 from tests.contract import toy
 from tests.contract.toy import NOON, Put, Take
-
-
-MIND = toy.mind()
-
-
-async def turn_of(store: Store, *inputs: Input, heads: dict[str, Head] | None = None) -> Turn:
-    """Decide on what the store holds now, and commit nothing."""
-    loaded = heads or await Heads(MIND, store).load(s for i in inputs for s in i.streams())
-    return take_turn(MIND, inputs, loaded, NOON)
-
-
-async def done(store: Store, *inputs: Input) -> Turn:
-    turn = await turn_of(store, *inputs)
-    await store.commit(turn)
-    return turn
+from tests.contract.turns import MIND, done, turn_of
 
 
 async def test_a_new_stream_and_an_old_one_are_committed_with_their_states(store: Store) -> None:
@@ -44,7 +28,9 @@ async def test_a_new_stream_and_an_old_one_are_committed_with_their_states(store
 
 async def test_a_commit_on_a_moved_version_conflicts_and_leaves_nothing(store: Store) -> None:
     await done(store, toy.call("1", "shelf-a", Put("one")))
-    late = await turn_of(store, toy.call("2", "shelf-a", Put("late")), toy.call("3", "shelf-n", Put("n")))
+    late = await turn_of(
+        store, toy.call("2", "shelf-a", Put("late")), toy.call("3", "shelf-n", Put("n"))
+    )
     await done(store, toy.call("4", "shelf-a", Put("two")))
     with pytest.raises(Conflict):
         await store.commit(late)
@@ -118,86 +104,6 @@ async def test_a_fault_of_ours_is_not_kept_under_its_key(store: Store) -> None:
     assert set(await store.replies(["k", "other"])) == {"k"}
 
 
-async def test_an_inbox_row_is_taken_once(store: Store) -> None:
-    await store.accept([toy.delivery("one"), toy.delivery("two")])
-    rows = await store.received([], 10)
-    assert [d.key for _, d in rows] == ["one", "two"]
-    seq = rows[0][0]
-    turn = await done(store, toy.delivered(seq, "shelf-a", Put("a")))
-    with pytest.raises(Repeated):
-        await store.commit(await turn_of(store, toy.delivered(seq, "shelf-b", Put("b"))))
-    assert await store.heads(["shelf-b"]) == {}
-    assert [d.key for _, d in await store.received([], 10)] == ["two"]
-    assert (await store.settled(turn)).inbox == {seq}
-
-
-async def test_received_leaves_out_what_is_busy_and_keeps_to_its_limit(store: Store) -> None:
-    await store.accept([toy.delivery(str(n)) for n in range(5)])
-    rows = await store.received([], 2)
-    assert [d.key for _, d in rows] == ["0", "1"]
-    busy = [seq for seq, _ in rows]
-    assert [d.key for _, d in await store.received(busy, 2)] == ["2", "3"]
-    assert rows[0][1] == toy.delivery("0")
-
-
-async def test_a_delivery_is_new_once_however_many_arrive_at_once(store: Store) -> None:
-    ends = await asyncio.gather(*(store.accept([toy.delivery("k")] * 2) for _ in range(5)))
-    assert sum(new for answers in ends for new in answers) == 1
-    assert await store.accept([toy.delivery("k"), toy.delivery("l"), toy.delivery("l")]) == [
-        False, True, False,
-    ]  # fmt: skip
-    assert len(await store.received([], 10)) == 2
-    counted = (
-        [entry.deliveries for entry in store.inbox]
-        if isinstance(store, MemoryStore)
-        else [r[0] for r in await store.pool.fetch("SELECT deliveries FROM inbox ORDER BY seq")]  # type: ignore[attr-defined]
-    )
-    assert counted == [11, 2]
-
-
-async def test_a_timer_is_planned_once_due_in_order_and_done_once(store: Store) -> None:
-    await done(store, toy.call("1", "shelf-a", Put("timer:late")))
-    await done(store, toy.call("2", "shelf-b", Put("timer:early")))
-    await done(store, toy.call("3", "shelf-c", Put("timer:late")))
-    assert await store.due(NOON + 59, 10) == []
-    due = await store.due(NOON + 60, 10)
-    assert [(t.id, t.stream) for t in due] == [("early", "shelf-b"), ("late", "shelf-a")]
-    assert len(await store.due(NOON + 60, 1)) == 1
-    turn = await done(store, toy.timed("late", "shelf-a", Put("timed/late")))
-    with pytest.raises(Repeated):
-        await store.commit(await turn_of(store, toy.timed("late", "shelf-z", Put("again"))))
-    assert [t.id for t in await store.due(NOON + 60, 10)] == ["early"]
-    assert (await store.settled(turn)).timers == {"late"}
-    assert await store.heads(["shelf-z"]) == {}
-
-
-async def test_an_effect_whose_lease_has_gone_to_another_is_repeated(store: Store) -> None:
-    await done(store, toy.call("1", "shelf-a", Put("effect:e")))
-    await toy.call_out(store, "e", 2)
-    old = await turn_of(store, toy.answered("e", 1, "shelf-a", Put("old")))
-    with pytest.raises(Repeated):
-        await store.commit(old)
-    assert (await store.settled(old)).effects == {"e"}
-    mine = await turn_of(store, toy.answered("e", 2, "shelf-a", Put("mine")))
-    assert (await store.settled(mine)).effects == frozenset()
-    await store.commit(mine)
-    assert (await store.settled(mine)).effects == {"e"}
-    with pytest.raises(Repeated):
-        await store.commit(await turn_of(store, toy.answered("e", 2, "shelf-a", Put("twice"))))
-    assert await toy.documents(store, "shelf-a") == ["effect:e", "mine"]
-
-
-async def test_what_is_not_there_counts_as_settled(store: Store) -> None:
-    """Rows go when their retention ends; an input for one must not be tried for ever."""
-    turn = await turn_of(
-        store, toy.timed("gone", "shelf-a", Put("t")), toy.answered("gone", 1, "shelf-a", Put("e"))
-    )
-    with pytest.raises(Repeated):
-        await store.commit(turn)
-    settled = await store.settled(turn)
-    assert (settled.timers, settled.effects) == ({"gone"}, {"gone"})
-
-
 async def test_nothing_is_settled_before_its_commit(store: Store) -> None:
     await done(store, toy.call("0", "shelf-a", Put("timer:t")))
     await store.accept([toy.delivery("one")])
@@ -214,13 +120,16 @@ async def test_nothing_is_settled_before_its_commit(store: Store) -> None:
     after = await store.settled(turn)
     assert [p.next_offset for p in after.positions.values()] == [1]
     assert set(after.replies) == {"k"}
-    assert (after.inbox, after.timers) == ({row[0]}, {"t"})
+    assert after.inbox == {row[0]}
+    assert after.timers == {"t"}
 
 
 async def test_lanes_are_gapless_and_in_commit_order(store: Store) -> None:
     heads: dict[int, int] = {}
     for n in range(40):
-        turn = await turn_of(store, *(toy.call(f"{n}/{s}", f"shelf-{s}", Put(f"{n}")) for s in range(n % 5)))
+        turn = await turn_of(
+            store, *(toy.call(f"{n}/{s}", f"shelf-{s}", Put(f"{n}")) for s in range(n % 5))
+        )
         if n % 3 == 2:
             turn.timers_done.append("none")
             with pytest.raises(Repeated):
@@ -231,19 +140,28 @@ async def test_lanes_are_gapless_and_in_commit_order(store: Store) -> None:
         events = await store.read(lane, 0, 1000)
         assert [e.pseq for e in events] == list(range(1, len(events) + 1))
         assert heads.get(lane, 0) == len(events)
-        assert [int(toy.CODEC.decode(e.type, e.schema_version, e.data).document) for e in events] == sorted(
+        assert [
+            int(toy.CODEC.decode(e.type, e.schema_version, e.data).document) for e in events
+        ] == sorted(
             int(toy.CODEC.decode(e.type, e.schema_version, e.data).document) for e in events
         )
         assert all(lane_of(e.stream) == lane for e in events)
         assert await store.read(lane, 2, 3) == events[2:5]
 
 
-async def test_a_small_state_is_stored_every_turn_and_a_large_one_every_64_events(store: Store) -> None:
+async def test_a_small_state_is_stored_every_turn_and_a_large_one_every_64_events(
+    store: Store,
+) -> None:
     saved: dict[str, list[int]] = {"small": [], "large": []}
     heads = Heads(MIND, store)
     for n in range(70):
-        inputs = [toy.call(f"{n}/{s}", f"shelf-{s}", Put(f"{n}/" + "x" * w)) for s, w in (("small", 1), ("large", 6000))]
-        turn = take_turn(MIND, inputs, await heads.load(s for i in inputs for s in i.streams()), NOON)
+        inputs = [
+            toy.call(f"{n}/{s}", f"shelf-{s}", Put(f"{n}/" + "x" * w))
+            for s, w in (("small", 1), ("large", 6000))
+        ]
+        turn = take_turn(
+            MIND, inputs, await heads.load(s for i in inputs for s in i.streams()), NOON
+        )
         await store.commit(turn)
         heads.keep(turn.after)
         for name, head in (await store.heads(["shelf-small", "shelf-large"])).items():
@@ -264,56 +182,12 @@ async def test_a_state_of_a_newer_fold_is_not_overwritten_by_an_older_one(store:
     assert change.state is None, "folded again: the old state was not taken over"
     await store.commit(turn)
     forced = await turn_of(store, toy.call("3", "shelf-a", Put("three")))
-    forced.heads["shelf-a"] = msgspec.structs.replace(forced.heads["shelf-a"], state=b"new", fold="0002:newer")
+    forced.heads["shelf-a"] = msgspec.structs.replace(
+        forced.heads["shelf-a"], state=b"new", fold="0002:newer"
+    )
     await store.commit(forced)
     old = await turn_of(store, toy.call("4", "shelf-a", Put("four")))
     old.heads["shelf-a"] = msgspec.structs.replace(old.heads["shelf-a"], state=b"old")
     await store.commit(old)
     head = (await store.heads(["shelf-a"]))["shelf-a"]
     assert (head.version, head.state, head.state_version, head.fold) == (4, b"new", 3, "0002:newer")
-
-
-async def test_what_is_parked_is_shown_in_order_with_its_bytes_and_notes(store: Store) -> None:
-    await store.claim(toy.CONSUMER, toy.TOPIC, 0)
-    await done(
-        store,
-        toy.fact(0, ("shelf-a", Put("decide-raises"))),
-        toy.fact(1, ("shelf-a", Put("behind"))),
-        toy.fact(2, ("shelf-a", Put("refused")), source="upstream/two"),
-        toy.fact(3, ("shelf-b", Put("refused"))),
-    )
-    parked = await store.parked("shelf-a", None, 10)
-    assert [(p.source, p.code) for p in parked] == [
-        ("upstream/one", "fault"), ("upstream/one", "queued"), ("upstream/two", "no-room"),
-    ]  # fmt: skip
-    assert len(await store.parked(None, None, 10)) == 4
-    assert len(await store.parked(None, "upstream/one", 2)) == 2
-    assert parked[0].at == NOON
-    assert parked[0].command == b'\x83\xa4type\xa3Put\xa8document\xaddecide-raises\xa8quantity\x01'
-    heads = await store.heads(["shelf-a"])
-    assert heads["shelf-a"].notes == {"upstream/one": 2, "upstream/two": 1}
-
-
-async def test_a_parked_delivery_is_opened_again(store: Store) -> None:
-    await store.accept([toy.delivery("one"), toy.delivery("two")])
-    rows = await store.received([], 10)
-    turn = toy.no_turn()
-    turn.inbox = [(rows[0][0], "parked", "undecodable"), (rows[1][0], "done", None)]
-    await store.commit(turn)
-    assert await store.received([], 10) == []
-    for key in ("one", "two", "none"):
-        await store.reopen(f"inbox/p/a/{key}")
-    assert await store.received([], 10) == [rows[0]]
-
-
-async def test_a_parked_command_is_taken_up_once(store: Store) -> None:
-    await store.claim(toy.CONSUMER, toy.TOPIC, 0)
-    await done(store, toy.fact(0, ("shelf-a", Put("refused"))), toy.fact(1, ("shelf-a", Put("next"))))
-    first = (await store.parked("shelf-a", None, 10))[0]
-    turn: Any = toy.no_turn()
-    turn.unparked = [first.id]
-    assert (await store.settled(turn)).unparked == frozenset()
-    await store.commit(turn)
-    with pytest.raises(Repeated):
-        await store.commit(turn)
-    assert (await store.settled(turn)).unparked == {first.id}

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from libs.contracts.common import Sealed
 from libs.runtime.errors import ConfigurationError
-from libs.security.vault.keyring import MAX_AGE, KeyringVault, KeyTable
+from libs.security.vault.keyring import MAX_AGE, KeyringVault, KeyRow, KeyTable
 from libs.security.vault.masterkey import MasterKey
 from libs.security.vault.memory import MemoryKeys, MemoryVault
 from libs.security.vault.postgres import PostgresKeys, PostgresVault
@@ -258,6 +258,18 @@ async def test_two_hundred_new_subjects_are_one_question_and_cached_ones_none(
     assert table.questions == 1
     await vault.keys_for(wanted)
     assert table.questions == 1
+
+
+@pytest.mark.stack
+async def test_the_table_locks_in_one_order_whatever_order_it_is_asked_in(vault_pool: Pool) -> None:
+    table = PostgresKeys(vault_pool)
+    for turn in range(5):
+        rows = [KeyRow(f"sub_{turn}_{n}", "contact", f"key_{turn}_{n}", b"x") for n in range(1000)]
+        mirrored = [replace(row, key_id=row.key_id + "b") for row in reversed(rows)]
+        told = await asyncio.gather(*(table.add(asked, "k") for asked in (rows, mirrored)))
+        found = [{row.subject: row.key_id for row in stored} for stored in told]
+        assert found[0] == found[1]
+        assert len(found[0]) == 1000
 
 
 @pytest.mark.stack

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -38,7 +39,7 @@ def _import(kind: str, file: Path, url: str | None, output: Output, *, apply: bo
     from services.console.importing import plan  # noqa: PLC0415 - --help stays quick
 
     try:
-        planned = plan(kind, file.read_text(encoding="utf-8"))
+        planned = plan(kind, file.read_text(encoding="utf-8"), uuid.uuid4().hex)
     except ValueError as error:
         raise Stop("file-unreadable", f"{file}: {error}", 2) from error
     _show(planned, output)

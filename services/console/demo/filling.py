@@ -1,4 +1,4 @@
-"""Brings a run's stock in over HTTP: items, opening receipts, adjustments; each once, by its key."""
+"""Brings a run's stock in over HTTP: items, receipts, adjustments; each once, by its key."""
 
 import asyncio
 from collections.abc import Sequence

@@ -9,16 +9,18 @@ import msgspec
 from libs.cli.errors import Stop
 from libs.cli.output import Output
 from services.console.demo import filling, report
+from services.console.demo.conclusion import conclude, worth_trying
 from services.console.demo.memory import Memory
 from services.console.demo.readings import Readings
 from services.console.demo.report import Facts, percentile
-from services.console.demo.screen import Screen, conclude, worth_trying
+from services.console.demo.screen import Screen
 from services.console.demo.shops import Shops
 from services.console.http import Http, part
 from services.sandbox.retail.plan import RunPlan
 from services.sandbox.retail.rows import Row
 
 PAUSE = 0.2
+LOOK, RECENT = 1.0, 5  # seconds between looks at latencies, and how far back they go
 STALLED = 60.0  # seconds without any movement after which waiting ends
 UNLINKED = "unlinked-listing"
 
@@ -34,6 +36,7 @@ class Play:
         self._shops, self._readings, self._output = shops, readings, output
         self._screen = Screen(output)
         self._adjusted = 0
+        self._next_look, self._recent = 0.0, list[int]()
 
     async def stock(self) -> None:
         """Bring the opening stock in, and wait until the shops' side knows every item."""
@@ -125,11 +128,14 @@ class Play:
             state = "waiting" if one.state in report.WAITING else one.state
             counts[state] = counts.get(state, 0) + one.orders
         now = time.time_ns() // 1000
-        recent = await self._readings.latencies(now - 10_000_000)
+        if time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + LOOK
+            self._recent = await self._readings.latencies(now - RECENT * 1_000_000)
+        recent = self._recent
         seen = {
             "received": sum(counts.values()),
             **{name: counts.get(name, 0) for name in ("confirmed", "waiting", "held", "cancelled")},
-            "rate": len(recent) / 10,
+            "rate": len(recent) / RECENT,
             "p50": percentile(recent, 0.5),
             "p99": percentile(recent, 0.99),
         }
@@ -154,6 +160,7 @@ class Play:
             events=await reads.events(), seconds=await reads.seconds(),
             latencies=await reads.latencies(), synthetic=self.plan.synthetic,
             missing=missing, differing=differing,
+            placed_minor=sum(one.net for one in self.plan.contents if one.case is None),
         )  # fmt: skip
 
     async def finish(self, rows: tuple[Row, ...]) -> tuple[dict[str, Any], list[str]]:

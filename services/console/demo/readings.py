@@ -70,7 +70,8 @@ class Readings:
     async def times_received(self, account: str, external_id: str) -> int:
         """Return how often an order has come into being: once, whatever was delivered."""
         count: int = await self._pools["channels"].fetchval(
-            "SELECT count(*) FROM events WHERE stream_id = $1 AND type LIKE '%ChannelOrderReceived'",
+            "SELECT count(*) FROM events"
+            " WHERE stream_id = $1 AND type LIKE '%ChannelOrderReceived'",
             f"channelorder-{account}:{external_id}",
         )
         return count
@@ -81,7 +82,7 @@ class Readings:
         return count
 
     async def busy(self) -> dict[str, int]:
-        """Return what is still to be done: deliveries, records not yet applied, orders unsettled."""
+        """Return what is still to be done: deliveries, records to apply, orders unsettled."""
         heads: dict[tuple[str, int], int] = {}
         for pool in self._pools.values():
             for topic, lane, head in await pool.fetch(

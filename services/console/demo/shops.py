@@ -40,10 +40,11 @@ class Shops:
         private(config, msgspec.json.encode(wanted).decode())
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        command = [sys.executable, "-m", "services.sandbox.server", "--data", folder.resolve()]
-        options = ["--config", config.resolve(), "--target", self._target, "--port", str(port)]
+        command: list[str | Path] = [sys.executable, "-m", "services.sandbox.server"]
+        command += ["--data", folder.resolve(), "--config", config.resolve()]
+        command += ["--target", self._target, "--port", str(port)]
         env = dict(os.environ) | {"PYTHONPATH": str(ROOT)}
-        self._child = start("sandbox", [*command, *options], logs=self._data / "logs", env=env)
+        self._child = start("sandbox", command, logs=self._data / "logs", env=env)
         await self._ready(self._child)
 
     async def _ready(self, child: Child) -> None:

@@ -1,32 +1,46 @@
 """Idempotency keys: one key, one answer, whatever happens in between."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from libs.eventsourcing.decider import Refused
+from libs.eventsourcing.turn import Turn
 from libs.runtime.commands import KeyReused, TurnCommands
 from libs.runtime.ports import Answer
 from libs.store.store import Store
 from libs.values.lanes import lane_of
 from tests.contract import toy
-from tests.contract.toy import LosesReplies, Put, Runs, Take
+from tests.contract.instances import LosesReplies, Runs, looping
+from tests.contract.toy import Put, Take
 
 
 @asynccontextmanager
 async def commands(store: Any, made: Any = None) -> AsyncIterator[tuple[TurnCommands, Runs]]:
     runs = Runs(store, made)
     heads: dict[int, int] = {}
-    runs.runner.committed = lambda turn, lanes: (runs.committed.append(turn), heads.update(lanes))[0]
-    async with toy.looping(runs) as loop:
+
+    def committed(turn: Turn, lanes: Mapping[int, int]) -> None:
+        runs.committed.append(turn)
+        heads.update(lanes)
+
+    runs.runner.committed = committed
+    async with looping(runs) as loop:
         yield TurnCommands("toy", loop, store, lambda: heads), runs
 
 
+def falls(_: Any, __: Any) -> Sequence[Any]:
+    raise RuntimeError("not today")
+
+
 async def put(way: TurnCommands, key: str, document: str, quantity: int = 1) -> Answer:
-    return await way.execute("shelf-a", Put(document, quantity), key=key, request=document.encode("utf-8", "replace"))
+    return await way.execute(
+        "shelf-a", Put(document, quantity), key=key, request=document.encode("utf-8", "replace")
+    )
 
 
 async def test_the_same_key_gives_the_same_answer_also_after_a_restart(store: Store) -> None:
@@ -38,7 +52,11 @@ async def test_the_same_key_gives_the_same_answer_also_after_a_restart(store: St
         await put(way, "l", "two")
     async with commands(store) as (way, _):
         again = await put(way, "k", "one")
-    assert (again.stream, again.version, again.events) == (first.stream, first.version, first.events)
+    assert (again.stream, again.version, again.events) == (
+        first.stream,
+        first.version,
+        first.events,
+    )
     assert await toy.documents(store, "shelf-a") == ["one", "two"]
 
 
@@ -53,7 +71,9 @@ async def test_the_same_key_with_other_content_is_refused(store: Store) -> None:
     assert await toy.documents(store, "shelf-a") == ["one"]
 
 
-async def test_ten_at_once_with_one_key_are_decided_once_and_all_get_the_answer(store: Store) -> None:
+async def test_ten_at_once_with_one_key_are_decided_once_and_all_get_the_answer(
+    store: Store,
+) -> None:
     async with commands(store) as (way, _):
         answers = await asyncio.gather(
             *(way.execute("shelf-a", Put(f"{n}"), key="k", request=b"same") for n in range(10))
@@ -65,16 +85,24 @@ async def test_ten_at_once_with_one_key_are_decided_once_and_all_get_the_answer(
 async def test_two_instances_at_once_with_one_key_decide_once(store: Store) -> None:
     async with commands(store) as (one, _), commands(store) as (two, _):
         answers = await asyncio.gather(
-            *(way.execute(f"shelf-{n}", Put("x"), key="k", request=b"same") for n, way in enumerate((one, two)))
+            *(
+                way.execute(f"shelf-{n}", Put("x"), key="k", request=b"same")
+                for n, way in enumerate((one, two))
+            )
         )
     assert answers[0].stream == answers[1].stream
     assert len(await toy.log_of(store)) == 1
 
 
-async def test_commands_that_arrive_together_share_a_commit_and_each_has_its_answer(store: Store) -> None:
+async def test_commands_that_arrive_together_share_a_commit_and_each_has_its_answer(
+    store: Store,
+) -> None:
     async with commands(store) as (way, runs):
         ends = await asyncio.gather(
-            *(put(way, str(n), "decide-raises" if n == 3 else "refused" if n == 5 else f"{n}") for n in range(8)),
+            *(
+                put(way, str(n), "decide-raises" if n == 3 else "refused" if n == 5 else f"{n}")
+                for n in range(8)
+            ),
             return_exceptions=True,
         )
     assert len(runs.committed) == 1
@@ -82,7 +110,9 @@ async def test_commands_that_arrive_together_share_a_commit_and_each_has_its_ans
     assert [end.version for end in ends if isinstance(end, Answer)] == [1, 2, 3, 4, 5, 6]
 
 
-async def test_a_refusal_is_stored_and_given_again_even_when_it_would_not_be_refused_now(store: Store) -> None:
+async def test_a_refusal_is_stored_and_given_again_even_when_it_would_not_be_refused_now(
+    store: Store,
+) -> None:
     async with commands(store) as (way, _):
         for _ in range(2):
             with pytest.raises(Refused) as no:
@@ -108,7 +138,7 @@ async def test_a_fault_of_today_does_not_hide_the_answer_of_yesterday(store: Sto
         first = await put(way, "k", "refused")
         await put(way, "l", "x")
     broken = toy.mind()
-    broken.deciders = {"shelf": toy.Decider("shelf", Put | Take, toy.Shelf, toy.Shelf(), lambda c, s: 1 // 0, toy.evolve)}
+    broken.deciders = {"shelf": replace(toy.SHELF, decide=falls)}
     async with commands(store, broken) as (way, _):
         again = await put(way, "k", "refused")
     assert (again.version, again.events) == (first.version, first.events)

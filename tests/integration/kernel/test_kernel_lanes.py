@@ -15,6 +15,7 @@ from libs.store.migrations import StoreMismatch, migrate
 from libs.store.store import Conflict, Repeated
 from libs.values.lanes import PARTITIONS
 from tests.contract import toy
+from tests.contract.instances import Runs
 from tests.contract.toy import NOON, Put
 
 WRITERS, TURNS = 16, 25
@@ -34,7 +35,9 @@ async def write(store: PostgresStore, writer: int, seen: Counter[str]) -> None:
         for _ in range(500):
             turn = take_turn(MIND, inputs, await Heads(MIND, store).load(names), NOON)
             if fails:
-                turn.events.append(turn.events[0])  # (stream, version) twice: fails behind the lanes
+                turn.events.append(
+                    turn.events[0]
+                )  # (stream, version) twice: fails behind the lanes
             try:
                 await store.commit(turn)
             except Conflict:
@@ -64,7 +67,9 @@ async def test_lanes_are_gapless_and_ordered_under_16_writers_that_roll_back(
     for lane in range(PARTITIONS):
         events = await postgres.read(lane, 0, 100_000)
         assert [e.pseq for e in events] == list(range(1, len(events) + 1))
-        assert await postgres.pool.fetchval("SELECT head FROM lanes WHERE lane = $1", lane) == len(events)
+        assert await postgres.pool.fetchval("SELECT head FROM lanes WHERE lane = $1", lane) == len(
+            events
+        )
         for event in events:
             versions[event.stream].append(event.version)
             ids.add(event.id)
@@ -96,7 +101,7 @@ async def test_turns_with_every_kind_of_lock_do_not_deadlock(postgres: PostgresS
     for partition in range(4):
         await postgres.claim(toy.CONSUMER, toy.TOPIC, partition)
     await postgres.accept([toy.delivery(str(n)) for n in range(40)])
-    runs = [toy.Runs(postgres) for _ in range(8)]
+    runs = [Runs(postgres) for _ in range(8)]
     deadlocks = 0
 
     async def work(writer: int) -> None:
@@ -129,7 +134,11 @@ async def test_turns_with_every_kind_of_lock_do_not_deadlock(postgres: PostgresS
 async def test_a_store_of_another_topic_or_partition_count_refuses_and_is_left_as_it_was(
     postgres: PostgresStore,
 ) -> None:
-    for service, topic, partitions in (("toy", "other", 8), ("toy", "toy.events", 16), ("other", "toy.events", 8)):
+    for service, topic, partitions in (
+        ("toy", "other", 8),
+        ("toy", "toy.events", 16),
+        ("other", "toy.events", 8),
+    ):
         with pytest.raises(StoreMismatch, match=topic):
             await migrate(postgres.pool, service, topic, partitions, "lock")
     assert await postgres.pool.fetchval("SELECT count(*) FROM lanes") == PARTITIONS

@@ -11,7 +11,8 @@ from libs.eventsourcing.turn import Reply
 from libs.store.event_store import PostgresStore
 from libs.store.store import Store
 from tests.contract import toy
-from tests.contract.toy import CONSUMER, TOPIC, Put, Runs, read, received
+from tests.contract.instances import LosesReplies, Runs
+from tests.contract.toy import CONSUMER, TOPIC, Put, read, received
 
 INTAKE = f"intake-{TOPIC}/0"
 GARBAGE = b"\x00" + (100_999).to_bytes(4, "big") + b"?"
@@ -49,7 +50,9 @@ POISON = {
 
 
 @pytest.mark.parametrize("kind", POISON)
-async def test_of_500_inputs_499_are_applied_and_the_poison_is_parked(store: Store, kind: str) -> None:
+async def test_of_500_inputs_499_are_applied_and_the_poison_is_parked(
+    store: Store, kind: str
+) -> None:
     poison, stream, code = POISON[kind]
     await store.claim(CONSUMER, TOPIC, 0)
     inputs = [read(n, f"{n}", key=f"k{n % 25}") for n in range(500)]
@@ -67,7 +70,9 @@ async def test_of_500_inputs_499_are_applied_and_the_poison_is_parked(store: Sto
     assert len(runs.committed) == 1, "in one turn"
 
 
-async def test_later_commands_of_the_source_queue_behind_and_other_sources_go_on(store: Store) -> None:
+async def test_later_commands_of_the_source_queue_behind_and_other_sources_go_on(
+    store: Store,
+) -> None:
     await store.claim(CONSUMER, TOPIC, 0)
     runs = Runs(store)
     bad = {3: "decide-raises"}
@@ -88,15 +93,24 @@ async def test_later_commands_of_the_source_queue_behind_and_other_sources_go_on
 async def test_later_records_of_the_key_queue_behind_an_unreadable_one(store: Store) -> None:
     await store.claim(CONSUMER, TOPIC, 0)
     runs = Runs(store)
-    await runs.run(read(0, "0"), read(1, "react-raises"), read(2, "2", sku="hot+cold"), read(3, "3", key="two"))
+    await runs.run(
+        read(0, "0"), read(1, "react-raises"), read(2, "2", sku="hot+cold"), read(3, "3", key="two")
+    )
     await runs.run(read(4, "4"))
     assert await toy.documents(store, "shelf-hot") == ["0", "3"]
     parked = await store.parked(INTAKE, "upstream/one", 10)
-    assert [(p.code, p.work) for p in parked] == [("fault", 0), ("queued", 0), ("queued", 1), ("queued", 0)]
+    assert [(p.code, p.work) for p in parked] == [
+        ("fault", 0),
+        ("queued", 0),
+        ("queued", 1),
+        ("queued", 0),
+    ]
     assert parked[0].raw == toy.record(1, received("react-raises", sku="hot")).value
 
 
-async def test_of_several_commands_of_a_record_each_is_applied_or_parked_by_itself(store: Store) -> None:
+async def test_of_several_commands_of_a_record_each_is_applied_or_parked_by_itself(
+    store: Store,
+) -> None:
     await store.claim(CONSUMER, TOPIC, 0)
     runs = Runs(store)
     await runs.run(toy.call("c", "shelf-b", Put("3")))
@@ -105,7 +119,10 @@ async def test_of_several_commands_of_a_record_each_is_applied_or_parked_by_itse
     assert await toy.documents(store, "shelf-a") == ["1", "2"]
     assert await toy.documents(store, "shelf-b") == ["3", "<CommandParked>", "<CommandParked>"]
     assert await toy.documents(store, "shelf-c") == ["1"]
-    assert [(p.stream, p.work) for p in await store.parked(None, None, 10)] == [("shelf-b", 1), ("shelf-b", 1)]
+    assert [(p.stream, p.work) for p in await store.parked(None, None, 10)] == [
+        ("shelf-b", 1),
+        ("shelf-b", 1),
+    ]
 
 
 async def test_foreign_records_are_parked_and_block_nothing(store: Store) -> None:
@@ -118,7 +135,9 @@ async def test_foreign_records_are_parked_and_block_nothing(store: Store) -> Non
     assert len({p.source for p in parked}) == 3
 
 
-async def test_a_stream_whose_history_cannot_be_folded_is_parked_and_others_go_on(store: Store) -> None:
+async def test_a_stream_whose_history_cannot_be_folded_is_parked_and_others_go_on(
+    store: Store,
+) -> None:
     await store.claim(CONSUMER, TOPIC, 0)
     await Runs(store, toy.mind(toy.MENDED)).run(toy.call("1", "shelf-hot", Put("evolve-raises")))
     head = (await store.heads(["shelf-hot"]))["shelf-hot"]
@@ -138,7 +157,9 @@ async def test_a_stream_whose_history_cannot_be_folded_is_parked_and_others_go_o
     assert (reply.refused, reply.request_hash) == ("stream-unreadable", b""), "a fault, not kept"
 
 
-async def test_a_history_with_a_missing_event_is_not_folded_as_if_it_were_whole(postgres: PostgresStore) -> None:
+async def test_a_history_with_a_missing_event_is_not_folded_as_if_it_were_whole(
+    postgres: PostgresStore,
+) -> None:
     await Runs(postgres).run(*(toy.call(str(n), "shelf-a", Put(str(n))) for n in range(3)))
     await postgres.pool.execute("DELETE FROM events WHERE stream_id = 'shelf-a' AND version = 3")
     await postgres.pool.execute("UPDATE streams SET state = NULL, state_version = 0")
@@ -152,7 +173,9 @@ async def test_a_state_that_cannot_be_written_stops_nothing(store: Store) -> Non
     for n in range(6):
         await Runs(store).run(toy.call(str(n), "shelf-a", Put(str(n), 2**62)))
     heads = await store.heads(["shelf-a"])
-    assert (heads["shelf-a"].version, heads["shelf-a"].state_version) == (6, 3), "beyond 2**64 from 4 on"
+    assert (heads["shelf-a"].version, heads["shelf-a"].state_version) == (6, 3), (
+        "beyond 2**64 from 4 on"
+    )
     runs = Runs(store)
     assert (await runs.runner.heads.load(["shelf-a"]))["shelf-a"].state.units == 6 * 2**62
 
@@ -162,7 +185,9 @@ async def test_names_of_an_input_that_cannot_be_held_are_replaced(store: Store, 
     """A provider's own ids become a source; whatever they are, one input is one input."""
     await store.accept([toy.delivery("0"), toy.delivery("1"), toy.delivery("2")])
     one = toy.delivered(1, "shelf-a", Put("refused"), source=text)
-    two = msgspec.structs.replace(toy.delivered(2, "shelf-a", Put("2"), source=text), trace="\0\ud800")
+    two = msgspec.structs.replace(
+        toy.delivered(2, "shelf-a", Put("2"), source=text), trace="\0\ud800"
+    )
     runs = Runs(store)
     end = await runs.run(one, two, toy.delivered(3, "shelf-a", Put("3")))
     assert set(end.by_id) == {one.id, two.id, "inbox/p/a/3"}
@@ -171,15 +196,19 @@ async def test_names_of_an_input_that_cannot_be_held_are_replaced(store: Store, 
     assert len(runs.committed) == 1
 
 
-async def test_texts_in_a_refusal_that_cannot_be_held_reach_the_caller_cleaned(store: Store) -> None:
-    end = await Runs(store).run(toy.call("1", "shelf-a\0", Put("x")), toy.call("2", "shelf-a", Put("y")))
+async def test_texts_in_a_refusal_that_cannot_be_held_reach_the_caller_cleaned(
+    store: Store,
+) -> None:
+    end = await Runs(store).run(
+        toy.call("1", "shelf-a\0", Put("x")), toy.call("2", "shelf-a", Put("y"))
+    )
     reply = end.by_id["command/1"]
     assert isinstance(reply, Reply)
     assert reply.refused == "bad-name"
     assert await toy.documents(store, "shelf-a") == ["y"]
 
 
-class Breaks(toy.LosesReplies):
+class Breaks(LosesReplies):
     """A database that cannot hold a certain document: for no reason that the turn could know."""
 
     def __init__(self, store: Any, document: bytes, key: Any = "a\0b") -> None:
@@ -233,7 +262,9 @@ async def test_an_input_that_cannot_even_be_parked_is_given_back_and_not_passed_
     assert (await postgres.claim(CONSUMER, TOPIC, 0)).next_offset == 1
 
 
-async def test_an_inbox_row_that_was_not_understood_is_parked_with_its_reason(postgres: PostgresStore) -> None:
+async def test_an_inbox_row_that_was_not_understood_is_parked_with_its_reason(
+    postgres: PostgresStore,
+) -> None:
     await postgres.accept([toy.delivery("one"), toy.delivery("two")])
     failed = msgspec.structs.replace(
         toy.delivered(1, "shelf-a", Put("x"), source="delivery/1"), work=(), intake="intake-inbox/a",

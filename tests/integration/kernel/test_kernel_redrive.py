@@ -17,11 +17,14 @@ from libs.runtime.timers import TIMERS, timer_input
 from libs.security.vault.memory import MemoryVault
 from libs.store.store import DueTimer, Store
 from tests.contract import toy
-from tests.contract.toy import CONSUMER, NOON, TOPIC, Put, Runs, read, received
+from tests.contract.instances import LosesReplies, Runs, looping
+from tests.contract.toy import CONSUMER, NOON, TOPIC, Put, read, received
 
 INTAKE = f"intake-{TOPIC}/0"
 VAULT = MemoryVault()
-MENDED = Interpreter("toy", toy.CODEC, {"upstream": lambda e: [(f"shelf-{e.event.sku}", Put(e.event.document))]})
+MENDED = Interpreter(
+    "toy", toy.CODEC, {"upstream": lambda e: [(f"shelf-{e.event.sku}", Put(e.event.document))]}
+)
 
 
 async def redrive(
@@ -30,7 +33,7 @@ async def redrive(
     """Redrive (or discard one) in an instance of its own, whose decider is mended or as it was."""
     runs = Runs(store, toy.mind(toy.MENDED) if mended else None)
     async with AsyncExitStack() as stack:
-        loop = await stack.enter_async_context(toy.looping(runs))
+        loop = await stack.enter_async_context(looping(runs))
         work = ParkedWork(runs.mind, store, loop, MENDED if mended else toy.INTERPRETER, VAULT)
         if discard:
             return await work.discard(discard, stream, source, "anna", "no longer\0 wanted")
@@ -43,7 +46,9 @@ async def applied(store: Store, stream: str = "shelf-hot") -> list[str]:
 
 async def parked_three(store: Store) -> None:
     await store.claim(CONSUMER, TOPIC, 0)
-    await Runs(store).run(read(0, "decide-raises"), read(1, "1"), read(2, "2"), read(3, "3", key="two"))
+    await Runs(store).run(
+        read(0, "decide-raises"), read(1, "1"), read(2, "2"), read(3, "3", key="two")
+    )
 
 
 async def test_redrive_applies_all_in_order_and_the_last_clears_the_note(store: Store) -> None:
@@ -58,7 +63,9 @@ async def test_redrive_applies_all_in_order_and_the_last_clears_the_note(store: 
     assert (await applied(store))[-1] == "4"
 
 
-async def test_redrive_stops_at_the_first_failure_and_leaves_the_queue_as_it_is(store: Store) -> None:
+async def test_redrive_stops_at_the_first_failure_and_leaves_the_queue_as_it_is(
+    store: Store,
+) -> None:
     await parked_three(store)
     done = await redrive(store, "shelf-hot", mended=False)
     assert [r.code for r in done] == ["fault", "queued", "queued"]
@@ -71,7 +78,9 @@ async def test_redrive_goes_as_far_as_it_can(store: Store) -> None:
     await store.claim(CONSUMER, TOPIC, 0)
     await Runs(store).run(toy.fact(0, ("shelf-hot", toy.Take("t", 1))), read(1, "1", key="two"))
     await Runs(store).run(
-        toy.fact(2, ("shelf-hot", Put("2"))), toy.fact(3, ("shelf-hot", toy.Take("u", 50))), toy.fact(4, ("shelf-hot", Put("4")))
+        toy.fact(2, ("shelf-hot", Put("2"))),
+        toy.fact(3, ("shelf-hot", toy.Take("u", 50))),
+        toy.fact(4, ("shelf-hot", Put("4"))),
     )
     done = await redrive(store, "shelf-hot", mended=False)
     assert [r.code for r in done] == [None, None, "not-enough", "queued"]
@@ -103,9 +112,11 @@ async def test_a_stale_list_of_parked_work_is_not_applied_twice(store: Store) ->
 
 
 @pytest.mark.parametrize("losses", [("after",), ("before",), ("before", "after")])
-async def test_a_redrive_whose_reply_is_lost_takes_effect_once(store: Store, losses: tuple[Any, ...]) -> None:
+async def test_a_redrive_whose_reply_is_lost_takes_effect_once(
+    store: Store, losses: tuple[Any, ...]
+) -> None:
     await parked_three(store)
-    done = await redrive(toy.LosesReplies(store, *losses), "shelf-hot")
+    done = await redrive(LosesReplies(store, *losses), "shelf-hot")
     assert [r.code for r in done] == [None, None, None]
     assert await applied(store) == ["3", "decide-raises", "1", "2"]
     assert (await toy.documents(store, "shelf-hot")).count("<ParkedCommandRedriven>") == 3
@@ -125,7 +136,9 @@ async def test_one_is_given_up_with_a_reason_and_the_others_can_go_on(store: Sto
 
 
 @pytest.mark.parametrize("document", ["nul", "surrogate", "big", "huge"])
-async def test_what_could_not_be_recorded_is_kept_as_it_was_and_redriven(store: Store, document: str) -> None:
+async def test_what_could_not_be_recorded_is_kept_as_it_was_and_redriven(
+    store: Store, document: str
+) -> None:
     await store.claim(CONSUMER, TOPIC, 0)
     await Runs(store).run(read(0, document))
     assert [r.code for r in await redrive(store, "shelf-hot", mended=False)] == [
@@ -148,9 +161,15 @@ async def unreadable(store: Store) -> None:
     await Runs(store).run(given, read(1, "1"), read(2, "2", sku="hot"))
 
 
-async def test_an_unreadable_record_is_read_again_and_what_queued_behind_it_follows(store: Store) -> None:
+async def test_an_unreadable_record_is_read_again_and_what_queued_behind_it_follows(
+    store: Store,
+) -> None:
     await unreadable(store)
-    assert [r.code for r in await redrive(store, INTAKE, mended=False)] == ["fault", "queued", "queued"]
+    assert [r.code for r in await redrive(store, INTAKE, mended=False)] == [
+        "fault",
+        "queued",
+        "queued",
+    ]
     assert await applied(store) == []
     assert [r.code for r in await redrive(store, INTAKE)] == [None, None, None]
     assert await applied(store) == ["react-raises", "1", "2"]
@@ -159,7 +178,9 @@ async def test_an_unreadable_record_is_read_again_and_what_queued_behind_it_foll
     assert (await applied(store))[-1] == "3"
 
 
-async def test_a_redriven_record_queues_behind_what_its_source_has_parked_at_the_stream(store: Store) -> None:
+async def test_a_redriven_record_queues_behind_what_its_source_has_parked_at_the_stream(
+    store: Store,
+) -> None:
     await store.claim(CONSUMER, TOPIC, 0)
     await Runs(store).run(toy.fact(0, ("shelf-hot", Put("decide-raises"))))
     behind = msgspec.structs.replace(toy.fact(1), failure=Failure("fault", "", b""))

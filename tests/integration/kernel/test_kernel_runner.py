@@ -10,7 +10,8 @@ from libs.eventsourcing.turn import Reply
 from libs.runtime.turns import FENCED
 from libs.store.store import Store
 from tests.contract import toy
-from tests.contract.toy import CONSUMER, TOPIC, LosesReplies, Put, Runs, Take
+from tests.contract.instances import LosesReplies, Runs, looping
+from tests.contract.toy import CONSUMER, TOPIC, Put, Take
 
 
 async def claim(store: Store, *partitions: int) -> None:
@@ -18,12 +19,15 @@ async def claim(store: Store, *partitions: int) -> None:
         await store.claim(CONSUMER, TOPIC, partition)
 
 
-async def test_two_instances_that_create_a_stream_at_once_decide_one_after_the_other(store: Store) -> None:
+async def test_two_instances_that_create_a_stream_at_once_decide_one_after_the_other(
+    store: Store,
+) -> None:
     one, two = Runs(store), Runs(store)
     ends = await asyncio.gather(
-        one.run(toy.call("1", "shelf-a", Put("same"))), two.run(toy.call("2", "shelf-a", Put("same")))
+        one.run(toy.call("1", "shelf-a", Put("once"))),
+        two.run(toy.call("2", "shelf-a", Put("once"))),
     )
-    assert await toy.documents(store, "shelf-a") == ["same"]
+    assert await toy.documents(store, "shelf-a") == ["once"]
     replies = [reply for end in ends for reply in end.by_id.values() if isinstance(reply, Reply)]
     assert sorted(len(reply.events) for reply in replies) == [0, 1]
     assert {reply.version for reply in replies} == {1}
@@ -32,7 +36,11 @@ async def test_two_instances_that_create_a_stream_at_once_decide_one_after_the_o
 async def test_instances_that_write_one_stream_at_once_lose_nothing(store: Store) -> None:
     runs = [Runs(store) for _ in range(4)]
     await asyncio.gather(
-        *(run.run(toy.call(f"{r}/{n}", "shelf-a", Put(f"{r}/{n}"))) for n in range(5) for r, run in enumerate(runs))
+        *(
+            run.run(toy.call(f"{r}/{n}", "shelf-a", Put(f"{r}/{n}")))
+            for n in range(5)
+            for r, run in enumerate(runs)
+        )
     )
     documents = await toy.documents(store, "shelf-a")
     assert sorted(documents) == sorted(f"{r}/{n}" for r in range(4) for n in range(5))
@@ -53,7 +61,9 @@ async def test_an_instance_never_says_no_from_an_old_memory(store: Store) -> Non
 async def prepared(store: Store) -> tuple[Input, ...]:
     """One input of each kind, ready to be taken."""
     await claim(store, 0, 1)
-    await Runs(store).run(toy.call("0", "shelf-t", Put("timer:t")), toy.call("00", "shelf-t", Put("effect:e")))
+    await Runs(store).run(
+        toy.call("0", "shelf-t", Put("timer:t")), toy.call("00", "shelf-t", Put("effect:e"))
+    )
     await toy.call_out(store, "e", 1)
     await store.accept([toy.delivery("one")])
     ((seq, _),) = await store.received([], 1)
@@ -71,9 +81,12 @@ ALL = ["fact", "other", "call", "delivered", "timed", "answered"]
 
 
 @pytest.mark.parametrize(
-    "losses", [("after",), ("before",), ("before", "after"), ("after", "before"), ("before", "before", None)]
+    "losses",
+    [("after",), ("before",), ("before", "after"), ("after", "before"), ("before", "before", None)],
 )
-async def test_a_commit_whose_reply_is_lost_takes_effect_once(store: Store, losses: tuple[Any, ...]) -> None:
+async def test_a_commit_whose_reply_is_lost_takes_effect_once(
+    store: Store, losses: tuple[Any, ...]
+) -> None:
     inputs = await prepared(store)
     end = await Runs(LosesReplies(store, *losses)).run(*inputs)
     assert set(end.by_id) == {given.id for given in inputs}
@@ -99,7 +112,9 @@ async def test_a_zombie_commits_nothing_and_other_partitions_go_on(store: Store)
     assert (claimed.epoch, claimed.next_offset) == (3, 0)
 
 
-async def test_a_claim_and_the_commits_of_the_old_owner_at_once_apply_each_fact_once(store: Store) -> None:
+async def test_a_claim_and_the_commits_of_the_old_owner_at_once_apply_each_fact_once(
+    store: Store,
+) -> None:
     """The new owner starts where the old one ended, whichever comes first."""
     for round_ in range(10):
         old = await store.claim(CONSUMER, TOPIC, round_)
@@ -120,15 +135,19 @@ async def test_two_instances_that_take_the_same_row_and_timer_apply_them_once(st
 
 
 async def test_what_waits_at_a_loop_that_ends_is_told(store: Store) -> None:
+    committing = asyncio.Event()
+
     class Never(LosesReplies):
-        async def commit(self, turn: Any) -> Any:
+        async def commit(self, _: Any) -> Any:
+            committing.set()
             await asyncio.Event().wait()
 
-    async with toy.looping(Runs(Never(store))) as loop:
-        waiting = [asyncio.create_task(loop.settle([toy.call(str(n), "shelf-a", Put("a"))])) for n in range(3)]
-        await asyncio.sleep(0)
-        while loop._waiting:
-            await asyncio.sleep(0)
+    async with looping(Runs(Never(store))) as loop:
+        waiting = [
+            asyncio.create_task(loop.settle([toy.call(str(n), "shelf-a", Put("a"))]))
+            for n in range(3)
+        ]
+        await committing.wait()
         behind = asyncio.create_task(loop.settle([toy.call("9", "shelf-a", Put("a"))]))
         await asyncio.sleep(0)
     ends = await asyncio.gather(*waiting, behind, return_exceptions=True)

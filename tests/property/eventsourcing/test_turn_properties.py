@@ -41,10 +41,14 @@ def inputs(draw: st.DrawFn) -> list[Input]:
                 ((stream, command), *_) = draw(works)
                 out.append(toy.call(str(n), stream, command))
             case "record":
-                out.append(read(n, draw(st.sampled_from(["x", "nul", "react-raises"])), key=draw(sources)))
+                out.append(
+                    read(n, draw(st.sampled_from(["x", "nul", "react-raises"])), key=draw(sources))
+                )
             case _:
                 failure = Failure("undecodable", "", b"?")
-                out.append(msgspec.structs.replace(toy.fact(n, source=draw(sources)), failure=failure))
+                out.append(
+                    msgspec.structs.replace(toy.fact(n, source=draw(sources)), failure=failure)
+                )
     return out
 
 
@@ -91,11 +95,15 @@ def told(store: MemoryStore) -> dict[str, Any]:
 
 @settings(max_examples=150, deadline=None)
 @given(inputs(), st.lists(st.booleans(), min_size=25, max_size=25))
-def test_however_inputs_fall_into_batches_the_same_is_recorded(given_: list[Input], cuts: list[bool]) -> None:
+def test_however_inputs_fall_into_batches_the_same_is_recorded(
+    given_: list[Input], cuts: list[bool]
+) -> None:
     one_by_one, _ = play([[given_one] for given_one in given_])
     batched, _ = play(split(given_, cuts))
     assert told(batched) == told(one_by_one)
-    assert [[e.id for e in lane] for lane in batched.lanes] == [[e.id for e in lane] for lane in one_by_one.lanes]
+    assert [[e.id for e in lane] for lane in batched.lanes] == [
+        [e.id for e in lane] for lane in one_by_one.lanes
+    ]
 
 
 @settings(max_examples=100, deadline=None)
@@ -136,7 +144,9 @@ def test_a_stored_state_is_the_fold_of_its_events(given_: list[Input]) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(inputs(), st.lists(st.booleans(), min_size=25, max_size=25))
-def test_redriving_everything_leaves_no_note_without_its_command(given_: list[Input], cuts: list[bool]) -> None:
+def test_redriving_everything_leaves_no_note_without_its_command(
+    given_: list[Input], cuts: list[bool]
+) -> None:
     store, _ = play(split(given_, cuts))
     again = []
     for item in list(store.aside.values()):

@@ -1,0 +1,101 @@
+"""What a demo run says at its end: what a retailer wants to see first, then the sums."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from libs.cli.output import Output
+from services.console.demo.report import IN_PART, Facts, by_group, report
+from services.console.demo.screen import ms
+
+
+def conclude(
+    output: Output, facts: Facts, showcase: tuple[str, int, int], faults: Sequence[str]
+) -> None:
+    """Say what came out. `showcase` is an order's number, its deliveries, and its effects."""
+    found = report(facts)
+    if output.as_json:
+        output.say("report", "", report=found, faults=list(faults))
+        return
+    number, sent, effects = showcase
+    once = "effective once" if effects == 1 else f"effective {effects} times"
+    lines = [f"\n[bold]{sent} deliveries of order {number}, {once}[/bold]"]
+    lines += [*_file(facts), *_orders(found), *_rest(found)]
+    lines.append(f"Synthetic in this run: {', '.join(facts.synthetic)}.")
+    if faults:
+        lines.append("[bold red]The report is not sound:[/bold red]")
+        lines += [f"  [red]✗[/red] {fault}" for fault in faults]
+    else:
+        text = (
+            "Each delivery took effect once, no unit is promised twice, the file is accounted for"
+        )
+        lines.append(f"[green]✓[/green] {text}.")
+    for line in lines:
+        output.show(line)
+
+
+def pounds(minor: int) -> str:
+    """Return pence as pounds."""
+    return f"{'-' if minor < 0 else ''}£{abs(minor) // 100:,}.{abs(minor) % 100:02d}"
+
+
+def _file(facts: Facts) -> list[str]:
+    groups = by_group(facts.input)
+    rows = sum(one.rows for one in groups.values())
+    net = sum(one.net_minor for one in groups.values())
+    order = groups["order"].net_minor if "order" in groups else 0
+    left = pounds(net - order)
+    lines = [f"File: {pounds(net)} in {rows} rows = orders {pounds(order)} + other rows {left}:"]
+    width = max(len(name) for name in facts.input)
+    for name, one in sorted(facts.input.items()):
+        if not name.startswith("order"):
+            lines.append(f"  {name:<{width}} {one.rows:>6} rows {pounds(one.net_minor):>12}")
+    return lines
+
+
+def _orders(found: Mapping[str, Any]) -> list[str]:
+    orders = found["orders"]
+    named = [
+        f"{count} {_words(reason)}"
+        for kind in ("waiting", "held")
+        for reason, count in orders[kind].items()
+    ]
+    waiting, held = sum(orders["waiting"].values()), sum(orders["held"].values())
+    sums = f"{orders['confirmed']} confirmed + {orders['cancelled']} cancelled"
+    queues = f"{pounds(orders['value_at_risk_minor'])} at risk: {', '.join(named) or 'none'}"
+    return [
+        f"Orders: {orders['received']} received = {sums} + {waiting} waiting + {held} held",
+        f"  in named queues, {queues}",
+    ]
+
+
+def _words(reason: str) -> str:
+    if reason.endswith(IN_PART):
+        return f"{reason.removesuffix(IN_PART)} in part"
+    return reason or "without a reason"
+
+
+def _rest(found: Mapping[str, Any]) -> list[str]:
+    sent, stock, late = found["deliveries"], found["stock"], found["latency_ms"]
+    promised = f"{stock['units_promised_without_stock']} units promised without stock"
+    sold = f"{stock['units_sold_by_channels_without_stock']} sold by channels without stock"
+    short, gone = stock["units_short_now"], stock["units_written_off"]
+    once = sent["effective"]
+    speed = f"p50 {ms(late['p50'])}, p99 {ms(late['p99'])}"
+    return [
+        f"Stock: {stock['skus']} SKUs, {promised}, {sold}, {short} short now, {gone} written off",
+        f"Deliveries: {sent['sent']} sent, {sent['distinct']} distinct, {once} effective",
+        f"Events: {found['events']} in {found['seconds']} s; from webhook to reserved {speed}",
+        "  (at the commit that reserves; the read model shows it some milliseconds later)",
+    ]
+
+
+def worth_trying(output: Output, url: str, order_id: str, sku: str) -> None:
+    """Say where the documentation is, and five commands."""
+    output.say("documentation", f"\nAPI documentation: {url}/docs", docs=f"{url}/docs")
+    output.show("Worth trying, in another terminal:")
+    lonja = "[bold].venv/bin/lonja"
+    output.show(f"  {lonja} trace {order_id}[/bold]  one order's story over all services")
+    output.show(f"  {lonja} why {sku}[/bold]  the event behind each unit")
+    output.show(f"  {lonja} stuck ls[/bold]  each order that needs somebody, and what to do")
+    output.show(f"  {lonja} rebuild --all --verify[/bold]  read models from the log, proved equal")
+    output.show(f"  [bold]curl -s {url}/orders/summary[/bold]  where all orders stand, over HTTP")

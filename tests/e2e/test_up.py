@@ -1,0 +1,130 @@
+"""`lonja up` and `lonja serve`: ready soon, supervised, side by side, and gone without a trace."""
+
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.e2e.launching import ended, family, lonja, nothing_is_left, services_pid, told
+from tests.support import eventually
+
+pytestmark = pytest.mark.timeout(240)
+WARM = 15.0  # seconds from the command to ready
+
+
+async def status(url: str, path: str) -> int:
+    try:
+        async with aiohttp.ClientSession() as http, http.get(url + path) as answer:
+            return answer.status
+    except aiohttp.ClientError:
+        return 0
+
+
+async def answers(url: str) -> bool:
+    return await status(url, "/health/ready") == 200
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+async def test_no_end_of_the_launcher_leaves_a_process(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    async with lonja(tmp_path, "up", "--json", "--port", "0") as process:
+        ready = await told(process, "ready")
+        assert await status(ready["url"], "/health/ready") == 200
+        members = family(process)
+        process.send_signal(number)
+        await nothing_is_left(tmp_path, members)
+        code, _, errors = await ended(process)
+        assert code == (-9 if number == signal.SIGKILL else 0)
+        assert "Traceback" not in errors
+
+
+@pytest.mark.stack
+async def test_a_second_start_is_quick_and_killed_services_come_back(tmp_path: Path) -> None:
+    async with lonja(tmp_path, "up", "--json", "--port", "0") as process:
+        await told(process, "ready")
+        process.terminate()
+        await ended(process)
+    began = time.monotonic()
+    async with lonja(tmp_path, "up", "--json", "--port", "0") as process:
+        ready = await told(process, "ready")
+        assert time.monotonic() - began < WARM
+        first = services_pid(tmp_path)
+        os.kill(first, signal.SIGKILL)
+        assert (await told(process, "services-restarted"))["exit_code"] == 128 + signal.SIGKILL
+        assert (await told(process, "ready"))["url"] == ready["url"]
+        assert services_pid(tmp_path) != first
+        assert await status(ready["url"], "/health/ready") == 200
+
+
+@pytest.mark.stack
+async def test_two_checkouts_run_side_by_side(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    async with lonja(one, "up", "--json") as first, lonja(two, "up", "--json") as second:
+        urls = [(await told(process, "ready"))["url"] for process in (first, second)]
+        assert len(set(urls)) == 2
+        assert [await status(url, "/health/ready") for url in urls] == [200, 200]
+        async with lonja(one, "up") as third:
+            code, _, errors = await ended(third)
+        assert code == 1
+        assert "[already-running]" in errors
+
+
+@pytest.mark.stack
+async def test_a_service_runs_in_a_process_of_its_own(tmp_path: Path) -> None:
+    async with lonja(tmp_path, "serve", "orders", "--json", "--port", "0") as process:
+        url = (await told(process, "serving"))["url"]
+
+        await eventually(lambda: answers(url), timeout=30)
+        assert await status(url, "/orders/summary") == 200
+        assert await status(url, "/inventory/stock") == 404
+        process.terminate()
+        code, _, errors = await ended(process)
+        assert (code, "Traceback" in errors) == (0, False)
+
+
+async def test_a_port_that_is_taken_is_said_in_one_line(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        async with lonja(tmp_path, "up", "--port", str(port)) as process:
+            code, _, errors = await ended(process)
+    assert code == 1
+    assert errors == (
+        f"lonja: port {port} of 127.0.0.1 is taken; give another with --port [port-taken]\n"
+    )
+
+
+async def test_a_wrong_configuration_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "lonja.toml").write_text('[channels.shop]\nprovider = "myspace"\n')
+    async with lonja(tmp_path, "up") as process:
+        code, _, errors = await ended(process)
+    assert code == 1
+    assert errors.startswith("lonja: lonja.toml: channels.shop.provider: ")
+    assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words", [["no-such-verb"], ["up", "--no-such-option"], ["serve", "wharf"]]
+)
+async def test_wrong_usage_is_exit_code_2(tmp_path: Path, words: list[str]) -> None:
+    async with lonja(tmp_path, *words) as process:
+        code, _, errors = await ended(process)
+    assert code == 2
+    assert errors
+    assert "Traceback" not in errors
+
+
+async def test_help_is_quick_and_names_every_verb(tmp_path: Path) -> None:
+    began = time.monotonic()
+    async with lonja(tmp_path, "--help") as process:
+        code, text, _ = await ended(process)
+    assert time.monotonic() - began < 1.5
+    assert code == 0
+    assert all(verb in text for verb in ("demo", "up", "serve", "import"))

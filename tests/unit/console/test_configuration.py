@@ -1,0 +1,70 @@
+"""The example configuration is whole, and it is loaded as it stands; so is a demo's."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from libs.runtime.settings import Account, Limits, Location, Server, Settings, load
+from services.console.demo import memory
+from services.sandbox.retail.orders import ACCOUNTS
+
+EXAMPLE = Path(__file__).parents[3] / "lonja.example.toml"
+
+
+def sections() -> list[tuple[type[BaseModel], dict[str, Any]]]:
+    written = tomllib.loads(EXAMPLE.read_text())
+    (account,), (location,) = written["channels"].values(), written["locations"].values()
+    return [
+        (Settings, written), (Server, written["server"]), (Limits, written["limits"]),
+        (Account, account), (Location, location),
+    ]  # fmt: skip
+
+
+def test_every_key_stands_in_the_example_and_nothing_else() -> None:
+    for model, written in sections():
+        assert set(written) == set(model.model_fields), model.__name__
+
+
+def test_every_default_of_the_example_is_the_real_one() -> None:
+    own = {"provider", "webhook_secrets", "webhook_secrets_file", "tokens", "channels"}
+    for model, written in sections():
+        for name, value in written.items():
+            default = model.model_fields[name].get_default(call_default_factory=True)
+            if name not in own and not isinstance(value, dict):
+                assert value == default, f"{model.__name__}.{name}"
+
+
+def test_the_example_is_loaded_as_it_stands() -> None:
+    settings = load(EXAMPLE, {})
+    assert settings.channels["my-shop"].provider == "shopify"
+    assert settings.server.tokens["replace-me-with-a-long-random-text"] == "operator"
+
+
+def test_a_demo_has_three_accounts_with_secrets_of_their_own(tmp_path: Path) -> None:
+    run = memory.begin(seed=None, orders=None, rate=None, rows=None)
+    other = memory.begin(seed=None, orders=None, rate=None, rows=None)
+    path = tmp_path / "demo.toml"
+    path.write_text(memory.configuration(run))
+    settings = load(path, {})
+    assert {n: one.provider for n, one in settings.channels.items()} == {
+        one.name: one.provider for one in ACCOUNTS
+    }
+    assert {one.shortage for one in settings.channels.values()} == {"backorder", "split", "cancel"}
+    assert not set(run.secrets.values()) & set(other.secrets.values())
+
+
+def test_a_run_is_recalled_as_it_was_kept_and_only_by_its_owner(tmp_path: Path) -> None:
+    run = memory.keep(tmp_path, memory.begin(seed=4, orders=9, rate=None, rows=None))
+    assert memory.recall(tmp_path) == run
+    assert (tmp_path / memory.NAME).stat().st_mode & 0o777 == 0o600
+
+
+def test_only_options_that_ask_for_the_same_input_go_on_with_a_run() -> None:
+    run = memory.begin(seed=4, orders=9, rate=None, rows=None)
+    assert memory.same_input(run, seed=None, orders=None, rows=None)
+    assert memory.same_input(run, seed=4, orders=9, rows=None)
+    assert not memory.same_input(run, seed=5, orders=None, rows=None)
+    assert not memory.same_input(run, seed=None, orders=8, rows=None)
+    assert not memory.same_input(run, seed=None, orders=None, rows=Path("other.csv"))

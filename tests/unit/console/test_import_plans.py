@@ -1,0 +1,103 @@
+"""What an import would do, line by line, before anything is sent."""
+
+import pytest
+
+from services.console.importing import Plan, plan
+
+HEADER = "sku,location,quantity,unit_cost,currency,document\n"
+
+
+def stock(*lines: str) -> Plan:
+    return plan("stock", HEADER + "\n".join(lines), "run")
+
+
+def refusal(line: str) -> str:
+    (refused,) = stock(line).refused
+    return refused.code
+
+
+def test_a_line_becomes_a_receipt_of_the_normalised_sku() -> None:
+    (write,) = stock(" 85123a ,main,6,2.55,GBP,delivery-1").writes
+    assert (write.line, write.sku) == (2, "85123A")
+    assert write.path == "/inventory/stock/85123A/receipts"
+    assert write.body == {
+        "quantity": 6, "location": "main", "unit_cost": "2.55", "currency": "GBP",
+        "document": "delivery-1", "by": "import",
+    }  # fmt: skip
+
+
+def test_a_sku_stands_in_the_path_as_one_part() -> None:
+    (write,) = stock("A/B 1,,1,,,").writes
+    assert write.path == "/inventory/stock/A%2FB%201/receipts"
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        (",main,1,,,", "sku-missing"),
+        ("ÄB,main,1,,,", "sku-malformed"),
+        ("A,main,,,,", "quantity-missing"),
+        ("A,main,1.5,,,", "quantity-not-whole"),
+        ("A,main,-1,,,", "quantity-not-whole"),
+        ("A,main,0,,,", "quantity-out-of-range"),
+        ("A,main,1,two,GBP,", "unit-cost-malformed"),
+        ("A,main,1,2,gbp,", "currency-malformed"),
+        ("A,main,1,2,,", "currency-missing"),
+        ("A,main,1,,GBP,", "unit-cost-missing"),
+        ("A,main,1,,,d,extra", "too-many-columns"),
+    ],
+)
+def test_a_line_that_cannot_be_taken_is_refused_by_name(line: str, code: str) -> None:
+    assert refusal(line) == code
+
+
+def test_a_refused_line_names_its_number_and_stops_no_other() -> None:
+    planned = stock("A,main,1,,,", "B,main,x,,,", "C,main,3,,,")
+    assert [one.sku for one in planned.writes] == ["A", "C"]
+    assert [(one.line, one.sku) for one in planned.refused] == [(3, "B")]
+
+
+def test_the_same_file_has_the_same_keys_whenever_it_is_imported() -> None:
+    text = HEADER + "A,main,1,,,\nA,main,1,,,\n"
+    first, second = plan("stock", text, "monday"), plan("stock", text, "tuesday")
+    assert first == second
+    assert len({write.key for write in first.writes}) == 2
+
+
+def test_a_document_is_the_same_receipt_in_any_file() -> None:
+    alone = stock("A,main,1,,,d7").writes[0]
+    among = stock("B,main,9,,,", "A,main,1,,,d7").writes[1]
+    assert alone.key == among.key
+    assert stock("A,main,1,,,d8").writes[0].key != alone.key
+
+
+def test_equal_lines_of_different_files_are_different_receipts() -> None:
+    assert stock("A,main,1,,,").writes[0].key != stock("A,main,1,,,", "B,,1,,,").writes[0].key
+
+
+def test_a_product_may_be_a_kit() -> None:
+    text = "sku,description,barcode,components\nkit-1,A set,50123,a:2; b:1;a:1\n"
+    (write,) = plan("products", text, "run").writes
+    assert write.path == "/inventory/items/KIT-1"
+    assert write.body["components"] == [{"sku": "A", "units": 3}, {"sku": "B", "units": 1}]
+
+
+@pytest.mark.parametrize(
+    ("parts", "code"),
+    [("A", "components-malformed"), ("A:0", "components-malformed"), ("K:1", "kit-of-itself")],
+)
+def test_a_kit_that_makes_no_sense_is_refused(parts: str, code: str) -> None:
+    planned = plan("products", f"sku,components\nK,{parts}\n", "run")
+    assert [one.code for one in planned.refused] == [code]
+
+
+def test_an_item_can_be_defined_the_first_way_again() -> None:
+    text = "sku,description\nA,first\n"
+    keys = {plan("products", text, run).writes[0].key for run in ("monday", "tuesday")}
+    assert len(keys) == 2
+
+
+@pytest.mark.parametrize("text", ["", "quantity\n1\n", "sku,colour\nA,red\n"])
+def test_a_file_with_other_columns_is_refused_as_a_whole(text: str) -> None:
+    with pytest.raises(ValueError, match="column"):
+        plan("stock", text, "run")
