@@ -3,12 +3,20 @@
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
 
-async def eventually(condition: Callable[[], T | Awaitable[T]], timeout: float = 10) -> T:  # noqa: ASYNC109
+@overload
+async def eventually(condition: Callable[[], Awaitable[T]], timeout: float = 10) -> T: ...  # noqa: ASYNC109
+
+
+@overload
+async def eventually(condition: Callable[[], T], timeout: float = 10) -> T: ...  # noqa: ASYNC109
+
+
+async def eventually(condition: Callable[[], Any], timeout: float = 10) -> Any:  # noqa: ASYNC109
     """Polls ``condition`` (sync or async) until it is truthy, returns its value.
 
     Raises AssertionError with the last value after ``timeout`` seconds. An AssertionError that the

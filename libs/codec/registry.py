@@ -1,6 +1,5 @@
 """Schema ids without a registry process: `schemas/ids.lock` maps (subject, version) to id."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,10 +7,9 @@ from typing import Self
 
 import msgspec
 
-from libs.codec.schemas import ROOT, Schemas, whole
+from libs.codec.schemas import ROOT
 
 LOCK = ROOT / "ids.lock"
-FIRST = 100_001
 
 
 class Registry(msgspec.Struct, frozen=True):
@@ -31,26 +29,3 @@ class Registry(msgspec.Struct, frozen=True):
             for version, entry in versions.items()
         }
         return cls(ids, {i: key for key, i in ids.items()}, "lock:schemas/ids.lock")
-
-
-def fingerprint(name: str, schemas: Schemas) -> str:
-    """Return a hash of a schema with everything that it names."""
-    text = json.dumps(whole(name, schemas), separators=(",", ":"), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def locked(schemas: Schemas, path: Path = LOCK) -> str:
-    """Return the lock's text: known ids stay, new records get the next ones."""
-    lock: dict[str, dict[str, dict[str, object]]] = (
-        json.loads(path.read_text()) if path.exists() else {}
-    )
-    used = [int(str(e["id"])) for versions in lock.values() for e in versions.values()]
-    following = max([FIRST - 1, *used]) + 1
-    for names in schemas.events.values():
-        for name in names:
-            versions = lock.setdefault(name, {})
-            if not versions:
-                versions["1"] = {"id": following}
-                following += 1
-            versions[max(versions, key=int)]["fingerprint"] = fingerprint(name, schemas)
-    return json.dumps(lock, indent=2, sort_keys=True) + "\n"

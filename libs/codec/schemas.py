@@ -102,7 +102,7 @@ def _in_order(names: list[str], named: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def uses(schema: Any, space: str) -> list[str]:
-    """Return the names that a type refers to or defines within itself."""
+    """Return the names that a type refers to."""
     if isinstance(schema, str):
         return [] if schema in PRIMITIVES else [full_name(schema, space)]
     if isinstance(schema, list):

@@ -6,11 +6,12 @@ from typing import Literal
 import msgspec
 
 from libs.codec.contract import Contract
-from libs.codec.wire import bad, decoded, encoded, more, nul, number, small
+from libs.codec.wire import READING, WRITING, unended, unread, unwritten, FLAGS, NUMBERS, SPAN, ZIGZAG, beyond, branch, count, long, nul, small, span, wrong
 from libs.contracts import common as c
 SetAsideReason = Literal['unknown', 'draft', 'test']
 symbols_SetAsideReason: tuple[SetAsideReason, ...] = ('unknown', 'draft', 'test',)
-places_SetAsideReason: dict[str, int] = {s: n << 1 for n, s in enumerate(symbols_SetAsideReason)}
+bytes_SetAsideReason = {s: bytes((n << 1,)) for n, s in enumerate(symbols_SetAsideReason)}
+names_SetAsideReason = {n << 1: s for n, s in enumerate(symbols_SetAsideReason)}
 
 
 class ChannelCancellationRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -27,145 +28,102 @@ class ChannelCancellationRequested(msgspec.Struct, frozen=True, gc=False, kw_onl
     answer_by: int | None = None
 
 
-def write_ChannelCancellationRequested(o: bytearray, v: ChannelCancellationRequested) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_ChannelCancellationRequested(o: list[bytes], v: ChannelCancellationRequested) -> None:
+    if v.__class__ is not ChannelCancellationRequested:
+        wrong(v, "ChannelCancellationRequested")
+    e1 = v.entity.encode()
+    if 0 in e1:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x1 = v.occurred_at
-    o.append(x1 << 1) if 0 <= x1 < 64 else number(o, x1)
-    e = v.account.encode()
-    if 0 in e:
+    x2 = v.occurred_at
+    if x2.__class__ is not int:
+        wrong(x2, "int")
+    e3 = v.account.encode()
+    if 0 in e3:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.external_id.encode()
-    if 0 in e:
+    e4 = v.external_id.encode()
+    if 0 in e4:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.request_id.encode()
-    if 0 in e:
+    e5 = v.request_id.encode()
+    if 0 in e5:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    a2 = v.lines
-    if a2:
-        number(o, len(a2))
-        for i2 in a2:
-            c.write_ExternalLineQuantity(o, i2)
-    o.append(0)
-    o.append(c.places_Party[v.by])
-    e = v.reason.encode()
-    if 0 in e:
+    o += (NUMBERS[len(e1)], e1, NUMBERS[x2], NUMBERS[len(e3)], e3, NUMBERS[len(e4)], e4, NUMBERS[len(e5)], e5,)
+    a6 = v.lines
+    if a6.__class__ is not tuple:
+        wrong(a6, "tuple")
+    if a6:
+        o.append(NUMBERS[len(a6)])
+        for i7 in a6:
+            c.write_ExternalLineQuantity(o, i7)
+    o.append(b"\0")
+    e8 = v.reason.encode()
+    if 0 in e8:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    u3 = v.answer_by
-    if u3 is None:
-        o.append(0)
+    u9 = v.answer_by
+    if u9 is None:
+        p10 = b"\0"
     else:
-        o.append(2)
-        x4 = u3
-        o.append(x4 << 1) if 0 <= x4 < 64 else number(o, x4)
+        x11 = u9
+        if x11.__class__ is not int:
+            wrong(x11, "int")
+        p10 = b"\2" + NUMBERS[x11]
+    o += (c.bytes_Party[v.by], NUMBERS[len(e8)], e8, p10,)
 
 
 def read_ChannelCancellationRequested(b: bytes, i: int) -> tuple[ChannelCancellationRequested, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_account = str(b[i:j], "utf-8")
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_external_id = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_external_id = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_request_id = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_request_id = b[i + 1 : j].decode()
     i = j
     f_lines_l: list[c.ExternalLineQuantity] = []
-    while True:
-        n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        if not n:
-            break
-        m = n >> 1
-        if n & 1:
-            m += 1
-            n = b[i]
-            i += 1
-            if n > 127:
-                n, i = more(b, i, n)
-        if m > z - i:
-            raise bad("An array has more items than bytes.")
-        for _ in range(m):
-            f_lines_i, i = c.read_ExternalLineQuantity(b, i)
-            f_lines_l.append(f_lines_i)
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = c.read_ExternalLineQuantity(b, i)
+            f_lines_l.append(f_lines_)
+    i += 1
     f_lines = tuple(f_lines_l)
-    n = b[i]
+    f_by = c.names_Party[b[i]]
     i += 1
-    if n & 1:
-        raise bad("An enum has no such symbol.")
-    f_by = c.symbols_Party[n >> 1]
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_reason = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reason = b[i + 1 : j].decode()
     i = j
     f_answer_by: int | None = None
     n = b[i]
     i += 1
     if n == 2:
         n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        f_answer_by_ = n >> 1 ^ -(n & 1)
+        if n < 128:
+            f_answer_by_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_answer_by_, i = long(b, i)
         f_answer_by = f_answer_by_
     elif n:
-        raise bad("A union has no such branch.")
+        branch()
     return ChannelCancellationRequested(entity=f_entity, occurred_at=f_occurred_at, account=f_account, external_id=f_external_id, request_id=f_request_id, lines=f_lines, by=f_by, reason=f_reason, answer_by=f_answer_by), i
 
 
@@ -184,133 +142,88 @@ class ChannelOrderCancelled(msgspec.Struct, frozen=True, gc=False, kw_only=True)
     reason_word: str
 
 
-def write_ChannelOrderCancelled(o: bytearray, v: ChannelOrderCancelled) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_ChannelOrderCancelled(o: list[bytes], v: ChannelOrderCancelled) -> None:
+    if v.__class__ is not ChannelOrderCancelled:
+        wrong(v, "ChannelOrderCancelled")
+    e12 = v.entity.encode()
+    if 0 in e12:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x5 = v.occurred_at
-    o.append(x5 << 1) if 0 <= x5 < 64 else number(o, x5)
-    e = v.account.encode()
-    if 0 in e:
+    x13 = v.occurred_at
+    if x13.__class__ is not int:
+        wrong(x13, "int")
+    e14 = v.account.encode()
+    if 0 in e14:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.external_id.encode()
-    if 0 in e:
+    e15 = v.external_id.encode()
+    if 0 in e15:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
+    o += (NUMBERS[len(e12)], e12, NUMBERS[x13], NUMBERS[len(e14)], e14, NUMBERS[len(e15)], e15,)
     c.write_Version(o, v.version)
-    o.append(1 if v.whole else 0)
-    a6 = v.lines
-    if a6:
-        number(o, len(a6))
-        for i6 in a6:
-            c.write_ExternalLineQuantity(o, i6)
-    o.append(0)
-    o.append(c.places_Party[v.by])
-    e = v.reason.encode()
-    if 0 in e:
+    x16 = v.whole
+    if x16.__class__ is not bool:
+        wrong(x16, "bool")
+    o += (b"\1" if x16 else b"\0",)
+    a17 = v.lines
+    if a17.__class__ is not tuple:
+        wrong(a17, "tuple")
+    if a17:
+        o.append(NUMBERS[len(a17)])
+        for i18 in a17:
+            c.write_ExternalLineQuantity(o, i18)
+    o.append(b"\0")
+    e19 = v.reason.encode()
+    if 0 in e19:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.reason_word.encode()
-    if 0 in e:
+    e20 = v.reason_word.encode()
+    if 0 in e20:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
+    o += (c.bytes_Party[v.by], NUMBERS[len(e19)], e19, NUMBERS[len(e20)], e20,)
 
 
 def read_ChannelOrderCancelled(b: bytes, i: int) -> tuple[ChannelOrderCancelled, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_account = str(b[i:j], "utf-8")
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_external_id = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_external_id = b[i + 1 : j].decode()
     i = j
     f_version, i = c.read_Version(b, i)
-    n = b[i]
+    f_whole = FLAGS[b[i]]
     i += 1
-    if n > 1:
-        raise bad("A boolean is neither 0 nor 1.")
-    f_whole = n == 1
     f_lines_l: list[c.ExternalLineQuantity] = []
-    while True:
-        n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        if not n:
-            break
-        m = n >> 1
-        if n & 1:
-            m += 1
-            n = b[i]
-            i += 1
-            if n > 127:
-                n, i = more(b, i, n)
-        if m > z - i:
-            raise bad("An array has more items than bytes.")
-        for _ in range(m):
-            f_lines_i, i = c.read_ExternalLineQuantity(b, i)
-            f_lines_l.append(f_lines_i)
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = c.read_ExternalLineQuantity(b, i)
+            f_lines_l.append(f_lines_)
+    i += 1
     f_lines = tuple(f_lines_l)
-    n = b[i]
+    f_by = c.names_Party[b[i]]
     i += 1
-    if n & 1:
-        raise bad("An enum has no such symbol.")
-    f_by = c.symbols_Party[n >> 1]
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_reason = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reason = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_reason_word = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reason_word = b[i + 1 : j].decode()
     i = j
     return ChannelOrderCancelled(entity=f_entity, occurred_at=f_occurred_at, account=f_account, external_id=f_external_id, version=f_version, whole=f_whole, lines=f_lines, by=f_by, reason=f_reason, reason_word=f_reason_word), i
 
@@ -325,63 +238,46 @@ class ChannelOrderChanged(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     order: c.Order
 
 
-def write_ChannelOrderChanged(o: bytearray, v: ChannelOrderChanged) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_ChannelOrderChanged(o: list[bytes], v: ChannelOrderChanged) -> None:
+    if v.__class__ is not ChannelOrderChanged:
+        wrong(v, "ChannelOrderChanged")
+    e21 = v.entity.encode()
+    if 0 in e21:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x7 = v.occurred_at
-    o.append(x7 << 1) if 0 <= x7 < 64 else number(o, x7)
-    e = v.account.encode()
-    if 0 in e:
+    x22 = v.occurred_at
+    if x22.__class__ is not int:
+        wrong(x22, "int")
+    e23 = v.account.encode()
+    if 0 in e23:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.external_id.encode()
-    if 0 in e:
+    e24 = v.external_id.encode()
+    if 0 in e24:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
+    o += (NUMBERS[len(e21)], e21, NUMBERS[x22], NUMBERS[len(e23)], e23, NUMBERS[len(e24)], e24,)
     c.write_Order(o, v.order)
 
 
 def read_ChannelOrderChanged(b: bytes, i: int) -> tuple[ChannelOrderChanged, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_account = str(b[i:j], "utf-8")
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_external_id = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_external_id = b[i + 1 : j].decode()
     i = j
     f_order, i = c.read_Order(b, i)
     return ChannelOrderChanged(entity=f_entity, occurred_at=f_occurred_at, account=f_account, external_id=f_external_id, order=f_order), i
@@ -403,106 +299,74 @@ class ChannelOrderFundsChanged(msgspec.Struct, frozen=True, gc=False, kw_only=Tr
     currency: str
 
 
-def write_ChannelOrderFundsChanged(o: bytearray, v: ChannelOrderFundsChanged) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_ChannelOrderFundsChanged(o: list[bytes], v: ChannelOrderFundsChanged) -> None:
+    if v.__class__ is not ChannelOrderFundsChanged:
+        wrong(v, "ChannelOrderFundsChanged")
+    e25 = v.entity.encode()
+    if 0 in e25:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x8 = v.occurred_at
-    o.append(x8 << 1) if 0 <= x8 < 64 else number(o, x8)
-    e = v.account.encode()
-    if 0 in e:
+    x26 = v.occurred_at
+    if x26.__class__ is not int:
+        wrong(x26, "int")
+    e27 = v.account.encode()
+    if 0 in e27:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.external_id.encode()
-    if 0 in e:
+    e28 = v.external_id.encode()
+    if 0 in e28:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
+    o += (NUMBERS[len(e25)], e25, NUMBERS[x26], NUMBERS[len(e27)], e27, NUMBERS[len(e28)], e28,)
     c.write_Version(o, v.version)
-    o.append(c.places_Funds[v.funds])
-    e = v.funds_word.encode()
-    if 0 in e:
+    e29 = v.funds_word.encode()
+    if 0 in e29:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    o.append(c.places_Custody[v.custody])
-    u9 = v.tender
-    if u9 is None:
-        o.append(0)
+    o += (c.bytes_Funds[v.funds], NUMBERS[len(e29)], e29, c.bytes_Custody[v.custody],)
+    u30 = v.tender
+    if u30 is None:
+        o.append(b"\0")
     else:
-        o.append(2)
-        c.write_Tender(o, u9)
-    x10 = v.amount
-    o.append(x10 << 1) if 0 <= x10 < 64 else number(o, x10)
-    e = v.currency.encode()
-    if 0 in e:
+        o.append(b"\2")
+        c.write_Tender(o, u30)
+    x32 = v.amount
+    if x32.__class__ is not int:
+        wrong(x32, "int")
+    e33 = v.currency.encode()
+    if 0 in e33:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
+    o += (NUMBERS[x32], NUMBERS[len(e33)], e33,)
 
 
 def read_ChannelOrderFundsChanged(b: bytes, i: int) -> tuple[ChannelOrderFundsChanged, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_account = str(b[i:j], "utf-8")
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_external_id = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_external_id = b[i + 1 : j].decode()
     i = j
     f_version, i = c.read_Version(b, i)
-    n = b[i]
+    f_funds = c.names_Funds[b[i]]
     i += 1
-    if n & 1:
-        raise bad("An enum has no such symbol.")
-    f_funds = c.symbols_Funds[n >> 1]
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_funds_word = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_funds_word = b[i + 1 : j].decode()
     i = j
-    n = b[i]
+    f_custody = c.names_Custody[b[i]]
     i += 1
-    if n & 1:
-        raise bad("An enum has no such symbol.")
-    f_custody = c.symbols_Custody[n >> 1]
     f_tender: c.Tender | None = None
     n = b[i]
     i += 1
@@ -510,20 +374,17 @@ def read_ChannelOrderFundsChanged(b: bytes, i: int) -> tuple[ChannelOrderFundsCh
         f_tender_, i = c.read_Tender(b, i)
         f_tender = f_tender_
     elif n:
-        raise bad("A union has no such branch.")
+        branch()
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_amount = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_currency = str(b[i:j], "utf-8")
+    if n < 128:
+        f_amount = ZIGZAG[n]
+        i += 1
+    else:
+        f_amount, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_currency = b[i + 1 : j].decode()
     i = j
     return ChannelOrderFundsChanged(entity=f_entity, occurred_at=f_occurred_at, account=f_account, external_id=f_external_id, version=f_version, funds=f_funds, funds_word=f_funds_word, custody=f_custody, tender=f_tender, amount=f_amount, currency=f_currency), i
 
@@ -538,63 +399,46 @@ class ChannelOrderReceived(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     order: c.Order
 
 
-def write_ChannelOrderReceived(o: bytearray, v: ChannelOrderReceived) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_ChannelOrderReceived(o: list[bytes], v: ChannelOrderReceived) -> None:
+    if v.__class__ is not ChannelOrderReceived:
+        wrong(v, "ChannelOrderReceived")
+    e34 = v.entity.encode()
+    if 0 in e34:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x11 = v.occurred_at
-    o.append(x11 << 1) if 0 <= x11 < 64 else number(o, x11)
-    e = v.account.encode()
-    if 0 in e:
+    x35 = v.occurred_at
+    if x35.__class__ is not int:
+        wrong(x35, "int")
+    e36 = v.account.encode()
+    if 0 in e36:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.external_id.encode()
-    if 0 in e:
+    e37 = v.external_id.encode()
+    if 0 in e37:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
+    o += (NUMBERS[len(e34)], e34, NUMBERS[x35], NUMBERS[len(e36)], e36, NUMBERS[len(e37)], e37,)
     c.write_Order(o, v.order)
 
 
 def read_ChannelOrderReceived(b: bytes, i: int) -> tuple[ChannelOrderReceived, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_account = str(b[i:j], "utf-8")
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_external_id = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_external_id = b[i + 1 : j].decode()
     i = j
     f_order, i = c.read_Order(b, i)
     return ChannelOrderReceived(entity=f_entity, occurred_at=f_occurred_at, account=f_account, external_id=f_external_id, order=f_order), i
@@ -612,84 +456,56 @@ class ChannelOrderSetAside(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     version: c.Version
 
 
-def write_ChannelOrderSetAside(o: bytearray, v: ChannelOrderSetAside) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_ChannelOrderSetAside(o: list[bytes], v: ChannelOrderSetAside) -> None:
+    if v.__class__ is not ChannelOrderSetAside:
+        wrong(v, "ChannelOrderSetAside")
+    e38 = v.entity.encode()
+    if 0 in e38:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x12 = v.occurred_at
-    o.append(x12 << 1) if 0 <= x12 < 64 else number(o, x12)
-    e = v.account.encode()
-    if 0 in e:
+    x39 = v.occurred_at
+    if x39.__class__ is not int:
+        wrong(x39, "int")
+    e40 = v.account.encode()
+    if 0 in e40:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.external_id.encode()
-    if 0 in e:
+    e41 = v.external_id.encode()
+    if 0 in e41:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    o.append(places_SetAsideReason[v.reason])
-    e = v.status_word.encode()
-    if 0 in e:
+    e42 = v.status_word.encode()
+    if 0 in e42:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
+    o += (NUMBERS[len(e38)], e38, NUMBERS[x39], NUMBERS[len(e40)], e40, NUMBERS[len(e41)], e41, bytes_SetAsideReason[v.reason], NUMBERS[len(e42)], e42,)
     c.write_Version(o, v.version)
 
 
 def read_ChannelOrderSetAside(b: bytes, i: int) -> tuple[ChannelOrderSetAside, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_account = str(b[i:j], "utf-8")
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_external_id = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_external_id = b[i + 1 : j].decode()
     i = j
-    n = b[i]
+    f_reason = names_SetAsideReason[b[i]]
     i += 1
-    if n & 1:
-        raise bad("An enum has no such symbol.")
-    f_reason = symbols_SetAsideReason[n >> 1]
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_status_word = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_status_word = b[i + 1 : j].decode()
     i = j
     f_version, i = c.read_Version(b, i)
     return ChannelOrderSetAside(entity=f_entity, occurred_at=f_occurred_at, account=f_account, external_id=f_external_id, reason=f_reason, status_word=f_status_word, version=f_version), i
@@ -706,79 +522,56 @@ class ChannelOrderTouched(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     status_word: str
 
 
-def write_ChannelOrderTouched(o: bytearray, v: ChannelOrderTouched) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_ChannelOrderTouched(o: list[bytes], v: ChannelOrderTouched) -> None:
+    if v.__class__ is not ChannelOrderTouched:
+        wrong(v, "ChannelOrderTouched")
+    e43 = v.entity.encode()
+    if 0 in e43:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x13 = v.occurred_at
-    o.append(x13 << 1) if 0 <= x13 < 64 else number(o, x13)
-    e = v.account.encode()
-    if 0 in e:
+    x44 = v.occurred_at
+    if x44.__class__ is not int:
+        wrong(x44, "int")
+    e45 = v.account.encode()
+    if 0 in e45:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.external_id.encode()
-    if 0 in e:
+    e46 = v.external_id.encode()
+    if 0 in e46:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
+    o += (NUMBERS[len(e43)], e43, NUMBERS[x44], NUMBERS[len(e45)], e45, NUMBERS[len(e46)], e46,)
     c.write_Version(o, v.version)
-    e = v.status_word.encode()
-    if 0 in e:
+    e47 = v.status_word.encode()
+    if 0 in e47:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
+    o += (NUMBERS[len(e47)], e47,)
 
 
 def read_ChannelOrderTouched(b: bytes, i: int) -> tuple[ChannelOrderTouched, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_account = str(b[i:j], "utf-8")
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_external_id = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_external_id = b[i + 1 : j].decode()
     i = j
     f_version, i = c.read_Version(b, i)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_status_word = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_status_word = b[i + 1 : j].decode()
     i = j
     return ChannelOrderTouched(entity=f_entity, occurred_at=f_occurred_at, account=f_account, external_id=f_external_id, version=f_version, status_word=f_status_word), i
 
@@ -797,141 +590,94 @@ class ListingLineResolved(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     components: tuple[c.Component, ...]
 
 
-def write_ListingLineResolved(o: bytearray, v: ListingLineResolved) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_ListingLineResolved(o: list[bytes], v: ListingLineResolved) -> None:
+    if v.__class__ is not ListingLineResolved:
+        wrong(v, "ListingLineResolved")
+    e48 = v.entity.encode()
+    if 0 in e48:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x14 = v.occurred_at
-    o.append(x14 << 1) if 0 <= x14 < 64 else number(o, x14)
-    e = v.account.encode()
-    if 0 in e:
+    x49 = v.occurred_at
+    if x49.__class__ is not int:
+        wrong(x49, "int")
+    e50 = v.account.encode()
+    if 0 in e50:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.listing_id.encode()
-    if 0 in e:
+    e51 = v.listing_id.encode()
+    if 0 in e51:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.external_id.encode()
-    if 0 in e:
+    e52 = v.external_id.encode()
+    if 0 in e52:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.line_id.encode()
-    if 0 in e:
+    e53 = v.line_id.encode()
+    if 0 in e53:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.sku.encode()
-    if 0 in e:
+    e54 = v.sku.encode()
+    if 0 in e54:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x15 = v.units_per_listing
-    o.append(x15 << 1) if 0 <= x15 < 64 else number(o, x15)
-    a16 = v.components
-    if a16:
-        number(o, len(a16))
-        for i16 in a16:
-            c.write_Component(o, i16)
-    o.append(0)
+    x55 = v.units_per_listing
+    if x55.__class__ is not int:
+        wrong(x55, "int")
+    o += (NUMBERS[len(e48)], e48, NUMBERS[x49], NUMBERS[len(e50)], e50, NUMBERS[len(e51)], e51, NUMBERS[len(e52)], e52, NUMBERS[len(e53)], e53, NUMBERS[len(e54)], e54, NUMBERS[x55],)
+    a56 = v.components
+    if a56.__class__ is not tuple:
+        wrong(a56, "tuple")
+    if a56:
+        o.append(NUMBERS[len(a56)])
+        for i57 in a56:
+            c.write_Component(o, i57)
+    o.append(b"\0")
 
 
 def read_ListingLineResolved(b: bytes, i: int) -> tuple[ListingLineResolved, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_account = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_listing_id = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_external_id = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_line_id = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_sku = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_units_per_listing = n >> 1 ^ -(n & 1)
-    f_components_l: list[c.Component] = []
-    while True:
-        n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
         i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        if not n:
-            break
-        m = n >> 1
-        if n & 1:
-            m += 1
-            n = b[i]
-            i += 1
-            if n > 127:
-                n, i = more(b, i, n)
-        if m > z - i:
-            raise bad("An array has more items than bytes.")
-        for _ in range(m):
-            f_components_i, i = c.read_Component(b, i)
-            f_components_l.append(f_components_i)
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_listing_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_external_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_line_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_sku = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_units_per_listing = ZIGZAG[n]
+        i += 1
+    else:
+        f_units_per_listing, i = long(b, i)
+    f_components_l: list[c.Component] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_components_, i = c.read_Component(b, i)
+            f_components_l.append(f_components_)
+    i += 1
     f_components = tuple(f_components_l)
     return ListingLineResolved(entity=f_entity, occurred_at=f_occurred_at, account=f_account, listing_id=f_listing_id, external_id=f_external_id, line_id=f_line_id, sku=f_sku, units_per_listing=f_units_per_listing, components=f_components), i
 
@@ -951,148 +697,104 @@ class ListingLinked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     by: str
 
 
-def write_ListingLinked(o: bytearray, v: ListingLinked) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_ListingLinked(o: list[bytes], v: ListingLinked) -> None:
+    if v.__class__ is not ListingLinked:
+        wrong(v, "ListingLinked")
+    e58 = v.entity.encode()
+    if 0 in e58:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x17 = v.occurred_at
-    o.append(x17 << 1) if 0 <= x17 < 64 else number(o, x17)
-    e = v.account.encode()
-    if 0 in e:
+    x59 = v.occurred_at
+    if x59.__class__ is not int:
+        wrong(x59, "int")
+    e60 = v.account.encode()
+    if 0 in e60:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.listing_id.encode()
-    if 0 in e:
+    e61 = v.listing_id.encode()
+    if 0 in e61:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.channel_sku.encode()
-    if 0 in e:
+    e62 = v.channel_sku.encode()
+    if 0 in e62:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.sku.encode()
-    if 0 in e:
+    e63 = v.sku.encode()
+    if 0 in e63:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x18 = v.units_per_listing
-    o.append(x18 << 1) if 0 <= x18 < 64 else number(o, x18)
-    a19 = v.components
-    if a19:
-        number(o, len(a19))
-        for i19 in a19:
-            c.write_Component(o, i19)
-    o.append(0)
-    x20 = v.valid_from
-    o.append(x20 << 1) if 0 <= x20 < 64 else number(o, x20)
-    e = v.by.encode()
-    if 0 in e:
+    x64 = v.units_per_listing
+    if x64.__class__ is not int:
+        wrong(x64, "int")
+    o += (NUMBERS[len(e58)], e58, NUMBERS[x59], NUMBERS[len(e60)], e60, NUMBERS[len(e61)], e61, NUMBERS[len(e62)], e62, NUMBERS[len(e63)], e63, NUMBERS[x64],)
+    a65 = v.components
+    if a65.__class__ is not tuple:
+        wrong(a65, "tuple")
+    if a65:
+        o.append(NUMBERS[len(a65)])
+        for i66 in a65:
+            c.write_Component(o, i66)
+    o.append(b"\0")
+    x67 = v.valid_from
+    if x67.__class__ is not int:
+        wrong(x67, "int")
+    e68 = v.by.encode()
+    if 0 in e68:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
+    o += (NUMBERS[x67], NUMBERS[len(e68)], e68,)
 
 
 def read_ListingLinked(b: bytes, i: int) -> tuple[ListingLinked, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_account = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_listing_id = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_channel_sku = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_sku = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_units_per_listing = n >> 1 ^ -(n & 1)
-    f_components_l: list[c.Component] = []
-    while True:
-        n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
         i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        if not n:
-            break
-        m = n >> 1
-        if n & 1:
-            m += 1
-            n = b[i]
-            i += 1
-            if n > 127:
-                n, i = more(b, i, n)
-        if m > z - i:
-            raise bad("An array has more items than bytes.")
-        for _ in range(m):
-            f_components_i, i = c.read_Component(b, i)
-            f_components_l.append(f_components_i)
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_listing_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_channel_sku = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_sku = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_units_per_listing = ZIGZAG[n]
+        i += 1
+    else:
+        f_units_per_listing, i = long(b, i)
+    f_components_l: list[c.Component] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_components_, i = c.read_Component(b, i)
+            f_components_l.append(f_components_)
+    i += 1
     f_components = tuple(f_components_l)
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_valid_from = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_by = str(b[i:j], "utf-8")
+    if n < 128:
+        f_valid_from = ZIGZAG[n]
+        i += 1
+    else:
+        f_valid_from, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_by = b[i + 1 : j].decode()
     i = j
     return ListingLinked(entity=f_entity, occurred_at=f_occurred_at, account=f_account, listing_id=f_listing_id, channel_sku=f_channel_sku, sku=f_sku, units_per_listing=f_units_per_listing, components=f_components, valid_from=f_valid_from, by=f_by), i
 
@@ -1110,122 +812,77 @@ class ListingNeeded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     line_id: str
 
 
-def write_ListingNeeded(o: bytearray, v: ListingNeeded) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_ListingNeeded(o: list[bytes], v: ListingNeeded) -> None:
+    if v.__class__ is not ListingNeeded:
+        wrong(v, "ListingNeeded")
+    e69 = v.entity.encode()
+    if 0 in e69:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x21 = v.occurred_at
-    o.append(x21 << 1) if 0 <= x21 < 64 else number(o, x21)
-    e = v.account.encode()
-    if 0 in e:
+    x70 = v.occurred_at
+    if x70.__class__ is not int:
+        wrong(x70, "int")
+    e71 = v.account.encode()
+    if 0 in e71:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.listing_id.encode()
-    if 0 in e:
+    e72 = v.listing_id.encode()
+    if 0 in e72:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.channel_sku.encode()
-    if 0 in e:
+    e73 = v.channel_sku.encode()
+    if 0 in e73:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.title.encode()
-    if 0 in e:
+    e74 = v.title.encode()
+    if 0 in e74:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.external_id.encode()
-    if 0 in e:
+    e75 = v.external_id.encode()
+    if 0 in e75:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.line_id.encode()
-    if 0 in e:
+    e76 = v.line_id.encode()
+    if 0 in e76:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
+    o += (NUMBERS[len(e69)], e69, NUMBERS[x70], NUMBERS[len(e71)], e71, NUMBERS[len(e72)], e72, NUMBERS[len(e73)], e73, NUMBERS[len(e74)], e74, NUMBERS[len(e75)], e75, NUMBERS[len(e76)], e76,)
 
 
 def read_ListingNeeded(b: bytes, i: int) -> tuple[ListingNeeded, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_account = str(b[i:j], "utf-8")
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_listing_id = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_listing_id = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_channel_sku = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_channel_sku = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_title = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_title = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_external_id = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_external_id = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_line_id = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_line_id = b[i + 1 : j].decode()
     i = j
     return ListingNeeded(entity=f_entity, occurred_at=f_occurred_at, account=f_account, listing_id=f_listing_id, channel_sku=f_channel_sku, title=f_title, external_id=f_external_id, line_id=f_line_id), i
 
@@ -1240,166 +897,264 @@ class ListingUnlinked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     by: str
 
 
-def write_ListingUnlinked(o: bytearray, v: ListingUnlinked) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_ListingUnlinked(o: list[bytes], v: ListingUnlinked) -> None:
+    if v.__class__ is not ListingUnlinked:
+        wrong(v, "ListingUnlinked")
+    e77 = v.entity.encode()
+    if 0 in e77:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x22 = v.occurred_at
-    o.append(x22 << 1) if 0 <= x22 < 64 else number(o, x22)
-    e = v.account.encode()
-    if 0 in e:
+    x78 = v.occurred_at
+    if x78.__class__ is not int:
+        wrong(x78, "int")
+    e79 = v.account.encode()
+    if 0 in e79:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.listing_id.encode()
-    if 0 in e:
+    e80 = v.listing_id.encode()
+    if 0 in e80:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.by.encode()
-    if 0 in e:
+    e81 = v.by.encode()
+    if 0 in e81:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
+    o += (NUMBERS[len(e77)], e77, NUMBERS[x78], NUMBERS[len(e79)], e79, NUMBERS[len(e80)], e80, NUMBERS[len(e81)], e81,)
 
 
 def read_ListingUnlinked(b: bytes, i: int) -> tuple[ListingUnlinked, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_account = str(b[i:j], "utf-8")
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_listing_id = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_listing_id = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_by = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_by = b[i + 1 : j].decode()
     i = j
     return ListingUnlinked(entity=f_entity, occurred_at=f_occurred_at, account=f_account, listing_id=f_listing_id, by=f_by), i
 
+
 def encode_ChannelCancellationRequested(value: ChannelCancellationRequested) -> bytes:
-    return encoded(write_ChannelCancellationRequested, value)
+    o: list[bytes] = []
+    try:
+        write_ChannelCancellationRequested(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_ChannelCancellationRequested(data: bytes) -> ChannelCancellationRequested:
-    return decoded(read_ChannelCancellationRequested, data)
+    try:
+        value, end = read_ChannelCancellationRequested(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_ChannelOrderCancelled(value: ChannelOrderCancelled) -> bytes:
-    return encoded(write_ChannelOrderCancelled, value)
+    o: list[bytes] = []
+    try:
+        write_ChannelOrderCancelled(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_ChannelOrderCancelled(data: bytes) -> ChannelOrderCancelled:
-    return decoded(read_ChannelOrderCancelled, data)
+    try:
+        value, end = read_ChannelOrderCancelled(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_ChannelOrderChanged(value: ChannelOrderChanged) -> bytes:
-    return encoded(write_ChannelOrderChanged, value)
+    o: list[bytes] = []
+    try:
+        write_ChannelOrderChanged(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_ChannelOrderChanged(data: bytes) -> ChannelOrderChanged:
-    return decoded(read_ChannelOrderChanged, data)
+    try:
+        value, end = read_ChannelOrderChanged(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_ChannelOrderFundsChanged(value: ChannelOrderFundsChanged) -> bytes:
-    return encoded(write_ChannelOrderFundsChanged, value)
+    o: list[bytes] = []
+    try:
+        write_ChannelOrderFundsChanged(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_ChannelOrderFundsChanged(data: bytes) -> ChannelOrderFundsChanged:
-    return decoded(read_ChannelOrderFundsChanged, data)
+    try:
+        value, end = read_ChannelOrderFundsChanged(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_ChannelOrderReceived(value: ChannelOrderReceived) -> bytes:
-    return encoded(write_ChannelOrderReceived, value)
+    o: list[bytes] = []
+    try:
+        write_ChannelOrderReceived(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_ChannelOrderReceived(data: bytes) -> ChannelOrderReceived:
-    return decoded(read_ChannelOrderReceived, data)
+    try:
+        value, end = read_ChannelOrderReceived(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_ChannelOrderSetAside(value: ChannelOrderSetAside) -> bytes:
-    return encoded(write_ChannelOrderSetAside, value)
+    o: list[bytes] = []
+    try:
+        write_ChannelOrderSetAside(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_ChannelOrderSetAside(data: bytes) -> ChannelOrderSetAside:
-    return decoded(read_ChannelOrderSetAside, data)
+    try:
+        value, end = read_ChannelOrderSetAside(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_ChannelOrderTouched(value: ChannelOrderTouched) -> bytes:
-    return encoded(write_ChannelOrderTouched, value)
+    o: list[bytes] = []
+    try:
+        write_ChannelOrderTouched(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_ChannelOrderTouched(data: bytes) -> ChannelOrderTouched:
-    return decoded(read_ChannelOrderTouched, data)
+    try:
+        value, end = read_ChannelOrderTouched(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_ListingLineResolved(value: ListingLineResolved) -> bytes:
-    return encoded(write_ListingLineResolved, value)
+    o: list[bytes] = []
+    try:
+        write_ListingLineResolved(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_ListingLineResolved(data: bytes) -> ListingLineResolved:
-    return decoded(read_ListingLineResolved, data)
+    try:
+        value, end = read_ListingLineResolved(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_ListingLinked(value: ListingLinked) -> bytes:
-    return encoded(write_ListingLinked, value)
+    o: list[bytes] = []
+    try:
+        write_ListingLinked(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_ListingLinked(data: bytes) -> ListingLinked:
-    return decoded(read_ListingLinked, data)
+    try:
+        value, end = read_ListingLinked(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_ListingNeeded(value: ListingNeeded) -> bytes:
-    return encoded(write_ListingNeeded, value)
+    o: list[bytes] = []
+    try:
+        write_ListingNeeded(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_ListingNeeded(data: bytes) -> ListingNeeded:
-    return decoded(read_ListingNeeded, data)
+    try:
+        value, end = read_ListingNeeded(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_ListingUnlinked(value: ListingUnlinked) -> bytes:
-    return encoded(write_ListingUnlinked, value)
+    o: list[bytes] = []
+    try:
+        write_ListingUnlinked(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_ListingUnlinked(data: bytes) -> ListingUnlinked:
-    return decoded(read_ListingUnlinked, data)
+    try:
+        value, end = read_ListingUnlinked(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 ChannelsEvent = (

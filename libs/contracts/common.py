@@ -5,62 +5,76 @@ from typing import Literal
 
 import msgspec
 
-from libs.codec.wire import bad, more, nul, number, small
-Relation = Literal['unknown', 'replacement', 'exchange', 'split']
-symbols_Relation: tuple[Relation, ...] = ('unknown', 'replacement', 'exchange', 'split',)
-places_Relation: dict[str, int] = {s: n << 1 for n, s in enumerate(symbols_Relation)}
-
-Clearance = Literal['unknown', 'contact', 'statutory', 'inbox']
-symbols_Clearance: tuple[Clearance, ...] = ('unknown', 'contact', 'statutory', 'inbox',)
-places_Clearance: dict[str, int] = {s: n << 1 for n, s in enumerate(symbols_Clearance)}
-
-ReservationClass = Literal['unknown', 'hold', 'commitment']
-symbols_ReservationClass: tuple[ReservationClass, ...] = ('unknown', 'hold', 'commitment',)
-places_ReservationClass: dict[str, int] = {s: n << 1 for n, s in enumerate(symbols_ReservationClass)}
+from libs.codec.wire import FLAGS, NUMBERS, SPAN, ZIGZAG, beyond, branch, count, long, nul, small, span, wrong
+ChargeKind = Literal['unknown', 'shipping', 'handling', 'gift_wrap', 'duty', 'fee']
+symbols_ChargeKind: tuple[ChargeKind, ...] = ('unknown', 'shipping', 'handling', 'gift_wrap', 'duty', 'fee',)
+bytes_ChargeKind = {s: bytes((n << 1,)) for n, s in enumerate(symbols_ChargeKind)}
+names_ChargeKind = {n << 1: s for n, s in enumerate(symbols_ChargeKind)}
 
 CollectedBy = Literal['unknown', 'seller', 'channel', 'carrier']
 symbols_CollectedBy: tuple[CollectedBy, ...] = ('unknown', 'seller', 'channel', 'carrier',)
-places_CollectedBy: dict[str, int] = {s: n << 1 for n, s in enumerate(symbols_CollectedBy)}
-
-ChargeKind = Literal['unknown', 'shipping', 'handling', 'gift_wrap', 'duty', 'fee']
-symbols_ChargeKind: tuple[ChargeKind, ...] = ('unknown', 'shipping', 'handling', 'gift_wrap', 'duty', 'fee',)
-places_ChargeKind: dict[str, int] = {s: n << 1 for n, s in enumerate(symbols_ChargeKind)}
-
-Party = Literal['unknown', 'buyer', 'channel', 'seller', 'policy']
-symbols_Party: tuple[Party, ...] = ('unknown', 'buyer', 'channel', 'seller', 'policy',)
-places_Party: dict[str, int] = {s: n << 1 for n, s in enumerate(symbols_Party)}
+bytes_CollectedBy = {s: bytes((n << 1,)) for n, s in enumerate(symbols_CollectedBy)}
+names_CollectedBy = {n << 1: s for n, s in enumerate(symbols_CollectedBy)}
 
 Commitment = Literal['unknown', 'draft', 'tentative', 'committed']
 symbols_Commitment: tuple[Commitment, ...] = ('unknown', 'draft', 'tentative', 'committed',)
-places_Commitment: dict[str, int] = {s: n << 1 for n, s in enumerate(symbols_Commitment)}
+bytes_Commitment = {s: bytes((n << 1,)) for n, s in enumerate(symbols_Commitment)}
+names_Commitment = {n << 1: s for n, s in enumerate(symbols_Commitment)}
 
 Custody = Literal['unknown', 'us', 'channel_captures_at_our_order', 'channel_remits_gross', 'channel_remits_net']
 symbols_Custody: tuple[Custody, ...] = ('unknown', 'us', 'channel_captures_at_our_order', 'channel_remits_gross', 'channel_remits_net',)
-places_Custody: dict[str, int] = {s: n << 1 for n, s in enumerate(symbols_Custody)}
+bytes_Custody = {s: bytes((n << 1,)) for n, s in enumerate(symbols_Custody)}
+names_Custody = {n << 1: s for n, s in enumerate(symbols_Custody)}
 
 FulfilledBy = Literal['unknown', 'us', 'channel', 'third_party', 'at_counter']
 symbols_FulfilledBy: tuple[FulfilledBy, ...] = ('unknown', 'us', 'channel', 'third_party', 'at_counter',)
-places_FulfilledBy: dict[str, int] = {s: n << 1 for n, s in enumerate(symbols_FulfilledBy)}
+bytes_FulfilledBy = {s: bytes((n << 1,)) for n, s in enumerate(symbols_FulfilledBy)}
+names_FulfilledBy = {n << 1: s for n, s in enumerate(symbols_FulfilledBy)}
 
 Funds = Literal['unknown', 'none', 'pending', 'authorised', 'part_paid', 'paid', 'part_refunded', 'refunded', 'voided', 'expired', 'on_account', 'on_delivery']
 symbols_Funds: tuple[Funds, ...] = ('unknown', 'none', 'pending', 'authorised', 'part_paid', 'paid', 'part_refunded', 'refunded', 'voided', 'expired', 'on_account', 'on_delivery',)
-places_Funds: dict[str, int] = {s: n << 1 for n, s in enumerate(symbols_Funds)}
+bytes_Funds = {s: bytes((n << 1,)) for n, s in enumerate(symbols_Funds)}
+names_Funds = {n << 1: s for n, s in enumerate(symbols_Funds)}
 
 LineKind = Literal['unknown', 'goods', 'digital', 'gift_card', 'service', 'fee', 'tip', 'donation', 'custom']
 symbols_LineKind: tuple[LineKind, ...] = ('unknown', 'goods', 'digital', 'gift_card', 'service', 'fee', 'tip', 'donation', 'custom',)
-places_LineKind: dict[str, int] = {s: n << 1 for n, s in enumerate(symbols_LineKind)}
+bytes_LineKind = {s: bytes((n << 1,)) for n, s in enumerate(symbols_LineKind)}
+names_LineKind = {n << 1: s for n, s in enumerate(symbols_LineKind)}
+
+Party = Literal['unknown', 'buyer', 'channel', 'seller', 'policy']
+symbols_Party: tuple[Party, ...] = ('unknown', 'buyer', 'channel', 'seller', 'policy',)
+bytes_Party = {s: bytes((n << 1,)) for n, s in enumerate(symbols_Party)}
+names_Party = {n << 1: s for n, s in enumerate(symbols_Party)}
+
+Relation = Literal['unknown', 'replacement', 'exchange', 'split']
+symbols_Relation: tuple[Relation, ...] = ('unknown', 'replacement', 'exchange', 'split',)
+bytes_Relation = {s: bytes((n << 1,)) for n, s in enumerate(symbols_Relation)}
+names_Relation = {n << 1: s for n, s in enumerate(symbols_Relation)}
+
+ReservationClass = Literal['unknown', 'hold', 'commitment']
+symbols_ReservationClass: tuple[ReservationClass, ...] = ('unknown', 'hold', 'commitment',)
+bytes_ReservationClass = {s: bytes((n << 1,)) for n, s in enumerate(symbols_ReservationClass)}
+names_ReservationClass = {n << 1: s for n, s in enumerate(symbols_ReservationClass)}
+
+Clearance = Literal['unknown', 'contact', 'statutory', 'inbox']
+symbols_Clearance: tuple[Clearance, ...] = ('unknown', 'contact', 'statutory', 'inbox',)
+bytes_Clearance = {s: bytes((n << 1,)) for n, s in enumerate(symbols_Clearance)}
+names_Clearance = {n << 1: s for n, s in enumerate(symbols_Clearance)}
 
 ShortagePolicy = Literal['unknown', 'backorder', 'split', 'cancel']
 symbols_ShortagePolicy: tuple[ShortagePolicy, ...] = ('unknown', 'backorder', 'split', 'cancel',)
-places_ShortagePolicy: dict[str, int] = {s: n << 1 for n, s in enumerate(symbols_ShortagePolicy)}
-
-TenderKind = Literal['unknown', 'card', 'gift_card', 'store_credit', 'on_account', 'cash_on_delivery', 'bank_transfer', 'wallet', 'other']
-symbols_TenderKind: tuple[TenderKind, ...] = ('unknown', 'card', 'gift_card', 'store_credit', 'on_account', 'cash_on_delivery', 'bank_transfer', 'wallet', 'other',)
-places_TenderKind: dict[str, int] = {s: n << 1 for n, s in enumerate(symbols_TenderKind)}
+bytes_ShortagePolicy = {s: bytes((n << 1,)) for n, s in enumerate(symbols_ShortagePolicy)}
+names_ShortagePolicy = {n << 1: s for n, s in enumerate(symbols_ShortagePolicy)}
 
 StockState = Literal['unknown', 'outside', 'available', 'committed', 'quality', 'damaged', 'transit']
 symbols_StockState: tuple[StockState, ...] = ('unknown', 'outside', 'available', 'committed', 'quality', 'damaged', 'transit',)
-places_StockState: dict[str, int] = {s: n << 1 for n, s in enumerate(symbols_StockState)}
+bytes_StockState = {s: bytes((n << 1,)) for n, s in enumerate(symbols_StockState)}
+names_StockState = {n << 1: s for n, s in enumerate(symbols_StockState)}
+
+TenderKind = Literal['unknown', 'card', 'gift_card', 'store_credit', 'on_account', 'cash_on_delivery', 'bank_transfer', 'wallet', 'other']
+symbols_TenderKind: tuple[TenderKind, ...] = ('unknown', 'card', 'gift_card', 'store_credit', 'on_account', 'cash_on_delivery', 'bank_transfer', 'wallet', 'other',)
+bytes_TenderKind = {s: bytes((n << 1,)) for n, s in enumerate(symbols_TenderKind)}
+names_TenderKind = {n << 1: s for n, s in enumerate(symbols_TenderKind)}
 
 
 class AffectedOrder(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -71,39 +85,32 @@ class AffectedOrder(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     reservation_class: ReservationClass
 
 
-def write_AffectedOrder(o: bytearray, v: AffectedOrder) -> None:
-    e = v.order_id.encode()
-    if 0 in e:
+def write_AffectedOrder(o: list[bytes], v: AffectedOrder) -> None:
+    if v.__class__ is not AffectedOrder:
+        wrong(v, "AffectedOrder")
+    e1 = v.order_id.encode()
+    if 0 in e1:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x1 = v.units
-    o.append(x1 << 1) if 0 <= x1 < 64 else number(o, x1)
-    o.append(places_ReservationClass[v.reservation_class])
+    x2 = v.units
+    if x2.__class__ is not int:
+        wrong(x2, "int")
+    o += (NUMBERS[len(e1)], e1, NUMBERS[x2], bytes_ReservationClass[v.reservation_class],)
 
 
 def read_AffectedOrder(b: bytes, i: int) -> tuple[AffectedOrder, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_order_id = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
     i = j
     n = b[i]
+    if n < 128:
+        f_units = ZIGZAG[n]
+        i += 1
+    else:
+        f_units, i = long(b, i)
+    f_reservation_class = names_ReservationClass[b[i]]
     i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_units = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n & 1:
-        raise bad("An enum has no such symbol.")
-    f_reservation_class = symbols_ReservationClass[n >> 1]
     return AffectedOrder(order_id=f_order_id, units=f_units, reservation_class=f_reservation_class), i
 
 
@@ -114,33 +121,30 @@ class Allocation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     units: int
 
 
-def write_Allocation(o: bytearray, v: Allocation) -> None:
-    e = v.location.encode()
-    if 0 in e:
+def write_Allocation(o: list[bytes], v: Allocation) -> None:
+    if v.__class__ is not Allocation:
+        wrong(v, "Allocation")
+    e3 = v.location.encode()
+    if 0 in e3:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x2 = v.units
-    o.append(x2 << 1) if 0 <= x2 < 64 else number(o, x2)
+    x4 = v.units
+    if x4.__class__ is not int:
+        wrong(x4, "int")
+    o += (NUMBERS[len(e3)], e3, NUMBERS[x4],)
 
 
 def read_Allocation(b: bytes, i: int) -> tuple[Allocation, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_location = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_location = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_units = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_units = ZIGZAG[n]
+        i += 1
+    else:
+        f_units, i = long(b, i)
     return Allocation(location=f_location, units=f_units), i
 
 
@@ -154,60 +158,45 @@ class TaxLine(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     collected_by: CollectedBy
 
 
-def write_TaxLine(o: bytearray, v: TaxLine) -> None:
-    e = v.jurisdiction.encode()
-    if 0 in e:
+def write_TaxLine(o: list[bytes], v: TaxLine) -> None:
+    if v.__class__ is not TaxLine:
+        wrong(v, "TaxLine")
+    e5 = v.jurisdiction.encode()
+    if 0 in e5:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.rate.encode()
-    if 0 in e:
+    e6 = v.rate.encode()
+    if 0 in e6:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x3 = v.amount
-    o.append(x3 << 1) if 0 <= x3 < 64 else number(o, x3)
-    o.append(1 if v.included else 0)
-    o.append(places_CollectedBy[v.collected_by])
+    x7 = v.amount
+    if x7.__class__ is not int:
+        wrong(x7, "int")
+    x8 = v.included
+    if x8.__class__ is not bool:
+        wrong(x8, "bool")
+    o += (NUMBERS[len(e5)], e5, NUMBERS[len(e6)], e6, NUMBERS[x7], b"\1" if x8 else b"\0", bytes_CollectedBy[v.collected_by],)
 
 
 def read_TaxLine(b: bytes, i: int) -> tuple[TaxLine, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_jurisdiction = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_jurisdiction = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_rate = b[i + 1 : j].decode()
     i = j
     n = b[i]
+    if n < 128:
+        f_amount = ZIGZAG[n]
+        i += 1
+    else:
+        f_amount, i = long(b, i)
+    f_included = FLAGS[b[i]]
     i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_rate = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
+    f_collected_by = names_CollectedBy[b[i]]
     i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_amount = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 1:
-        raise bad("A boolean is neither 0 nor 1.")
-    f_included = n == 1
-    n = b[i]
-    i += 1
-    if n & 1:
-        raise bad("An enum has no such symbol.")
-    f_collected_by = symbols_CollectedBy[n >> 1]
     return TaxLine(jurisdiction=f_jurisdiction, rate=f_rate, amount=f_amount, included=f_included, collected_by=f_collected_by), i
 
 
@@ -220,58 +209,55 @@ class Amounts(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     taxes: tuple[TaxLine, ...]
 
 
-def write_Amounts(o: bytearray, v: Amounts) -> None:
-    x4 = v.gross
-    o.append(x4 << 1) if 0 <= x4 < 64 else number(o, x4)
-    x5 = v.discount
-    o.append(x5 << 1) if 0 <= x5 < 64 else number(o, x5)
-    x6 = v.net
-    o.append(x6 << 1) if 0 <= x6 < 64 else number(o, x6)
-    a7 = v.taxes
-    if a7:
-        number(o, len(a7))
-        for i7 in a7:
-            write_TaxLine(o, i7)
-    o.append(0)
+def write_Amounts(o: list[bytes], v: Amounts) -> None:
+    if v.__class__ is not Amounts:
+        wrong(v, "Amounts")
+    x9 = v.gross
+    if x9.__class__ is not int:
+        wrong(x9, "int")
+    x10 = v.discount
+    if x10.__class__ is not int:
+        wrong(x10, "int")
+    x11 = v.net
+    if x11.__class__ is not int:
+        wrong(x11, "int")
+    o += (NUMBERS[x9], NUMBERS[x10], NUMBERS[x11],)
+    a12 = v.taxes
+    if a12.__class__ is not tuple:
+        wrong(a12, "tuple")
+    if a12:
+        o.append(NUMBERS[len(a12)])
+        for i13 in a12:
+            write_TaxLine(o, i13)
+    o.append(b"\0")
 
 
 def read_Amounts(b: bytes, i: int) -> tuple[Amounts, int]:
-    z = len(b)
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_gross = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_discount = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_net = n >> 1 ^ -(n & 1)
-    f_taxes_l: list[TaxLine] = []
-    while True:
-        n = b[i]
+    if n < 128:
+        f_gross = ZIGZAG[n]
         i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        if not n:
-            break
-        m = n >> 1
-        if n & 1:
-            m += 1
-            n = b[i]
-            i += 1
-            if n > 127:
-                n, i = more(b, i, n)
-        if m > z - i:
-            raise bad("An array has more items than bytes.")
-        for _ in range(m):
-            f_taxes_i, i = read_TaxLine(b, i)
-            f_taxes_l.append(f_taxes_i)
+    else:
+        f_gross, i = long(b, i)
+    n = b[i]
+    if n < 128:
+        f_discount = ZIGZAG[n]
+        i += 1
+    else:
+        f_discount, i = long(b, i)
+    n = b[i]
+    if n < 128:
+        f_net = ZIGZAG[n]
+        i += 1
+    else:
+        f_net, i = long(b, i)
+    f_taxes_l: list[TaxLine] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_taxes_, i = read_TaxLine(b, i)
+            f_taxes_l.append(f_taxes_)
+    i += 1
     f_taxes = tuple(f_taxes_l)
     return Amounts(gross=f_gross, discount=f_discount, net=f_net, taxes=f_taxes), i
 
@@ -284,51 +270,44 @@ class Discount(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     allocated_by: Party
 
 
-def write_Discount(o: bytearray, v: Discount) -> None:
-    u8 = v.code
-    if u8 is None:
-        o.append(0)
+def write_Discount(o: list[bytes], v: Discount) -> None:
+    if v.__class__ is not Discount:
+        wrong(v, "Discount")
+    u14 = v.code
+    if u14 is None:
+        p15 = b"\0"
     else:
-        o.append(2)
-        e = u8.encode()
-        if 0 in e:
+        e16 = u14.encode()
+        if 0 in e16:
             nul()
-        n = len(e)
-        o.append(n << 1) if n < 64 else number(o, n)
-        o += e
-    x9 = v.amount
-    o.append(x9 << 1) if 0 <= x9 < 64 else number(o, x9)
-    o.append(places_Party[v.allocated_by])
+        p15 = b"\2" + NUMBERS[len(e16)] + e16
+    x17 = v.amount
+    if x17.__class__ is not int:
+        wrong(x17, "int")
+    o += (p15, NUMBERS[x17], bytes_Party[v.allocated_by],)
 
 
 def read_Discount(b: bytes, i: int) -> tuple[Discount, int]:
-    z = len(b)
     f_code: str | None = None
     n = b[i]
     i += 1
     if n == 2:
-        n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        j = i + (n >> 1)
-        if n & 1 or j > z:
-            raise bad("A length is beyond the bytes.")
-        f_code_ = str(b[i:j], "utf-8")
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_code_ = b[i + 1 : j].decode()
         i = j
         f_code = f_code_
     elif n:
-        raise bad("A union has no such branch.")
+        branch()
     n = b[i]
+    if n < 128:
+        f_amount = ZIGZAG[n]
+        i += 1
+    else:
+        f_amount, i = long(b, i)
+    f_allocated_by = names_Party[b[i]]
     i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_amount = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n & 1:
-        raise bad("An enum has no such symbol.")
-    f_allocated_by = symbols_Party[n >> 1]
     return Discount(code=f_code, amount=f_amount, allocated_by=f_allocated_by), i
 
 
@@ -341,60 +320,40 @@ class Charge(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     discounts: tuple[Discount, ...]
 
 
-def write_Charge(o: bytearray, v: Charge) -> None:
-    o.append(places_ChargeKind[v.kind])
-    e = v.kind_word.encode()
-    if 0 in e:
+def write_Charge(o: list[bytes], v: Charge) -> None:
+    if v.__class__ is not Charge:
+        wrong(v, "Charge")
+    e18 = v.kind_word.encode()
+    if 0 in e18:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
+    o += (bytes_ChargeKind[v.kind], NUMBERS[len(e18)], e18,)
     write_Amounts(o, v.amounts)
-    a10 = v.discounts
-    if a10:
-        number(o, len(a10))
-        for i10 in a10:
-            write_Discount(o, i10)
-    o.append(0)
+    a19 = v.discounts
+    if a19.__class__ is not tuple:
+        wrong(a19, "tuple")
+    if a19:
+        o.append(NUMBERS[len(a19)])
+        for i20 in a19:
+            write_Discount(o, i20)
+    o.append(b"\0")
 
 
 def read_Charge(b: bytes, i: int) -> tuple[Charge, int]:
-    z = len(b)
-    n = b[i]
+    f_kind = names_ChargeKind[b[i]]
     i += 1
-    if n & 1:
-        raise bad("An enum has no such symbol.")
-    f_kind = symbols_ChargeKind[n >> 1]
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_kind_word = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_kind_word = b[i + 1 : j].decode()
     i = j
     f_amounts, i = read_Amounts(b, i)
     f_discounts_l: list[Discount] = []
-    while True:
-        n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        if not n:
-            break
-        m = n >> 1
-        if n & 1:
-            m += 1
-            n = b[i]
-            i += 1
-            if n > 127:
-                n, i = more(b, i, n)
-        if m > z - i:
-            raise bad("An array has more items than bytes.")
-        for _ in range(m):
-            f_discounts_i, i = read_Discount(b, i)
-            f_discounts_l.append(f_discounts_i)
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_discounts_, i = read_Discount(b, i)
+            f_discounts_l.append(f_discounts_)
+    i += 1
     f_discounts = tuple(f_discounts_l)
     return Charge(kind=f_kind, kind_word=f_kind_word, amounts=f_amounts, discounts=f_discounts), i
 
@@ -406,33 +365,30 @@ class Component(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     units: int
 
 
-def write_Component(o: bytearray, v: Component) -> None:
-    e = v.sku.encode()
-    if 0 in e:
+def write_Component(o: list[bytes], v: Component) -> None:
+    if v.__class__ is not Component:
+        wrong(v, "Component")
+    e21 = v.sku.encode()
+    if 0 in e21:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x11 = v.units
-    o.append(x11 << 1) if 0 <= x11 < 64 else number(o, x11)
+    x22 = v.units
+    if x22.__class__ is not int:
+        wrong(x22, "int")
+    o += (NUMBERS[len(e21)], e21, NUMBERS[x22],)
 
 
 def read_Component(b: bytes, i: int) -> tuple[Component, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_sku = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_sku = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_units = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_units = ZIGZAG[n]
+        i += 1
+    else:
+        f_units, i = long(b, i)
     return Component(sku=f_sku, units=f_units), i
 
 
@@ -446,70 +402,46 @@ class Sealed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     ciphertext: bytes
 
 
-def write_Sealed(o: bytearray, v: Sealed) -> None:
-    e = v.subject.encode()
-    if 0 in e:
+def write_Sealed(o: list[bytes], v: Sealed) -> None:
+    if v.__class__ is not Sealed:
+        wrong(v, "Sealed")
+    e23 = v.subject.encode()
+    if 0 in e23:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    o.append(places_Clearance[v.clearance])
-    e = v.key_id.encode()
-    if 0 in e:
+    e24 = v.key_id.encode()
+    if 0 in e24:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.nonce
-    number(o, len(e))
-    o += e
-    e = v.ciphertext
-    number(o, len(e))
-    o += e
+    e25 = v.nonce
+    if e25.__class__ is not bytes:
+        wrong(e25, "bytes")
+    e26 = v.ciphertext
+    if e26.__class__ is not bytes:
+        wrong(e26, "bytes")
+    o += (NUMBERS[len(e23)], e23, bytes_Clearance[v.clearance], NUMBERS[len(e24)], e24, NUMBERS[len(e25)], e25, NUMBERS[len(e26)], e26,)
 
 
 def read_Sealed(b: bytes, i: int) -> tuple[Sealed, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_subject = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_subject = b[i + 1 : j].decode()
     i = j
-    n = b[i]
+    f_clearance = names_Clearance[b[i]]
     i += 1
-    if n & 1:
-        raise bad("An enum has no such symbol.")
-    f_clearance = symbols_Clearance[n >> 1]
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_key_id = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_key_id = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_nonce = b[i:j]
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_nonce = b[i + 1 : j]
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_ciphertext = b[i:j]
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_ciphertext = b[i + 1 : j]
     i = j
     return Sealed(subject=f_subject, clearance=f_clearance, key_id=f_key_id, nonce=f_nonce, ciphertext=f_ciphertext), i
 
@@ -528,84 +460,69 @@ class Customer(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     payment_terms: str | None = None
 
 
-def write_Customer(o: bytearray, v: Customer) -> None:
-    e = v.subject.encode()
-    if 0 in e:
+def write_Customer(o: list[bytes], v: Customer) -> None:
+    if v.__class__ is not Customer:
+        wrong(v, "Customer")
+    e27 = v.subject.encode()
+    if 0 in e27:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    o.append(1 if v.guest else 0)
-    u12 = v.contact
-    if u12 is None:
-        o.append(0)
+    x28 = v.guest
+    if x28.__class__ is not bool:
+        wrong(x28, "bool")
+    o += (NUMBERS[len(e27)], e27, b"\1" if x28 else b"\0",)
+    u29 = v.contact
+    if u29 is None:
+        o.append(b"\0")
     else:
-        o.append(2)
-        write_Sealed(o, u12)
-    u13 = v.statutory
-    if u13 is None:
-        o.append(0)
+        o.append(b"\2")
+        write_Sealed(o, u29)
+    u31 = v.statutory
+    if u31 is None:
+        o.append(b"\0")
     else:
-        o.append(2)
-        write_Sealed(o, u13)
-    e = v.ship_to_country.encode()
-    if 0 in e:
+        o.append(b"\2")
+        write_Sealed(o, u31)
+    e33 = v.ship_to_country.encode()
+    if 0 in e33:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    u14 = v.ship_to_region
-    if u14 is None:
-        o.append(0)
+    u34 = v.ship_to_region
+    if u34 is None:
+        p35 = b"\0"
     else:
-        o.append(2)
-        e = u14.encode()
-        if 0 in e:
+        e36 = u34.encode()
+        if 0 in e36:
             nul()
-        n = len(e)
-        o.append(n << 1) if n < 64 else number(o, n)
-        o += e
-    o.append(1 if v.business else 0)
-    u15 = v.purchase_order_number
-    if u15 is None:
-        o.append(0)
+        p35 = b"\2" + NUMBERS[len(e36)] + e36
+    x37 = v.business
+    if x37.__class__ is not bool:
+        wrong(x37, "bool")
+    u38 = v.purchase_order_number
+    if u38 is None:
+        p39 = b"\0"
     else:
-        o.append(2)
-        e = u15.encode()
-        if 0 in e:
+        e40 = u38.encode()
+        if 0 in e40:
             nul()
-        n = len(e)
-        o.append(n << 1) if n < 64 else number(o, n)
-        o += e
-    u16 = v.payment_terms
-    if u16 is None:
-        o.append(0)
+        p39 = b"\2" + NUMBERS[len(e40)] + e40
+    u41 = v.payment_terms
+    if u41 is None:
+        p42 = b"\0"
     else:
-        o.append(2)
-        e = u16.encode()
-        if 0 in e:
+        e43 = u41.encode()
+        if 0 in e43:
             nul()
-        n = len(e)
-        o.append(n << 1) if n < 64 else number(o, n)
-        o += e
+        p42 = b"\2" + NUMBERS[len(e43)] + e43
+    o += (NUMBERS[len(e33)], e33, p35, b"\1" if x37 else b"\0", p39, p42,)
 
 
 def read_Customer(b: bytes, i: int) -> tuple[Customer, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_subject = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_subject = b[i + 1 : j].decode()
     i = j
-    n = b[i]
+    f_guest = FLAGS[b[i]]
     i += 1
-    if n > 1:
-        raise bad("A boolean is neither 0 nor 1.")
-    f_guest = n == 1
     f_contact: Sealed | None = None
     n = b[i]
     i += 1
@@ -613,7 +530,7 @@ def read_Customer(b: bytes, i: int) -> tuple[Customer, int]:
         f_contact_, i = read_Sealed(b, i)
         f_contact = f_contact_
     elif n:
-        raise bad("A union has no such branch.")
+        branch()
     f_statutory: Sealed | None = None
     n = b[i]
     i += 1
@@ -621,69 +538,50 @@ def read_Customer(b: bytes, i: int) -> tuple[Customer, int]:
         f_statutory_, i = read_Sealed(b, i)
         f_statutory = f_statutory_
     elif n:
-        raise bad("A union has no such branch.")
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_ship_to_country = str(b[i:j], "utf-8")
+        branch()
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_ship_to_country = b[i + 1 : j].decode()
     i = j
     f_ship_to_region: str | None = None
     n = b[i]
     i += 1
     if n == 2:
-        n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        j = i + (n >> 1)
-        if n & 1 or j > z:
-            raise bad("A length is beyond the bytes.")
-        f_ship_to_region_ = str(b[i:j], "utf-8")
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_ship_to_region_ = b[i + 1 : j].decode()
         i = j
         f_ship_to_region = f_ship_to_region_
     elif n:
-        raise bad("A union has no such branch.")
-    n = b[i]
+        branch()
+    f_business = FLAGS[b[i]]
     i += 1
-    if n > 1:
-        raise bad("A boolean is neither 0 nor 1.")
-    f_business = n == 1
     f_purchase_order_number: str | None = None
     n = b[i]
     i += 1
     if n == 2:
-        n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        j = i + (n >> 1)
-        if n & 1 or j > z:
-            raise bad("A length is beyond the bytes.")
-        f_purchase_order_number_ = str(b[i:j], "utf-8")
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_purchase_order_number_ = b[i + 1 : j].decode()
         i = j
         f_purchase_order_number = f_purchase_order_number_
     elif n:
-        raise bad("A union has no such branch.")
+        branch()
     f_payment_terms: str | None = None
     n = b[i]
     i += 1
     if n == 2:
-        n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        j = i + (n >> 1)
-        if n & 1 or j > z:
-            raise bad("A length is beyond the bytes.")
-        f_payment_terms_ = str(b[i:j], "utf-8")
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_payment_terms_ = b[i + 1 : j].decode()
         i = j
         f_payment_terms = f_payment_terms_
     elif n:
-        raise bad("A union has no such branch.")
+        branch()
     return Customer(subject=f_subject, guest=f_guest, contact=f_contact, statutory=f_statutory, ship_to_country=f_ship_to_country, ship_to_region=f_ship_to_region, business=f_business, purchase_order_number=f_purchase_order_number, payment_terms=f_payment_terms), i
 
 
@@ -694,33 +592,30 @@ class Demand(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     units: int
 
 
-def write_Demand(o: bytearray, v: Demand) -> None:
-    e = v.sku.encode()
-    if 0 in e:
+def write_Demand(o: list[bytes], v: Demand) -> None:
+    if v.__class__ is not Demand:
+        wrong(v, "Demand")
+    e44 = v.sku.encode()
+    if 0 in e44:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x17 = v.units
-    o.append(x17 << 1) if 0 <= x17 < 64 else number(o, x17)
+    x45 = v.units
+    if x45.__class__ is not int:
+        wrong(x45, "int")
+    o += (NUMBERS[len(e44)], e44, NUMBERS[x45],)
 
 
 def read_Demand(b: bytes, i: int) -> tuple[Demand, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_sku = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_sku = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_units = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_units = ZIGZAG[n]
+        i += 1
+    else:
+        f_units, i = long(b, i)
     return Demand(sku=f_sku, units=f_units), i
 
 
@@ -733,70 +628,44 @@ class Difference(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     after: str
 
 
-def write_Difference(o: bytearray, v: Difference) -> None:
-    e = v.line_id.encode()
-    if 0 in e:
+def write_Difference(o: list[bytes], v: Difference) -> None:
+    if v.__class__ is not Difference:
+        wrong(v, "Difference")
+    e46 = v.line_id.encode()
+    if 0 in e46:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.field.encode()
-    if 0 in e:
+    e47 = v.field.encode()
+    if 0 in e47:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.before.encode()
-    if 0 in e:
+    e48 = v.before.encode()
+    if 0 in e48:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.after.encode()
-    if 0 in e:
+    e49 = v.after.encode()
+    if 0 in e49:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
+    o += (NUMBERS[len(e46)], e46, NUMBERS[len(e47)], e47, NUMBERS[len(e48)], e48, NUMBERS[len(e49)], e49,)
 
 
 def read_Difference(b: bytes, i: int) -> tuple[Difference, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_line_id = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_line_id = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_field = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_field = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_before = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_before = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_after = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_after = b[i + 1 : j].decode()
     i = j
     return Difference(line_id=f_line_id, field=f_field, before=f_before, after=f_after), i
 
@@ -808,33 +677,30 @@ class ExternalLineQuantity(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     quantity: int
 
 
-def write_ExternalLineQuantity(o: bytearray, v: ExternalLineQuantity) -> None:
-    e = v.external_line_id.encode()
-    if 0 in e:
+def write_ExternalLineQuantity(o: list[bytes], v: ExternalLineQuantity) -> None:
+    if v.__class__ is not ExternalLineQuantity:
+        wrong(v, "ExternalLineQuantity")
+    e50 = v.external_line_id.encode()
+    if 0 in e50:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x18 = v.quantity
-    o.append(x18 << 1) if 0 <= x18 < 64 else number(o, x18)
+    x51 = v.quantity
+    if x51.__class__ is not int:
+        wrong(x51, "int")
+    o += (NUMBERS[len(e50)], e50, NUMBERS[x51],)
 
 
 def read_ExternalLineQuantity(b: bytes, i: int) -> tuple[ExternalLineQuantity, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_external_line_id = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_external_line_id = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_quantity = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_quantity = ZIGZAG[n]
+        i += 1
+    else:
+        f_quantity, i = long(b, i)
     return ExternalLineQuantity(external_line_id=f_external_line_id, quantity=f_quantity), i
 
 
@@ -845,33 +711,30 @@ class LineQuantity(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     quantity: int
 
 
-def write_LineQuantity(o: bytearray, v: LineQuantity) -> None:
-    e = v.line_id.encode()
-    if 0 in e:
+def write_LineQuantity(o: list[bytes], v: LineQuantity) -> None:
+    if v.__class__ is not LineQuantity:
+        wrong(v, "LineQuantity")
+    e52 = v.line_id.encode()
+    if 0 in e52:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x19 = v.quantity
-    o.append(x19 << 1) if 0 <= x19 < 64 else number(o, x19)
+    x53 = v.quantity
+    if x53.__class__ is not int:
+        wrong(x53, "int")
+    o += (NUMBERS[len(e52)], e52, NUMBERS[x53],)
 
 
 def read_LineQuantity(b: bytes, i: int) -> tuple[LineQuantity, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_line_id = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_line_id = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_quantity = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_quantity = ZIGZAG[n]
+        i += 1
+    else:
+        f_quantity, i = long(b, i)
     return LineQuantity(line_id=f_line_id, quantity=f_quantity), i
 
 
@@ -882,25 +745,31 @@ class Version(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     counter: int
 
 
-def write_Version(o: bytearray, v: Version) -> None:
-    x20 = v.updated_at
-    o.append(x20 << 1) if 0 <= x20 < 64 else number(o, x20)
-    x21 = v.counter
-    o.append(x21 << 1) if 0 <= x21 < 64 else number(o, x21)
+def write_Version(o: list[bytes], v: Version) -> None:
+    if v.__class__ is not Version:
+        wrong(v, "Version")
+    x54 = v.updated_at
+    if x54.__class__ is not int:
+        wrong(x54, "int")
+    x55 = v.counter
+    if x55.__class__ is not int:
+        wrong(x55, "int")
+    o += (NUMBERS[x54], NUMBERS[x55],)
 
 
 def read_Version(b: bytes, i: int) -> tuple[Version, int]:
-    z = len(b)
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_updated_at = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_updated_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_updated_at, i = long(b, i)
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_counter = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_counter = ZIGZAG[n]
+        i += 1
+    else:
+        f_counter, i = long(b, i)
     return Version(updated_at=f_updated_at, counter=f_counter), i
 
 
@@ -911,31 +780,22 @@ class RelatedOrder(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     external_id: str
 
 
-def write_RelatedOrder(o: bytearray, v: RelatedOrder) -> None:
-    o.append(places_Relation[v.relation])
-    e = v.external_id.encode()
-    if 0 in e:
+def write_RelatedOrder(o: list[bytes], v: RelatedOrder) -> None:
+    if v.__class__ is not RelatedOrder:
+        wrong(v, "RelatedOrder")
+    e56 = v.external_id.encode()
+    if 0 in e56:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
+    o += (bytes_Relation[v.relation], NUMBERS[len(e56)], e56,)
 
 
 def read_RelatedOrder(b: bytes, i: int) -> tuple[RelatedOrder, int]:
-    z = len(b)
-    n = b[i]
+    f_relation = names_Relation[b[i]]
     i += 1
-    if n & 1:
-        raise bad("An enum has no such symbol.")
-    f_relation = symbols_Relation[n >> 1]
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_external_id = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_external_id = b[i + 1 : j].decode()
     i = j
     return RelatedOrder(relation=f_relation, external_id=f_external_id), i
 
@@ -962,236 +822,156 @@ class OrderLine(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     settlement_amounts: Amounts | None = None
 
 
-def write_OrderLine(o: bytearray, v: OrderLine) -> None:
-    e = v.line_id.encode()
-    if 0 in e:
+def write_OrderLine(o: list[bytes], v: OrderLine) -> None:
+    if v.__class__ is not OrderLine:
+        wrong(v, "OrderLine")
+    e57 = v.line_id.encode()
+    if 0 in e57:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.external_line_id.encode()
-    if 0 in e:
+    e58 = v.external_line_id.encode()
+    if 0 in e58:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.listing_id.encode()
-    if 0 in e:
+    e59 = v.listing_id.encode()
+    if 0 in e59:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.channel_sku.encode()
-    if 0 in e:
+    e60 = v.channel_sku.encode()
+    if 0 in e60:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    u22 = v.sku
-    if u22 is None:
-        o.append(0)
+    u61 = v.sku
+    if u61 is None:
+        p62 = b"\0"
     else:
-        o.append(2)
-        e = u22.encode()
-        if 0 in e:
+        e63 = u61.encode()
+        if 0 in e63:
             nul()
-        n = len(e)
-        o.append(n << 1) if n < 64 else number(o, n)
-        o += e
-    x23 = v.units_per_listing
-    o.append(x23 << 1) if 0 <= x23 < 64 else number(o, x23)
-    a24 = v.components
-    if a24:
-        number(o, len(a24))
-        for i24 in a24:
-            write_Component(o, i24)
-    o.append(0)
-    o.append(places_LineKind[v.kind])
-    e = v.kind_word.encode()
-    if 0 in e:
+        p62 = b"\2" + NUMBERS[len(e63)] + e63
+    x64 = v.units_per_listing
+    if x64.__class__ is not int:
+        wrong(x64, "int")
+    o += (NUMBERS[len(e57)], e57, NUMBERS[len(e58)], e58, NUMBERS[len(e59)], e59, NUMBERS[len(e60)], e60, p62, NUMBERS[x64],)
+    a65 = v.components
+    if a65.__class__ is not tuple:
+        wrong(a65, "tuple")
+    if a65:
+        o.append(NUMBERS[len(a65)])
+        for i66 in a65:
+            write_Component(o, i66)
+    o.append(b"\0")
+    e67 = v.kind_word.encode()
+    if 0 in e67:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x25 = v.quantity
-    o.append(x25 << 1) if 0 <= x25 < 64 else number(o, x25)
-    o.append(places_FulfilledBy[v.fulfilled_by])
-    o.append(1 if v.requires_shipping else 0)
-    e = v.title.encode()
-    if 0 in e:
+    x68 = v.quantity
+    if x68.__class__ is not int:
+        wrong(x68, "int")
+    x69 = v.requires_shipping
+    if x69.__class__ is not bool:
+        wrong(x69, "bool")
+    e70 = v.title.encode()
+    if 0 in e70:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.unit_price.encode()
-    if 0 in e:
+    e71 = v.unit_price.encode()
+    if 0 in e71:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
+    o += (bytes_LineKind[v.kind], NUMBERS[len(e67)], e67, NUMBERS[x68], bytes_FulfilledBy[v.fulfilled_by], b"\1" if x69 else b"\0", NUMBERS[len(e70)], e70, NUMBERS[len(e71)], e71,)
     write_Amounts(o, v.amounts)
-    a26 = v.discounts
-    if a26:
-        number(o, len(a26))
-        for i26 in a26:
-            write_Discount(o, i26)
-    o.append(0)
-    u27 = v.settlement_amounts
-    if u27 is None:
-        o.append(0)
+    a72 = v.discounts
+    if a72.__class__ is not tuple:
+        wrong(a72, "tuple")
+    if a72:
+        o.append(NUMBERS[len(a72)])
+        for i73 in a72:
+            write_Discount(o, i73)
+    o.append(b"\0")
+    u74 = v.settlement_amounts
+    if u74 is None:
+        o.append(b"\0")
     else:
-        o.append(2)
-        write_Amounts(o, u27)
+        o.append(b"\2")
+        write_Amounts(o, u74)
 
 
 def read_OrderLine(b: bytes, i: int) -> tuple[OrderLine, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_line_id = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_line_id = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_external_line_id = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_external_line_id = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_listing_id = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_listing_id = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_channel_sku = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_channel_sku = b[i + 1 : j].decode()
     i = j
     f_sku: str | None = None
     n = b[i]
     i += 1
     if n == 2:
-        n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        j = i + (n >> 1)
-        if n & 1 or j > z:
-            raise bad("A length is beyond the bytes.")
-        f_sku_ = str(b[i:j], "utf-8")
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_sku_ = b[i + 1 : j].decode()
         i = j
         f_sku = f_sku_
     elif n:
-        raise bad("A union has no such branch.")
+        branch()
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_units_per_listing = n >> 1 ^ -(n & 1)
-    f_components_l: list[Component] = []
-    while True:
-        n = b[i]
+    if n < 128:
+        f_units_per_listing = ZIGZAG[n]
         i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        if not n:
-            break
-        m = n >> 1
-        if n & 1:
-            m += 1
-            n = b[i]
-            i += 1
-            if n > 127:
-                n, i = more(b, i, n)
-        if m > z - i:
-            raise bad("An array has more items than bytes.")
-        for _ in range(m):
-            f_components_i, i = read_Component(b, i)
-            f_components_l.append(f_components_i)
+    else:
+        f_units_per_listing, i = long(b, i)
+    f_components_l: list[Component] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_components_, i = read_Component(b, i)
+            f_components_l.append(f_components_)
+    i += 1
     f_components = tuple(f_components_l)
-    n = b[i]
+    f_kind = names_LineKind[b[i]]
     i += 1
-    if n & 1:
-        raise bad("An enum has no such symbol.")
-    f_kind = symbols_LineKind[n >> 1]
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_kind_word = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_kind_word = b[i + 1 : j].decode()
     i = j
     n = b[i]
+    if n < 128:
+        f_quantity = ZIGZAG[n]
+        i += 1
+    else:
+        f_quantity, i = long(b, i)
+    f_fulfilled_by = names_FulfilledBy[b[i]]
     i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_quantity = n >> 1 ^ -(n & 1)
-    n = b[i]
+    f_requires_shipping = FLAGS[b[i]]
     i += 1
-    if n & 1:
-        raise bad("An enum has no such symbol.")
-    f_fulfilled_by = symbols_FulfilledBy[n >> 1]
-    n = b[i]
-    i += 1
-    if n > 1:
-        raise bad("A boolean is neither 0 nor 1.")
-    f_requires_shipping = n == 1
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_title = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_title = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_unit_price = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_unit_price = b[i + 1 : j].decode()
     i = j
     f_amounts, i = read_Amounts(b, i)
     f_discounts_l: list[Discount] = []
-    while True:
-        n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        if not n:
-            break
-        m = n >> 1
-        if n & 1:
-            m += 1
-            n = b[i]
-            i += 1
-            if n > 127:
-                n, i = more(b, i, n)
-        if m > z - i:
-            raise bad("An array has more items than bytes.")
-        for _ in range(m):
-            f_discounts_i, i = read_Discount(b, i)
-            f_discounts_l.append(f_discounts_i)
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_discounts_, i = read_Discount(b, i)
+            f_discounts_l.append(f_discounts_)
+    i += 1
     f_discounts = tuple(f_discounts_l)
     f_settlement_amounts: Amounts | None = None
     n = b[i]
@@ -1200,7 +980,7 @@ def read_OrderLine(b: bytes, i: int) -> tuple[OrderLine, int]:
         f_settlement_amounts_, i = read_Amounts(b, i)
         f_settlement_amounts = f_settlement_amounts_
     elif n:
-        raise bad("A union has no such branch.")
+        branch()
     return OrderLine(line_id=f_line_id, external_line_id=f_external_line_id, listing_id=f_listing_id, channel_sku=f_channel_sku, sku=f_sku, units_per_listing=f_units_per_listing, components=f_components, kind=f_kind, kind_word=f_kind_word, quantity=f_quantity, fulfilled_by=f_fulfilled_by, requires_shipping=f_requires_shipping, title=f_title, unit_price=f_unit_price, amounts=f_amounts, discounts=f_discounts, settlement_amounts=f_settlement_amounts), i
 
 
@@ -1213,66 +993,52 @@ class Tender(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     reference: str | None = None
 
 
-def write_Tender(o: bytearray, v: Tender) -> None:
-    o.append(places_TenderKind[v.kind])
-    e = v.kind_word.encode()
-    if 0 in e:
+def write_Tender(o: list[bytes], v: Tender) -> None:
+    if v.__class__ is not Tender:
+        wrong(v, "Tender")
+    e76 = v.kind_word.encode()
+    if 0 in e76:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x28 = v.amount
-    o.append(x28 << 1) if 0 <= x28 < 64 else number(o, x28)
-    u29 = v.reference
-    if u29 is None:
-        o.append(0)
+    x77 = v.amount
+    if x77.__class__ is not int:
+        wrong(x77, "int")
+    u78 = v.reference
+    if u78 is None:
+        p79 = b"\0"
     else:
-        o.append(2)
-        e = u29.encode()
-        if 0 in e:
+        e80 = u78.encode()
+        if 0 in e80:
             nul()
-        n = len(e)
-        o.append(n << 1) if n < 64 else number(o, n)
-        o += e
+        p79 = b"\2" + NUMBERS[len(e80)] + e80
+    o += (bytes_TenderKind[v.kind], NUMBERS[len(e76)], e76, NUMBERS[x77], p79,)
 
 
 def read_Tender(b: bytes, i: int) -> tuple[Tender, int]:
-    z = len(b)
-    n = b[i]
+    f_kind = names_TenderKind[b[i]]
     i += 1
-    if n & 1:
-        raise bad("An enum has no such symbol.")
-    f_kind = symbols_TenderKind[n >> 1]
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_kind_word = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_kind_word = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_amount = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_amount = ZIGZAG[n]
+        i += 1
+    else:
+        f_amount, i = long(b, i)
     f_reference: str | None = None
     n = b[i]
     i += 1
     if n == 2:
-        n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        j = i + (n >> 1)
-        if n & 1 or j > z:
-            raise bad("A length is beyond the bytes.")
-        f_reference_ = str(b[i:j], "utf-8")
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_reference_ = b[i + 1 : j].decode()
         i = j
         f_reference = f_reference_
     elif n:
-        raise bad("A union has no such branch.")
+        branch()
     return Tender(kind=f_kind, kind_word=f_kind_word, amount=f_amount, reference=f_reference), i
 
 
@@ -1287,53 +1053,67 @@ class Totals(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     rounding: int
 
 
-def write_Totals(o: bytearray, v: Totals) -> None:
-    x30 = v.net
-    o.append(x30 << 1) if 0 <= x30 < 64 else number(o, x30)
-    x31 = v.discount
-    o.append(x31 << 1) if 0 <= x31 < 64 else number(o, x31)
-    x32 = v.charges
-    o.append(x32 << 1) if 0 <= x32 < 64 else number(o, x32)
-    x33 = v.tax
-    o.append(x33 << 1) if 0 <= x33 < 64 else number(o, x33)
-    x34 = v.total
-    o.append(x34 << 1) if 0 <= x34 < 64 else number(o, x34)
-    x35 = v.rounding
-    o.append(x35 << 1) if 0 <= x35 < 64 else number(o, x35)
+def write_Totals(o: list[bytes], v: Totals) -> None:
+    if v.__class__ is not Totals:
+        wrong(v, "Totals")
+    x81 = v.net
+    if x81.__class__ is not int:
+        wrong(x81, "int")
+    x82 = v.discount
+    if x82.__class__ is not int:
+        wrong(x82, "int")
+    x83 = v.charges
+    if x83.__class__ is not int:
+        wrong(x83, "int")
+    x84 = v.tax
+    if x84.__class__ is not int:
+        wrong(x84, "int")
+    x85 = v.total
+    if x85.__class__ is not int:
+        wrong(x85, "int")
+    x86 = v.rounding
+    if x86.__class__ is not int:
+        wrong(x86, "int")
+    o += (NUMBERS[x81], NUMBERS[x82], NUMBERS[x83], NUMBERS[x84], NUMBERS[x85], NUMBERS[x86],)
 
 
 def read_Totals(b: bytes, i: int) -> tuple[Totals, int]:
-    z = len(b)
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_net = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_net = ZIGZAG[n]
+        i += 1
+    else:
+        f_net, i = long(b, i)
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_discount = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_discount = ZIGZAG[n]
+        i += 1
+    else:
+        f_discount, i = long(b, i)
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_charges = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_charges = ZIGZAG[n]
+        i += 1
+    else:
+        f_charges, i = long(b, i)
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_tax = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_tax = ZIGZAG[n]
+        i += 1
+    else:
+        f_tax, i = long(b, i)
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_total = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_total = ZIGZAG[n]
+        i += 1
+    else:
+        f_total, i = long(b, i)
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_rounding = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_rounding = ZIGZAG[n]
+        i += 1
+    else:
+        f_rounding, i = long(b, i)
     return Totals(net=f_net, discount=f_discount, charges=f_charges, tax=f_tax, total=f_total, rounding=f_rounding), i
 
 
@@ -1372,438 +1152,309 @@ class Order(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     settlement_totals: Totals | None = None
 
 
-def write_Order(o: bytearray, v: Order) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_Order(o: list[bytes], v: Order) -> None:
+    if v.__class__ is not Order:
+        wrong(v, "Order")
+    e87 = v.entity.encode()
+    if 0 in e87:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.account.encode()
-    if 0 in e:
+    e88 = v.account.encode()
+    if 0 in e88:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.provider.encode()
-    if 0 in e:
+    e89 = v.provider.encode()
+    if 0 in e89:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.external_id.encode()
-    if 0 in e:
+    e90 = v.external_id.encode()
+    if 0 in e90:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.display_number.encode()
-    if 0 in e:
+    e91 = v.display_number.encode()
+    if 0 in e91:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x36 = v.placed_at
-    o.append(x36 << 1) if 0 <= x36 < 64 else number(o, x36)
-    e = v.time_zone.encode()
-    if 0 in e:
+    x92 = v.placed_at
+    if x92.__class__ is not int:
+        wrong(x92, "int")
+    e93 = v.time_zone.encode()
+    if 0 in e93:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.currency.encode()
-    if 0 in e:
+    e94 = v.currency.encode()
+    if 0 in e94:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    u37 = v.settlement_currency
-    if u37 is None:
-        o.append(0)
+    u95 = v.settlement_currency
+    if u95 is None:
+        p96 = b"\0"
     else:
-        o.append(2)
-        e = u37.encode()
-        if 0 in e:
+        e97 = u95.encode()
+        if 0 in e97:
             nul()
-        n = len(e)
-        o.append(n << 1) if n < 64 else number(o, n)
-        o += e
-    o.append(places_Commitment[v.commitment])
-    o.append(places_Funds[v.funds])
-    o.append(places_Custody[v.custody])
-    e = v.status_word.encode()
-    if 0 in e:
+        p96 = b"\2" + NUMBERS[len(e97)] + e97
+    e98 = v.status_word.encode()
+    if 0 in e98:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
+    o += (NUMBERS[len(e87)], e87, NUMBERS[len(e88)], e88, NUMBERS[len(e89)], e89, NUMBERS[len(e90)], e90, NUMBERS[len(e91)], e91, NUMBERS[x92], NUMBERS[len(e93)], e93, NUMBERS[len(e94)], e94, p96, bytes_Commitment[v.commitment], bytes_Funds[v.funds], bytes_Custody[v.custody], NUMBERS[len(e98)], e98,)
     write_Version(o, v.version)
-    o.append(1 if v.test else 0)
-    o.append(1 if v.cancelled else 0)
-    u38 = v.expires_at
-    if u38 is None:
-        o.append(0)
+    x99 = v.test
+    if x99.__class__ is not bool:
+        wrong(x99, "bool")
+    x100 = v.cancelled
+    if x100.__class__ is not bool:
+        wrong(x100, "bool")
+    u101 = v.expires_at
+    if u101 is None:
+        p102 = b"\0"
     else:
-        o.append(2)
-        x39 = u38
-        o.append(x39 << 1) if 0 <= x39 < 64 else number(o, x39)
-    u40 = v.ship_by
-    if u40 is None:
-        o.append(0)
+        x103 = u101
+        if x103.__class__ is not int:
+            wrong(x103, "int")
+        p102 = b"\2" + NUMBERS[x103]
+    u104 = v.ship_by
+    if u104 is None:
+        p105 = b"\0"
     else:
-        o.append(2)
-        x41 = u40
-        o.append(x41 << 1) if 0 <= x41 < 64 else number(o, x41)
-    u42 = v.deliver_by
-    if u42 is None:
-        o.append(0)
+        x106 = u104
+        if x106.__class__ is not int:
+            wrong(x106, "int")
+        p105 = b"\2" + NUMBERS[x106]
+    u107 = v.deliver_by
+    if u107 is None:
+        p108 = b"\0"
     else:
-        o.append(2)
-        x43 = u42
-        o.append(x43 << 1) if 0 <= x43 < 64 else number(o, x43)
-    u44 = v.service_level
-    if u44 is None:
-        o.append(0)
+        x109 = u107
+        if x109.__class__ is not int:
+            wrong(x109, "int")
+        p108 = b"\2" + NUMBERS[x109]
+    u110 = v.service_level
+    if u110 is None:
+        p111 = b"\0"
     else:
-        o.append(2)
-        e = u44.encode()
-        if 0 in e:
+        e112 = u110.encode()
+        if 0 in e112:
             nul()
-        n = len(e)
-        o.append(n << 1) if n < 64 else number(o, n)
-        o += e
-    o.append(places_ShortagePolicy[v.shortage])
-    x45 = v.priority
-    small(x45)
-    o.append(x45 << 1) if 0 <= x45 < 64 else number(o, x45)
-    a46 = v.related_orders
-    if a46:
-        number(o, len(a46))
-        for i46 in a46:
-            write_RelatedOrder(o, i46)
-    o.append(0)
+        p111 = b"\2" + NUMBERS[len(e112)] + e112
+    x113 = v.priority
+    if x113.__class__ is not int:
+        wrong(x113, "int")
+    if not -2147483648 <= x113 < 2147483648:
+        beyond()
+    o += (b"\1" if x99 else b"\0", b"\1" if x100 else b"\0", p102, p105, p108, p111, bytes_ShortagePolicy[v.shortage], NUMBERS[x113],)
+    a114 = v.related_orders
+    if a114.__class__ is not tuple:
+        wrong(a114, "tuple")
+    if a114:
+        o.append(NUMBERS[len(a114)])
+        for i115 in a114:
+            write_RelatedOrder(o, i115)
+    o.append(b"\0")
     write_Customer(o, v.customer)
-    a47 = v.lines
-    if a47:
-        number(o, len(a47))
-        for i47 in a47:
-            write_OrderLine(o, i47)
-    o.append(0)
-    a48 = v.charges
-    if a48:
-        number(o, len(a48))
-        for i48 in a48:
-            write_Charge(o, i48)
-    o.append(0)
-    a49 = v.discounts
-    if a49:
-        number(o, len(a49))
-        for i49 in a49:
-            write_Discount(o, i49)
-    o.append(0)
-    a50 = v.tenders
-    if a50:
-        number(o, len(a50))
-        for i50 in a50:
-            write_Tender(o, i50)
-    o.append(0)
+    a116 = v.lines
+    if a116.__class__ is not tuple:
+        wrong(a116, "tuple")
+    if a116:
+        o.append(NUMBERS[len(a116)])
+        for i117 in a116:
+            write_OrderLine(o, i117)
+    o.append(b"\0")
+    a118 = v.charges
+    if a118.__class__ is not tuple:
+        wrong(a118, "tuple")
+    if a118:
+        o.append(NUMBERS[len(a118)])
+        for i119 in a118:
+            write_Charge(o, i119)
+    o.append(b"\0")
+    a120 = v.discounts
+    if a120.__class__ is not tuple:
+        wrong(a120, "tuple")
+    if a120:
+        o.append(NUMBERS[len(a120)])
+        for i121 in a120:
+            write_Discount(o, i121)
+    o.append(b"\0")
+    a122 = v.tenders
+    if a122.__class__ is not tuple:
+        wrong(a122, "tuple")
+    if a122:
+        o.append(NUMBERS[len(a122)])
+        for i123 in a122:
+            write_Tender(o, i123)
+    o.append(b"\0")
     write_Totals(o, v.totals)
-    u51 = v.settlement_totals
-    if u51 is None:
-        o.append(0)
+    u124 = v.settlement_totals
+    if u124 is None:
+        o.append(b"\0")
     else:
-        o.append(2)
-        write_Totals(o, u51)
+        o.append(b"\2")
+        write_Totals(o, u124)
 
 
 def read_Order(b: bytes, i: int) -> tuple[Order, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_provider = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_external_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_display_number = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_account = str(b[i:j], "utf-8")
+    if n < 128:
+        f_placed_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_placed_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_time_zone = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_provider = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_external_id = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_display_number = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_placed_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_time_zone = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_currency = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_currency = b[i + 1 : j].decode()
     i = j
     f_settlement_currency: str | None = None
     n = b[i]
     i += 1
     if n == 2:
-        n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        j = i + (n >> 1)
-        if n & 1 or j > z:
-            raise bad("A length is beyond the bytes.")
-        f_settlement_currency_ = str(b[i:j], "utf-8")
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_settlement_currency_ = b[i + 1 : j].decode()
         i = j
         f_settlement_currency = f_settlement_currency_
     elif n:
-        raise bad("A union has no such branch.")
-    n = b[i]
+        branch()
+    f_commitment = names_Commitment[b[i]]
     i += 1
-    if n & 1:
-        raise bad("An enum has no such symbol.")
-    f_commitment = symbols_Commitment[n >> 1]
-    n = b[i]
+    f_funds = names_Funds[b[i]]
     i += 1
-    if n & 1:
-        raise bad("An enum has no such symbol.")
-    f_funds = symbols_Funds[n >> 1]
-    n = b[i]
+    f_custody = names_Custody[b[i]]
     i += 1
-    if n & 1:
-        raise bad("An enum has no such symbol.")
-    f_custody = symbols_Custody[n >> 1]
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_status_word = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_status_word = b[i + 1 : j].decode()
     i = j
     f_version, i = read_Version(b, i)
-    n = b[i]
+    f_test = FLAGS[b[i]]
     i += 1
-    if n > 1:
-        raise bad("A boolean is neither 0 nor 1.")
-    f_test = n == 1
-    n = b[i]
+    f_cancelled = FLAGS[b[i]]
     i += 1
-    if n > 1:
-        raise bad("A boolean is neither 0 nor 1.")
-    f_cancelled = n == 1
     f_expires_at: int | None = None
     n = b[i]
     i += 1
     if n == 2:
         n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        f_expires_at_ = n >> 1 ^ -(n & 1)
+        if n < 128:
+            f_expires_at_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_expires_at_, i = long(b, i)
         f_expires_at = f_expires_at_
     elif n:
-        raise bad("A union has no such branch.")
+        branch()
     f_ship_by: int | None = None
     n = b[i]
     i += 1
     if n == 2:
         n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        f_ship_by_ = n >> 1 ^ -(n & 1)
+        if n < 128:
+            f_ship_by_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_ship_by_, i = long(b, i)
         f_ship_by = f_ship_by_
     elif n:
-        raise bad("A union has no such branch.")
+        branch()
     f_deliver_by: int | None = None
     n = b[i]
     i += 1
     if n == 2:
         n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        f_deliver_by_ = n >> 1 ^ -(n & 1)
+        if n < 128:
+            f_deliver_by_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_deliver_by_, i = long(b, i)
         f_deliver_by = f_deliver_by_
     elif n:
-        raise bad("A union has no such branch.")
+        branch()
     f_service_level: str | None = None
     n = b[i]
     i += 1
     if n == 2:
-        n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        j = i + (n >> 1)
-        if n & 1 or j > z:
-            raise bad("A length is beyond the bytes.")
-        f_service_level_ = str(b[i:j], "utf-8")
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_service_level_ = b[i + 1 : j].decode()
         i = j
         f_service_level = f_service_level_
     elif n:
-        raise bad("A union has no such branch.")
-    n = b[i]
+        branch()
+    f_shortage = names_ShortagePolicy[b[i]]
     i += 1
-    if n & 1:
-        raise bad("An enum has no such symbol.")
-    f_shortage = symbols_ShortagePolicy[n >> 1]
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_priority = n >> 1 ^ -(n & 1)
-    f_related_orders_l: list[RelatedOrder] = []
-    while True:
-        n = b[i]
+    if n < 128:
+        f_priority = ZIGZAG[n]
         i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        if not n:
-            break
-        m = n >> 1
-        if n & 1:
-            m += 1
-            n = b[i]
-            i += 1
-            if n > 127:
-                n, i = more(b, i, n)
-        if m > z - i:
-            raise bad("An array has more items than bytes.")
-        for _ in range(m):
-            f_related_orders_i, i = read_RelatedOrder(b, i)
-            f_related_orders_l.append(f_related_orders_i)
+    else:
+        f_priority, i = small(b, i)
+    f_related_orders_l: list[RelatedOrder] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_related_orders_, i = read_RelatedOrder(b, i)
+            f_related_orders_l.append(f_related_orders_)
+    i += 1
     f_related_orders = tuple(f_related_orders_l)
     f_customer, i = read_Customer(b, i)
     f_lines_l: list[OrderLine] = []
-    while True:
-        n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        if not n:
-            break
-        m = n >> 1
-        if n & 1:
-            m += 1
-            n = b[i]
-            i += 1
-            if n > 127:
-                n, i = more(b, i, n)
-        if m > z - i:
-            raise bad("An array has more items than bytes.")
-        for _ in range(m):
-            f_lines_i, i = read_OrderLine(b, i)
-            f_lines_l.append(f_lines_i)
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = read_OrderLine(b, i)
+            f_lines_l.append(f_lines_)
+    i += 1
     f_lines = tuple(f_lines_l)
     f_charges_l: list[Charge] = []
-    while True:
-        n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        if not n:
-            break
-        m = n >> 1
-        if n & 1:
-            m += 1
-            n = b[i]
-            i += 1
-            if n > 127:
-                n, i = more(b, i, n)
-        if m > z - i:
-            raise bad("An array has more items than bytes.")
-        for _ in range(m):
-            f_charges_i, i = read_Charge(b, i)
-            f_charges_l.append(f_charges_i)
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_charges_, i = read_Charge(b, i)
+            f_charges_l.append(f_charges_)
+    i += 1
     f_charges = tuple(f_charges_l)
     f_discounts_l: list[Discount] = []
-    while True:
-        n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        if not n:
-            break
-        m = n >> 1
-        if n & 1:
-            m += 1
-            n = b[i]
-            i += 1
-            if n > 127:
-                n, i = more(b, i, n)
-        if m > z - i:
-            raise bad("An array has more items than bytes.")
-        for _ in range(m):
-            f_discounts_i, i = read_Discount(b, i)
-            f_discounts_l.append(f_discounts_i)
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_discounts_, i = read_Discount(b, i)
+            f_discounts_l.append(f_discounts_)
+    i += 1
     f_discounts = tuple(f_discounts_l)
     f_tenders_l: list[Tender] = []
-    while True:
-        n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        if not n:
-            break
-        m = n >> 1
-        if n & 1:
-            m += 1
-            n = b[i]
-            i += 1
-            if n > 127:
-                n, i = more(b, i, n)
-        if m > z - i:
-            raise bad("An array has more items than bytes.")
-        for _ in range(m):
-            f_tenders_i, i = read_Tender(b, i)
-            f_tenders_l.append(f_tenders_i)
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_tenders_, i = read_Tender(b, i)
+            f_tenders_l.append(f_tenders_)
+    i += 1
     f_tenders = tuple(f_tenders_l)
     f_totals, i = read_Totals(b, i)
     f_settlement_totals: Totals | None = None
@@ -1813,6 +1464,6 @@ def read_Order(b: bytes, i: int) -> tuple[Order, int]:
         f_settlement_totals_, i = read_Totals(b, i)
         f_settlement_totals = f_settlement_totals_
     elif n:
-        raise bad("A union has no such branch.")
+        branch()
     return Order(entity=f_entity, account=f_account, provider=f_provider, external_id=f_external_id, display_number=f_display_number, placed_at=f_placed_at, time_zone=f_time_zone, currency=f_currency, settlement_currency=f_settlement_currency, commitment=f_commitment, funds=f_funds, custody=f_custody, status_word=f_status_word, version=f_version, test=f_test, cancelled=f_cancelled, expires_at=f_expires_at, ship_by=f_ship_by, deliver_by=f_deliver_by, service_level=f_service_level, shortage=f_shortage, priority=f_priority, related_orders=f_related_orders, customer=f_customer, lines=f_lines, charges=f_charges, discounts=f_discounts, tenders=f_tenders, totals=f_totals, settlement_totals=f_settlement_totals), i
 

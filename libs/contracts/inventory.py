@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from libs.codec.contract import Contract
-from libs.codec.wire import bad, decoded, encoded, more, nul, number, small
+from libs.codec.wire import READING, WRITING, unended, unread, unwritten, FLAGS, NUMBERS, SPAN, ZIGZAG, beyond, branch, count, long, nul, small, span, wrong
 from libs.contracts import common as c
 
 class ItemDefined(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -21,131 +21,90 @@ class ItemDefined(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     by: str
 
 
-def write_ItemDefined(o: bytearray, v: ItemDefined) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_ItemDefined(o: list[bytes], v: ItemDefined) -> None:
+    if v.__class__ is not ItemDefined:
+        wrong(v, "ItemDefined")
+    e1 = v.entity.encode()
+    if 0 in e1:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x1 = v.occurred_at
-    o.append(x1 << 1) if 0 <= x1 < 64 else number(o, x1)
-    e = v.sku.encode()
-    if 0 in e:
+    x2 = v.occurred_at
+    if x2.__class__ is not int:
+        wrong(x2, "int")
+    e3 = v.sku.encode()
+    if 0 in e3:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.description.encode()
-    if 0 in e:
+    e4 = v.description.encode()
+    if 0 in e4:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    u2 = v.barcode
-    if u2 is None:
-        o.append(0)
+    u5 = v.barcode
+    if u5 is None:
+        p6 = b"\0"
     else:
-        o.append(2)
-        e = u2.encode()
-        if 0 in e:
+        e7 = u5.encode()
+        if 0 in e7:
             nul()
-        n = len(e)
-        o.append(n << 1) if n < 64 else number(o, n)
-        o += e
-    a3 = v.components
-    if a3:
-        number(o, len(a3))
-        for i3 in a3:
-            c.write_Component(o, i3)
-    o.append(0)
-    e = v.by.encode()
-    if 0 in e:
+        p6 = b"\2" + NUMBERS[len(e7)] + e7
+    o += (NUMBERS[len(e1)], e1, NUMBERS[x2], NUMBERS[len(e3)], e3, NUMBERS[len(e4)], e4, p6,)
+    a8 = v.components
+    if a8.__class__ is not tuple:
+        wrong(a8, "tuple")
+    if a8:
+        o.append(NUMBERS[len(a8)])
+        for i9 in a8:
+            c.write_Component(o, i9)
+    o.append(b"\0")
+    e10 = v.by.encode()
+    if 0 in e10:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
+    o += (NUMBERS[len(e10)], e10,)
 
 
 def read_ItemDefined(b: bytes, i: int) -> tuple[ItemDefined, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_sku = str(b[i:j], "utf-8")
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_sku = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_description = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_description = b[i + 1 : j].decode()
     i = j
     f_barcode: str | None = None
     n = b[i]
     i += 1
     if n == 2:
-        n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        j = i + (n >> 1)
-        if n & 1 or j > z:
-            raise bad("A length is beyond the bytes.")
-        f_barcode_ = str(b[i:j], "utf-8")
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_barcode_ = b[i + 1 : j].decode()
         i = j
         f_barcode = f_barcode_
     elif n:
-        raise bad("A union has no such branch.")
+        branch()
     f_components_l: list[c.Component] = []
-    while True:
-        n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        if not n:
-            break
-        m = n >> 1
-        if n & 1:
-            m += 1
-            n = b[i]
-            i += 1
-            if n > 127:
-                n, i = more(b, i, n)
-        if m > z - i:
-            raise bad("An array has more items than bytes.")
-        for _ in range(m):
-            f_components_i, i = c.read_Component(b, i)
-            f_components_l.append(f_components_i)
-    f_components = tuple(f_components_l)
-    n = b[i]
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_components_, i = c.read_Component(b, i)
+            f_components_l.append(f_components_)
     i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_by = str(b[i:j], "utf-8")
+    f_components = tuple(f_components_l)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_by = b[i + 1 : j].decode()
     i = j
     return ItemDefined(entity=f_entity, occurred_at=f_occurred_at, sku=f_sku, description=f_description, barcode=f_barcode, components=f_components, by=f_by), i
 
@@ -164,134 +123,97 @@ class ShortfallDetected(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     decide_by: int
 
 
-def write_ShortfallDetected(o: bytearray, v: ShortfallDetected) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_ShortfallDetected(o: list[bytes], v: ShortfallDetected) -> None:
+    if v.__class__ is not ShortfallDetected:
+        wrong(v, "ShortfallDetected")
+    e11 = v.entity.encode()
+    if 0 in e11:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x4 = v.occurred_at
-    o.append(x4 << 1) if 0 <= x4 < 64 else number(o, x4)
-    e = v.sku.encode()
-    if 0 in e:
+    x12 = v.occurred_at
+    if x12.__class__ is not int:
+        wrong(x12, "int")
+    e13 = v.sku.encode()
+    if 0 in e13:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.location.encode()
-    if 0 in e:
+    e14 = v.location.encode()
+    if 0 in e14:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x5 = v.units
-    o.append(x5 << 1) if 0 <= x5 < 64 else number(o, x5)
-    e = v.cause.encode()
-    if 0 in e:
+    x15 = v.units
+    if x15.__class__ is not int:
+        wrong(x15, "int")
+    e16 = v.cause.encode()
+    if 0 in e16:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    a6 = v.orders
-    if a6:
-        number(o, len(a6))
-        for i6 in a6:
-            c.write_AffectedOrder(o, i6)
-    o.append(0)
-    e = v.rule.encode()
-    if 0 in e:
+    o += (NUMBERS[len(e11)], e11, NUMBERS[x12], NUMBERS[len(e13)], e13, NUMBERS[len(e14)], e14, NUMBERS[x15], NUMBERS[len(e16)], e16,)
+    a17 = v.orders
+    if a17.__class__ is not tuple:
+        wrong(a17, "tuple")
+    if a17:
+        o.append(NUMBERS[len(a17)])
+        for i18 in a17:
+            c.write_AffectedOrder(o, i18)
+    o.append(b"\0")
+    e19 = v.rule.encode()
+    if 0 in e19:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x7 = v.decide_by
-    o.append(x7 << 1) if 0 <= x7 < 64 else number(o, x7)
+    x20 = v.decide_by
+    if x20.__class__ is not int:
+        wrong(x20, "int")
+    o += (NUMBERS[len(e19)], e19, NUMBERS[x20],)
 
 
 def read_ShortfallDetected(b: bytes, i: int) -> tuple[ShortfallDetected, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_sku = str(b[i:j], "utf-8")
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_sku = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_location = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_location = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_units = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_cause = str(b[i:j], "utf-8")
+    if n < 128:
+        f_units = ZIGZAG[n]
+        i += 1
+    else:
+        f_units, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_cause = b[i + 1 : j].decode()
     i = j
     f_orders_l: list[c.AffectedOrder] = []
-    while True:
-        n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        if not n:
-            break
-        m = n >> 1
-        if n & 1:
-            m += 1
-            n = b[i]
-            i += 1
-            if n > 127:
-                n, i = more(b, i, n)
-        if m > z - i:
-            raise bad("An array has more items than bytes.")
-        for _ in range(m):
-            f_orders_i, i = c.read_AffectedOrder(b, i)
-            f_orders_l.append(f_orders_i)
-    f_orders = tuple(f_orders_l)
-    n = b[i]
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_orders_, i = c.read_AffectedOrder(b, i)
+            f_orders_l.append(f_orders_)
     i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_rule = str(b[i:j], "utf-8")
+    f_orders = tuple(f_orders_l)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_rule = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_decide_by = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_decide_by = ZIGZAG[n]
+        i += 1
+    else:
+        f_decide_by, i = long(b, i)
     return ShortfallDetected(entity=f_entity, occurred_at=f_occurred_at, sku=f_sku, location=f_location, units=f_units, cause=f_cause, orders=f_orders, rule=f_rule, decide_by=f_decide_by), i
 
 
@@ -314,202 +236,136 @@ class StockAdjusted(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     serial: str | None = None
 
 
-def write_StockAdjusted(o: bytearray, v: StockAdjusted) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_StockAdjusted(o: list[bytes], v: StockAdjusted) -> None:
+    if v.__class__ is not StockAdjusted:
+        wrong(v, "StockAdjusted")
+    e21 = v.entity.encode()
+    if 0 in e21:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x8 = v.occurred_at
-    o.append(x8 << 1) if 0 <= x8 < 64 else number(o, x8)
-    e = v.sku.encode()
-    if 0 in e:
+    x22 = v.occurred_at
+    if x22.__class__ is not int:
+        wrong(x22, "int")
+    e23 = v.sku.encode()
+    if 0 in e23:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.location.encode()
-    if 0 in e:
+    e24 = v.location.encode()
+    if 0 in e24:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    o.append(1 if v.reservable else 0)
-    x9 = v.quantity
-    o.append(x9 << 1) if 0 <= x9 < 64 else number(o, x9)
-    o.append(c.places_StockState[v.state_from])
-    o.append(c.places_StockState[v.state_to])
-    e = v.reason.encode()
-    if 0 in e:
+    x25 = v.reservable
+    if x25.__class__ is not bool:
+        wrong(x25, "bool")
+    x26 = v.quantity
+    if x26.__class__ is not int:
+        wrong(x26, "int")
+    e27 = v.reason.encode()
+    if 0 in e27:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.document.encode()
-    if 0 in e:
+    e28 = v.document.encode()
+    if 0 in e28:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.note.encode()
-    if 0 in e:
+    e29 = v.note.encode()
+    if 0 in e29:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.by.encode()
-    if 0 in e:
+    e30 = v.by.encode()
+    if 0 in e30:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    u10 = v.lot
-    if u10 is None:
-        o.append(0)
+    u31 = v.lot
+    if u31 is None:
+        p32 = b"\0"
     else:
-        o.append(2)
-        e = u10.encode()
-        if 0 in e:
+        e33 = u31.encode()
+        if 0 in e33:
             nul()
-        n = len(e)
-        o.append(n << 1) if n < 64 else number(o, n)
-        o += e
-    u11 = v.serial
-    if u11 is None:
-        o.append(0)
+        p32 = b"\2" + NUMBERS[len(e33)] + e33
+    u34 = v.serial
+    if u34 is None:
+        p35 = b"\0"
     else:
-        o.append(2)
-        e = u11.encode()
-        if 0 in e:
+        e36 = u34.encode()
+        if 0 in e36:
             nul()
-        n = len(e)
-        o.append(n << 1) if n < 64 else number(o, n)
-        o += e
+        p35 = b"\2" + NUMBERS[len(e36)] + e36
+    o += (NUMBERS[len(e21)], e21, NUMBERS[x22], NUMBERS[len(e23)], e23, NUMBERS[len(e24)], e24, b"\1" if x25 else b"\0", NUMBERS[x26], c.bytes_StockState[v.state_from], c.bytes_StockState[v.state_to], NUMBERS[len(e27)], e27, NUMBERS[len(e28)], e28, NUMBERS[len(e29)], e29, NUMBERS[len(e30)], e30, p32, p35,)
 
 
 def read_StockAdjusted(b: bytes, i: int) -> tuple[StockAdjusted, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_sku = str(b[i:j], "utf-8")
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_sku = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_location = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_location = b[i + 1 : j].decode()
     i = j
-    n = b[i]
+    f_reservable = FLAGS[b[i]]
     i += 1
-    if n > 1:
-        raise bad("A boolean is neither 0 nor 1.")
-    f_reservable = n == 1
     n = b[i]
+    if n < 128:
+        f_quantity = ZIGZAG[n]
+        i += 1
+    else:
+        f_quantity, i = long(b, i)
+    f_state_from = c.names_StockState[b[i]]
     i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_quantity = n >> 1 ^ -(n & 1)
-    n = b[i]
+    f_state_to = c.names_StockState[b[i]]
     i += 1
-    if n & 1:
-        raise bad("An enum has no such symbol.")
-    f_state_from = c.symbols_StockState[n >> 1]
-    n = b[i]
-    i += 1
-    if n & 1:
-        raise bad("An enum has no such symbol.")
-    f_state_to = c.symbols_StockState[n >> 1]
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_reason = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reason = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_document = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_document = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_note = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_note = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_by = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_by = b[i + 1 : j].decode()
     i = j
     f_lot: str | None = None
     n = b[i]
     i += 1
     if n == 2:
-        n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        j = i + (n >> 1)
-        if n & 1 or j > z:
-            raise bad("A length is beyond the bytes.")
-        f_lot_ = str(b[i:j], "utf-8")
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_lot_ = b[i + 1 : j].decode()
         i = j
         f_lot = f_lot_
     elif n:
-        raise bad("A union has no such branch.")
+        branch()
     f_serial: str | None = None
     n = b[i]
     i += 1
     if n == 2:
-        n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        j = i + (n >> 1)
-        if n & 1 or j > z:
-            raise bad("A length is beyond the bytes.")
-        f_serial_ = str(b[i:j], "utf-8")
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_serial_ = b[i + 1 : j].decode()
         i = j
         f_serial = f_serial_
     elif n:
-        raise bad("A union has no such branch.")
+        branch()
     return StockAdjusted(entity=f_entity, occurred_at=f_occurred_at, sku=f_sku, location=f_location, reservable=f_reservable, quantity=f_quantity, state_from=f_state_from, state_to=f_state_to, reason=f_reason, document=f_document, note=f_note, by=f_by, lot=f_lot, serial=f_serial), i
 
 
@@ -527,112 +383,84 @@ class StockCounted(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     by: str
 
 
-def write_StockCounted(o: bytearray, v: StockCounted) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_StockCounted(o: list[bytes], v: StockCounted) -> None:
+    if v.__class__ is not StockCounted:
+        wrong(v, "StockCounted")
+    e37 = v.entity.encode()
+    if 0 in e37:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x12 = v.occurred_at
-    o.append(x12 << 1) if 0 <= x12 < 64 else number(o, x12)
-    e = v.sku.encode()
-    if 0 in e:
+    x38 = v.occurred_at
+    if x38.__class__ is not int:
+        wrong(x38, "int")
+    e39 = v.sku.encode()
+    if 0 in e39:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.location.encode()
-    if 0 in e:
+    e40 = v.location.encode()
+    if 0 in e40:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    o.append(1 if v.reservable else 0)
-    x13 = v.counted
-    o.append(x13 << 1) if 0 <= x13 < 64 else number(o, x13)
-    x14 = v.difference
-    o.append(x14 << 1) if 0 <= x14 < 64 else number(o, x14)
-    e = v.document.encode()
-    if 0 in e:
+    x41 = v.reservable
+    if x41.__class__ is not bool:
+        wrong(x41, "bool")
+    x42 = v.counted
+    if x42.__class__ is not int:
+        wrong(x42, "int")
+    x43 = v.difference
+    if x43.__class__ is not int:
+        wrong(x43, "int")
+    e44 = v.document.encode()
+    if 0 in e44:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.by.encode()
-    if 0 in e:
+    e45 = v.by.encode()
+    if 0 in e45:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
+    o += (NUMBERS[len(e37)], e37, NUMBERS[x38], NUMBERS[len(e39)], e39, NUMBERS[len(e40)], e40, b"\1" if x41 else b"\0", NUMBERS[x42], NUMBERS[x43], NUMBERS[len(e44)], e44, NUMBERS[len(e45)], e45,)
 
 
 def read_StockCounted(b: bytes, i: int) -> tuple[StockCounted, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_sku = str(b[i:j], "utf-8")
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_sku = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_location = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_location = b[i + 1 : j].decode()
     i = j
-    n = b[i]
+    f_reservable = FLAGS[b[i]]
     i += 1
-    if n > 1:
-        raise bad("A boolean is neither 0 nor 1.")
-    f_reservable = n == 1
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_counted = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_counted = ZIGZAG[n]
+        i += 1
+    else:
+        f_counted, i = long(b, i)
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_difference = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_document = str(b[i:j], "utf-8")
+    if n < 128:
+        f_difference = ZIGZAG[n]
+        i += 1
+    else:
+        f_difference, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_document = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_by = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_by = b[i + 1 : j].decode()
     i = j
     return StockCounted(entity=f_entity, occurred_at=f_occurred_at, sku=f_sku, location=f_location, reservable=f_reservable, counted=f_counted, difference=f_difference, document=f_document, by=f_by), i
 
@@ -653,140 +481,116 @@ class StockHoldExpired(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     waiting: int
 
 
-def write_StockHoldExpired(o: bytearray, v: StockHoldExpired) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_StockHoldExpired(o: list[bytes], v: StockHoldExpired) -> None:
+    if v.__class__ is not StockHoldExpired:
+        wrong(v, "StockHoldExpired")
+    e46 = v.entity.encode()
+    if 0 in e46:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x15 = v.occurred_at
-    o.append(x15 << 1) if 0 <= x15 < 64 else number(o, x15)
-    e = v.sku.encode()
-    if 0 in e:
+    x47 = v.occurred_at
+    if x47.__class__ is not int:
+        wrong(x47, "int")
+    e48 = v.sku.encode()
+    if 0 in e48:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.reservation_id.encode()
-    if 0 in e:
+    e49 = v.reservation_id.encode()
+    if 0 in e49:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.order_id.encode()
-    if 0 in e:
+    e50 = v.order_id.encode()
+    if 0 in e50:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x16 = v.revision
-    o.append(x16 << 1) if 0 <= x16 < 64 else number(o, x16)
-    x17 = v.reserved
-    o.append(x17 << 1) if 0 <= x17 < 64 else number(o, x17)
-    x18 = v.short
-    o.append(x18 << 1) if 0 <= x18 < 64 else number(o, x18)
-    a19 = v.allocations
-    if a19:
-        number(o, len(a19))
-        for i19 in a19:
-            c.write_Allocation(o, i19)
-    o.append(0)
-    x20 = v.units
-    o.append(x20 << 1) if 0 <= x20 < 64 else number(o, x20)
-    x21 = v.waiting
-    o.append(x21 << 1) if 0 <= x21 < 64 else number(o, x21)
+    x51 = v.revision
+    if x51.__class__ is not int:
+        wrong(x51, "int")
+    x52 = v.reserved
+    if x52.__class__ is not int:
+        wrong(x52, "int")
+    x53 = v.short
+    if x53.__class__ is not int:
+        wrong(x53, "int")
+    o += (NUMBERS[len(e46)], e46, NUMBERS[x47], NUMBERS[len(e48)], e48, NUMBERS[len(e49)], e49, NUMBERS[len(e50)], e50, NUMBERS[x51], NUMBERS[x52], NUMBERS[x53],)
+    a54 = v.allocations
+    if a54.__class__ is not tuple:
+        wrong(a54, "tuple")
+    if a54:
+        o.append(NUMBERS[len(a54)])
+        for i55 in a54:
+            c.write_Allocation(o, i55)
+    o.append(b"\0")
+    x56 = v.units
+    if x56.__class__ is not int:
+        wrong(x56, "int")
+    x57 = v.waiting
+    if x57.__class__ is not int:
+        wrong(x57, "int")
+    o += (NUMBERS[x56], NUMBERS[x57],)
 
 
 def read_StockHoldExpired(b: bytes, i: int) -> tuple[StockHoldExpired, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_sku = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_reservation_id = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_order_id = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_revision = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_reserved = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_short = n >> 1 ^ -(n & 1)
-    f_allocations_l: list[c.Allocation] = []
-    while True:
-        n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
         i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        if not n:
-            break
-        m = n >> 1
-        if n & 1:
-            m += 1
-            n = b[i]
-            i += 1
-            if n > 127:
-                n, i = more(b, i, n)
-        if m > z - i:
-            raise bad("An array has more items than bytes.")
-        for _ in range(m):
-            f_allocations_i, i = c.read_Allocation(b, i)
-            f_allocations_l.append(f_allocations_i)
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_sku = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reservation_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_revision = ZIGZAG[n]
+        i += 1
+    else:
+        f_revision, i = long(b, i)
+    n = b[i]
+    if n < 128:
+        f_reserved = ZIGZAG[n]
+        i += 1
+    else:
+        f_reserved, i = long(b, i)
+    n = b[i]
+    if n < 128:
+        f_short = ZIGZAG[n]
+        i += 1
+    else:
+        f_short, i = long(b, i)
+    f_allocations_l: list[c.Allocation] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_allocations_, i = c.read_Allocation(b, i)
+            f_allocations_l.append(f_allocations_)
+    i += 1
     f_allocations = tuple(f_allocations_l)
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_units = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_units = ZIGZAG[n]
+        i += 1
+    else:
+        f_units, i = long(b, i)
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_waiting = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_waiting = ZIGZAG[n]
+        i += 1
+    else:
+        f_waiting, i = long(b, i)
     return StockHoldExpired(entity=f_entity, occurred_at=f_occurred_at, sku=f_sku, reservation_id=f_reservation_id, order_id=f_order_id, revision=f_revision, reserved=f_reserved, short=f_short, allocations=f_allocations, units=f_units, waiting=f_waiting), i
 
 
@@ -804,120 +608,83 @@ class StockMoved(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     by: str
 
 
-def write_StockMoved(o: bytearray, v: StockMoved) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_StockMoved(o: list[bytes], v: StockMoved) -> None:
+    if v.__class__ is not StockMoved:
+        wrong(v, "StockMoved")
+    e58 = v.entity.encode()
+    if 0 in e58:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x22 = v.occurred_at
-    o.append(x22 << 1) if 0 <= x22 < 64 else number(o, x22)
-    e = v.sku.encode()
-    if 0 in e:
+    x59 = v.occurred_at
+    if x59.__class__ is not int:
+        wrong(x59, "int")
+    e60 = v.sku.encode()
+    if 0 in e60:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.location_from.encode()
-    if 0 in e:
+    e61 = v.location_from.encode()
+    if 0 in e61:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.location_to.encode()
-    if 0 in e:
+    e62 = v.location_to.encode()
+    if 0 in e62:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    o.append(1 if v.reservable else 0)
-    x23 = v.quantity
-    o.append(x23 << 1) if 0 <= x23 < 64 else number(o, x23)
-    e = v.document.encode()
-    if 0 in e:
+    x63 = v.reservable
+    if x63.__class__ is not bool:
+        wrong(x63, "bool")
+    x64 = v.quantity
+    if x64.__class__ is not int:
+        wrong(x64, "int")
+    e65 = v.document.encode()
+    if 0 in e65:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.by.encode()
-    if 0 in e:
+    e66 = v.by.encode()
+    if 0 in e66:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
+    o += (NUMBERS[len(e58)], e58, NUMBERS[x59], NUMBERS[len(e60)], e60, NUMBERS[len(e61)], e61, NUMBERS[len(e62)], e62, b"\1" if x63 else b"\0", NUMBERS[x64], NUMBERS[len(e65)], e65, NUMBERS[len(e66)], e66,)
 
 
 def read_StockMoved(b: bytes, i: int) -> tuple[StockMoved, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_sku = str(b[i:j], "utf-8")
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_sku = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_location_from = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_location_from = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_location_to = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_location_to = b[i + 1 : j].decode()
     i = j
-    n = b[i]
+    f_reservable = FLAGS[b[i]]
     i += 1
-    if n > 1:
-        raise bad("A boolean is neither 0 nor 1.")
-    f_reservable = n == 1
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_quantity = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_document = str(b[i:j], "utf-8")
+    if n < 128:
+        f_quantity = ZIGZAG[n]
+        i += 1
+    else:
+        f_quantity, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_document = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_by = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_by = b[i + 1 : j].decode()
     i = j
     return StockMoved(entity=f_entity, occurred_at=f_occurred_at, sku=f_sku, location_from=f_location_from, location_to=f_location_to, reservable=f_reservable, quantity=f_quantity, document=f_document, by=f_by), i
 
@@ -934,131 +701,85 @@ class StockReallocated(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     given: tuple[c.Allocation, ...]
 
 
-def write_StockReallocated(o: bytearray, v: StockReallocated) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_StockReallocated(o: list[bytes], v: StockReallocated) -> None:
+    if v.__class__ is not StockReallocated:
+        wrong(v, "StockReallocated")
+    e67 = v.entity.encode()
+    if 0 in e67:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x24 = v.occurred_at
-    o.append(x24 << 1) if 0 <= x24 < 64 else number(o, x24)
-    e = v.sku.encode()
-    if 0 in e:
+    x68 = v.occurred_at
+    if x68.__class__ is not int:
+        wrong(x68, "int")
+    e69 = v.sku.encode()
+    if 0 in e69:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.reservation_id.encode()
-    if 0 in e:
+    e70 = v.reservation_id.encode()
+    if 0 in e70:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.order_id.encode()
-    if 0 in e:
+    e71 = v.order_id.encode()
+    if 0 in e71:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    a25 = v.taken
-    if a25:
-        number(o, len(a25))
-        for i25 in a25:
-            c.write_Allocation(o, i25)
-    o.append(0)
-    a26 = v.given
-    if a26:
-        number(o, len(a26))
-        for i26 in a26:
-            c.write_Allocation(o, i26)
-    o.append(0)
+    o += (NUMBERS[len(e67)], e67, NUMBERS[x68], NUMBERS[len(e69)], e69, NUMBERS[len(e70)], e70, NUMBERS[len(e71)], e71,)
+    a72 = v.taken
+    if a72.__class__ is not tuple:
+        wrong(a72, "tuple")
+    if a72:
+        o.append(NUMBERS[len(a72)])
+        for i73 in a72:
+            c.write_Allocation(o, i73)
+    o.append(b"\0")
+    a74 = v.given
+    if a74.__class__ is not tuple:
+        wrong(a74, "tuple")
+    if a74:
+        o.append(NUMBERS[len(a74)])
+        for i75 in a74:
+            c.write_Allocation(o, i75)
+    o.append(b"\0")
 
 
 def read_StockReallocated(b: bytes, i: int) -> tuple[StockReallocated, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_sku = str(b[i:j], "utf-8")
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_sku = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_reservation_id = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reservation_id = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_order_id = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
     i = j
     f_taken_l: list[c.Allocation] = []
-    while True:
-        n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        if not n:
-            break
-        m = n >> 1
-        if n & 1:
-            m += 1
-            n = b[i]
-            i += 1
-            if n > 127:
-                n, i = more(b, i, n)
-        if m > z - i:
-            raise bad("An array has more items than bytes.")
-        for _ in range(m):
-            f_taken_i, i = c.read_Allocation(b, i)
-            f_taken_l.append(f_taken_i)
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_taken_, i = c.read_Allocation(b, i)
+            f_taken_l.append(f_taken_)
+    i += 1
     f_taken = tuple(f_taken_l)
     f_given_l: list[c.Allocation] = []
-    while True:
-        n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        if not n:
-            break
-        m = n >> 1
-        if n & 1:
-            m += 1
-            n = b[i]
-            i += 1
-            if n > 127:
-                n, i = more(b, i, n)
-        if m > z - i:
-            raise bad("An array has more items than bytes.")
-        for _ in range(m):
-            f_given_i, i = c.read_Allocation(b, i)
-            f_given_l.append(f_given_i)
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_given_, i = c.read_Allocation(b, i)
+            f_given_l.append(f_given_)
+    i += 1
     f_given = tuple(f_given_l)
     return StockReallocated(entity=f_entity, occurred_at=f_occurred_at, sku=f_sku, reservation_id=f_reservation_id, order_id=f_order_id, taken=f_taken, given=f_given), i
 
@@ -1081,233 +802,177 @@ class StockReceived(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     expiry: int | None = None
 
 
-def write_StockReceived(o: bytearray, v: StockReceived) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_StockReceived(o: list[bytes], v: StockReceived) -> None:
+    if v.__class__ is not StockReceived:
+        wrong(v, "StockReceived")
+    e76 = v.entity.encode()
+    if 0 in e76:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x27 = v.occurred_at
-    o.append(x27 << 1) if 0 <= x27 < 64 else number(o, x27)
-    e = v.sku.encode()
-    if 0 in e:
+    x77 = v.occurred_at
+    if x77.__class__ is not int:
+        wrong(x77, "int")
+    e78 = v.sku.encode()
+    if 0 in e78:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.location.encode()
-    if 0 in e:
+    e79 = v.location.encode()
+    if 0 in e79:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    o.append(1 if v.reservable else 0)
-    x28 = v.quantity
-    o.append(x28 << 1) if 0 <= x28 < 64 else number(o, x28)
-    u29 = v.unit_cost
-    if u29 is None:
-        o.append(0)
+    x80 = v.reservable
+    if x80.__class__ is not bool:
+        wrong(x80, "bool")
+    x81 = v.quantity
+    if x81.__class__ is not int:
+        wrong(x81, "int")
+    u82 = v.unit_cost
+    if u82 is None:
+        p83 = b"\0"
     else:
-        o.append(2)
-        e = u29.encode()
-        if 0 in e:
+        e84 = u82.encode()
+        if 0 in e84:
             nul()
-        n = len(e)
-        o.append(n << 1) if n < 64 else number(o, n)
-        o += e
-    u30 = v.currency
-    if u30 is None:
-        o.append(0)
+        p83 = b"\2" + NUMBERS[len(e84)] + e84
+    u85 = v.currency
+    if u85 is None:
+        p86 = b"\0"
     else:
-        o.append(2)
-        e = u30.encode()
-        if 0 in e:
+        e87 = u85.encode()
+        if 0 in e87:
             nul()
-        n = len(e)
-        o.append(n << 1) if n < 64 else number(o, n)
-        o += e
-    e = v.document.encode()
-    if 0 in e:
+        p86 = b"\2" + NUMBERS[len(e87)] + e87
+    e88 = v.document.encode()
+    if 0 in e88:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.by.encode()
-    if 0 in e:
+    e89 = v.by.encode()
+    if 0 in e89:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    u31 = v.lot
-    if u31 is None:
-        o.append(0)
+    u90 = v.lot
+    if u90 is None:
+        p91 = b"\0"
     else:
-        o.append(2)
-        e = u31.encode()
-        if 0 in e:
+        e92 = u90.encode()
+        if 0 in e92:
             nul()
-        n = len(e)
-        o.append(n << 1) if n < 64 else number(o, n)
-        o += e
-    u32 = v.serial
-    if u32 is None:
-        o.append(0)
+        p91 = b"\2" + NUMBERS[len(e92)] + e92
+    u93 = v.serial
+    if u93 is None:
+        p94 = b"\0"
     else:
-        o.append(2)
-        e = u32.encode()
-        if 0 in e:
+        e95 = u93.encode()
+        if 0 in e95:
             nul()
-        n = len(e)
-        o.append(n << 1) if n < 64 else number(o, n)
-        o += e
-    u33 = v.expiry
-    if u33 is None:
-        o.append(0)
+        p94 = b"\2" + NUMBERS[len(e95)] + e95
+    u96 = v.expiry
+    if u96 is None:
+        p97 = b"\0"
     else:
-        o.append(2)
-        x34 = u33
-        o.append(x34 << 1) if 0 <= x34 < 64 else number(o, x34)
+        x98 = u96
+        if x98.__class__ is not int:
+            wrong(x98, "int")
+        p97 = b"\2" + NUMBERS[x98]
+    o += (NUMBERS[len(e76)], e76, NUMBERS[x77], NUMBERS[len(e78)], e78, NUMBERS[len(e79)], e79, b"\1" if x80 else b"\0", NUMBERS[x81], p83, p86, NUMBERS[len(e88)], e88, NUMBERS[len(e89)], e89, p91, p94, p97,)
 
 
 def read_StockReceived(b: bytes, i: int) -> tuple[StockReceived, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_sku = str(b[i:j], "utf-8")
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_sku = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_location = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_location = b[i + 1 : j].decode()
     i = j
-    n = b[i]
+    f_reservable = FLAGS[b[i]]
     i += 1
-    if n > 1:
-        raise bad("A boolean is neither 0 nor 1.")
-    f_reservable = n == 1
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_quantity = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_quantity = ZIGZAG[n]
+        i += 1
+    else:
+        f_quantity, i = long(b, i)
     f_unit_cost: str | None = None
     n = b[i]
     i += 1
     if n == 2:
-        n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        j = i + (n >> 1)
-        if n & 1 or j > z:
-            raise bad("A length is beyond the bytes.")
-        f_unit_cost_ = str(b[i:j], "utf-8")
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_unit_cost_ = b[i + 1 : j].decode()
         i = j
         f_unit_cost = f_unit_cost_
     elif n:
-        raise bad("A union has no such branch.")
+        branch()
     f_currency: str | None = None
     n = b[i]
     i += 1
     if n == 2:
-        n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        j = i + (n >> 1)
-        if n & 1 or j > z:
-            raise bad("A length is beyond the bytes.")
-        f_currency_ = str(b[i:j], "utf-8")
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_currency_ = b[i + 1 : j].decode()
         i = j
         f_currency = f_currency_
     elif n:
-        raise bad("A union has no such branch.")
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_document = str(b[i:j], "utf-8")
+        branch()
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_document = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_by = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_by = b[i + 1 : j].decode()
     i = j
     f_lot: str | None = None
     n = b[i]
     i += 1
     if n == 2:
-        n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        j = i + (n >> 1)
-        if n & 1 or j > z:
-            raise bad("A length is beyond the bytes.")
-        f_lot_ = str(b[i:j], "utf-8")
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_lot_ = b[i + 1 : j].decode()
         i = j
         f_lot = f_lot_
     elif n:
-        raise bad("A union has no such branch.")
+        branch()
     f_serial: str | None = None
     n = b[i]
     i += 1
     if n == 2:
-        n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        j = i + (n >> 1)
-        if n & 1 or j > z:
-            raise bad("A length is beyond the bytes.")
-        f_serial_ = str(b[i:j], "utf-8")
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_serial_ = b[i + 1 : j].decode()
         i = j
         f_serial = f_serial_
     elif n:
-        raise bad("A union has no such branch.")
+        branch()
     f_expiry: int | None = None
     n = b[i]
     i += 1
     if n == 2:
         n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        f_expiry_ = n >> 1 ^ -(n & 1)
+        if n < 128:
+            f_expiry_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_expiry_, i = long(b, i)
         f_expiry = f_expiry_
     elif n:
-        raise bad("A union has no such branch.")
+        branch()
     return StockReceived(entity=f_entity, occurred_at=f_occurred_at, sku=f_sku, location=f_location, reservable=f_reservable, quantity=f_quantity, unit_cost=f_unit_cost, currency=f_currency, document=f_document, by=f_by, lot=f_lot, serial=f_serial, expiry=f_expiry), i
 
 
@@ -1328,154 +993,123 @@ class StockReleased(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     reason: str
 
 
-def write_StockReleased(o: bytearray, v: StockReleased) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_StockReleased(o: list[bytes], v: StockReleased) -> None:
+    if v.__class__ is not StockReleased:
+        wrong(v, "StockReleased")
+    e99 = v.entity.encode()
+    if 0 in e99:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x35 = v.occurred_at
-    o.append(x35 << 1) if 0 <= x35 < 64 else number(o, x35)
-    e = v.sku.encode()
-    if 0 in e:
+    x100 = v.occurred_at
+    if x100.__class__ is not int:
+        wrong(x100, "int")
+    e101 = v.sku.encode()
+    if 0 in e101:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.reservation_id.encode()
-    if 0 in e:
+    e102 = v.reservation_id.encode()
+    if 0 in e102:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.order_id.encode()
-    if 0 in e:
+    e103 = v.order_id.encode()
+    if 0 in e103:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x36 = v.revision
-    o.append(x36 << 1) if 0 <= x36 < 64 else number(o, x36)
-    a37 = v.allocations
-    if a37:
-        number(o, len(a37))
-        for i37 in a37:
-            c.write_Allocation(o, i37)
-    o.append(0)
-    x38 = v.units
-    o.append(x38 << 1) if 0 <= x38 < 64 else number(o, x38)
-    x39 = v.waiting
-    o.append(x39 << 1) if 0 <= x39 < 64 else number(o, x39)
-    x40 = v.reserved
-    o.append(x40 << 1) if 0 <= x40 < 64 else number(o, x40)
-    x41 = v.short
-    o.append(x41 << 1) if 0 <= x41 < 64 else number(o, x41)
-    e = v.reason.encode()
-    if 0 in e:
+    x104 = v.revision
+    if x104.__class__ is not int:
+        wrong(x104, "int")
+    o += (NUMBERS[len(e99)], e99, NUMBERS[x100], NUMBERS[len(e101)], e101, NUMBERS[len(e102)], e102, NUMBERS[len(e103)], e103, NUMBERS[x104],)
+    a105 = v.allocations
+    if a105.__class__ is not tuple:
+        wrong(a105, "tuple")
+    if a105:
+        o.append(NUMBERS[len(a105)])
+        for i106 in a105:
+            c.write_Allocation(o, i106)
+    o.append(b"\0")
+    x107 = v.units
+    if x107.__class__ is not int:
+        wrong(x107, "int")
+    x108 = v.waiting
+    if x108.__class__ is not int:
+        wrong(x108, "int")
+    x109 = v.reserved
+    if x109.__class__ is not int:
+        wrong(x109, "int")
+    x110 = v.short
+    if x110.__class__ is not int:
+        wrong(x110, "int")
+    e111 = v.reason.encode()
+    if 0 in e111:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
+    o += (NUMBERS[x107], NUMBERS[x108], NUMBERS[x109], NUMBERS[x110], NUMBERS[len(e111)], e111,)
 
 
 def read_StockReleased(b: bytes, i: int) -> tuple[StockReleased, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_sku = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_reservation_id = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_order_id = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_revision = n >> 1 ^ -(n & 1)
-    f_allocations_l: list[c.Allocation] = []
-    while True:
-        n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
         i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        if not n:
-            break
-        m = n >> 1
-        if n & 1:
-            m += 1
-            n = b[i]
-            i += 1
-            if n > 127:
-                n, i = more(b, i, n)
-        if m > z - i:
-            raise bad("An array has more items than bytes.")
-        for _ in range(m):
-            f_allocations_i, i = c.read_Allocation(b, i)
-            f_allocations_l.append(f_allocations_i)
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_sku = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reservation_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_revision = ZIGZAG[n]
+        i += 1
+    else:
+        f_revision, i = long(b, i)
+    f_allocations_l: list[c.Allocation] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_allocations_, i = c.read_Allocation(b, i)
+            f_allocations_l.append(f_allocations_)
+    i += 1
     f_allocations = tuple(f_allocations_l)
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_units = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_units = ZIGZAG[n]
+        i += 1
+    else:
+        f_units, i = long(b, i)
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_waiting = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_waiting = ZIGZAG[n]
+        i += 1
+    else:
+        f_waiting, i = long(b, i)
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_reserved = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_reserved = ZIGZAG[n]
+        i += 1
+    else:
+        f_reserved, i = long(b, i)
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_short = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_reason = str(b[i:j], "utf-8")
+    if n < 128:
+        f_short = ZIGZAG[n]
+        i += 1
+    else:
+        f_short, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reason = b[i + 1 : j].decode()
     i = j
     return StockReleased(entity=f_entity, occurred_at=f_occurred_at, sku=f_sku, reservation_id=f_reservation_id, order_id=f_order_id, revision=f_revision, allocations=f_allocations, units=f_units, waiting=f_waiting, reserved=f_reserved, short=f_short, reason=f_reason), i
 
@@ -1499,153 +1133,142 @@ class StockReservationChanged(msgspec.Struct, frozen=True, gc=False, kw_only=Tru
     expires_at: int | None = None
 
 
-def write_StockReservationChanged(o: bytearray, v: StockReservationChanged) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_StockReservationChanged(o: list[bytes], v: StockReservationChanged) -> None:
+    if v.__class__ is not StockReservationChanged:
+        wrong(v, "StockReservationChanged")
+    e112 = v.entity.encode()
+    if 0 in e112:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x42 = v.occurred_at
-    o.append(x42 << 1) if 0 <= x42 < 64 else number(o, x42)
-    e = v.sku.encode()
-    if 0 in e:
+    x113 = v.occurred_at
+    if x113.__class__ is not int:
+        wrong(x113, "int")
+    e114 = v.sku.encode()
+    if 0 in e114:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.reservation_id.encode()
-    if 0 in e:
+    e115 = v.reservation_id.encode()
+    if 0 in e115:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.order_id.encode()
-    if 0 in e:
+    e116 = v.order_id.encode()
+    if 0 in e116:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x43 = v.revision
-    o.append(x43 << 1) if 0 <= x43 < 64 else number(o, x43)
-    x44 = v.wanted
-    o.append(x44 << 1) if 0 <= x44 < 64 else number(o, x44)
-    x45 = v.priority
-    small(x45)
-    o.append(x45 << 1) if 0 <= x45 < 64 else number(o, x45)
-    x46 = v.placed_at
-    o.append(x46 << 1) if 0 <= x46 < 64 else number(o, x46)
-    x47 = v.decide_by
-    o.append(x47 << 1) if 0 <= x47 < 64 else number(o, x47)
-    x48 = v.reserved
-    o.append(x48 << 1) if 0 <= x48 < 64 else number(o, x48)
-    x49 = v.short
-    o.append(x49 << 1) if 0 <= x49 < 64 else number(o, x49)
-    o.append(c.places_ReservationClass[v.reservation_class])
-    u50 = v.expires_at
-    if u50 is None:
-        o.append(0)
+    x117 = v.revision
+    if x117.__class__ is not int:
+        wrong(x117, "int")
+    x118 = v.wanted
+    if x118.__class__ is not int:
+        wrong(x118, "int")
+    x119 = v.priority
+    if x119.__class__ is not int:
+        wrong(x119, "int")
+    if not -2147483648 <= x119 < 2147483648:
+        beyond()
+    x120 = v.placed_at
+    if x120.__class__ is not int:
+        wrong(x120, "int")
+    x121 = v.decide_by
+    if x121.__class__ is not int:
+        wrong(x121, "int")
+    x122 = v.reserved
+    if x122.__class__ is not int:
+        wrong(x122, "int")
+    x123 = v.short
+    if x123.__class__ is not int:
+        wrong(x123, "int")
+    u124 = v.expires_at
+    if u124 is None:
+        p125 = b"\0"
     else:
-        o.append(2)
-        x51 = u50
-        o.append(x51 << 1) if 0 <= x51 < 64 else number(o, x51)
+        x126 = u124
+        if x126.__class__ is not int:
+            wrong(x126, "int")
+        p125 = b"\2" + NUMBERS[x126]
+    o += (NUMBERS[len(e112)], e112, NUMBERS[x113], NUMBERS[len(e114)], e114, NUMBERS[len(e115)], e115, NUMBERS[len(e116)], e116, NUMBERS[x117], NUMBERS[x118], NUMBERS[x119], NUMBERS[x120], NUMBERS[x121], NUMBERS[x122], NUMBERS[x123], c.bytes_ReservationClass[v.reservation_class], p125,)
 
 
 def read_StockReservationChanged(b: bytes, i: int) -> tuple[StockReservationChanged, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_sku = str(b[i:j], "utf-8")
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_sku = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reservation_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_reservation_id = str(b[i:j], "utf-8")
-    i = j
+    if n < 128:
+        f_revision = ZIGZAG[n]
+        i += 1
+    else:
+        f_revision, i = long(b, i)
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_order_id = str(b[i:j], "utf-8")
-    i = j
+    if n < 128:
+        f_wanted = ZIGZAG[n]
+        i += 1
+    else:
+        f_wanted, i = long(b, i)
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_revision = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_priority = ZIGZAG[n]
+        i += 1
+    else:
+        f_priority, i = small(b, i)
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_wanted = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_placed_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_placed_at, i = long(b, i)
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_priority = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_decide_by = ZIGZAG[n]
+        i += 1
+    else:
+        f_decide_by, i = long(b, i)
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_placed_at = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_reserved = ZIGZAG[n]
+        i += 1
+    else:
+        f_reserved, i = long(b, i)
     n = b[i]
+    if n < 128:
+        f_short = ZIGZAG[n]
+        i += 1
+    else:
+        f_short, i = long(b, i)
+    f_reservation_class = c.names_ReservationClass[b[i]]
     i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_decide_by = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_reserved = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_short = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n & 1:
-        raise bad("An enum has no such symbol.")
-    f_reservation_class = c.symbols_ReservationClass[n >> 1]
     f_expires_at: int | None = None
     n = b[i]
     i += 1
     if n == 2:
         n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        f_expires_at_ = n >> 1 ^ -(n & 1)
+        if n < 128:
+            f_expires_at_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_expires_at_, i = long(b, i)
         f_expires_at = f_expires_at_
     elif n:
-        raise bad("A union has no such branch.")
+        branch()
     return StockReservationChanged(entity=f_entity, occurred_at=f_occurred_at, sku=f_sku, reservation_id=f_reservation_id, order_id=f_order_id, revision=f_revision, wanted=f_wanted, priority=f_priority, placed_at=f_placed_at, decide_by=f_decide_by, reserved=f_reserved, short=f_short, reservation_class=f_reservation_class, expires_at=f_expires_at), i
 
 
@@ -1671,193 +1294,173 @@ class StockReserved(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     from_waiting_list: bool
 
 
-def write_StockReserved(o: bytearray, v: StockReserved) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_StockReserved(o: list[bytes], v: StockReserved) -> None:
+    if v.__class__ is not StockReserved:
+        wrong(v, "StockReserved")
+    e127 = v.entity.encode()
+    if 0 in e127:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x52 = v.occurred_at
-    o.append(x52 << 1) if 0 <= x52 < 64 else number(o, x52)
-    e = v.sku.encode()
-    if 0 in e:
+    x128 = v.occurred_at
+    if x128.__class__ is not int:
+        wrong(x128, "int")
+    e129 = v.sku.encode()
+    if 0 in e129:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.reservation_id.encode()
-    if 0 in e:
+    e130 = v.reservation_id.encode()
+    if 0 in e130:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.order_id.encode()
-    if 0 in e:
+    e131 = v.order_id.encode()
+    if 0 in e131:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x53 = v.revision
-    o.append(x53 << 1) if 0 <= x53 < 64 else number(o, x53)
-    x54 = v.wanted
-    o.append(x54 << 1) if 0 <= x54 < 64 else number(o, x54)
-    x55 = v.priority
-    small(x55)
-    o.append(x55 << 1) if 0 <= x55 < 64 else number(o, x55)
-    x56 = v.placed_at
-    o.append(x56 << 1) if 0 <= x56 < 64 else number(o, x56)
-    x57 = v.decide_by
-    o.append(x57 << 1) if 0 <= x57 < 64 else number(o, x57)
-    a58 = v.allocations
-    if a58:
-        number(o, len(a58))
-        for i58 in a58:
-            c.write_Allocation(o, i58)
-    o.append(0)
-    x59 = v.units
-    o.append(x59 << 1) if 0 <= x59 < 64 else number(o, x59)
-    x60 = v.reserved
-    o.append(x60 << 1) if 0 <= x60 < 64 else number(o, x60)
-    x61 = v.short
-    o.append(x61 << 1) if 0 <= x61 < 64 else number(o, x61)
-    o.append(c.places_ReservationClass[v.reservation_class])
-    u62 = v.expires_at
-    if u62 is None:
-        o.append(0)
+    x132 = v.revision
+    if x132.__class__ is not int:
+        wrong(x132, "int")
+    x133 = v.wanted
+    if x133.__class__ is not int:
+        wrong(x133, "int")
+    x134 = v.priority
+    if x134.__class__ is not int:
+        wrong(x134, "int")
+    if not -2147483648 <= x134 < 2147483648:
+        beyond()
+    x135 = v.placed_at
+    if x135.__class__ is not int:
+        wrong(x135, "int")
+    x136 = v.decide_by
+    if x136.__class__ is not int:
+        wrong(x136, "int")
+    o += (NUMBERS[len(e127)], e127, NUMBERS[x128], NUMBERS[len(e129)], e129, NUMBERS[len(e130)], e130, NUMBERS[len(e131)], e131, NUMBERS[x132], NUMBERS[x133], NUMBERS[x134], NUMBERS[x135], NUMBERS[x136],)
+    a137 = v.allocations
+    if a137.__class__ is not tuple:
+        wrong(a137, "tuple")
+    if a137:
+        o.append(NUMBERS[len(a137)])
+        for i138 in a137:
+            c.write_Allocation(o, i138)
+    o.append(b"\0")
+    x139 = v.units
+    if x139.__class__ is not int:
+        wrong(x139, "int")
+    x140 = v.reserved
+    if x140.__class__ is not int:
+        wrong(x140, "int")
+    x141 = v.short
+    if x141.__class__ is not int:
+        wrong(x141, "int")
+    u142 = v.expires_at
+    if u142 is None:
+        p143 = b"\0"
     else:
-        o.append(2)
-        x63 = u62
-        o.append(x63 << 1) if 0 <= x63 < 64 else number(o, x63)
-    o.append(1 if v.from_waiting_list else 0)
+        x144 = u142
+        if x144.__class__ is not int:
+            wrong(x144, "int")
+        p143 = b"\2" + NUMBERS[x144]
+    x145 = v.from_waiting_list
+    if x145.__class__ is not bool:
+        wrong(x145, "bool")
+    o += (NUMBERS[x139], NUMBERS[x140], NUMBERS[x141], c.bytes_ReservationClass[v.reservation_class], p143, b"\1" if x145 else b"\0",)
 
 
 def read_StockReserved(b: bytes, i: int) -> tuple[StockReserved, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_sku = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_reservation_id = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_order_id = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_revision = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_wanted = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_priority = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_placed_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_decide_by = n >> 1 ^ -(n & 1)
-    f_allocations_l: list[c.Allocation] = []
-    while True:
-        n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
         i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        if not n:
-            break
-        m = n >> 1
-        if n & 1:
-            m += 1
-            n = b[i]
-            i += 1
-            if n > 127:
-                n, i = more(b, i, n)
-        if m > z - i:
-            raise bad("An array has more items than bytes.")
-        for _ in range(m):
-            f_allocations_i, i = c.read_Allocation(b, i)
-            f_allocations_l.append(f_allocations_i)
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_sku = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reservation_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_revision = ZIGZAG[n]
+        i += 1
+    else:
+        f_revision, i = long(b, i)
+    n = b[i]
+    if n < 128:
+        f_wanted = ZIGZAG[n]
+        i += 1
+    else:
+        f_wanted, i = long(b, i)
+    n = b[i]
+    if n < 128:
+        f_priority = ZIGZAG[n]
+        i += 1
+    else:
+        f_priority, i = small(b, i)
+    n = b[i]
+    if n < 128:
+        f_placed_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_placed_at, i = long(b, i)
+    n = b[i]
+    if n < 128:
+        f_decide_by = ZIGZAG[n]
+        i += 1
+    else:
+        f_decide_by, i = long(b, i)
+    f_allocations_l: list[c.Allocation] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_allocations_, i = c.read_Allocation(b, i)
+            f_allocations_l.append(f_allocations_)
+    i += 1
     f_allocations = tuple(f_allocations_l)
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_units = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_units = ZIGZAG[n]
+        i += 1
+    else:
+        f_units, i = long(b, i)
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_reserved = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_reserved = ZIGZAG[n]
+        i += 1
+    else:
+        f_reserved, i = long(b, i)
     n = b[i]
+    if n < 128:
+        f_short = ZIGZAG[n]
+        i += 1
+    else:
+        f_short, i = long(b, i)
+    f_reservation_class = c.names_ReservationClass[b[i]]
     i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_short = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n & 1:
-        raise bad("An enum has no such symbol.")
-    f_reservation_class = c.symbols_ReservationClass[n >> 1]
     f_expires_at: int | None = None
     n = b[i]
     i += 1
     if n == 2:
         n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        f_expires_at_ = n >> 1 ^ -(n & 1)
+        if n < 128:
+            f_expires_at_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_expires_at_, i = long(b, i)
         f_expires_at = f_expires_at_
     elif n:
-        raise bad("A union has no such branch.")
-    n = b[i]
+        branch()
+    f_from_waiting_list = FLAGS[b[i]]
     i += 1
-    if n > 1:
-        raise bad("A boolean is neither 0 nor 1.")
-    f_from_waiting_list = n == 1
     return StockReserved(entity=f_entity, occurred_at=f_occurred_at, sku=f_sku, reservation_id=f_reservation_id, order_id=f_order_id, revision=f_revision, wanted=f_wanted, priority=f_priority, placed_at=f_placed_at, decide_by=f_decide_by, allocations=f_allocations, units=f_units, reserved=f_reserved, short=f_short, reservation_class=f_reservation_class, expires_at=f_expires_at, from_waiting_list=f_from_waiting_list), i
 
 
@@ -1881,257 +1484,382 @@ class StockShort(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     decide_by: int
 
 
-def write_StockShort(o: bytearray, v: StockShort) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_StockShort(o: list[bytes], v: StockShort) -> None:
+    if v.__class__ is not StockShort:
+        wrong(v, "StockShort")
+    e146 = v.entity.encode()
+    if 0 in e146:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x64 = v.occurred_at
-    o.append(x64 << 1) if 0 <= x64 < 64 else number(o, x64)
-    e = v.sku.encode()
-    if 0 in e:
+    x147 = v.occurred_at
+    if x147.__class__ is not int:
+        wrong(x147, "int")
+    e148 = v.sku.encode()
+    if 0 in e148:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.reservation_id.encode()
-    if 0 in e:
+    e149 = v.reservation_id.encode()
+    if 0 in e149:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.order_id.encode()
-    if 0 in e:
+    e150 = v.order_id.encode()
+    if 0 in e150:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x65 = v.revision
-    o.append(x65 << 1) if 0 <= x65 < 64 else number(o, x65)
-    x66 = v.priority
-    small(x66)
-    o.append(x66 << 1) if 0 <= x66 < 64 else number(o, x66)
-    x67 = v.placed_at
-    o.append(x67 << 1) if 0 <= x67 < 64 else number(o, x67)
-    x68 = v.wanted
-    o.append(x68 << 1) if 0 <= x68 < 64 else number(o, x68)
-    x69 = v.reserved
-    o.append(x69 << 1) if 0 <= x69 < 64 else number(o, x69)
-    x70 = v.short
-    o.append(x70 << 1) if 0 <= x70 < 64 else number(o, x70)
-    o.append(c.places_ReservationClass[v.reservation_class])
-    u71 = v.expires_at
-    if u71 is None:
-        o.append(0)
+    x151 = v.revision
+    if x151.__class__ is not int:
+        wrong(x151, "int")
+    x152 = v.priority
+    if x152.__class__ is not int:
+        wrong(x152, "int")
+    if not -2147483648 <= x152 < 2147483648:
+        beyond()
+    x153 = v.placed_at
+    if x153.__class__ is not int:
+        wrong(x153, "int")
+    x154 = v.wanted
+    if x154.__class__ is not int:
+        wrong(x154, "int")
+    x155 = v.reserved
+    if x155.__class__ is not int:
+        wrong(x155, "int")
+    x156 = v.short
+    if x156.__class__ is not int:
+        wrong(x156, "int")
+    u157 = v.expires_at
+    if u157 is None:
+        p158 = b"\0"
     else:
-        o.append(2)
-        x72 = u71
-        o.append(x72 << 1) if 0 <= x72 < 64 else number(o, x72)
-    x73 = v.position
-    small(x73)
-    o.append(x73 << 1) if 0 <= x73 < 64 else number(o, x73)
-    x74 = v.decide_by
-    o.append(x74 << 1) if 0 <= x74 < 64 else number(o, x74)
+        x159 = u157
+        if x159.__class__ is not int:
+            wrong(x159, "int")
+        p158 = b"\2" + NUMBERS[x159]
+    x160 = v.position
+    if x160.__class__ is not int:
+        wrong(x160, "int")
+    if not -2147483648 <= x160 < 2147483648:
+        beyond()
+    x161 = v.decide_by
+    if x161.__class__ is not int:
+        wrong(x161, "int")
+    o += (NUMBERS[len(e146)], e146, NUMBERS[x147], NUMBERS[len(e148)], e148, NUMBERS[len(e149)], e149, NUMBERS[len(e150)], e150, NUMBERS[x151], NUMBERS[x152], NUMBERS[x153], NUMBERS[x154], NUMBERS[x155], NUMBERS[x156], c.bytes_ReservationClass[v.reservation_class], p158, NUMBERS[x160], NUMBERS[x161],)
 
 
 def read_StockShort(b: bytes, i: int) -> tuple[StockShort, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_sku = str(b[i:j], "utf-8")
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_sku = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reservation_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_reservation_id = str(b[i:j], "utf-8")
-    i = j
+    if n < 128:
+        f_revision = ZIGZAG[n]
+        i += 1
+    else:
+        f_revision, i = long(b, i)
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_order_id = str(b[i:j], "utf-8")
-    i = j
+    if n < 128:
+        f_priority = ZIGZAG[n]
+        i += 1
+    else:
+        f_priority, i = small(b, i)
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_revision = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_placed_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_placed_at, i = long(b, i)
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_priority = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_wanted = ZIGZAG[n]
+        i += 1
+    else:
+        f_wanted, i = long(b, i)
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_placed_at = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_reserved = ZIGZAG[n]
+        i += 1
+    else:
+        f_reserved, i = long(b, i)
     n = b[i]
+    if n < 128:
+        f_short = ZIGZAG[n]
+        i += 1
+    else:
+        f_short, i = long(b, i)
+    f_reservation_class = c.names_ReservationClass[b[i]]
     i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_wanted = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_reserved = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_short = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n & 1:
-        raise bad("An enum has no such symbol.")
-    f_reservation_class = c.symbols_ReservationClass[n >> 1]
     f_expires_at: int | None = None
     n = b[i]
     i += 1
     if n == 2:
         n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        f_expires_at_ = n >> 1 ^ -(n & 1)
+        if n < 128:
+            f_expires_at_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_expires_at_, i = long(b, i)
         f_expires_at = f_expires_at_
     elif n:
-        raise bad("A union has no such branch.")
+        branch()
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_position = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_position = ZIGZAG[n]
+        i += 1
+    else:
+        f_position, i = small(b, i)
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_decide_by = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_decide_by = ZIGZAG[n]
+        i += 1
+    else:
+        f_decide_by, i = long(b, i)
     return StockShort(entity=f_entity, occurred_at=f_occurred_at, sku=f_sku, reservation_id=f_reservation_id, order_id=f_order_id, revision=f_revision, priority=f_priority, placed_at=f_placed_at, wanted=f_wanted, reserved=f_reserved, short=f_short, reservation_class=f_reservation_class, expires_at=f_expires_at, position=f_position, decide_by=f_decide_by), i
 
+
 def encode_ItemDefined(value: ItemDefined) -> bytes:
-    return encoded(write_ItemDefined, value)
+    o: list[bytes] = []
+    try:
+        write_ItemDefined(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_ItemDefined(data: bytes) -> ItemDefined:
-    return decoded(read_ItemDefined, data)
+    try:
+        value, end = read_ItemDefined(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_ShortfallDetected(value: ShortfallDetected) -> bytes:
-    return encoded(write_ShortfallDetected, value)
+    o: list[bytes] = []
+    try:
+        write_ShortfallDetected(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_ShortfallDetected(data: bytes) -> ShortfallDetected:
-    return decoded(read_ShortfallDetected, data)
+    try:
+        value, end = read_ShortfallDetected(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_StockAdjusted(value: StockAdjusted) -> bytes:
-    return encoded(write_StockAdjusted, value)
+    o: list[bytes] = []
+    try:
+        write_StockAdjusted(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_StockAdjusted(data: bytes) -> StockAdjusted:
-    return decoded(read_StockAdjusted, data)
+    try:
+        value, end = read_StockAdjusted(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_StockCounted(value: StockCounted) -> bytes:
-    return encoded(write_StockCounted, value)
+    o: list[bytes] = []
+    try:
+        write_StockCounted(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_StockCounted(data: bytes) -> StockCounted:
-    return decoded(read_StockCounted, data)
+    try:
+        value, end = read_StockCounted(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_StockHoldExpired(value: StockHoldExpired) -> bytes:
-    return encoded(write_StockHoldExpired, value)
+    o: list[bytes] = []
+    try:
+        write_StockHoldExpired(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_StockHoldExpired(data: bytes) -> StockHoldExpired:
-    return decoded(read_StockHoldExpired, data)
+    try:
+        value, end = read_StockHoldExpired(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_StockMoved(value: StockMoved) -> bytes:
-    return encoded(write_StockMoved, value)
+    o: list[bytes] = []
+    try:
+        write_StockMoved(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_StockMoved(data: bytes) -> StockMoved:
-    return decoded(read_StockMoved, data)
+    try:
+        value, end = read_StockMoved(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_StockReallocated(value: StockReallocated) -> bytes:
-    return encoded(write_StockReallocated, value)
+    o: list[bytes] = []
+    try:
+        write_StockReallocated(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_StockReallocated(data: bytes) -> StockReallocated:
-    return decoded(read_StockReallocated, data)
+    try:
+        value, end = read_StockReallocated(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_StockReceived(value: StockReceived) -> bytes:
-    return encoded(write_StockReceived, value)
+    o: list[bytes] = []
+    try:
+        write_StockReceived(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_StockReceived(data: bytes) -> StockReceived:
-    return decoded(read_StockReceived, data)
+    try:
+        value, end = read_StockReceived(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_StockReleased(value: StockReleased) -> bytes:
-    return encoded(write_StockReleased, value)
+    o: list[bytes] = []
+    try:
+        write_StockReleased(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_StockReleased(data: bytes) -> StockReleased:
-    return decoded(read_StockReleased, data)
+    try:
+        value, end = read_StockReleased(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_StockReservationChanged(value: StockReservationChanged) -> bytes:
-    return encoded(write_StockReservationChanged, value)
+    o: list[bytes] = []
+    try:
+        write_StockReservationChanged(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_StockReservationChanged(data: bytes) -> StockReservationChanged:
-    return decoded(read_StockReservationChanged, data)
+    try:
+        value, end = read_StockReservationChanged(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_StockReserved(value: StockReserved) -> bytes:
-    return encoded(write_StockReserved, value)
+    o: list[bytes] = []
+    try:
+        write_StockReserved(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_StockReserved(data: bytes) -> StockReserved:
-    return decoded(read_StockReserved, data)
+    try:
+        value, end = read_StockReserved(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_StockShort(value: StockShort) -> bytes:
-    return encoded(write_StockShort, value)
+    o: list[bytes] = []
+    try:
+        write_StockShort(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_StockShort(data: bytes) -> StockShort:
-    return decoded(read_StockShort, data)
+    try:
+        value, end = read_StockShort(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 InventoryEvent = (

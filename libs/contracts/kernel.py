@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from libs.codec.contract import Contract
-from libs.codec.wire import bad, decoded, encoded, more, nul, number, small
+from libs.codec.wire import READING, WRITING, unended, unread, unwritten, FLAGS, NUMBERS, SPAN, ZIGZAG, beyond, branch, count, long, nul, small, span, wrong
 from libs.contracts import common as c
 
 class CommandParked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -21,108 +21,70 @@ class CommandParked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     queued: int
 
 
-def write_CommandParked(o: bytearray, v: CommandParked) -> None:
-    e = v.stream.encode()
-    if 0 in e:
+def write_CommandParked(o: list[bytes], v: CommandParked) -> None:
+    if v.__class__ is not CommandParked:
+        wrong(v, "CommandParked")
+    e1 = v.stream.encode()
+    if 0 in e1:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.source.encode()
-    if 0 in e:
+    e2 = v.source.encode()
+    if 0 in e2:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.parked_id.encode()
-    if 0 in e:
+    e3 = v.parked_id.encode()
+    if 0 in e3:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.code.encode()
-    if 0 in e:
+    e4 = v.code.encode()
+    if 0 in e4:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.fingerprint.encode()
-    if 0 in e:
+    e5 = v.fingerprint.encode()
+    if 0 in e5:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.origin.encode()
-    if 0 in e:
+    e6 = v.origin.encode()
+    if 0 in e6:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x1 = v.queued
-    o.append(x1 << 1) if 0 <= x1 < 64 else number(o, x1)
+    x7 = v.queued
+    if x7.__class__ is not int:
+        wrong(x7, "int")
+    o += (NUMBERS[len(e1)], e1, NUMBERS[len(e2)], e2, NUMBERS[len(e3)], e3, NUMBERS[len(e4)], e4, NUMBERS[len(e5)], e5, NUMBERS[len(e6)], e6, NUMBERS[x7],)
 
 
 def read_CommandParked(b: bytes, i: int) -> tuple[CommandParked, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_stream = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_stream = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_source = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_parked_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_code = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_fingerprint = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_origin = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_source = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_parked_id = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_code = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_fingerprint = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_origin = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_queued = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_queued = ZIGZAG[n]
+        i += 1
+    else:
+        f_queued, i = long(b, i)
     return CommandParked(stream=f_stream, source=f_source, parked_id=f_parked_id, code=f_code, fingerprint=f_fingerprint, origin=f_origin, queued=f_queued), i
 
 
@@ -137,93 +99,62 @@ class ParkedCommandDiscarded(msgspec.Struct, frozen=True, gc=False, kw_only=True
     queued: int
 
 
-def write_ParkedCommandDiscarded(o: bytearray, v: ParkedCommandDiscarded) -> None:
-    e = v.stream.encode()
-    if 0 in e:
+def write_ParkedCommandDiscarded(o: list[bytes], v: ParkedCommandDiscarded) -> None:
+    if v.__class__ is not ParkedCommandDiscarded:
+        wrong(v, "ParkedCommandDiscarded")
+    e8 = v.stream.encode()
+    if 0 in e8:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.source.encode()
-    if 0 in e:
+    e9 = v.source.encode()
+    if 0 in e9:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.parked_id.encode()
-    if 0 in e:
+    e10 = v.parked_id.encode()
+    if 0 in e10:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.by.encode()
-    if 0 in e:
+    e11 = v.by.encode()
+    if 0 in e11:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.reason.encode()
-    if 0 in e:
+    e12 = v.reason.encode()
+    if 0 in e12:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x2 = v.queued
-    o.append(x2 << 1) if 0 <= x2 < 64 else number(o, x2)
+    x13 = v.queued
+    if x13.__class__ is not int:
+        wrong(x13, "int")
+    o += (NUMBERS[len(e8)], e8, NUMBERS[len(e9)], e9, NUMBERS[len(e10)], e10, NUMBERS[len(e11)], e11, NUMBERS[len(e12)], e12, NUMBERS[x13],)
 
 
 def read_ParkedCommandDiscarded(b: bytes, i: int) -> tuple[ParkedCommandDiscarded, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_stream = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_stream = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_source = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_parked_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_by = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reason = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_source = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_parked_id = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_by = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_reason = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_queued = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_queued = ZIGZAG[n]
+        i += 1
+    else:
+        f_queued, i = long(b, i)
     return ParkedCommandDiscarded(stream=f_stream, source=f_source, parked_id=f_parked_id, by=f_by, reason=f_reason, queued=f_queued), i
 
 
@@ -237,102 +168,112 @@ class ParkedCommandRedriven(msgspec.Struct, frozen=True, gc=False, kw_only=True)
     queued: int
 
 
-def write_ParkedCommandRedriven(o: bytearray, v: ParkedCommandRedriven) -> None:
-    e = v.stream.encode()
-    if 0 in e:
+def write_ParkedCommandRedriven(o: list[bytes], v: ParkedCommandRedriven) -> None:
+    if v.__class__ is not ParkedCommandRedriven:
+        wrong(v, "ParkedCommandRedriven")
+    e14 = v.stream.encode()
+    if 0 in e14:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.source.encode()
-    if 0 in e:
+    e15 = v.source.encode()
+    if 0 in e15:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.parked_id.encode()
-    if 0 in e:
+    e16 = v.parked_id.encode()
+    if 0 in e16:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.by.encode()
-    if 0 in e:
+    e17 = v.by.encode()
+    if 0 in e17:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x3 = v.queued
-    o.append(x3 << 1) if 0 <= x3 < 64 else number(o, x3)
+    x18 = v.queued
+    if x18.__class__ is not int:
+        wrong(x18, "int")
+    o += (NUMBERS[len(e14)], e14, NUMBERS[len(e15)], e15, NUMBERS[len(e16)], e16, NUMBERS[len(e17)], e17, NUMBERS[x18],)
 
 
 def read_ParkedCommandRedriven(b: bytes, i: int) -> tuple[ParkedCommandRedriven, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_stream = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_stream = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_source = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_parked_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_by = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_source = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_parked_id = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_by = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_queued = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_queued = ZIGZAG[n]
+        i += 1
+    else:
+        f_queued, i = long(b, i)
     return ParkedCommandRedriven(stream=f_stream, source=f_source, parked_id=f_parked_id, by=f_by, queued=f_queued), i
 
+
 def encode_CommandParked(value: CommandParked) -> bytes:
-    return encoded(write_CommandParked, value)
+    o: list[bytes] = []
+    try:
+        write_CommandParked(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_CommandParked(data: bytes) -> CommandParked:
-    return decoded(read_CommandParked, data)
+    try:
+        value, end = read_CommandParked(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_ParkedCommandDiscarded(value: ParkedCommandDiscarded) -> bytes:
-    return encoded(write_ParkedCommandDiscarded, value)
+    o: list[bytes] = []
+    try:
+        write_ParkedCommandDiscarded(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_ParkedCommandDiscarded(data: bytes) -> ParkedCommandDiscarded:
-    return decoded(read_ParkedCommandDiscarded, data)
+    try:
+        value, end = read_ParkedCommandDiscarded(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_ParkedCommandRedriven(value: ParkedCommandRedriven) -> bytes:
-    return encoded(write_ParkedCommandRedriven, value)
+    o: list[bytes] = []
+    try:
+        write_ParkedCommandRedriven(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_ParkedCommandRedriven(data: bytes) -> ParkedCommandRedriven:
-    return decoded(read_ParkedCommandRedriven, data)
+    try:
+        value, end = read_ParkedCommandRedriven(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 KernelEvent = (

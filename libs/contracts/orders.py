@@ -6,11 +6,12 @@ from typing import Literal
 import msgspec
 
 from libs.codec.contract import Contract
-from libs.codec.wire import bad, decoded, encoded, more, nul, number, small
+from libs.codec.wire import READING, WRITING, unended, unread, unwritten, FLAGS, NUMBERS, SPAN, ZIGZAG, beyond, branch, count, long, nul, small, span, wrong
 from libs.contracts import common as c
 Blocks = Literal['unknown', 'capture', 'dispatch', 'both']
 symbols_Blocks: tuple[Blocks, ...] = ('unknown', 'capture', 'dispatch', 'both',)
-places_Blocks: dict[str, int] = {s: n << 1 for n, s in enumerate(symbols_Blocks)}
+bytes_Blocks = {s: bytes((n << 1,)) for n, s in enumerate(symbols_Blocks)}
+names_Blocks = {n << 1: s for n, s in enumerate(symbols_Blocks)}
 
 
 class CancellationAccepted(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -23,89 +24,61 @@ class CancellationAccepted(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     lines: tuple[c.LineQuantity, ...]
 
 
-def write_CancellationAccepted(o: bytearray, v: CancellationAccepted) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_CancellationAccepted(o: list[bytes], v: CancellationAccepted) -> None:
+    if v.__class__ is not CancellationAccepted:
+        wrong(v, "CancellationAccepted")
+    e1 = v.entity.encode()
+    if 0 in e1:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x1 = v.occurred_at
-    o.append(x1 << 1) if 0 <= x1 < 64 else number(o, x1)
-    e = v.order_id.encode()
-    if 0 in e:
+    x2 = v.occurred_at
+    if x2.__class__ is not int:
+        wrong(x2, "int")
+    e3 = v.order_id.encode()
+    if 0 in e3:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.request_id.encode()
-    if 0 in e:
+    e4 = v.request_id.encode()
+    if 0 in e4:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    a2 = v.lines
-    if a2:
-        number(o, len(a2))
-        for i2 in a2:
-            c.write_LineQuantity(o, i2)
-    o.append(0)
+    o += (NUMBERS[len(e1)], e1, NUMBERS[x2], NUMBERS[len(e3)], e3, NUMBERS[len(e4)], e4,)
+    a5 = v.lines
+    if a5.__class__ is not tuple:
+        wrong(a5, "tuple")
+    if a5:
+        o.append(NUMBERS[len(a5)])
+        for i6 in a5:
+            c.write_LineQuantity(o, i6)
+    o.append(b"\0")
 
 
 def read_CancellationAccepted(b: bytes, i: int) -> tuple[CancellationAccepted, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_order_id = str(b[i:j], "utf-8")
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_request_id = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_request_id = b[i + 1 : j].decode()
     i = j
     f_lines_l: list[c.LineQuantity] = []
-    while True:
-        n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        if not n:
-            break
-        m = n >> 1
-        if n & 1:
-            m += 1
-            n = b[i]
-            i += 1
-            if n > 127:
-                n, i = more(b, i, n)
-        if m > z - i:
-            raise bad("An array has more items than bytes.")
-        for _ in range(m):
-            f_lines_i, i = c.read_LineQuantity(b, i)
-            f_lines_l.append(f_lines_i)
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = c.read_LineQuantity(b, i)
+            f_lines_l.append(f_lines_)
+    i += 1
     f_lines = tuple(f_lines_l)
     return CancellationAccepted(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, request_id=f_request_id, lines=f_lines), i
 
@@ -121,104 +94,70 @@ class CancellationRefused(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     reason: str
 
 
-def write_CancellationRefused(o: bytearray, v: CancellationRefused) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_CancellationRefused(o: list[bytes], v: CancellationRefused) -> None:
+    if v.__class__ is not CancellationRefused:
+        wrong(v, "CancellationRefused")
+    e7 = v.entity.encode()
+    if 0 in e7:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x3 = v.occurred_at
-    o.append(x3 << 1) if 0 <= x3 < 64 else number(o, x3)
-    e = v.order_id.encode()
-    if 0 in e:
+    x8 = v.occurred_at
+    if x8.__class__ is not int:
+        wrong(x8, "int")
+    e9 = v.order_id.encode()
+    if 0 in e9:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.request_id.encode()
-    if 0 in e:
+    e10 = v.request_id.encode()
+    if 0 in e10:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    a4 = v.lines
-    if a4:
-        number(o, len(a4))
-        for i4 in a4:
-            c.write_LineQuantity(o, i4)
-    o.append(0)
-    e = v.reason.encode()
-    if 0 in e:
+    o += (NUMBERS[len(e7)], e7, NUMBERS[x8], NUMBERS[len(e9)], e9, NUMBERS[len(e10)], e10,)
+    a11 = v.lines
+    if a11.__class__ is not tuple:
+        wrong(a11, "tuple")
+    if a11:
+        o.append(NUMBERS[len(a11)])
+        for i12 in a11:
+            c.write_LineQuantity(o, i12)
+    o.append(b"\0")
+    e13 = v.reason.encode()
+    if 0 in e13:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
+    o += (NUMBERS[len(e13)], e13,)
 
 
 def read_CancellationRefused(b: bytes, i: int) -> tuple[CancellationRefused, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_order_id = str(b[i:j], "utf-8")
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_request_id = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_request_id = b[i + 1 : j].decode()
     i = j
     f_lines_l: list[c.LineQuantity] = []
-    while True:
-        n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        if not n:
-            break
-        m = n >> 1
-        if n & 1:
-            m += 1
-            n = b[i]
-            i += 1
-            if n > 127:
-                n, i = more(b, i, n)
-        if m > z - i:
-            raise bad("An array has more items than bytes.")
-        for _ in range(m):
-            f_lines_i, i = c.read_LineQuantity(b, i)
-            f_lines_l.append(f_lines_i)
-    f_lines = tuple(f_lines_l)
-    n = b[i]
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = c.read_LineQuantity(b, i)
+            f_lines_l.append(f_lines_)
     i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_reason = str(b[i:j], "utf-8")
+    f_lines = tuple(f_lines_l)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reason = b[i + 1 : j].decode()
     i = j
     return CancellationRefused(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, request_id=f_request_id, lines=f_lines, reason=f_reason), i
 
@@ -236,130 +175,94 @@ class CancellationRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True)
     answer_by: int | None = None
 
 
-def write_CancellationRequested(o: bytearray, v: CancellationRequested) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_CancellationRequested(o: list[bytes], v: CancellationRequested) -> None:
+    if v.__class__ is not CancellationRequested:
+        wrong(v, "CancellationRequested")
+    e14 = v.entity.encode()
+    if 0 in e14:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x5 = v.occurred_at
-    o.append(x5 << 1) if 0 <= x5 < 64 else number(o, x5)
-    e = v.order_id.encode()
-    if 0 in e:
+    x15 = v.occurred_at
+    if x15.__class__ is not int:
+        wrong(x15, "int")
+    e16 = v.order_id.encode()
+    if 0 in e16:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.request_id.encode()
-    if 0 in e:
+    e17 = v.request_id.encode()
+    if 0 in e17:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    a6 = v.lines
-    if a6:
-        number(o, len(a6))
-        for i6 in a6:
-            c.write_LineQuantity(o, i6)
-    o.append(0)
-    o.append(c.places_Party[v.by])
-    e = v.reason.encode()
-    if 0 in e:
+    o += (NUMBERS[len(e14)], e14, NUMBERS[x15], NUMBERS[len(e16)], e16, NUMBERS[len(e17)], e17,)
+    a18 = v.lines
+    if a18.__class__ is not tuple:
+        wrong(a18, "tuple")
+    if a18:
+        o.append(NUMBERS[len(a18)])
+        for i19 in a18:
+            c.write_LineQuantity(o, i19)
+    o.append(b"\0")
+    e20 = v.reason.encode()
+    if 0 in e20:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    u7 = v.answer_by
-    if u7 is None:
-        o.append(0)
+    u21 = v.answer_by
+    if u21 is None:
+        p22 = b"\0"
     else:
-        o.append(2)
-        x8 = u7
-        o.append(x8 << 1) if 0 <= x8 < 64 else number(o, x8)
+        x23 = u21
+        if x23.__class__ is not int:
+            wrong(x23, "int")
+        p22 = b"\2" + NUMBERS[x23]
+    o += (c.bytes_Party[v.by], NUMBERS[len(e20)], e20, p22,)
 
 
 def read_CancellationRequested(b: bytes, i: int) -> tuple[CancellationRequested, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_order_id = str(b[i:j], "utf-8")
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_request_id = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_request_id = b[i + 1 : j].decode()
     i = j
     f_lines_l: list[c.LineQuantity] = []
-    while True:
-        n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        if not n:
-            break
-        m = n >> 1
-        if n & 1:
-            m += 1
-            n = b[i]
-            i += 1
-            if n > 127:
-                n, i = more(b, i, n)
-        if m > z - i:
-            raise bad("An array has more items than bytes.")
-        for _ in range(m):
-            f_lines_i, i = c.read_LineQuantity(b, i)
-            f_lines_l.append(f_lines_i)
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = c.read_LineQuantity(b, i)
+            f_lines_l.append(f_lines_)
+    i += 1
     f_lines = tuple(f_lines_l)
-    n = b[i]
+    f_by = c.names_Party[b[i]]
     i += 1
-    if n & 1:
-        raise bad("An enum has no such symbol.")
-    f_by = c.symbols_Party[n >> 1]
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_reason = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reason = b[i + 1 : j].decode()
     i = j
     f_answer_by: int | None = None
     n = b[i]
     i += 1
     if n == 2:
         n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        f_answer_by_ = n >> 1 ^ -(n & 1)
+        if n < 128:
+            f_answer_by_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_answer_by_, i = long(b, i)
         f_answer_by = f_answer_by_
     elif n:
-        raise bad("A union has no such branch.")
+        branch()
     return CancellationRequested(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, request_id=f_request_id, lines=f_lines, by=f_by, reason=f_reason, answer_by=f_answer_by), i
 
 
@@ -375,98 +278,73 @@ class OrderAmended(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     cause: str
 
 
-def write_OrderAmended(o: bytearray, v: OrderAmended) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_OrderAmended(o: list[bytes], v: OrderAmended) -> None:
+    if v.__class__ is not OrderAmended:
+        wrong(v, "OrderAmended")
+    e24 = v.entity.encode()
+    if 0 in e24:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x9 = v.occurred_at
-    o.append(x9 << 1) if 0 <= x9 < 64 else number(o, x9)
-    e = v.order_id.encode()
-    if 0 in e:
+    x25 = v.occurred_at
+    if x25.__class__ is not int:
+        wrong(x25, "int")
+    e26 = v.order_id.encode()
+    if 0 in e26:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x10 = v.revision
-    o.append(x10 << 1) if 0 <= x10 < 64 else number(o, x10)
+    x27 = v.revision
+    if x27.__class__ is not int:
+        wrong(x27, "int")
+    o += (NUMBERS[len(e24)], e24, NUMBERS[x25], NUMBERS[len(e26)], e26, NUMBERS[x27],)
     c.write_Order(o, v.order)
-    a11 = v.differences
-    if a11:
-        number(o, len(a11))
-        for i11 in a11:
-            c.write_Difference(o, i11)
-    o.append(0)
-    e = v.cause.encode()
-    if 0 in e:
+    a28 = v.differences
+    if a28.__class__ is not tuple:
+        wrong(a28, "tuple")
+    if a28:
+        o.append(NUMBERS[len(a28)])
+        for i29 in a28:
+            c.write_Difference(o, i29)
+    o.append(b"\0")
+    e30 = v.cause.encode()
+    if 0 in e30:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
+    o += (NUMBERS[len(e30)], e30,)
 
 
 def read_OrderAmended(b: bytes, i: int) -> tuple[OrderAmended, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_order_id = str(b[i:j], "utf-8")
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_revision = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_revision = ZIGZAG[n]
+        i += 1
+    else:
+        f_revision, i = long(b, i)
     f_order, i = c.read_Order(b, i)
     f_differences_l: list[c.Difference] = []
-    while True:
-        n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        if not n:
-            break
-        m = n >> 1
-        if n & 1:
-            m += 1
-            n = b[i]
-            i += 1
-            if n > 127:
-                n, i = more(b, i, n)
-        if m > z - i:
-            raise bad("An array has more items than bytes.")
-        for _ in range(m):
-            f_differences_i, i = c.read_Difference(b, i)
-            f_differences_l.append(f_differences_i)
-    f_differences = tuple(f_differences_l)
-    n = b[i]
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_differences_, i = c.read_Difference(b, i)
+            f_differences_l.append(f_differences_)
     i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_cause = str(b[i:j], "utf-8")
+    f_differences = tuple(f_differences_l)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_cause = b[i + 1 : j].decode()
     i = j
     return OrderAmended(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, order=f_order, differences=f_differences, cause=f_cause), i
 
@@ -482,88 +360,69 @@ class OrderConfirmed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     partial: bool
 
 
-def write_OrderConfirmed(o: bytearray, v: OrderConfirmed) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_OrderConfirmed(o: list[bytes], v: OrderConfirmed) -> None:
+    if v.__class__ is not OrderConfirmed:
+        wrong(v, "OrderConfirmed")
+    e31 = v.entity.encode()
+    if 0 in e31:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x12 = v.occurred_at
-    o.append(x12 << 1) if 0 <= x12 < 64 else number(o, x12)
-    e = v.order_id.encode()
-    if 0 in e:
+    x32 = v.occurred_at
+    if x32.__class__ is not int:
+        wrong(x32, "int")
+    e33 = v.order_id.encode()
+    if 0 in e33:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x13 = v.revision
-    o.append(x13 << 1) if 0 <= x13 < 64 else number(o, x13)
-    a14 = v.lines
-    if a14:
-        number(o, len(a14))
-        for i14 in a14:
-            c.write_LineQuantity(o, i14)
-    o.append(0)
-    o.append(1 if v.partial else 0)
+    x34 = v.revision
+    if x34.__class__ is not int:
+        wrong(x34, "int")
+    o += (NUMBERS[len(e31)], e31, NUMBERS[x32], NUMBERS[len(e33)], e33, NUMBERS[x34],)
+    a35 = v.lines
+    if a35.__class__ is not tuple:
+        wrong(a35, "tuple")
+    if a35:
+        o.append(NUMBERS[len(a35)])
+        for i36 in a35:
+            c.write_LineQuantity(o, i36)
+    o.append(b"\0")
+    x37 = v.partial
+    if x37.__class__ is not bool:
+        wrong(x37, "bool")
+    o += (b"\1" if x37 else b"\0",)
 
 
 def read_OrderConfirmed(b: bytes, i: int) -> tuple[OrderConfirmed, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_order_id = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_revision = n >> 1 ^ -(n & 1)
-    f_lines_l: list[c.LineQuantity] = []
-    while True:
-        n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
         i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        if not n:
-            break
-        m = n >> 1
-        if n & 1:
-            m += 1
-            n = b[i]
-            i += 1
-            if n > 127:
-                n, i = more(b, i, n)
-        if m > z - i:
-            raise bad("An array has more items than bytes.")
-        for _ in range(m):
-            f_lines_i, i = c.read_LineQuantity(b, i)
-            f_lines_l.append(f_lines_i)
-    f_lines = tuple(f_lines_l)
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
     n = b[i]
+    if n < 128:
+        f_revision = ZIGZAG[n]
+        i += 1
+    else:
+        f_revision, i = long(b, i)
+    f_lines_l: list[c.LineQuantity] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = c.read_LineQuantity(b, i)
+            f_lines_l.append(f_lines_)
     i += 1
-    if n > 1:
-        raise bad("A boolean is neither 0 nor 1.")
-    f_partial = n == 1
+    f_lines = tuple(f_lines_l)
+    f_partial = FLAGS[b[i]]
+    i += 1
     return OrderConfirmed(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, lines=f_lines, partial=f_partial), i
 
 
@@ -581,97 +440,67 @@ class OrderFundsRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     version: c.Version
 
 
-def write_OrderFundsRecorded(o: bytearray, v: OrderFundsRecorded) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_OrderFundsRecorded(o: list[bytes], v: OrderFundsRecorded) -> None:
+    if v.__class__ is not OrderFundsRecorded:
+        wrong(v, "OrderFundsRecorded")
+    e38 = v.entity.encode()
+    if 0 in e38:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x15 = v.occurred_at
-    o.append(x15 << 1) if 0 <= x15 < 64 else number(o, x15)
-    e = v.order_id.encode()
-    if 0 in e:
+    x39 = v.occurred_at
+    if x39.__class__ is not int:
+        wrong(x39, "int")
+    e40 = v.order_id.encode()
+    if 0 in e40:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    o.append(c.places_Funds[v.funds])
-    e = v.funds_word.encode()
-    if 0 in e:
+    e41 = v.funds_word.encode()
+    if 0 in e41:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    o.append(c.places_Custody[v.custody])
-    x16 = v.amount
-    o.append(x16 << 1) if 0 <= x16 < 64 else number(o, x16)
-    e = v.currency.encode()
-    if 0 in e:
+    x42 = v.amount
+    if x42.__class__ is not int:
+        wrong(x42, "int")
+    e43 = v.currency.encode()
+    if 0 in e43:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
+    o += (NUMBERS[len(e38)], e38, NUMBERS[x39], NUMBERS[len(e40)], e40, c.bytes_Funds[v.funds], NUMBERS[len(e41)], e41, c.bytes_Custody[v.custody], NUMBERS[x42], NUMBERS[len(e43)], e43,)
     c.write_Version(o, v.version)
 
 
 def read_OrderFundsRecorded(b: bytes, i: int) -> tuple[OrderFundsRecorded, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_order_id = str(b[i:j], "utf-8")
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
     i = j
-    n = b[i]
+    f_funds = c.names_Funds[b[i]]
     i += 1
-    if n & 1:
-        raise bad("An enum has no such symbol.")
-    f_funds = c.symbols_Funds[n >> 1]
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_funds_word = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_funds_word = b[i + 1 : j].decode()
     i = j
-    n = b[i]
+    f_custody = c.names_Custody[b[i]]
     i += 1
-    if n & 1:
-        raise bad("An enum has no such symbol.")
-    f_custody = c.symbols_Custody[n >> 1]
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_amount = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_currency = str(b[i:j], "utf-8")
+    if n < 128:
+        f_amount = ZIGZAG[n]
+        i += 1
+    else:
+        f_amount, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_currency = b[i + 1 : j].decode()
     i = j
     f_version, i = c.read_Version(b, i)
     return OrderFundsRecorded(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, funds=f_funds, funds_word=f_funds_word, custody=f_custody, amount=f_amount, currency=f_currency, version=f_version), i
@@ -692,163 +521,110 @@ class OrderHeld(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     note: str
 
 
-def write_OrderHeld(o: bytearray, v: OrderHeld) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_OrderHeld(o: list[bytes], v: OrderHeld) -> None:
+    if v.__class__ is not OrderHeld:
+        wrong(v, "OrderHeld")
+    e44 = v.entity.encode()
+    if 0 in e44:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x17 = v.occurred_at
-    o.append(x17 << 1) if 0 <= x17 < 64 else number(o, x17)
-    e = v.order_id.encode()
-    if 0 in e:
+    x45 = v.occurred_at
+    if x45.__class__ is not int:
+        wrong(x45, "int")
+    e46 = v.order_id.encode()
+    if 0 in e46:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.hold_id.encode()
-    if 0 in e:
+    e47 = v.hold_id.encode()
+    if 0 in e47:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.reason.encode()
-    if 0 in e:
+    e48 = v.reason.encode()
+    if 0 in e48:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    o.append(c.places_Party[v.by])
-    a18 = v.lines
-    if a18:
-        number(o, len(a18))
-        for i18 in a18:
-            e = i18.encode()
-            if 0 in e:
+    o += (NUMBERS[len(e44)], e44, NUMBERS[x45], NUMBERS[len(e46)], e46, NUMBERS[len(e47)], e47, NUMBERS[len(e48)], e48, c.bytes_Party[v.by],)
+    a49 = v.lines
+    if a49.__class__ is not tuple:
+        wrong(a49, "tuple")
+    if a49:
+        o.append(NUMBERS[len(a49)])
+        for i50 in a49:
+            e51 = i50.encode()
+            if 0 in e51:
                 nul()
-            n = len(e)
-            o.append(n << 1) if n < 64 else number(o, n)
-            o += e
-    o.append(0)
-    u19 = v.until
-    if u19 is None:
-        o.append(0)
+            o += (NUMBERS[len(e51)], e51,)
+    o.append(b"\0")
+    u52 = v.until
+    if u52 is None:
+        p53 = b"\0"
     else:
-        o.append(2)
-        x20 = u19
-        o.append(x20 << 1) if 0 <= x20 < 64 else number(o, x20)
-    o.append(places_Blocks[v.blocks])
-    e = v.note.encode()
-    if 0 in e:
+        x54 = u52
+        if x54.__class__ is not int:
+            wrong(x54, "int")
+        p53 = b"\2" + NUMBERS[x54]
+    e55 = v.note.encode()
+    if 0 in e55:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
+    o += (p53, bytes_Blocks[v.blocks], NUMBERS[len(e55)], e55,)
 
 
 def read_OrderHeld(b: bytes, i: int) -> tuple[OrderHeld, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_order_id = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_hold_id = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_reason = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n & 1:
-        raise bad("An enum has no such symbol.")
-    f_by = c.symbols_Party[n >> 1]
-    f_lines_l: list[str] = []
-    while True:
-        n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
         i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        if not n:
-            break
-        m = n >> 1
-        if n & 1:
-            m += 1
-            n = b[i]
-            i += 1
-            if n > 127:
-                n, i = more(b, i, n)
-        if m > z - i:
-            raise bad("An array has more items than bytes.")
-        for _ in range(m):
-            n = b[i]
-            i += 1
-            if n > 127:
-                n, i = more(b, i, n)
-            j = i + (n >> 1)
-            if n & 1 or j > z:
-                raise bad("A length is beyond the bytes.")
-            f_lines_i = str(b[i:j], "utf-8")
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_hold_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reason = b[i + 1 : j].decode()
+    i = j
+    f_by = c.names_Party[b[i]]
+    i += 1
+    f_lines_l: list[str] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            j = i + SPAN[b[i]]
+            if i == j:
+                i, j = span(b, i)
+            f_lines_ = b[i + 1 : j].decode()
             i = j
-            f_lines_l.append(f_lines_i)
+            f_lines_l.append(f_lines_)
+    i += 1
     f_lines = tuple(f_lines_l)
     f_until: int | None = None
     n = b[i]
     i += 1
     if n == 2:
         n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        f_until_ = n >> 1 ^ -(n & 1)
+        if n < 128:
+            f_until_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_until_, i = long(b, i)
         f_until = f_until_
     elif n:
-        raise bad("A union has no such branch.")
-    n = b[i]
+        branch()
+    f_blocks = names_Blocks[b[i]]
     i += 1
-    if n & 1:
-        raise bad("An enum has no such symbol.")
-    f_blocks = symbols_Blocks[n >> 1]
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_note = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_note = b[i + 1 : j].decode()
     i = j
     return OrderHeld(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, hold_id=f_hold_id, reason=f_reason, by=f_by, lines=f_lines, until=f_until, blocks=f_blocks, note=f_note), i
 
@@ -865,103 +641,83 @@ class OrderLineBackordered(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     cause: str
 
 
-def write_OrderLineBackordered(o: bytearray, v: OrderLineBackordered) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_OrderLineBackordered(o: list[bytes], v: OrderLineBackordered) -> None:
+    if v.__class__ is not OrderLineBackordered:
+        wrong(v, "OrderLineBackordered")
+    e56 = v.entity.encode()
+    if 0 in e56:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x21 = v.occurred_at
-    o.append(x21 << 1) if 0 <= x21 < 64 else number(o, x21)
-    e = v.order_id.encode()
-    if 0 in e:
+    x57 = v.occurred_at
+    if x57.__class__ is not int:
+        wrong(x57, "int")
+    e58 = v.order_id.encode()
+    if 0 in e58:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.line_id.encode()
-    if 0 in e:
+    e59 = v.line_id.encode()
+    if 0 in e59:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x22 = v.quantity
-    o.append(x22 << 1) if 0 <= x22 < 64 else number(o, x22)
-    u23 = v.promised_at
-    if u23 is None:
-        o.append(0)
+    x60 = v.quantity
+    if x60.__class__ is not int:
+        wrong(x60, "int")
+    u61 = v.promised_at
+    if u61 is None:
+        p62 = b"\0"
     else:
-        o.append(2)
-        x24 = u23
-        o.append(x24 << 1) if 0 <= x24 < 64 else number(o, x24)
-    e = v.cause.encode()
-    if 0 in e:
+        x63 = u61
+        if x63.__class__ is not int:
+            wrong(x63, "int")
+        p62 = b"\2" + NUMBERS[x63]
+    e64 = v.cause.encode()
+    if 0 in e64:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
+    o += (NUMBERS[len(e56)], e56, NUMBERS[x57], NUMBERS[len(e58)], e58, NUMBERS[len(e59)], e59, NUMBERS[x60], p62, NUMBERS[len(e64)], e64,)
 
 
 def read_OrderLineBackordered(b: bytes, i: int) -> tuple[OrderLineBackordered, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_order_id = str(b[i:j], "utf-8")
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_line_id = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_line_id = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_quantity = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_quantity = ZIGZAG[n]
+        i += 1
+    else:
+        f_quantity, i = long(b, i)
     f_promised_at: int | None = None
     n = b[i]
     i += 1
     if n == 2:
         n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        f_promised_at_ = n >> 1 ^ -(n & 1)
+        if n < 128:
+            f_promised_at_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_promised_at_, i = long(b, i)
         f_promised_at = f_promised_at_
     elif n:
-        raise bad("A union has no such branch.")
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_cause = str(b[i:j], "utf-8")
+        branch()
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_cause = b[i + 1 : j].decode()
     i = j
     return OrderLineBackordered(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, line_id=f_line_id, quantity=f_quantity, promised_at=f_promised_at, cause=f_cause), i
 
@@ -978,111 +734,78 @@ class OrderLineResolved(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     components: tuple[c.Component, ...]
 
 
-def write_OrderLineResolved(o: bytearray, v: OrderLineResolved) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_OrderLineResolved(o: list[bytes], v: OrderLineResolved) -> None:
+    if v.__class__ is not OrderLineResolved:
+        wrong(v, "OrderLineResolved")
+    e65 = v.entity.encode()
+    if 0 in e65:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x25 = v.occurred_at
-    o.append(x25 << 1) if 0 <= x25 < 64 else number(o, x25)
-    e = v.order_id.encode()
-    if 0 in e:
+    x66 = v.occurred_at
+    if x66.__class__ is not int:
+        wrong(x66, "int")
+    e67 = v.order_id.encode()
+    if 0 in e67:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.line_id.encode()
-    if 0 in e:
+    e68 = v.line_id.encode()
+    if 0 in e68:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.sku.encode()
-    if 0 in e:
+    e69 = v.sku.encode()
+    if 0 in e69:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x26 = v.units_per_listing
-    o.append(x26 << 1) if 0 <= x26 < 64 else number(o, x26)
-    a27 = v.components
-    if a27:
-        number(o, len(a27))
-        for i27 in a27:
-            c.write_Component(o, i27)
-    o.append(0)
+    x70 = v.units_per_listing
+    if x70.__class__ is not int:
+        wrong(x70, "int")
+    o += (NUMBERS[len(e65)], e65, NUMBERS[x66], NUMBERS[len(e67)], e67, NUMBERS[len(e68)], e68, NUMBERS[len(e69)], e69, NUMBERS[x70],)
+    a71 = v.components
+    if a71.__class__ is not tuple:
+        wrong(a71, "tuple")
+    if a71:
+        o.append(NUMBERS[len(a71)])
+        for i72 in a71:
+            c.write_Component(o, i72)
+    o.append(b"\0")
 
 
 def read_OrderLineResolved(b: bytes, i: int) -> tuple[OrderLineResolved, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_order_id = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_line_id = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_sku = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_units_per_listing = n >> 1 ^ -(n & 1)
-    f_components_l: list[c.Component] = []
-    while True:
-        n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
         i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        if not n:
-            break
-        m = n >> 1
-        if n & 1:
-            m += 1
-            n = b[i]
-            i += 1
-            if n > 127:
-                n, i = more(b, i, n)
-        if m > z - i:
-            raise bad("An array has more items than bytes.")
-        for _ in range(m):
-            f_components_i, i = c.read_Component(b, i)
-            f_components_l.append(f_components_i)
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_line_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_sku = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_units_per_listing = ZIGZAG[n]
+        i += 1
+    else:
+        f_units_per_listing, i = long(b, i)
+    f_components_l: list[c.Component] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_components_, i = c.read_Component(b, i)
+            f_components_l.append(f_components_)
+    i += 1
     f_components = tuple(f_components_l)
     return OrderLineResolved(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, line_id=f_line_id, sku=f_sku, units_per_listing=f_units_per_listing, components=f_components), i
 
@@ -1101,122 +824,83 @@ class OrderLinesCancelled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     version: c.Version | None = None
 
 
-def write_OrderLinesCancelled(o: bytearray, v: OrderLinesCancelled) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_OrderLinesCancelled(o: list[bytes], v: OrderLinesCancelled) -> None:
+    if v.__class__ is not OrderLinesCancelled:
+        wrong(v, "OrderLinesCancelled")
+    e73 = v.entity.encode()
+    if 0 in e73:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x28 = v.occurred_at
-    o.append(x28 << 1) if 0 <= x28 < 64 else number(o, x28)
-    e = v.order_id.encode()
-    if 0 in e:
+    x74 = v.occurred_at
+    if x74.__class__ is not int:
+        wrong(x74, "int")
+    e75 = v.order_id.encode()
+    if 0 in e75:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    a29 = v.lines
-    if a29:
-        number(o, len(a29))
-        for i29 in a29:
-            c.write_LineQuantity(o, i29)
-    o.append(0)
-    o.append(1 if v.whole else 0)
-    o.append(c.places_Party[v.by])
-    e = v.reason.encode()
-    if 0 in e:
+    o += (NUMBERS[len(e73)], e73, NUMBERS[x74], NUMBERS[len(e75)], e75,)
+    a76 = v.lines
+    if a76.__class__ is not tuple:
+        wrong(a76, "tuple")
+    if a76:
+        o.append(NUMBERS[len(a76)])
+        for i77 in a76:
+            c.write_LineQuantity(o, i77)
+    o.append(b"\0")
+    x78 = v.whole
+    if x78.__class__ is not bool:
+        wrong(x78, "bool")
+    e79 = v.reason.encode()
+    if 0 in e79:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.cause.encode()
-    if 0 in e:
+    e80 = v.cause.encode()
+    if 0 in e80:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    u30 = v.version
-    if u30 is None:
-        o.append(0)
+    o += (b"\1" if x78 else b"\0", c.bytes_Party[v.by], NUMBERS[len(e79)], e79, NUMBERS[len(e80)], e80,)
+    u81 = v.version
+    if u81 is None:
+        o.append(b"\0")
     else:
-        o.append(2)
-        c.write_Version(o, u30)
+        o.append(b"\2")
+        c.write_Version(o, u81)
 
 
 def read_OrderLinesCancelled(b: bytes, i: int) -> tuple[OrderLinesCancelled, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_order_id = str(b[i:j], "utf-8")
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
     i = j
     f_lines_l: list[c.LineQuantity] = []
-    while True:
-        n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        if not n:
-            break
-        m = n >> 1
-        if n & 1:
-            m += 1
-            n = b[i]
-            i += 1
-            if n > 127:
-                n, i = more(b, i, n)
-        if m > z - i:
-            raise bad("An array has more items than bytes.")
-        for _ in range(m):
-            f_lines_i, i = c.read_LineQuantity(b, i)
-            f_lines_l.append(f_lines_i)
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = c.read_LineQuantity(b, i)
+            f_lines_l.append(f_lines_)
+    i += 1
     f_lines = tuple(f_lines_l)
-    n = b[i]
+    f_whole = FLAGS[b[i]]
     i += 1
-    if n > 1:
-        raise bad("A boolean is neither 0 nor 1.")
-    f_whole = n == 1
-    n = b[i]
+    f_by = c.names_Party[b[i]]
     i += 1
-    if n & 1:
-        raise bad("An enum has no such symbol.")
-    f_by = c.symbols_Party[n >> 1]
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_reason = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reason = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_cause = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_cause = b[i + 1 : j].decode()
     i = j
     f_version: c.Version | None = None
     n = b[i]
@@ -1225,7 +909,7 @@ def read_OrderLinesCancelled(b: bytes, i: int) -> tuple[OrderLinesCancelled, int
         f_version_, i = c.read_Version(b, i)
         f_version = f_version_
     elif n:
-        raise bad("A union has no such branch.")
+        branch()
     return OrderLinesCancelled(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, lines=f_lines, whole=f_whole, by=f_by, reason=f_reason, cause=f_cause, version=f_version), i
 
 
@@ -1240,64 +924,59 @@ class OrderPlaced(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     decide_by: int
 
 
-def write_OrderPlaced(o: bytearray, v: OrderPlaced) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_OrderPlaced(o: list[bytes], v: OrderPlaced) -> None:
+    if v.__class__ is not OrderPlaced:
+        wrong(v, "OrderPlaced")
+    e83 = v.entity.encode()
+    if 0 in e83:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x31 = v.occurred_at
-    o.append(x31 << 1) if 0 <= x31 < 64 else number(o, x31)
-    e = v.order_id.encode()
-    if 0 in e:
+    x84 = v.occurred_at
+    if x84.__class__ is not int:
+        wrong(x84, "int")
+    e85 = v.order_id.encode()
+    if 0 in e85:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x32 = v.revision
-    o.append(x32 << 1) if 0 <= x32 < 64 else number(o, x32)
+    x86 = v.revision
+    if x86.__class__ is not int:
+        wrong(x86, "int")
+    o += (NUMBERS[len(e83)], e83, NUMBERS[x84], NUMBERS[len(e85)], e85, NUMBERS[x86],)
     c.write_Order(o, v.order)
-    x33 = v.decide_by
-    o.append(x33 << 1) if 0 <= x33 < 64 else number(o, x33)
+    x87 = v.decide_by
+    if x87.__class__ is not int:
+        wrong(x87, "int")
+    o += (NUMBERS[x87],)
 
 
 def read_OrderPlaced(b: bytes, i: int) -> tuple[OrderPlaced, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_order_id = str(b[i:j], "utf-8")
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_revision = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_revision = ZIGZAG[n]
+        i += 1
+    else:
+        f_revision, i = long(b, i)
     f_order, i = c.read_Order(b, i)
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_decide_by = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_decide_by = ZIGZAG[n]
+        i += 1
+    else:
+        f_decide_by, i = long(b, i)
     return OrderPlaced(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, order=f_order, decide_by=f_decide_by), i
 
 
@@ -1312,84 +991,56 @@ class OrderReleased(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     by: c.Party
 
 
-def write_OrderReleased(o: bytearray, v: OrderReleased) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_OrderReleased(o: list[bytes], v: OrderReleased) -> None:
+    if v.__class__ is not OrderReleased:
+        wrong(v, "OrderReleased")
+    e88 = v.entity.encode()
+    if 0 in e88:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x34 = v.occurred_at
-    o.append(x34 << 1) if 0 <= x34 < 64 else number(o, x34)
-    e = v.order_id.encode()
-    if 0 in e:
+    x89 = v.occurred_at
+    if x89.__class__ is not int:
+        wrong(x89, "int")
+    e90 = v.order_id.encode()
+    if 0 in e90:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.hold_id.encode()
-    if 0 in e:
+    e91 = v.hold_id.encode()
+    if 0 in e91:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.reason.encode()
-    if 0 in e:
+    e92 = v.reason.encode()
+    if 0 in e92:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    o.append(c.places_Party[v.by])
+    o += (NUMBERS[len(e88)], e88, NUMBERS[x89], NUMBERS[len(e90)], e90, NUMBERS[len(e91)], e91, NUMBERS[len(e92)], e92, c.bytes_Party[v.by],)
 
 
 def read_OrderReleased(b: bytes, i: int) -> tuple[OrderReleased, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_order_id = str(b[i:j], "utf-8")
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_hold_id = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_hold_id = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_reason = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reason = b[i + 1 : j].decode()
     i = j
-    n = b[i]
+    f_by = c.names_Party[b[i]]
     i += 1
-    if n & 1:
-        raise bad("An enum has no such symbol.")
-    f_by = c.symbols_Party[n >> 1]
     return OrderReleased(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, hold_id=f_hold_id, reason=f_reason, by=f_by), i
 
 
@@ -1404,97 +1055,72 @@ class OrderReopened(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     decide_by: int
 
 
-def write_OrderReopened(o: bytearray, v: OrderReopened) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_OrderReopened(o: list[bytes], v: OrderReopened) -> None:
+    if v.__class__ is not OrderReopened:
+        wrong(v, "OrderReopened")
+    e93 = v.entity.encode()
+    if 0 in e93:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x35 = v.occurred_at
-    o.append(x35 << 1) if 0 <= x35 < 64 else number(o, x35)
-    e = v.order_id.encode()
-    if 0 in e:
+    x94 = v.occurred_at
+    if x94.__class__ is not int:
+        wrong(x94, "int")
+    e95 = v.order_id.encode()
+    if 0 in e95:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    a36 = v.lines
-    if a36:
-        number(o, len(a36))
-        for i36 in a36:
-            c.write_LineQuantity(o, i36)
-    o.append(0)
-    e = v.reason.encode()
-    if 0 in e:
+    o += (NUMBERS[len(e93)], e93, NUMBERS[x94], NUMBERS[len(e95)], e95,)
+    a96 = v.lines
+    if a96.__class__ is not tuple:
+        wrong(a96, "tuple")
+    if a96:
+        o.append(NUMBERS[len(a96)])
+        for i97 in a96:
+            c.write_LineQuantity(o, i97)
+    o.append(b"\0")
+    e98 = v.reason.encode()
+    if 0 in e98:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x37 = v.decide_by
-    o.append(x37 << 1) if 0 <= x37 < 64 else number(o, x37)
+    x99 = v.decide_by
+    if x99.__class__ is not int:
+        wrong(x99, "int")
+    o += (NUMBERS[len(e98)], e98, NUMBERS[x99],)
 
 
 def read_OrderReopened(b: bytes, i: int) -> tuple[OrderReopened, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_order_id = str(b[i:j], "utf-8")
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
     i = j
     f_lines_l: list[c.LineQuantity] = []
-    while True:
-        n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        if not n:
-            break
-        m = n >> 1
-        if n & 1:
-            m += 1
-            n = b[i]
-            i += 1
-            if n > 127:
-                n, i = more(b, i, n)
-        if m > z - i:
-            raise bad("An array has more items than bytes.")
-        for _ in range(m):
-            f_lines_i, i = c.read_LineQuantity(b, i)
-            f_lines_l.append(f_lines_i)
-    f_lines = tuple(f_lines_l)
-    n = b[i]
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = c.read_LineQuantity(b, i)
+            f_lines_l.append(f_lines_)
     i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_reason = str(b[i:j], "utf-8")
+    f_lines = tuple(f_lines_l)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reason = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_decide_by = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_decide_by = ZIGZAG[n]
+        i += 1
+    else:
+        f_decide_by, i = long(b, i)
     return OrderReopened(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, lines=f_lines, reason=f_reason, decide_by=f_decide_by), i
 
 
@@ -1512,105 +1138,89 @@ class OrderStockRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     fact: str
 
 
-def write_OrderStockRecorded(o: bytearray, v: OrderStockRecorded) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_OrderStockRecorded(o: list[bytes], v: OrderStockRecorded) -> None:
+    if v.__class__ is not OrderStockRecorded:
+        wrong(v, "OrderStockRecorded")
+    e100 = v.entity.encode()
+    if 0 in e100:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x38 = v.occurred_at
-    o.append(x38 << 1) if 0 <= x38 < 64 else number(o, x38)
-    e = v.order_id.encode()
-    if 0 in e:
+    x101 = v.occurred_at
+    if x101.__class__ is not int:
+        wrong(x101, "int")
+    e102 = v.order_id.encode()
+    if 0 in e102:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.sku.encode()
-    if 0 in e:
+    e103 = v.sku.encode()
+    if 0 in e103:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x39 = v.revision
-    o.append(x39 << 1) if 0 <= x39 < 64 else number(o, x39)
-    x40 = v.reserved
-    o.append(x40 << 1) if 0 <= x40 < 64 else number(o, x40)
-    x41 = v.short
-    o.append(x41 << 1) if 0 <= x41 < 64 else number(o, x41)
-    x42 = v.stock_version
-    o.append(x42 << 1) if 0 <= x42 < 64 else number(o, x42)
-    e = v.fact.encode()
-    if 0 in e:
+    x104 = v.revision
+    if x104.__class__ is not int:
+        wrong(x104, "int")
+    x105 = v.reserved
+    if x105.__class__ is not int:
+        wrong(x105, "int")
+    x106 = v.short
+    if x106.__class__ is not int:
+        wrong(x106, "int")
+    x107 = v.stock_version
+    if x107.__class__ is not int:
+        wrong(x107, "int")
+    e108 = v.fact.encode()
+    if 0 in e108:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
+    o += (NUMBERS[len(e100)], e100, NUMBERS[x101], NUMBERS[len(e102)], e102, NUMBERS[len(e103)], e103, NUMBERS[x104], NUMBERS[x105], NUMBERS[x106], NUMBERS[x107], NUMBERS[len(e108)], e108,)
 
 
 def read_OrderStockRecorded(b: bytes, i: int) -> tuple[OrderStockRecorded, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_order_id = str(b[i:j], "utf-8")
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_sku = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_sku = str(b[i:j], "utf-8")
-    i = j
+    if n < 128:
+        f_revision = ZIGZAG[n]
+        i += 1
+    else:
+        f_revision, i = long(b, i)
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_revision = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_reserved = ZIGZAG[n]
+        i += 1
+    else:
+        f_reserved, i = long(b, i)
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_reserved = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_short = ZIGZAG[n]
+        i += 1
+    else:
+        f_short, i = long(b, i)
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_short = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_stock_version = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_fact = str(b[i:j], "utf-8")
+    if n < 128:
+        f_stock_version = ZIGZAG[n]
+        i += 1
+    else:
+        f_stock_version, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_fact = b[i + 1 : j].decode()
     i = j
     return OrderStockRecorded(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, sku=f_sku, revision=f_revision, reserved=f_reserved, short=f_short, stock_version=f_stock_version, fact=f_fact), i
 
@@ -1628,130 +1238,100 @@ class OrderWaits(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     currency: str
 
 
-def write_OrderWaits(o: bytearray, v: OrderWaits) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_OrderWaits(o: list[bytes], v: OrderWaits) -> None:
+    if v.__class__ is not OrderWaits:
+        wrong(v, "OrderWaits")
+    e109 = v.entity.encode()
+    if 0 in e109:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x43 = v.occurred_at
-    o.append(x43 << 1) if 0 <= x43 < 64 else number(o, x43)
-    e = v.order_id.encode()
-    if 0 in e:
+    x110 = v.occurred_at
+    if x110.__class__ is not int:
+        wrong(x110, "int")
+    e111 = v.order_id.encode()
+    if 0 in e111:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.reason.encode()
-    if 0 in e:
+    e112 = v.reason.encode()
+    if 0 in e112:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    a44 = v.shortages
-    if a44:
-        number(o, len(a44))
-        for i44 in a44:
-            c.write_Demand(o, i44)
-    o.append(0)
-    u45 = v.decide_by
-    if u45 is None:
-        o.append(0)
+    o += (NUMBERS[len(e109)], e109, NUMBERS[x110], NUMBERS[len(e111)], e111, NUMBERS[len(e112)], e112,)
+    a113 = v.shortages
+    if a113.__class__ is not tuple:
+        wrong(a113, "tuple")
+    if a113:
+        o.append(NUMBERS[len(a113)])
+        for i114 in a113:
+            c.write_Demand(o, i114)
+    o.append(b"\0")
+    u115 = v.decide_by
+    if u115 is None:
+        p116 = b"\0"
     else:
-        o.append(2)
-        x46 = u45
-        o.append(x46 << 1) if 0 <= x46 < 64 else number(o, x46)
-    x47 = v.value_minor
-    o.append(x47 << 1) if 0 <= x47 < 64 else number(o, x47)
-    e = v.currency.encode()
-    if 0 in e:
+        x117 = u115
+        if x117.__class__ is not int:
+            wrong(x117, "int")
+        p116 = b"\2" + NUMBERS[x117]
+    x118 = v.value_minor
+    if x118.__class__ is not int:
+        wrong(x118, "int")
+    e119 = v.currency.encode()
+    if 0 in e119:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
+    o += (p116, NUMBERS[x118], NUMBERS[len(e119)], e119,)
 
 
 def read_OrderWaits(b: bytes, i: int) -> tuple[OrderWaits, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_order_id = str(b[i:j], "utf-8")
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
     i = j
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_reason = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reason = b[i + 1 : j].decode()
     i = j
     f_shortages_l: list[c.Demand] = []
-    while True:
-        n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        if not n:
-            break
-        m = n >> 1
-        if n & 1:
-            m += 1
-            n = b[i]
-            i += 1
-            if n > 127:
-                n, i = more(b, i, n)
-        if m > z - i:
-            raise bad("An array has more items than bytes.")
-        for _ in range(m):
-            f_shortages_i, i = c.read_Demand(b, i)
-            f_shortages_l.append(f_shortages_i)
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_shortages_, i = c.read_Demand(b, i)
+            f_shortages_l.append(f_shortages_)
+    i += 1
     f_shortages = tuple(f_shortages_l)
     f_decide_by: int | None = None
     n = b[i]
     i += 1
     if n == 2:
         n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        f_decide_by_ = n >> 1 ^ -(n & 1)
+        if n < 128:
+            f_decide_by_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_decide_by_, i = long(b, i)
         f_decide_by = f_decide_by_
     elif n:
-        raise bad("A union has no such branch.")
+        branch()
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_value_minor = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_currency = str(b[i:j], "utf-8")
+    if n < 128:
+        f_value_minor = ZIGZAG[n]
+        i += 1
+    else:
+        f_value_minor, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_currency = b[i + 1 : j].decode()
     i = j
     return OrderWaits(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, reason=f_reason, shortages=f_shortages, decide_by=f_decide_by, value_minor=f_value_minor, currency=f_currency), i
 
@@ -1768,91 +1348,65 @@ class ShortfallSettled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     by: c.Party
 
 
-def write_ShortfallSettled(o: bytearray, v: ShortfallSettled) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_ShortfallSettled(o: list[bytes], v: ShortfallSettled) -> None:
+    if v.__class__ is not ShortfallSettled:
+        wrong(v, "ShortfallSettled")
+    e120 = v.entity.encode()
+    if 0 in e120:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x48 = v.occurred_at
-    o.append(x48 << 1) if 0 <= x48 < 64 else number(o, x48)
-    e = v.order_id.encode()
-    if 0 in e:
+    x121 = v.occurred_at
+    if x121.__class__ is not int:
+        wrong(x121, "int")
+    e122 = v.order_id.encode()
+    if 0 in e122:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    e = v.sku.encode()
-    if 0 in e:
+    e123 = v.sku.encode()
+    if 0 in e123:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x49 = v.units
-    o.append(x49 << 1) if 0 <= x49 < 64 else number(o, x49)
-    e = v.decision.encode()
-    if 0 in e:
+    x124 = v.units
+    if x124.__class__ is not int:
+        wrong(x124, "int")
+    e125 = v.decision.encode()
+    if 0 in e125:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    o.append(c.places_Party[v.by])
+    o += (NUMBERS[len(e120)], e120, NUMBERS[x121], NUMBERS[len(e122)], e122, NUMBERS[len(e123)], e123, NUMBERS[x124], NUMBERS[len(e125)], e125, c.bytes_Party[v.by],)
 
 
 def read_ShortfallSettled(b: bytes, i: int) -> tuple[ShortfallSettled, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_order_id = str(b[i:j], "utf-8")
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_sku = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_sku = str(b[i:j], "utf-8")
+    if n < 128:
+        f_units = ZIGZAG[n]
+        i += 1
+    else:
+        f_units, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_decision = b[i + 1 : j].decode()
     i = j
-    n = b[i]
+    f_by = c.names_Party[b[i]]
     i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_units = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_decision = str(b[i:j], "utf-8")
-    i = j
-    n = b[i]
-    i += 1
-    if n & 1:
-        raise bad("An enum has no such symbol.")
-    f_by = c.symbols_Party[n >> 1]
     return ShortfallSettled(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, sku=f_sku, units=f_units, decision=f_decision, by=f_by), i
 
 
@@ -1872,280 +1426,448 @@ class StockRequired(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     decide_by: int
 
 
-def write_StockRequired(o: bytearray, v: StockRequired) -> None:
-    e = v.entity.encode()
-    if 0 in e:
+def write_StockRequired(o: list[bytes], v: StockRequired) -> None:
+    if v.__class__ is not StockRequired:
+        wrong(v, "StockRequired")
+    e126 = v.entity.encode()
+    if 0 in e126:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x50 = v.occurred_at
-    o.append(x50 << 1) if 0 <= x50 < 64 else number(o, x50)
-    e = v.order_id.encode()
-    if 0 in e:
+    x127 = v.occurred_at
+    if x127.__class__ is not int:
+        wrong(x127, "int")
+    e128 = v.order_id.encode()
+    if 0 in e128:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    x51 = v.revision
-    o.append(x51 << 1) if 0 <= x51 < 64 else number(o, x51)
-    e = v.account.encode()
-    if 0 in e:
+    x129 = v.revision
+    if x129.__class__ is not int:
+        wrong(x129, "int")
+    e130 = v.account.encode()
+    if 0 in e130:
         nul()
-    n = len(e)
-    o.append(n << 1) if n < 64 else number(o, n)
-    o += e
-    a52 = v.demands
-    if a52:
-        number(o, len(a52))
-        for i52 in a52:
-            c.write_Demand(o, i52)
-    o.append(0)
-    o.append(c.places_ReservationClass[v.reservation_class])
-    u53 = v.expires_at
-    if u53 is None:
-        o.append(0)
+    o += (NUMBERS[len(e126)], e126, NUMBERS[x127], NUMBERS[len(e128)], e128, NUMBERS[x129], NUMBERS[len(e130)], e130,)
+    a131 = v.demands
+    if a131.__class__ is not tuple:
+        wrong(a131, "tuple")
+    if a131:
+        o.append(NUMBERS[len(a131)])
+        for i132 in a131:
+            c.write_Demand(o, i132)
+    o.append(b"\0")
+    u133 = v.expires_at
+    if u133 is None:
+        p134 = b"\0"
     else:
-        o.append(2)
-        x54 = u53
-        o.append(x54 << 1) if 0 <= x54 < 64 else number(o, x54)
-    x55 = v.priority
-    small(x55)
-    o.append(x55 << 1) if 0 <= x55 < 64 else number(o, x55)
-    x56 = v.placed_at
-    o.append(x56 << 1) if 0 <= x56 < 64 else number(o, x56)
-    x57 = v.decide_by
-    o.append(x57 << 1) if 0 <= x57 < 64 else number(o, x57)
+        x135 = u133
+        if x135.__class__ is not int:
+            wrong(x135, "int")
+        p134 = b"\2" + NUMBERS[x135]
+    x136 = v.priority
+    if x136.__class__ is not int:
+        wrong(x136, "int")
+    if not -2147483648 <= x136 < 2147483648:
+        beyond()
+    x137 = v.placed_at
+    if x137.__class__ is not int:
+        wrong(x137, "int")
+    x138 = v.decide_by
+    if x138.__class__ is not int:
+        wrong(x138, "int")
+    o += (c.bytes_ReservationClass[v.reservation_class], p134, NUMBERS[x136], NUMBERS[x137], NUMBERS[x138],)
 
 
 def read_StockRequired(b: bytes, i: int) -> tuple[StockRequired, int]:
-    z = len(b)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_entity = str(b[i:j], "utf-8")
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_occurred_at = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_order_id = str(b[i:j], "utf-8")
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
     i = j
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_revision = n >> 1 ^ -(n & 1)
-    n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    j = i + (n >> 1)
-    if n & 1 or j > z:
-        raise bad("A length is beyond the bytes.")
-    f_account = str(b[i:j], "utf-8")
+    if n < 128:
+        f_revision = ZIGZAG[n]
+        i += 1
+    else:
+        f_revision, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
     i = j
     f_demands_l: list[c.Demand] = []
-    while True:
-        n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        if not n:
-            break
-        m = n >> 1
-        if n & 1:
-            m += 1
-            n = b[i]
-            i += 1
-            if n > 127:
-                n, i = more(b, i, n)
-        if m > z - i:
-            raise bad("An array has more items than bytes.")
-        for _ in range(m):
-            f_demands_i, i = c.read_Demand(b, i)
-            f_demands_l.append(f_demands_i)
-    f_demands = tuple(f_demands_l)
-    n = b[i]
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_demands_, i = c.read_Demand(b, i)
+            f_demands_l.append(f_demands_)
     i += 1
-    if n & 1:
-        raise bad("An enum has no such symbol.")
-    f_reservation_class = c.symbols_ReservationClass[n >> 1]
+    f_demands = tuple(f_demands_l)
+    f_reservation_class = c.names_ReservationClass[b[i]]
+    i += 1
     f_expires_at: int | None = None
     n = b[i]
     i += 1
     if n == 2:
         n = b[i]
-        i += 1
-        if n > 127:
-            n, i = more(b, i, n)
-        f_expires_at_ = n >> 1 ^ -(n & 1)
+        if n < 128:
+            f_expires_at_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_expires_at_, i = long(b, i)
         f_expires_at = f_expires_at_
     elif n:
-        raise bad("A union has no such branch.")
+        branch()
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_priority = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_priority = ZIGZAG[n]
+        i += 1
+    else:
+        f_priority, i = small(b, i)
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_placed_at = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_placed_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_placed_at, i = long(b, i)
     n = b[i]
-    i += 1
-    if n > 127:
-        n, i = more(b, i, n)
-    f_decide_by = n >> 1 ^ -(n & 1)
+    if n < 128:
+        f_decide_by = ZIGZAG[n]
+        i += 1
+    else:
+        f_decide_by, i = long(b, i)
     return StockRequired(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, account=f_account, demands=f_demands, reservation_class=f_reservation_class, expires_at=f_expires_at, priority=f_priority, placed_at=f_placed_at, decide_by=f_decide_by), i
 
+
 def encode_CancellationAccepted(value: CancellationAccepted) -> bytes:
-    return encoded(write_CancellationAccepted, value)
+    o: list[bytes] = []
+    try:
+        write_CancellationAccepted(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_CancellationAccepted(data: bytes) -> CancellationAccepted:
-    return decoded(read_CancellationAccepted, data)
+    try:
+        value, end = read_CancellationAccepted(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_CancellationRefused(value: CancellationRefused) -> bytes:
-    return encoded(write_CancellationRefused, value)
+    o: list[bytes] = []
+    try:
+        write_CancellationRefused(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_CancellationRefused(data: bytes) -> CancellationRefused:
-    return decoded(read_CancellationRefused, data)
+    try:
+        value, end = read_CancellationRefused(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_CancellationRequested(value: CancellationRequested) -> bytes:
-    return encoded(write_CancellationRequested, value)
+    o: list[bytes] = []
+    try:
+        write_CancellationRequested(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_CancellationRequested(data: bytes) -> CancellationRequested:
-    return decoded(read_CancellationRequested, data)
+    try:
+        value, end = read_CancellationRequested(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_OrderAmended(value: OrderAmended) -> bytes:
-    return encoded(write_OrderAmended, value)
+    o: list[bytes] = []
+    try:
+        write_OrderAmended(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_OrderAmended(data: bytes) -> OrderAmended:
-    return decoded(read_OrderAmended, data)
+    try:
+        value, end = read_OrderAmended(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_OrderConfirmed(value: OrderConfirmed) -> bytes:
-    return encoded(write_OrderConfirmed, value)
+    o: list[bytes] = []
+    try:
+        write_OrderConfirmed(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_OrderConfirmed(data: bytes) -> OrderConfirmed:
-    return decoded(read_OrderConfirmed, data)
+    try:
+        value, end = read_OrderConfirmed(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_OrderFundsRecorded(value: OrderFundsRecorded) -> bytes:
-    return encoded(write_OrderFundsRecorded, value)
+    o: list[bytes] = []
+    try:
+        write_OrderFundsRecorded(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_OrderFundsRecorded(data: bytes) -> OrderFundsRecorded:
-    return decoded(read_OrderFundsRecorded, data)
+    try:
+        value, end = read_OrderFundsRecorded(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_OrderHeld(value: OrderHeld) -> bytes:
-    return encoded(write_OrderHeld, value)
+    o: list[bytes] = []
+    try:
+        write_OrderHeld(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_OrderHeld(data: bytes) -> OrderHeld:
-    return decoded(read_OrderHeld, data)
+    try:
+        value, end = read_OrderHeld(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_OrderLineBackordered(value: OrderLineBackordered) -> bytes:
-    return encoded(write_OrderLineBackordered, value)
+    o: list[bytes] = []
+    try:
+        write_OrderLineBackordered(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_OrderLineBackordered(data: bytes) -> OrderLineBackordered:
-    return decoded(read_OrderLineBackordered, data)
+    try:
+        value, end = read_OrderLineBackordered(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_OrderLineResolved(value: OrderLineResolved) -> bytes:
-    return encoded(write_OrderLineResolved, value)
+    o: list[bytes] = []
+    try:
+        write_OrderLineResolved(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_OrderLineResolved(data: bytes) -> OrderLineResolved:
-    return decoded(read_OrderLineResolved, data)
+    try:
+        value, end = read_OrderLineResolved(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_OrderLinesCancelled(value: OrderLinesCancelled) -> bytes:
-    return encoded(write_OrderLinesCancelled, value)
+    o: list[bytes] = []
+    try:
+        write_OrderLinesCancelled(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_OrderLinesCancelled(data: bytes) -> OrderLinesCancelled:
-    return decoded(read_OrderLinesCancelled, data)
+    try:
+        value, end = read_OrderLinesCancelled(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_OrderPlaced(value: OrderPlaced) -> bytes:
-    return encoded(write_OrderPlaced, value)
+    o: list[bytes] = []
+    try:
+        write_OrderPlaced(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_OrderPlaced(data: bytes) -> OrderPlaced:
-    return decoded(read_OrderPlaced, data)
+    try:
+        value, end = read_OrderPlaced(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_OrderReleased(value: OrderReleased) -> bytes:
-    return encoded(write_OrderReleased, value)
+    o: list[bytes] = []
+    try:
+        write_OrderReleased(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_OrderReleased(data: bytes) -> OrderReleased:
-    return decoded(read_OrderReleased, data)
+    try:
+        value, end = read_OrderReleased(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_OrderReopened(value: OrderReopened) -> bytes:
-    return encoded(write_OrderReopened, value)
+    o: list[bytes] = []
+    try:
+        write_OrderReopened(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_OrderReopened(data: bytes) -> OrderReopened:
-    return decoded(read_OrderReopened, data)
+    try:
+        value, end = read_OrderReopened(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_OrderStockRecorded(value: OrderStockRecorded) -> bytes:
-    return encoded(write_OrderStockRecorded, value)
+    o: list[bytes] = []
+    try:
+        write_OrderStockRecorded(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_OrderStockRecorded(data: bytes) -> OrderStockRecorded:
-    return decoded(read_OrderStockRecorded, data)
+    try:
+        value, end = read_OrderStockRecorded(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_OrderWaits(value: OrderWaits) -> bytes:
-    return encoded(write_OrderWaits, value)
+    o: list[bytes] = []
+    try:
+        write_OrderWaits(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_OrderWaits(data: bytes) -> OrderWaits:
-    return decoded(read_OrderWaits, data)
+    try:
+        value, end = read_OrderWaits(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_ShortfallSettled(value: ShortfallSettled) -> bytes:
-    return encoded(write_ShortfallSettled, value)
+    o: list[bytes] = []
+    try:
+        write_ShortfallSettled(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_ShortfallSettled(data: bytes) -> ShortfallSettled:
-    return decoded(read_ShortfallSettled, data)
+    try:
+        value, end = read_ShortfallSettled(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_StockRequired(value: StockRequired) -> bytes:
-    return encoded(write_StockRequired, value)
+    o: list[bytes] = []
+    try:
+        write_StockRequired(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
 
 
 def decode_StockRequired(data: bytes) -> StockRequired:
-    return decoded(read_StockRequired, data)
+    try:
+        value, end = read_StockRequired(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 OrdersEvent = (

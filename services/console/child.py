@@ -16,8 +16,10 @@ from libs.runtime.settings import load
 from libs.stack.errors import StackError
 from libs.stack.stack import Servers
 from libs.telemetry.logs import configure
+from libs.web.tokens import check_listening
 from services.console.composition import SERVICES
-from services.console.serve import serve
+from services.console.places import PORT_TAKEN, address, note_services
+from services.console.serve import listening_socket, serve
 
 
 def main() -> int:
@@ -29,9 +31,16 @@ def main() -> int:
     configure(",".join(options.services))
     given = Servers(os.environ["LONJA_KAFKA"], os.environ["LONJA_POSTGRES"], "given", "")
     try:
+        settings = load()
+        check_listening(settings.server)
+        bound = listening_socket(settings.server.host, settings.server.port)
+        note_services(options.data, address(bound), os.getpid())
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve(options.services, given, load(), options.data))
-    except (StackError, ConfigurationError, OSError) as error:
+            runner.run(serve(options.services, given, settings, options.data, bound))
+    except StackError as error:
+        print(error, file=sys.stderr)
+        return PORT_TAKEN if error.code == "port-taken" else 1
+    except (ConfigurationError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

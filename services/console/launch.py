@@ -22,7 +22,7 @@ from libs.runtime.settings import Settings
 from libs.stack.errors import StackError
 from libs.stack.processes import Child, start
 from libs.stack.stack import Servers, running_stack
-from services.console.places import ROOT, note_services
+from services.console.places import PORT_TAKEN, ROOT, running_services
 
 ALL = ("channels", "orders", "inventory")
 READY_DEADLINE = 90.0
@@ -32,11 +32,15 @@ RESTARTS, WINDOW = 5, 60.0
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to launch: `config` is the settings file of the services, None for the usual one."""
+    """What to launch: `config` is the settings file of the services, None for the usual one.
+
+    `port` 0 is a free one; where it was not asked for, a free one is taken if it is in use.
+    """
 
     data: Path
     settings: Settings
     port: int
+    asked: bool
     names: Sequence[str] = ALL
     stack: str | None = None
     config: Path | None = None
@@ -47,14 +51,22 @@ class Services:
 
     def __init__(self, wanted: Wanted, servers: Servers, output: Output) -> None:
         self.servers, self._wanted, self._output = servers, wanted, output
-        host = wanted.settings.server.host
-        self.url = f"http://{f'[{host}]' if ':' in host else host}:{wanted.port}"
-        self.restarts = 0
+        self.url, self._port = "", wanted.port
         self.afterwards: list[Callable[[], Awaitable[None]]] = []
         self._child: Child | None = None
 
     async def start(self) -> None:
         """Start the process and wait until it is ready. Raises StackError."""
+        try:
+            await self._start()
+        except StackError as error:
+            if error.code != "port-taken" or self._wanted.asked or self.url:
+                raise
+            self._port = 0
+            await self._start()
+        self._port = urlsplit(self.url).port or 0  # the same one after a restart
+
+    async def _start(self) -> None:
         wanted = self._wanted
         command: list[str | Path] = [
             sys.executable,
@@ -67,7 +79,6 @@ class Services:
             "services", [*command, *wanted.names], logs=wanted.data / "logs",
             env=self._environment(), grace=GRACE,
         )  # fmt: skip
-        note_services(wanted.data, self.url, self._child.pid)
         await self._ready(self._child)
 
     def _environment(self) -> Mapping[str, str]:
@@ -76,7 +87,7 @@ class Services:
         env |= {
             "LONJA_KAFKA": self.servers.kafka,
             "LONJA_POSTGRES": self.servers.postgres,
-            "LONJA_SERVER__PORT": str(self._wanted.port),
+            "LONJA_SERVER__PORT": str(self._port),
             "PYTHONPATH": f"{ROOT}{os.pathsep}{path}" if path else str(ROOT),
         }
         if self._wanted.config is not None:
@@ -88,15 +99,20 @@ class Services:
         end, missing = loop.time() + READY_DEADLINE, "no answer"
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as http:
             while True:
+                if child.returncode == PORT_TAKEN:
+                    raise StackError("port-taken", child.tail(1).removesuffix(" [port-taken]"))
                 if child.returncode is not None:
                     last = (child.tail(1) or "no word")[:500]
                     text = f"the services ended while starting: {last}; see {child.log}"
                     raise StackError("services-ended", text)
+                url = running_services(self._wanted.data, child.pid)
                 try:
-                    async with http.get(f"{self.url}/health/ready") as answer:
-                        if answer.status == 200:
-                            return
-                        missing = (await answer.text())[:500]
+                    if url is not None:
+                        async with http.get(f"{url}/health/ready") as answer:
+                            if answer.status == 200:
+                                self.url = url
+                                return
+                            missing = (await answer.text())[:500]
                 except (aiohttp.ClientError, TimeoutError):
                     pass
                 if loop.time() > end:
@@ -115,7 +131,6 @@ class Services:
                 text = f"the services ended {RESTARTS + 1} times within a minute (exit code {code})"
                 raise StackError("services-keep-ending", f"{text}; see {self._child.log}")
             ends.append(now)
-            self.restarts += 1
             text = f"The services ended (exit code {code}); starting them again."
             self._output.say("services-restarted", text, exit_code=code)
             await self.start()

@@ -19,21 +19,20 @@ ROOT = Path(__file__).parents[2]
 NOTE = Path("run/services.json")
 # What --fresh leaves: the jars, and the folder of the lock that it holds itself.
 KEPT = frozenset({"cache", "run"})
+PORT_TAKEN = 98  # the exit code of services that could not listen
 
 
-def port_for(settings: Settings, given: int | None) -> int:
-    """Return the HTTP port: what was asked for, else 8080, else a free one.
+def port_for(settings: Settings, given: int | None) -> tuple[int, bool]:
+    """Return the HTTP port, and whether it was asked for: no other will do then.
 
     Raises StackError(port-taken) where somebody else listens on a port that was asked for.
     """
     asked = given is not None or "port" in settings.server.model_fields_set
     port = settings.server.port if given is None else given
-    if is_free(settings.server.host, port):
-        return port or _any(settings.server.host)
-    if asked:
+    if asked and not is_free(settings.server.host, port):
         text = f"port {port} of {settings.server.host} is taken; give another with --port"
         raise StackError("port-taken", text)
-    return _any(settings.server.host)
+    return port, asked
 
 
 def is_free(host: str, port: int) -> bool:
@@ -48,11 +47,10 @@ def is_free(host: str, port: int) -> bool:
         return True
 
 
-def _any(host: str) -> int:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+def address(bound: socket.socket) -> str:
+    """Return the URL of a listening socket."""
+    host, port = bound.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 async def clear(data: Path, environ: Mapping[str, str]) -> None:
@@ -92,11 +90,11 @@ def note_services(data: Path, url: str, pid: int) -> None:
     private(data / NOTE, json.dumps({"url": url, "pid": pid}))
 
 
-def running_services(data: Path) -> str | None:
-    """Return the address of this folder's living services, or None."""
+def running_services(data: Path, pid: int | None = None) -> str | None:
+    """Return the address of this folder's living services, or None; of this process only."""
     try:
         note: dict[str, Any] = json.loads((data / NOTE).read_text())
         living = psutil.Process(note["pid"]).status() != psutil.STATUS_ZOMBIE
-        return str(note["url"]) if living else None
+        return str(note["url"]) if living and pid in {None, note["pid"]} else None
     except (OSError, ValueError, KeyError, psutil.Error):
         return None

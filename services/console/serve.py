@@ -12,29 +12,39 @@ import uvicorn
 
 from libs.runtime.host import Host
 from libs.runtime.settings import Settings
+from libs.stack.errors import StackError
 from libs.stack.stack import Servers
 from libs.telemetry.logs import log
-from libs.web.tokens import check_listening
 from services.console.composition import SERVICES
+
+BACKLOG = 2048
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
-    """Bind the HTTP port; 0 takes a free one."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family)
+    """Listen on the HTTP port, so that nobody else can; 0 takes a free one.
+
+    Raises StackError(port-taken) where somebody listens on it already.
+    """
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    bound.bind((host, port))
+    try:
+        bound.bind((host, port))
+        bound.listen(BACKLOG)
+    except OSError as error:
+        bound.close()
+        text = f"port {port} of {host} is taken ({error.strerror}); give another with --port"
+        raise StackError("port-taken", text) from error
     return bound
 
 
-async def serve(names: Sequence[str], servers: Servers, settings: Settings, data: Path) -> None:
-    """Run these services until SIGTERM or SIGINT, then drain and stop."""
-    check_listening(settings.server)
+async def serve(
+    names: Sequence[str], servers: Servers, settings: Settings, data: Path, bound: socket.socket
+) -> None:
+    """Run these services behind a listening socket until SIGTERM or SIGINT, then drain and stop."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    bound = listening_socket(settings.server.host, settings.server.port)
     async with Host([SERVICES[name] for name in names], servers, settings, data) as host:
         config = uvicorn.Config(
             host.app, log_config=None, access_log=False, lifespan="off", http="httptools",

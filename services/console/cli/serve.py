@@ -2,9 +2,10 @@
 
 import contextlib
 import os
+import socket
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +13,9 @@ from libs.cli.errors import Stop
 from libs.cli.output import Json, Output
 from libs.cli.run import data_folder
 from services.console.cli.up import Data, Port, Stack
+
+if TYPE_CHECKING:
+    from libs.runtime.settings import Settings
 
 app = typer.Typer(add_completion=False)
 
@@ -47,13 +51,14 @@ async def _serve(
     from libs.runtime.settings import load  # noqa: PLC0415
     from libs.stack.stack import attach, running_stack  # noqa: PLC0415
     from libs.telemetry.logs import configure  # noqa: PLC0415
+    from libs.web.tokens import check_listening  # noqa: PLC0415
     from services.console import serve as serving  # noqa: PLC0415
     from services.console.launch import say_servers  # noqa: PLC0415
-    from services.console.places import port_for  # noqa: PLC0415
+    from services.console.places import address  # noqa: PLC0415
 
     settings = load()
-    server = settings.server.model_copy(update={"port": port_for(settings, port)})
-    settings = settings.model_copy(update={"server": server})
+    check_listening(settings.server)
+    bound = _listen(settings, port)
     async with contextlib.AsyncExitStack() as exits:
         servers = attach(data)
         if servers is None:
@@ -63,6 +68,20 @@ async def _serve(
                 )
         say_servers(servers, output)
         configure(",".join(names), stream=sys.stderr)
-        url = f"http://{server.host}:{server.port}"
+        url = address(bound)
         output.say("serving", f"{', '.join(names)} at {url}", url=url, services=names)
-        await serving.serve(names, servers, settings, data)
+        await serving.serve(names, servers, settings, data, bound)
+
+
+def _listen(settings: "Settings", given: int | None) -> socket.socket:
+    from libs.stack.errors import StackError  # noqa: PLC0415
+    from services.console.places import port_for  # noqa: PLC0415
+    from services.console.serve import listening_socket  # noqa: PLC0415
+
+    port, asked = port_for(settings, given)
+    try:
+        return listening_socket(settings.server.host, port)
+    except StackError:
+        if asked:
+            raise
+        return listening_socket(settings.server.host, 0)

@@ -45,7 +45,7 @@ async def _up(
     settings = load()
     if fresh:
         await clear(data, os.environ)
-    wanted = Wanted(data, settings, port_for(settings, port), stack=stack)
+    wanted = Wanted(data, settings, *port_for(settings, port), stack=stack)
     if not settings.channels:
         text = "No channel accounts: there is no lonja.toml with any (see lonja.example.toml)."
         output.say("no-accounts", text)

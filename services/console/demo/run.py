@@ -79,7 +79,7 @@ async def demo(options: Options, output: Output) -> int:
     config = data / "demo.toml"
     private(config, memories.configuration(memory))
     settings = load(config)
-    wanted = Wanted(data, settings, port_for(settings, options.port), config=config)
+    wanted = Wanted(data, settings, *port_for(settings, options.port), config=config)
     async with launched(wanted, output) as services:
         shops = Shops(data, memory, services.url)
         services.afterwards.append(shops.stop)
