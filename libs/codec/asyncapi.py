@@ -23,9 +23,7 @@ _HEADERS = {
 def document(schemas: Schemas, lock: Lock) -> dict[str, Any]:
     """Return the document; each message's payload is the whole schema, under its id."""
     topics = {s: f"{s}.events" for s in SERVICES if s != "kernel"}
-    messages = {
-        _key(name): _message(name, schemas, lock) for name in schemas.names()
-    }
+    messages = {_key(name): _message(name, schemas, lock) for name in schemas.names()}
     return {
         "asyncapi": "3.0.0",
         "info": {

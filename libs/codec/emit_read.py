@@ -48,7 +48,11 @@ class Reading:
             case "string" | "bytes" as word:
                 decode = ".decode()" if word == "string" else ""
                 value = [f"{pad}{name} = b[i + 1 : j]{decode}"] if target is not None else []
-                span = [f"{pad}j = i + SPAN[b[i]]", f"{pad}if i == j:", f"{pad}    i, j = span(b, i)"]
+                span = [
+                    f"{pad}j = i + SPAN[b[i]]",
+                    f"{pad}if i == j:",
+                    f"{pad}    i, j = span(b, i)",
+                ]
                 return [*span, *value, f"{pad}i = j"]
             case "long" | "int" as word:
                 return [

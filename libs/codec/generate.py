@@ -12,7 +12,15 @@ from pathlib import Path
 import msgspec
 
 from libs.codec.asyncapi import document, published
-from libs.codec.compatibility import golden, golden_files, incompatible, plain, read, versions, write
+from libs.codec.compatibility import (
+    golden,
+    golden_files,
+    incompatible,
+    plain,
+    read,
+    versions,
+    write,
+)
 from libs.codec.lint import violations
 from libs.codec.lock import (
     Lock,

@@ -141,7 +141,7 @@ def _type(
             return
         case str():
             full = full_name(kind, space)
-            if full.startswith(f"{space}.") or full.startswith("lonja.common."):
+            if full.startswith((f"{space}.", "lonja.common.")):
                 if full not in folder.named:
                     yield f"{where}: there is no {full}"
             else:

@@ -156,7 +156,7 @@ class RunningService:
         metrics.RELAY_LAG.labels(self.name).set(sum(self.relay.lag.values()))
 
     async def lag(self) -> list[dict[str, Any]]:
-        """Return, for the relay and each consumer, how many records it is behind, and for how long."""
+        """Return, for the relay and each consumer, how many records it is behind, how long."""
         now = asyncio.get_running_loop().time()
         lines = [
             {

@@ -109,7 +109,10 @@ def _stock(row: StockRow | None, key: Key, envelope: Envelope[Any]) -> StockRow:
         case events.StockReserved():
             for one in event.allocations:
                 row = _moved(row, one.location, 0, one.units, None)
-            row = _order(row, event.order_id, event.reservation_class, event.reserved, event.short)
+            # What is missing of a new promise is told by the StockShort that follows it.
+            told = event.short if event.from_waiting_list else row.queue.get(event.order_id, 0)
+            short = min(event.short, told)
+            row = _order(row, event.order_id, event.reservation_class, event.reserved, short)
         case events.StockShort():
             if event.reservation_class == "commitment":
                 new = event.short - row.queue.get(event.order_id, 0)

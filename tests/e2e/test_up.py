@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
@@ -81,7 +82,8 @@ async def test_a_service_runs_in_a_process_of_its_own(tmp_path: Path) -> None:
     async with lonja(tmp_path, "serve", "orders", "--json", "--port", "0") as process:
         url = (await told(process, "serving"))["url"]
 
-        await eventually(partial(answers, url), timeout=30)
+        ready: Callable[[], bool | Awaitable[bool]] = partial(answers, url)
+        await eventually(ready, timeout=30)
         assert await status(url, "/orders/summary") == 200
         assert await status(url, "/inventory/stock") == 404
         process.terminate()
