@@ -40,27 +40,47 @@ def listening_socket(host: str, port: int) -> socket.socket:
 async def serve(
     names: Sequence[str], servers: Servers, settings: Settings, data: Path, bound: socket.socket
 ) -> None:
-    """Run these services behind a listening socket until SIGTERM or SIGINT, then drain and stop."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
+    """Run these services behind a listening socket until SIGTERM or SIGINT, then drain and stop.
+
+    Raises StackError where a service ends by itself.
+    """
+    stop, me = asyncio.Event(), asyncio.current_task()
+    starting = True
+
+    def told() -> None:
+        stop.set()
+        if starting and me is not None:
+            me.cancel()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with Host([SERVICES[name] for name in names], servers, settings, data) as host:
-        config = uvicorn.Config(
-            host.app, log_config=None, access_log=False, lifespan="off", http="httptools",
-            server_header=False, timeout_keep_alive=30, timeout_graceful_shutdown=5,
-        )  # fmt: skip
-        server = uvicorn.Server(config)
-        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-        serving = asyncio.create_task(server._serve(sockets=[bound]))  # noqa: SLF001 - serve() takes the signals
-        gc.collect()
-        gc.freeze()
-        log.info("serving", port=bound.getsockname()[1], address=settings.server.host)
-        failed = asyncio.create_task(host.failed())
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({failed, stopping, serving}, return_when=asyncio.FIRST_COMPLETED)
-        server.should_exit = True
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(serving, 10)
-        for task in (failed, stopping):
-            task.cancel()
+        asyncio.get_running_loop().add_signal_handler(number, told)
+    try:
+        async with Host([SERVICES[name] for name in names], servers, settings, data) as host:
+            starting = False
+            await _answer(host, bound, stop)
+    except asyncio.CancelledError:
+        if not stop.is_set():
+            raise
+
+
+async def _answer(host: Host, bound: socket.socket, stop: asyncio.Event) -> None:
+    config = uvicorn.Config(
+        host.app, log_config=None, access_log=False, lifespan="off", http="httptools",
+        server_header=False, timeout_keep_alive=30, timeout_graceful_shutdown=5,
+    )  # fmt: skip
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server._serve(sockets=[bound]))  # noqa: SLF001 - serve() takes the signals
+    gc.collect()
+    gc.freeze()
+    log.info("serving", port=bound.getsockname()[1])
+    failed = asyncio.create_task(host.failed())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({failed, stopping, serving}, return_when=asyncio.FIRST_COMPLETED)
+    ended = ", ".join(t.get_name() for one in host.running.values() for t in one.tasks if t.done())
+    server.should_exit = True
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(serving, 10)
+    for task in (failed, stopping):
+        task.cancel()
+    if ended:
+        raise StackError("service-ended", f"{ended} ended by itself; the log says why")

@@ -34,13 +34,17 @@ def _reads(router: APIRouter, ports: Ports) -> None:
 
     @router.get("")
     async def find(
-        channel: str | None = None, external_id: str | None = None, state: str | None = None,
-        cursor: str | None = None, limit: Limit = 50, after: After = None,
+        channel: str | None = None, external_id: str | None = None,
+        display_number: str | None = None, state: str | None = None, cursor: str | None = None,
+        limit: Limit = 50, after: After = None,
     ) -> views.OrderPage:  # fmt: skip
-        """List orders, by channel account, the channel's own id and state."""
+        """List orders, by channel account, the channel's own id or shown number, and state."""
         if state is not None and state not in STATES:
             raise Problem("invalid-request", f"A state is one of {', '.join(STATES)}.")
-        wanted = {"account": channel, "external_id": external_id, "state": state}
+        wanted = {
+            "account": channel, "external_id": external_id, "display_number": display_number,
+            "state": state,
+        }  # fmt: skip
         equal: dict[str, str | int | bool] = {k: v for k, v in wanted.items() if v is not None}
         rows = await caught_up(orders, after)
         found = await rows.find(after=(cursor,) if cursor else None, limit=limit, **equal)

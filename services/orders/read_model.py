@@ -173,6 +173,7 @@ ORDERS: Projection[OrderRow] = Projection(
     keys=_order_keys,
     evolve=_order,
     indexes=(
+        ("display_number",),
         ("account", "external_id"),
         ("state", "reason", "order_id"),
         ("account", "state", "order_id"),

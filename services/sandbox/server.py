@@ -133,15 +133,15 @@ class Api:
         return name
 
 
-async def _orphaned() -> None:
+async def _orphaned(parent: int) -> None:
     """Ends when the process that started this one is gone."""
-    parent = os.getppid()
     while os.getppid() == parent:  # noqa: ASYNC110 - the kernel tells nobody
         await asyncio.sleep(0.5)
 
 
 async def serve(options: argparse.Namespace) -> None:
     """Until SIGTERM, SIGINT or, with --exit-with-parent, the parent's end."""
+    parent = os.getppid()  # before anybody is told that we run: it may end right then
     settings = read_settings(options.config)
     sandbox = Sandbox(settings, options.data, options.target)
     runner = web.AppRunner(Api(sandbox).app(), access_log=None)
@@ -156,7 +156,7 @@ async def serve(options: argparse.Namespace) -> None:
     sandbox.resume()
     watched = [asyncio.create_task(ended.wait()), asyncio.create_task(sandbox.keep_books())]
     if options.exit_with_parent:
-        watched.append(asyncio.create_task(_orphaned()))
+        watched.append(asyncio.create_task(_orphaned(parent)))
     try:
         done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
         for task in done:

@@ -11,6 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from services.console.http import Http
 from tests.e2e.launching import ended, family, lonja, nothing_is_left, services_pid, told
 from tests.support import eventually
 
@@ -62,6 +63,33 @@ async def test_a_second_start_is_quick_and_killed_services_come_back(tmp_path: P
         assert (await told(process, "ready"))["url"] == ready["url"]
         assert services_pid(tmp_path) != first
         assert await status(ready["url"], "/health/ready") == 200
+
+
+@pytest.mark.stack
+async def test_an_import_shows_its_plan_and_can_be_repeated(tmp_path: Path) -> None:
+    path = tmp_path / "stock.csv"
+    path.write_text("sku,quantity,document\nmug,5,d1\ncup,3,\nplate,x,\n")
+    async with lonja(tmp_path, "up", "--json", "--port", "0") as process:
+        url = (await told(process, "ready"))["url"]
+        for options, lines in (
+            ([], "Nothing is done"),
+            (["--apply"], "2 lines"),
+            (["--apply"], "2"),
+        ):
+            async with lonja(tmp_path, "import", "stock", str(path), *options) as command:
+                _, said, errors = await ended(command)
+            assert "line 4 is refused: quantity-not-whole PLATE" in said, errors
+            assert said.splitlines()[-1].startswith(lines), said
+        async with Http(url) as http:
+            ready: Callable[[], bool | Awaitable[bool]] = partial(
+                on_hand, http, {"MUG": 5, "CUP": 3}
+            )
+            await eventually(ready)
+
+
+async def on_hand(http: Http, wanted: dict[str, int]) -> bool:
+    rows = await http.get("/inventory/stock")
+    return {row["sku"]: row["on_hand"] for row in rows} == wanted
 
 
 @pytest.mark.stack

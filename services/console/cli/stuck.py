@@ -84,13 +84,15 @@ async def find_order(http: Any, order: str) -> dict[str, Any]:
         except Refusal as error:
             raise Stop(error.code, str(error)) from error
         return found
-    page = await http.get("/orders", external_id=order)
-    if len(page["orders"]) == 1:
-        only: dict[str, Any] = page["orders"][0]
-        return only
-    if page["orders"]:
-        ids = ", ".join(f"{row['order_id']} ({row['account']})" for row in page["orders"])
-        raise Stop("ambiguous", f"several orders are called {order}: {ids}")
+    names = ({"external_id": order}, {"display_number": order}, {"display_number": f"#{order}"})
+    for name in names:
+        rows = (await http.get("/orders", **name))["orders"]
+        if len(rows) == 1:
+            only: dict[str, Any] = rows[0]
+            return only
+        if rows:
+            ids = ", ".join(f"{row['order_id']} ({row['account']})" for row in rows)
+            raise Stop("ambiguous", f"several orders are called {order}: {ids}")
     raise Stop("order-not-found", f"no order is called {order}")
 
 

@@ -19,11 +19,12 @@ class Screen:
         self._output = output
         self._live: Live | None = None
         self._said = 0.0
+        self._watched = output.progress.is_terminal and not output.as_json
 
     @contextlib.contextmanager
     def open(self) -> Iterator[None]:
         """Show while a run goes on."""
-        if self._output.as_json or not self._output.progress.is_terminal:
+        if not self._watched:
             yield
             return
         with Live(console=self._output.progress, refresh_per_second=8, transient=True) as live:
@@ -35,7 +36,7 @@ class Screen:
         """Show how far it has come; `seen` holds orders by state, rate and latencies."""
         if self._live is not None:
             self._live.update(_table(shops, seen))
-        elif now - self._said >= QUIET_EVERY:
+        elif not self._watched and now - self._said >= QUIET_EVERY:
             self._said = now
             text = (
                 f"{seen['received']} orders received, {seen['confirmed']} confirmed;"
@@ -47,19 +48,16 @@ class Screen:
 def _table(shops: Mapping[str, Any], seen: Mapping[str, Any]) -> Table:
     table = Table.grid(padding=(0, 2))
     planned, sent = shops.get("planned_orders", 0), shops.get("sent", 0)
-    received = f"{seen['received']} of {planned} received"
-    table.add_row(
-        "[bold]orders", received, f"{seen['confirmed']} confirmed", f"{seen['waiting']} waiting",
-        f"{seen['held']} held", f"{seen['cancelled']} cancelled",
+    rows = (
+        ("orders", f"{seen['received']} of {planned}", f"{seen['confirmed']} confirmed",
+         f"{seen['waiting']} waiting", f"{seen['held']} held", f"{seen['cancelled']} cancelled"),
+        ("deliveries", f"{sent} sent", f"{shops.get('distinct', 0)} distinct",
+         f"{shops.get('acked', 0)} accepted", f"{shops.get('failed', 0)} to repeat", ""),
+        ("reserved", f"{seen['rate']:.0f} orders/s", f"p50 {ms(seen['p50'])}",
+         f"p99 {ms(seen['p99'])}", "", ""),
     )  # fmt: skip
-    table.add_row(
-        "[bold]deliveries", f"{sent} sent", f"{shops.get('distinct', 0)} distinct",
-        f"{shops.get('acked', 0)} acknowledged", f"{shops.get('failed', 0)} to repeat",
-    )  # fmt: skip
-    table.add_row(
-        "[bold]speed", f"{seen['rate']:.0f} orders/s", f"p50 {ms(seen['p50'])}",
-        f"p99 {ms(seen['p99'])}", "webhook to reserved",
-    )  # fmt: skip
+    for name, *cells in rows:
+        table.add_row(f"[bold]{name}", *cells)
     return table
 
 
