@@ -71,7 +71,10 @@ class RunningService:
         self.pool = await open_pool(database_dsn(self.servers.postgres, name), size=8)
         registry = Registry.from_lock()
         await migrate(self.pool, self.name, self.topic, PARTITIONS, registry.identity)
-        await ensure_topics(self.servers.kafka, [self.topic])
+        read = {name for p in self.service.projections for name in p.topics}
+        read |= self.service.reacts.keys() | {self.name}
+        prefix = self.settings.topic_prefix
+        await ensure_topics(self.servers.kafka, sorted(topic_of(prefix, name) for name in read))
         heads = await self.pool.fetch("SELECT lane, head FROM lanes")
         self.lane_heads = {row[0]: row[1] for row in heads}
 

@@ -27,13 +27,12 @@ SHOPS = {
     "woo-uk": Shop("woo-uk", "woocommerce", "salt &amp; pepper", webhook_id=2),
     "store-uk": Shop("store-uk", "standard", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLjSw"),
 }
-NOW = time.time_ns() // 1000
 
 
 def sent(delivery: Delivery, state: State | None = None) -> Wire:
     state = state or PLAN.happenings[delivery.happening].state
     before = TIMELINE.before(delivery.number, state.version)
-    return render.wire(SHOPS[delivery.account], delivery, state, before, NOW)
+    return render.wire(SHOPS[delivery.account], delivery, state, before, time.time_ns() // 1000)
 
 
 def bodies(
