@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -14,6 +14,7 @@ from libs.runtime.ports import InboxRow, Intake, Interpreted
 from libs.runtime.turns import TurnLoop
 from libs.security.vault.sealing import decode_sealed, seal
 from libs.security.vault.vault import Vault, inbox_day
+from libs.store.pool import LOST, PASSING
 from libs.store.store import Delivery, Store
 from libs.telemetry.logs import log
 from libs.values.ids import derive
@@ -112,15 +113,28 @@ class InboxPump:
         for seq, delivery in deliveries:
             try:
                 rows.append(await self._opened(seq, delivery))
+            except PASSING + LOST:
+                raise
             except Exception as error:
                 inputs.append(self._input(seq, delivery, error))
-        told = await self.intake.interpret(rows)
+        told = await self._told(rows)
         by_seq = dict(deliveries)
         inputs += [
             self._input(row.seq, by_seq[row.seq], end) for row, end in zip(rows, told, strict=True)
         ]
         await self.loop.settle(inputs)
         return True
+
+    async def _told(self, rows: Sequence[InboxRow]) -> list[Interpreted | Exception]:
+        """Have deliveries understood; one on which the intake fails does not hold up the others."""
+        try:
+            return list(await self.intake.interpret(rows))
+        except PASSING + LOST:
+            raise
+        except Exception as error:
+            if len(rows) <= 1:
+                return [error for _ in rows]
+            return [told for row in rows for told in await self._told([row])]
 
     async def _opened(self, seq: int, delivery: Delivery) -> InboxRow:
         body = await self.vault.open(

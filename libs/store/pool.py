@@ -30,6 +30,8 @@ PASSING = (
     asyncpg.SerializationError,
     asyncpg.LockNotAvailableError,
     asyncpg.QueryCanceledError,
+    asyncpg.InsufficientResourcesError,  # a full disk is not the input's fault
+    asyncpg.PostgresSystemError,
 )
 # Whether the commit took place is not known: ask before doing anything again.
 LOST = (

@@ -69,7 +69,7 @@ class ChannelIntake:
         try:
             body = parse_json(row.body)
             return _ADAPTERS[row.provider](row.topic, body, terms_of(row.account, account))
-        except ChannelDataError as error:
+        except Exception as error:  # a fault of the adapter parks the delivery, too
             return error
 
     def _interpreted(
