@@ -1,7 +1,6 @@
 """The way in for a caller's commands: one key, one answer, whatever happens in between."""
 
 import hashlib
-from collections.abc import Callable
 from typing import Any
 
 from libs.eventsourcing.decider import Refused
@@ -28,10 +27,8 @@ class KeyReused(Refused):
 class TurnCommands:
     """Puts commands into the turn and gives the stored answer."""
 
-    def __init__(
-        self, service: str, loop: TurnLoop, store: Store, heads: Callable[[], dict[int, int]]
-    ) -> None:
-        self.service, self.loop, self.store, self.heads = service, loop, store, heads
+    def __init__(self, service: str, loop: TurnLoop, store: Store) -> None:
+        self.service, self.loop, self.store = service, loop, store
 
     async def execute(
         self, stream: str, command: Any, *, key: str, request: bytes, trace: str = ""
@@ -62,5 +59,6 @@ class TurnCommands:
             code = reply.refused if reply.request_hash else "internal-error"
             raise Refused(code, reply.message, **reply.details)
         lane = lane_of(reply.stream)
-        token = f"{self.service}:{lane}:{self.heads().get(lane, 0)}"
+        # Asked for behind the commit, so that a repeated answer's token is not too small either.
+        token = f"{self.service}:{lane}:{await self.store.lane_head(lane)}"
         return Answer(reply.stream, reply.version, reply.events, token)

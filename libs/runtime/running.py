@@ -93,7 +93,7 @@ class RunningService:
         interpreter = Interpreter(self.name, every, service.reacts)
         self.parked = ParkedWork(mind, store, self.loop, interpreter, self.vault)
         rows = await self._project(every)
-        commands = TurnCommands(self.name, self.loop, store, lambda: self.lane_heads)
+        commands = TurnCommands(self.name, self.loop, store)
         ports = Ports(self.settings, self.clock, self.vault, commands, inbox, rows)
         self._go("turns", self.loop.run())
         self._go("relay", self.relay.run())

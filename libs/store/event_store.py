@@ -148,6 +148,9 @@ class PostgresStore:
         assert row is not None
         return Position(consumer, topic, partition, *row)
 
+    async def lane_head(self, lane: int) -> int:
+        return int(await self.pool.fetchval("SELECT head FROM lanes WHERE lane = $1", lane))
+
     async def accept(self, deliveries: Sequence[Delivery]) -> Sequence[bool]:
         first = {(d.provider, d.account, d.key): d for d in reversed(deliveries)}
         copies = Counter((d.provider, d.account, d.key) for d in deliveries)

@@ -232,6 +232,9 @@ class MemoryStore:
     async def claim(self, consumer: str, topic: str, partition: int) -> Position:
         return self.claim_now(consumer, topic, partition)
 
+    async def lane_head(self, lane: int) -> int:
+        return len(self.lanes[lane])
+
     async def accept(self, deliveries: Sequence[Delivery]) -> Sequence[bool]:
         return self.accept_now(deliveries)
 

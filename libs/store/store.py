@@ -115,6 +115,10 @@ class Store(Protocol):
         """Return a page of a lane behind a number, in order."""
         ...
 
+    async def lane_head(self, lane: int) -> int:
+        """Return the last number given in a lane."""
+        ...
+
     async def accept(self, deliveries: Sequence[Delivery]) -> Sequence[bool]:
         """Keep deliveries; True for each that was not known by its key."""
         ...

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from libs.eventsourcing.decider import Refused
 from libs.runtime.settings import Server
+from libs.store.pool import LOST, PASSING
 from libs.telemetry.logs import log
 from libs.web.problems import Problem, answer_problem, problem
 from libs.web.tokens import permitted
@@ -44,7 +45,9 @@ class Guard:
         except Exception as error:
             log.error("request-failed", cause=type(error).__name__)
             if not started:
-                answer = problem("internal-error", "This is our fault; it is logged. Try again.")
+                passing = isinstance(error, PASSING + LOST)
+                code = "try-again" if passing else "internal-error"
+                answer = problem(code, "This is our fault; it is logged. Try again.")
                 await answer(scope, receive, send)
 
 

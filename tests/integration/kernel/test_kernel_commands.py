@@ -1,7 +1,7 @@
 """Idempotency keys: one key, one answer, whatever happens in between."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from libs.eventsourcing.decider import Refused
-from libs.eventsourcing.turn import Turn
 from libs.runtime.commands import KeyReused, TurnCommands
 from libs.runtime.ports import Answer
 from libs.store.store import Store
@@ -22,15 +21,8 @@ from tests.contract.toy import Put, Take
 @asynccontextmanager
 async def commands(store: Any, made: Any = None) -> AsyncIterator[tuple[TurnCommands, Runs]]:
     runs = Runs(store, made)
-    heads: dict[int, int] = {}
-
-    def committed(turn: Turn, lanes: Mapping[int, int]) -> None:
-        runs.committed.append(turn)
-        heads.update(lanes)
-
-    runs.runner.committed = committed
     async with looping(runs) as loop:
-        yield TurnCommands("toy", loop, store, lambda: heads), runs
+        yield TurnCommands("toy", loop, store), runs
 
 
 def falls(_: Any, __: Any) -> Sequence[Any]:
