@@ -16,14 +16,18 @@ _HEADERS = {
     "ce_type": "The full name of the record in the value.",
     "ce_time": "When it was recorded, RFC 3339.",
     "traceparent": "W3C trace context.",
-    "lonja": "48 bytes: pseq and version (unsigned, big-endian), cause and correlation (UUIDs).",
+    "lonja": "96 hexadecimal digits: pseq (16), version (16), cause (32), correlation (32).",
 }
 
 
 def document(schemas: Schemas, lock: Lock) -> dict[str, Any]:
     """Return the document; each message's payload is the whole schema, under its id."""
     topics = {s: f"{s}.events" for s in SERVICES if s != "kernel"}
-    messages = {_key(name): _message(name, schemas, lock) for name in schemas.names()}
+    messages = {
+        key: _message(name, version, schema, lock)
+        for name in schemas.names()
+        for version, key, schema in _versions(name, schemas, lock)
+    }
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -33,7 +37,7 @@ def document(schemas: Schemas, lock: Lock) -> dict[str, Any]:
             "stream id. A value is 0, four bytes of schema id, and Avro.",
         },
         "defaultContentType": "application/vnd.apache.avro",
-        "channels": {topic: _channel(s, topic, schemas) for s, topic in topics.items()},
+        "channels": {topic: _channel(s, topic, schemas, lock) for s, topic in topics.items()},
         "operations": {
             f"publish-{service}": {
                 "action": "send",
@@ -67,14 +71,24 @@ def _key(name: str) -> str:
     return name.removeprefix("lonja.")
 
 
-def _channel(service: str, topic: str, schemas: Schemas) -> dict[str, Any]:
+def _versions(name: str, schemas: Schemas, lock: Lock) -> list[tuple[int, str, Schema]]:
+    """Return each version of an event with its key; earlier ones stand in the topics too."""
+    history = sorted(schemas.history.get(name, {}).items())
+    present = inlined(name, schemas.named, docs=True)
+    return [
+        (latest(lock, name), _key(name), present),
+        *((version, f"{_key(name)}.v{version}", schema) for version, schema in history),
+    ]
+
+
+def _channel(service: str, topic: str, schemas: Schemas, lock: Lock) -> dict[str, Any]:
     # The kernel's own events (parking) stand in the topic of the service whose stream it is.
     names = (*schemas.events[service], *schemas.events["kernel"])
+    keys = [key for name in names for _, key, _ in _versions(name, schemas, lock)]
     return {
         "address": topic,
         "messages": {
-            name.rpartition(".")[2]: {"$ref": f"#/components/messages/{_key(name)}"}
-            for name in names
+            key.partition(".")[2]: {"$ref": f"#/components/messages/{key}"} for key in keys
         },
         "bindings": {
             "kafka": {
@@ -87,12 +101,10 @@ def _channel(service: str, topic: str, schemas: Schemas) -> dict[str, Any]:
     }
 
 
-def _message(name: str, schemas: Schemas, lock: Lock) -> dict[str, Any]:
-    schema = inlined(name, schemas.named, docs=True)
-    version = latest(lock, name)
+def _message(name: str, version: int, schema: Schema, lock: Lock) -> dict[str, Any]:
     return {
         "name": name,
-        "title": name.rpartition(".")[2],
+        "title": f"{name.rpartition('.')[2]}, version {version}",
         "summary": schema["doc"],
         "contentType": "application/vnd.apache.avro",
         "headers": {"$ref": "#/components/schemas/headers"},

@@ -1,4 +1,7 @@
-"""The seven headers of a record: CloudEvents' (binary mode), W3C trace context, and ours."""
+"""The seven headers of a record: CloudEvents' (binary mode), W3C trace context, and ours.
+
+`lonja` is text, because CloudEvents' own SDK reads every header of a record as UTF-8.
+"""
 
 import struct
 from collections.abc import Sequence
@@ -38,18 +41,17 @@ def time_text(at: int) -> str:
 
 
 def time_number(text: str) -> int:
-    """Return microseconds since the epoch for our own RFC 3339."""
+    """Return microseconds since the epoch for RFC 3339. Raises ValueError."""
     moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("no time zone")
     return int(moment.replace(microsecond=0).timestamp()) * 1_000_000 + moment.microsecond
 
 
 def build_headers(headers: EventHeaders) -> Headers:
     """Return a record's headers, in order."""
-    ours = _OURS.pack(
-        headers.pseq, headers.version,
-        bytes.fromhex(headers.cause.replace("-", "")),
-        bytes.fromhex(headers.correlation.replace("-", "")),
-    )  # fmt: skip
+    cause, correlation = headers.cause.replace("-", ""), headers.correlation.replace("-", "")
+    ours = f"{headers.pseq:016x}{headers.version:016x}{cause}{correlation}".encode()
     return [
         ("ce_specversion", b"1.0"),
         ("ce_id", headers.id.encode()),
@@ -68,13 +70,13 @@ def parse_headers(headers: Sequence[tuple[str, bytes]]) -> EventHeaders | None:
     if ours is None:
         return None
     try:
-        pseq, version, cause, correlation = _OURS.unpack(ours)
+        pseq, version, cause, correlation = _OURS.unpack(bytes.fromhex(ours.decode()))
         return EventHeaders(
             found["ce_id"].decode(), found["ce_source"].decode().removeprefix("/lonja/"),
             found["ce_type"].decode(), time_number(found["ce_time"].decode()),
             found["traceparent"].decode(), pseq, version, _uuid(cause), _uuid(correlation),
         )  # fmt: skip
-    except (struct.error, KeyError, UnicodeDecodeError, ValueError) as error:
+    except (struct.error, KeyError, AttributeError, ValueError) as error:
         raise DecodeError(
             f"The headers cannot be read ({type(error).__name__}).", "bad-headers"
         ) from None

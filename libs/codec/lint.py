@@ -141,7 +141,9 @@ def _type(
             return
         case str():
             full = full_name(kind, space)
-            if full.startswith((f"{space}.", "lonja.common.")):
+            if kind in {"null", "float", "double"}:
+                yield f"{where}: {kind} is not allowed ({_why(kind)})"
+            elif full.startswith((f"{space}.", "lonja.common.")):
                 if full not in folder.named:
                     yield f"{where}: there is no {full}"
             else:

@@ -15,7 +15,7 @@ ZIGZAG = tuple(n >> 1 ^ -(n & 1) for n in range(128))
 READING = (IndexError, KeyError, UnicodeDecodeError)
 WRITING = (AttributeError, TypeError, KeyError, ValueError, OverflowError)
 
-_EIGHT = Struct("<Q").unpack_from
+_EIGHT = Struct("<Q")
 
 
 def _varint(x: int) -> bytes:
@@ -28,10 +28,18 @@ def _varint(x: int) -> bytes:
 
 
 class _Numbers(dict[int, bytes]):
+    """Varints by number; the small ones stand in it, eight bytes are made at once."""
+
     def __missing__(self, x: int) -> bytes:
         if not -0x8000000000000000 <= x <= 0x7FFFFFFFFFFFFFFF:
             raise EncodeError("A number is beyond 64 bits.")
-        return _varint(x << 1 ^ x >> 63)
+        z = x << 1 ^ x >> 63
+        if z >> 49 and not z >> 56:
+            z = z & 0x0FFFFFFF | (z & 0x00FFFFFFF0000000) << 4
+            z = z & 0x00003FFF00003FFF | (z & 0x0FFFC0000FFFC000) << 2
+            z = z & 0x007F007F007F007F | (z & 0x3F803F803F803F80) << 1
+            return _EIGHT.pack(z | 0x0080808080808080)
+        return _varint(z)
 
 
 NUMBERS = _Numbers((n, _varint(n << 1 ^ n >> 63)) for n in range(-64, 1024))
@@ -57,7 +65,7 @@ def long(b: bytes, i: int) -> tuple[int, int]:
         x = b[i] & 127 | c << 7
         return x >> 1 ^ -(x & 1), i + 2
     if i + 8 <= len(b):
-        (x,) = _EIGHT(b, i)
+        (x,) = _EIGHT.unpack_from(b, i)
         if x & 0x8080808080808080 == 0x0080808080808080:
             x = x & 0x007F007F007F007F | (x & 0x7F007F007F007F00) >> 1
             x = x & 0x00003FFF00003FFF | (x & 0x3FFF00003FFF0000) >> 2
@@ -135,4 +143,6 @@ def unwritten(error: Exception) -> EncodeError:
     """Return what an error means that a writer met; the value itself is never shown."""
     if isinstance(error, UnicodeEncodeError):
         return EncodeError("A text holds a lone surrogate.")
+    if isinstance(error, KeyError):
+        return EncodeError("An enum has no such symbol.")
     return EncodeError(f"A value does not fit its schema ({type(error).__name__}).")
