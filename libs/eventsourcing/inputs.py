@@ -46,11 +46,18 @@ class FromTimer(msgspec.Struct, frozen=True, tag=True):
 
 
 class FromEffect(msgspec.Struct, frozen=True, tag=True):
-    """The result of an effect; the token fences off an attempt whose lease has ended."""
+    """The result of an effect; the token fences off an attempt whose lease has ended.
+
+    `next_at` is when it is taken up again (microseconds), where the state is not final. `doubt`
+    says that an attempt so far may have taken effect; `error` is a code.
+    """
 
     id: str
     token: int
     state: str
+    next_at: int = 0
+    doubt: bool = False
+    error: str = ""
 
 
 class FromOperator(msgspec.Struct, frozen=True, tag=True):
@@ -83,7 +90,8 @@ class Input(msgspec.Struct, frozen=True):
 
     `id` is unique for ever and the same on redelivery: event ids derive from it. `source` is the
     parking key: what must stay in order among itself. `work` are commands to streams, numbered
-    from `first_work`. An input with a `failure` is parked in the stream `intake`.
+    from `first_work`. An input with a `failure` is parked in the stream `intake`. One with
+    `history` was there before the service first started: what it would do outside is suppressed.
     """
 
     origin: Origin
@@ -96,6 +104,7 @@ class Input(msgspec.Struct, frozen=True):
     first_work: int = 0
     intake: str = ""
     failure: Failure | None = None
+    history: bool = False
 
     def streams(self) -> list[str]:
         """Return the streams whose heads the turn needs for this input."""

@@ -12,21 +12,33 @@ class Timer(msgspec.Struct, frozen=True):
     """A command to this stream that becomes due (microseconds). The same id is planned once.
 
     A timer is never taken back: a decider answers one that no longer matters with no event.
+    `cause`, `correlation` and `trace` are those of the event that planned it; the turn sets them.
     """
 
     id: str
     due: int
     stream: str
     command: Any
+    cause: str = ""
+    correlation: str = ""
+    trace: str = ""
 
 
 class Effect(msgspec.Struct, frozen=True):
-    """Something to do outside, once: the kind names the adapter, the id is its idempotency key."""
+    """Something to do outside, once: the kind names the adapter, the id is its idempotency key.
+
+    A suppressed one is written down and never done: it belongs to the time before the service.
+    This, `cause`, `correlation` and `trace` are set by the turn.
+    """
 
     id: str
     kind: str
     stream: str
     request: bytes
+    suppressed: bool = False
+    cause: str = ""
+    correlation: str = ""
+    trace: str = ""
 
 
 Reactions = Sequence[tuple[str, Any]]  # (stream id, command)

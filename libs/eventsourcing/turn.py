@@ -82,6 +82,7 @@ class Parked(msgspec.Struct, frozen=True):
     cause: str
     correlation: str
     trace: str
+    history: bool = False
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -307,11 +308,20 @@ class _Taking:
                                 lane, 0, given.cause, given.correlation, given.trace)  # fmt: skip
             envelopes.append(envelope)
             if not name.startswith(KERNEL):
-                planned.extend(possible(item) for item in self.mind.plan(envelope))
+                planned.extend(
+                    msgspec.structs.replace(
+                        possible(item), cause=event_id, correlation=given.correlation,
+                        trace=given.trace,
+                    )
+                    for item in self.mind.plan(envelope)
+                )  # fmt: skip
         turn.events.extend(new)
         turn.recorded.extend(envelopes)
         for item in planned:
-            (turn.timers if isinstance(item, Timer) else turn.effects).append(item)  # type: ignore[arg-type]
+            if isinstance(item, Timer):
+                turn.timers.append(item)
+            else:
+                turn.effects.append(msgspec.structs.replace(item, suppressed=given.history))
         self.heads[stream] = msgspec.structs.replace(
             head, version=head.version + len(events), **changes
         )
@@ -330,7 +340,8 @@ class _Taking:
         fingerprint = hashlib.sha256(f"{code}\x1f{detail}".encode()).hexdigest()[:12]
         self.turn.parked.append(
             Parked(parked_id, stream, given.source, given.id, number, code, detail, fingerprint,
-                   self.turn.at, kept, raw, given.cause, given.correlation, given.trace)
+                   self.turn.at, kept, raw, given.cause, given.correlation, given.trace,
+                   given.history)
         )  # fmt: skip
         event = kernel.CommandParked(
             stream=stream, source=given.source, parked_id=parked_id, code=code,

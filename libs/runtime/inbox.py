@@ -26,8 +26,8 @@ IDLE = 0.25  # seconds between looks at the inbox when nobody pokes
 class StoreInbox:
     """Accepts deliveries; those that arrive together share a commit."""
 
-    def __init__(self, store: Store, vault: Vault, clock: Callable[[], int]) -> None:
-        self.store, self.vault, self.clock = store, vault, clock
+    def __init__(self, service: str, store: Store, vault: Vault, clock: Callable[[], int]) -> None:
+        self.service, self.store, self.vault, self.clock = service, store, vault, clock
         self.fresh = asyncio.Event()
         self._waiting: list[tuple[Delivery, asyncio.Future[bool]]] = []
         self._writer: asyncio.Task[None] | None = None
@@ -49,7 +49,7 @@ class StoreInbox:
 
     async def sealed(self, field: str, body: bytes, at: int) -> bytes:
         """Seal bytes under the key of the day."""
-        subject = inbox_day(at)
+        subject = inbox_day(self.service, at)
         keys = await self.vault.keys_for([(subject, "inbox")])
         return msgspec.msgpack.encode(seal(keys[subject, "inbox"], field, body, os.urandom(12)))
 

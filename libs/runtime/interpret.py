@@ -29,8 +29,11 @@ def envelope_of(codec: EventCodec, record: Record) -> Envelope[object]:
 class Interpreter:
     """Understands records for one service."""
 
-    def __init__(self, service: str, codec: EventCodec, reacts: Mapping[str, React]) -> None:
+    def __init__(
+        self, service: str, codec: EventCodec, reacts: Mapping[str, React], acts_from: int = 0
+    ) -> None:
         self.service, self.codec, self.reacts = service, codec, reacts
+        self.acts_from = acts_from  # microseconds; what is older has no effect outside
 
     def read(self, record: Record, *, sealed: bytes | None = None) -> Input:
         """Return the input that a record means.
@@ -49,7 +52,8 @@ class Interpreter:
                                          sealed or record.value))  # fmt: skip
         name = f"{self.service}<{headers.id}"
         given = Input(FromTopic(record.after), name, f"{record.service}/{record.key}", headers.id,
-                      headers.correlation, headers.traceparent, intake=intake)  # fmt: skip
+                      headers.correlation, headers.traceparent, intake=intake,
+                      history=headers.time < self.acts_from)  # fmt: skip
         try:
             work = self.reacts[record.service](envelope_of(self.codec, record))
         except Exception as error:

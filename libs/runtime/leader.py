@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from libs.store.pool import Pool
 from libs.telemetry.logs import log
@@ -11,10 +12,19 @@ from libs.telemetry.logs import log
 RETRY = 1.0  # seconds
 
 
-async def leading(pool: Pool, name: str, work: Callable[[], Awaitable[None]]) -> None:
-    """Run the work while this process holds the lock of that name in this database.
+Work = Callable[[], Coroutine[Any, Any, None]]
 
-    The connection is watched: when it is lost, so is the lock, and the work ends and waits again.
+
+async def _together(works: Sequence[Work]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for work in works:
+            group.create_task(work())
+
+
+async def leading(pool: Pool, name: str, works: Sequence[Work]) -> None:
+    """Run the works while this process holds the lock of that name in this database.
+
+    The connection is watched: when it is lost, so is the lock, and they end and wait again.
     """
     number = zlib.crc32(name.encode())
     while True:
@@ -24,7 +34,7 @@ async def leading(pool: Pool, name: str, work: Callable[[], Awaitable[None]]) ->
                 if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", number):
                     await asyncio.sleep(RETRY)
                     continue
-                task = asyncio.ensure_future(work())
+                task = asyncio.create_task(_together(works))
                 try:
                     while not task.done():
                         await asyncio.wait({task}, timeout=RETRY)

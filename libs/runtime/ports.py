@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
 from fastapi import APIRouter
 
 from libs.codec.contract import Contract
+from libs.effects.kinds import EffectKind
 from libs.eventsourcing.decider import Decider
 from libs.eventsourcing.process import Plan, React, plan_nothing
 from libs.eventsourcing.projection import Key, Projection
@@ -117,7 +118,9 @@ class Service:
     """A service as data: what it decides, reacts to, shows and offers.
 
     `contracts` are its own events, `reads` those of the services that it reacts to or projects;
-    `reacts` maps a service's name to the reaction to its facts.
+    `reacts` maps a service's name to the reaction to its facts. `acts`: a service that is added
+    later reads everything from the beginning either way; "from now" suppresses the effects of what
+    was recorded before its first start.
     """
 
     name: str
@@ -129,3 +132,5 @@ class Service:
     projections: tuple[Projection[Any], ...] = ()
     routes: Callable[[Ports], APIRouter] | None = None
     intake: Callable[[Ports], Intake] | None = None
+    effects: Callable[[Ports], Sequence[EffectKind]] | None = None
+    acts: Literal["from the beginning", "from now"] = "from the beginning"

@@ -108,4 +108,4 @@ class ParkedWork:
         cause = derive(self.mind.service, "operator", item.id)
         return Input(FromOperator(item.id, item.stream, item.source, by, discard), item.input_id,
                      item.source, item.cause or cause, item.correlation, item.trace, work=work,
-                     first_work=item.work)  # fmt: skip
+                     first_work=item.work, history=item.history)  # fmt: skip

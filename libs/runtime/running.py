@@ -13,11 +13,13 @@ from libs.bus.topics import ensure_topics, topic_of
 from libs.codec.framing import EventCodec
 from libs.codec.registry import Registry
 from libs.contracts import kernel
+from libs.effects.worker import EffectWorker
 from libs.eventsourcing.projection import Projection
 from libs.eventsourcing.turn import Mind, Turn
 from libs.replay.projector import Projector
 from libs.replay.rows import TableRows
 from libs.runtime.commands import TurnCommands
+from libs.runtime.housekeeping import Housekeeping
 from libs.runtime.inbox import InboxPump, StoreInbox
 from libs.runtime.interpret import Interpreter
 from libs.runtime.leader import leading
@@ -30,8 +32,9 @@ from libs.runtime.turns import TurnLoop, TurnRunner
 from libs.security.vault.vault import Vault
 from libs.stack.stack import Servers
 from libs.store.event_store import PostgresStore
-from libs.store.migrations import migrate
+from libs.store.migrations import first_start, migrate
 from libs.store.pool import Pool, close_pool, create_database, database_dsn, open_pool
+from libs.store.retention import Retention
 from libs.telemetry import metrics
 from libs.values.lanes import PARTITIONS
 
@@ -61,6 +64,7 @@ class RunningService:
         self.relay: Relay
         self.reactor: Reactor | None = None
         self.projector: Projector | None = None
+        self.effects: EffectWorker | None = None
         self.parked: ParkedWork
         self.store: PostgresStore
 
@@ -89,8 +93,10 @@ class RunningService:
         await self.relay.start()
         runner = TurnRunner(mind, store, self.clock, self._committed)
         self.loop = TurnLoop(runner, self._observed)
-        inbox = StoreInbox(store, self.vault, self.clock)
-        interpreter = Interpreter(self.name, every, service.reacts)
+        started = await first_start(self.pool, f"{self.name}.reactor", self.clock())
+        acts_from = started if service.acts == "from now" else 0
+        inbox = StoreInbox(self.name, store, self.vault, self.clock)
+        interpreter = Interpreter(self.name, every, service.reacts, acts_from)
         self.parked = ParkedWork(mind, store, self.loop, interpreter, self.vault)
         rows = await self._project(every)
         commands = TurnCommands(self.name, self.loop, store)
@@ -107,11 +113,21 @@ class RunningService:
             self.reactor = Reactor(source, interpreter, self.loop, seal)
             await source.start()
             self._go("reactor", self.reactor.run())
+        alone: list[Callable[[], Coroutine[Any, Any, None]]] = []  # in one process at a time
         if service.intake is not None:
             pump = InboxPump(self.name, store, inbox, self.vault, service.intake(ports), self.loop)
-            self._go("inbox", leading(self.pool, "inbox", pump.run))
-        timers = TimerPump(mind, store, self.loop, self.clock, self._ends, self._applied)
-        self._go("timers", leading(self.pool, "timers", timers.run))
+            alone.append(pump.run)
+        timers = TimerPump(mind, store, self.loop, self.clock, self._ends, self._applied, acts_from)
+        alone.append(timers.run)
+        if service.effects is not None:
+            kinds = service.effects(ports)
+            self.effects = EffectWorker(self.name, store, kinds, self.loop, self.clock)
+            alone.append(self.effects.run)
+        house = Housekeeping(
+            self.name, Retention(self.pool), self.vault, self.settings.limits, self.clock
+        )
+        alone.append(house.run)
+        self._go("leader", leading(self.pool, "leader", alone))
         if service.routes is not None:
             self.router = service.routes(ports)
 
@@ -136,6 +152,8 @@ class RunningService:
     def _committed(self, turn: Turn, lanes: Mapping[int, int]) -> None:
         self.lane_heads.update(lanes)
         self.relay.poke(lanes)
+        if turn.effects and self.effects is not None:
+            self.effects.poke()
         for kind, count in Tally(event.type for event in turn.events).items():
             metrics.EVENTS.labels(self.name, kind).inc(count)
 
@@ -185,7 +203,9 @@ class RunningService:
         return reasons
 
     async def stop(self) -> None:
-        """Drain the relay for a moment, then end every loop."""
+        """Let calls and the relay come to an end for a moment, then end every loop."""
+        if self.effects is not None:
+            await self.effects.drain(DRAIN)
         if hasattr(self, "relay"):
             await self.relay.drain(DRAIN)
         for task in self.tasks:

@@ -19,10 +19,14 @@ TIMERS = "intake-timers"  # the stream where unreadable timers are parked
 Ends = Mapping[tuple[str, int], int]
 
 
-def timer_input(mind: Mind, timer: DueTimer) -> Input:
-    """Return the input that a due timer is; one that cannot be read is parked, not in the way."""
-    name, cause = f"timer/{timer.id}", derive(mind.service, "timer", timer.id)
-    given = Input(FromTimer(timer.id), name, name, cause, cause, "")
+def timer_input(mind: Mind, timer: DueTimer, acts_from: int = 0) -> Input:
+    """Return the input that a due timer is; one that cannot be read is parked, not in the way.
+
+    What was due before `acts_from` (microseconds) belongs to the time before the service.
+    """
+    name, cause = f"timer/{timer.id}", timer.cause or derive(mind.service, "timer", timer.id)
+    given = Input(FromTimer(timer.id), name, name, cause, timer.correlation or cause, timer.trace,
+                  history=timer.due < acts_from)  # fmt: skip
     try:
         command = unpack(mind.deciders[category(timer.stream)].commands, timer.command)
     except Exception as error:
@@ -47,9 +51,10 @@ class TimerPump:
         clock: Callable[[], int],
         ends: Callable[[], Awaitable[Ends]],
         applied: Callable[[], Awaitable[Ends]],
+        acts_from: int = 0,
     ) -> None:
         self.mind, self.store, self.loop, self.clock = mind, store, loop, clock
-        self.ends, self.applied = ends, applied
+        self.ends, self.applied, self.acts_from = ends, applied, acts_from
 
     async def run(self) -> None:
         """Run until cancelled."""
@@ -70,7 +75,7 @@ class TimerPump:
         return len(due) == BATCH
 
     def _inputs(self, due: Sequence[DueTimer]) -> list[Input]:
-        return [timer_input(self.mind, timer) for timer in due]
+        return [timer_input(self.mind, timer, self.acts_from) for timer in due]
 
     async def _reached(self, barrier: Ends, seconds: float = 30.0) -> bool:
         deadline = asyncio.get_running_loop().time() + seconds

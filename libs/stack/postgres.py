@@ -113,6 +113,7 @@ def _let_pass(path: Path) -> None:
 
 
 def _initialise(folder: Path, user: str) -> None:
+    folder = folder.absolute()  # initdb runs elsewhere
     if user:
         _let_pass(folder)
         _let_pass(_binaries())

@@ -10,9 +10,11 @@ CREATE OR REPLACE FUNCTION commit_turn(
     i_seq bigint[], i_state text[], i_reason text[],
     h_stream text[], h_expected bigint[], h_version bigint[], h_state bytea[], h_fold text[], h_notes bytea[],
     v_stream text[], v_version bigint[],
-    t_id text[], t_due bigint[], t_stream text[], t_command bytea[], t_done text[],
-    f_id text[], f_kind text[], f_stream text[], f_request bytea[],
-    r_id text[], r_token bigint[], r_state text[],
+    t_id text[], t_due bigint[], t_stream text[], t_command bytea[],
+    t_cause text[], t_correlation text[], t_trace text[], t_done text[],
+    f_id text[], f_kind text[], f_stream text[], f_request bytea[], f_state text[],
+    f_cause text[], f_correlation text[], f_trace text[],
+    r_id text[], r_token bigint[], r_state text[], r_next bigint[], r_doubt boolean[], r_error text[],
     k_parked jsonb, k_command bytea[], k_raw bytea[], k_gone text[],
     l_lane integer[], l_count integer[],
     e_lane integer[], e_rank integer[], e_id uuid[], e_stream text[], e_version bigint[], e_type text[],
@@ -84,15 +86,17 @@ BEGIN
         RAISE EXCEPTION 'conflict' USING ERRCODE = 'LJ002';
     END IF;
     IF cardinality(f_id) > 0 THEN
-        INSERT INTO effects (id, kind, stream, request, planned_at)
-        SELECT u.id, u.kind, u.stream, u.request, now_at
-        FROM unnest(f_id, f_kind, f_stream, f_request) AS u(id, kind, stream, request)
+        INSERT INTO effects (id, kind, stream, request, state, planned_at, cause, correlation, trace)
+        SELECT u.id, u.kind, u.stream, u.request, u.state, now_at, u.cause, u.correlation, u.trace
+        FROM unnest(f_id, f_kind, f_stream, f_request, f_state, f_cause, f_correlation, f_trace)
+            AS u(id, kind, stream, request, state, cause, correlation, trace)
         ORDER BY u.id ON CONFLICT (id) DO NOTHING;
     END IF;
     IF cardinality(r_id) > 0 THEN
         PERFORM 1 FROM effects WHERE id = ANY (r_id) ORDER BY id FOR UPDATE;
-        UPDATE effects e SET state = u.state, lease_till = 0
-        FROM unnest(r_id, r_token, r_state) AS u(id, token, state)
+        UPDATE effects e SET state = u.state, lease_till = 0, next_at = u.next_at, last_error = u.error,
+            doubt_since = CASE WHEN u.doubt THEN e.doubt_since ELSE 0 END
+        FROM unnest(r_id, r_token, r_state, r_next, r_doubt, r_error) AS u(id, token, state, next_at, doubt, error)
         WHERE e.id = u.id AND e.token = u.token AND e.state = 'in-flight';
         GET DIAGNOSTICS n = ROW_COUNT;
         IF n <> cardinality(r_id) THEN
@@ -100,9 +104,10 @@ BEGIN
         END IF;
     END IF;
     IF cardinality(t_id) > 0 THEN
-        INSERT INTO timers (id, due, stream, command)
-        SELECT u.id, u.due, u.stream, u.command
-        FROM unnest(t_id, t_due, t_stream, t_command) AS u(id, due, stream, command)
+        INSERT INTO timers (id, due, stream, command, cause, correlation, trace)
+        SELECT u.id, u.due, u.stream, u.command, u.cause, u.correlation, u.trace
+        FROM unnest(t_id, t_due, t_stream, t_command, t_cause, t_correlation, t_trace)
+            AS u(id, due, stream, command, cause, correlation, trace)
         ORDER BY u.id ON CONFLICT (id) DO NOTHING;
     END IF;
     IF cardinality(t_done) > 0 THEN
@@ -122,10 +127,10 @@ BEGIN
         END IF;
     END IF;
     IF cardinality(k_command) > 0 THEN
-        INSERT INTO parked (id, stream, source, input_id, work, code, detail, fingerprint, at, command, raw, cause, correlation, trace)
+        INSERT INTO parked (id, stream, source, input_id, work, code, detail, fingerprint, at, command, raw, cause, correlation, trace, history)
         SELECT u.j ->> 'id', u.j ->> 'stream', u.j ->> 'source', u.j ->> 'input_id', (u.j ->> 'work')::integer,
                u.j ->> 'code', u.j ->> 'detail', u.j ->> 'fingerprint', now_at, u.command, u.raw,
-               (u.j ->> 'cause')::uuid, (u.j ->> 'correlation')::uuid, u.j ->> 'trace'
+               (u.j ->> 'cause')::uuid, (u.j ->> 'correlation')::uuid, u.j ->> 'trace', (u.j ->> 'history')::boolean
         FROM ROWS FROM (jsonb_array_elements(k_parked), unnest(k_command), unnest(k_raw)) WITH ORDINALITY AS u(j, command, raw, place)
         ORDER BY u.place;
     END IF;

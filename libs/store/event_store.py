@@ -11,6 +11,7 @@ from libs.eventsourcing.states import pack
 from libs.eventsourcing.turn import Parked, Turn
 from libs.store.pool import Pool
 from libs.store.store import (
+    Call,
     Conflict,
     Delivery,
     DueTimer,
@@ -22,7 +23,7 @@ from libs.store.store import (
     StoredReply,
 )
 
-_COMMIT = f"SELECT lane, head FROM commit_turn({', '.join(f'${n}' for n in range(1, 52))})"
+_COMMIT = f"SELECT lane, head FROM commit_turn({', '.join(f'${n}' for n in range(1, 62))})"
 _ACCEPT = """
     INSERT INTO inbox (provider, account, key, topic, received_at, body, trace, deliveries)
     SELECT u.provider, u.account, u.key, u.topic, u.received_at, u.body, u.trace, u.deliveries
@@ -48,9 +49,21 @@ _POSITIONS = """
     ORDER BY p.consumer, p.topic, p.partition FOR UPDATE OF p"""
 _EVENT = """lane, pseq, id::text AS id, stream_id AS stream, version, type, schema_version, data,
     recorded_at AS at, cause::text AS cause, correlation::text AS correlation, trace"""
+_CLAIM_EFFECTS = """
+    WITH taken AS (
+        SELECT id, doubt_since FROM effects
+        WHERE state IN ('planned', 'in-flight', 'unknown') AND kind = ANY ($4::text[])
+            AND CASE state WHEN 'in-flight' THEN lease_till ELSE next_at END <= $1
+        ORDER BY next_at, id LIMIT $3 FOR UPDATE SKIP LOCKED
+    )
+    UPDATE effects e SET state = 'in-flight', attempt = e.attempt + 1, token = e.token + 1,
+        lease_till = $2, doubt_since = CASE e.doubt_since WHEN 0 THEN $1 ELSE e.doubt_since END
+    FROM taken WHERE e.id = taken.id
+    RETURNING e.id, e.kind, e.stream, e.request, e.attempt, e.token, taken.doubt_since,
+        e.planned_at, e.cause, e.correlation, e.trace"""
 _PARKED = """
     SELECT id, stream, source, input_id, work, code, detail, fingerprint, at, command, raw,
-           cause::text AS cause, correlation::text AS correlation, trace
+           cause::text AS cause, correlation::text AS correlation, trace, history
     FROM parked WHERE ($1::text IS NULL OR stream = $1) AND ($2::text IS NULL OR source = $2)
     ORDER BY seq LIMIT $3"""
 
@@ -176,10 +189,16 @@ class PostgresStore:
 
     async def due(self, now: int, limit: int) -> Sequence[DueTimer]:
         rows = await self.pool.fetch(
-            "SELECT id, due, stream, command FROM timers WHERE done_at IS NULL AND due <= $1"
-            " ORDER BY due, id LIMIT $2", now, limit,
+            "SELECT id, due, stream, command, cause, correlation, trace FROM timers"
+            " WHERE done_at IS NULL AND due <= $1 ORDER BY due, id LIMIT $2", now, limit,
         )  # fmt: skip
         return [DueTimer(*row) for row in rows]
+
+    async def claim_effects(
+        self, kinds: Sequence[str], now: int, lease_till: int, limit: int
+    ) -> Sequence[Call]:
+        rows = await self.pool.fetch(_CLAIM_EFFECTS, now, lease_till, limit, kinds)
+        return [Call(*row) for row in rows]
 
     async def replies(self, keys: Sequence[str]) -> Mapping[str, StoredReply]:
         rows = await self.pool.fetch(
@@ -215,10 +234,27 @@ def _arguments(turn: Turn) -> list[object]:
         (h.stream, h.expected, h.version, h.state, h.fold, msgspec.msgpack.encode(h.notes))
         for h in turn.heads.values()
     ]
+    timers = [
+        (t.id, t.due, t.stream, pack(t.command), t.cause, t.correlation, t.trace)
+        for t in turn.timers
+    ]
+    effects = [
+        (
+            f.id,
+            f.kind,
+            f.stream,
+            f.request,
+            "suppressed" if f.suppressed else "planned",
+            f.cause,
+            f.correlation,
+            f.trace,
+        )
+        for f in turn.effects
+    ]
     parked = [
         {"id": p.id, "stream": p.stream, "source": p.source, "input_id": p.input_id, "work": p.work,
          "code": p.code, "detail": p.detail, "fingerprint": p.fingerprint, "cause": p.cause,
-         "correlation": p.correlation, "trace": p.trace}
+         "correlation": p.correlation, "trace": p.trace, "history": p.history}
         for p in turn.parked
     ]  # fmt: skip
     return [
@@ -228,10 +264,10 @@ def _arguments(turn: Turn) -> list[object]:
         *_columns(heads, 6),
         list(turn.read),
         list(turn.read.values()),
-        *_columns([(t.id, t.due, t.stream, pack(t.command)) for t in turn.timers], 4),
+        *_columns(timers, 7),
         turn.timers_done,
-        *_columns([(f.id, f.kind, f.stream, f.request) for f in turn.effects], 4),
-        *_columns([(f.id, f.token, f.state) for f in turn.effects_done], 3),
+        *_columns(effects, 8),
+        *_columns([msgspec.structs.astuple(done) for done in turn.effects_done], 6),
         msgspec.json.encode(parked).decode(),
         [p.command for p in turn.parked],
         [p.raw for p in turn.parked],

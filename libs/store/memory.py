@@ -11,6 +11,7 @@ from libs.eventsourcing.inputs import FromEffect, Position
 from libs.eventsourcing.states import pack
 from libs.eventsourcing.turn import HeadChange, Parked, Turn
 from libs.store.store import (
+    Call,
     Conflict,
     Delivery,
     DueTimer,
@@ -22,6 +23,8 @@ from libs.store.store import (
     StoredReply,
 )
 from libs.values.lanes import PARTITIONS
+
+OPEN = ("planned", "in-flight", "unknown")  # states of an effect that is not at its end
 
 
 class InboxEntry(msgspec.Struct):
@@ -40,8 +43,33 @@ class EffectEntry(msgspec.Struct):
     kind: str
     stream: str
     request: bytes
+    cause: str = ""
+    correlation: str = ""
+    trace: str = ""
     state: str = "planned"
+    planned_at: int = 0
+    attempt: int = 0
     token: int = 0
+    lease_till: int = 0
+    next_at: int = 0
+    doubt_since: int = 0
+    last_error: str = ""
+
+    def open_at(self) -> int:
+        """Return from when on it may be taken."""
+        return self.lease_till if self.state == "in-flight" else self.next_at
+
+    def taken(self, now: int, lease_till: int) -> None:
+        """Let an attempt begin."""
+        self.state, self.lease_till = "in-flight", lease_till
+        self.attempt, self.token = self.attempt + 1, self.token + 1
+        self.doubt_since = self.doubt_since or now
+
+    def ended(self, done: FromEffect) -> None:
+        """Let an attempt have its result."""
+        self.state, self.lease_till, self.next_at = done.state, 0, done.next_at
+        self.last_error = done.error
+        self.doubt_since = self.doubt_since if done.doubt else 0
 
 
 class MemoryStore:
@@ -75,14 +103,17 @@ class MemoryStore:
         for change in turn.heads.values():
             self._move_head(change)
         for timer in turn.timers:
-            row = DueTimer(timer.id, timer.due, timer.stream, pack(timer.command))
+            row = DueTimer(timer.id, timer.due, timer.stream, pack(timer.command), timer.cause,
+                           timer.correlation, timer.trace)  # fmt: skip
             self.timers.setdefault(timer.id, row)
         self.timers_done.update(turn.timers_done)
         for effect in turn.effects:
-            entry_ = EffectEntry(effect.kind, effect.stream, effect.request)
-            self.effects.setdefault(effect.id, entry_)
+            state = "suppressed" if effect.suppressed else "planned"
+            planned = EffectEntry(effect.kind, effect.stream, effect.request, effect.cause,
+                                  effect.correlation, effect.trace, state, turn.at)  # fmt: skip
+            self.effects.setdefault(effect.id, planned)
         for done in turn.effects_done:
-            self.effects[done.id].state = done.state
+            self.effects[done.id].ended(done)
         for gone in turn.unparked:
             del self.aside[gone]
         for parked in turn.parked:
@@ -213,6 +244,41 @@ class MemoryStore:
         """Return timers that are due."""
         rows = [t for t in self.timers.values() if t.due <= now and t.id not in self.timers_done]
         return sorted(rows, key=lambda t: (t.due, t.id))[:limit]
+
+    def claim_effects_now(
+        self, kinds: Sequence[str], now: int, lease_till: int, limit: int
+    ) -> Sequence[Call]:
+        """Take effects that are to be tried now."""
+        rows = [
+            (entry.next_at, name) for name, entry in self.effects.items()
+            if entry.state in OPEN and entry.kind in kinds and entry.open_at() <= now
+        ]  # fmt: skip
+        calls = []
+        for _, name in sorted(rows)[:limit]:
+            e = self.effects[name]
+            doubt = e.doubt_since
+            e.taken(now, lease_till)
+            calls.append(
+                Call(
+                    name,
+                    e.kind,
+                    e.stream,
+                    e.request,
+                    e.attempt,
+                    e.token,
+                    doubt,
+                    e.planned_at,
+                    e.cause,
+                    e.correlation,
+                    e.trace,
+                )
+            )
+        return calls
+
+    async def claim_effects(
+        self, kinds: Sequence[str], now: int, lease_till: int, limit: int
+    ) -> Sequence[Call]:
+        return self.claim_effects_now(kinds, now, lease_till, limit)
 
     async def heads(self, streams: Sequence[str]) -> Mapping[str, StoredHead]:
         return self.heads_now(streams)

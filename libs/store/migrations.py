@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from libs.store.pool import Pool, sql
 
 # Append only; a step that has run anywhere is never changed.
-STEPS: Sequence[str] = ("schema.sql",)
+STEPS: Sequence[str] = ("schema.sql", "effects.sql")
 
 
 class StoreMismatch(Exception):  # noqa: N818
@@ -45,6 +45,12 @@ async def migrate(pool: Pool, service: str, topic: str, partitions: int, registr
                 "being started. Point the service at its own database and registry, or start a "
                 "new topic generation."
             )
+
+
+async def first_start(pool: Pool, consumer: str, now: int) -> int:
+    """Return when this consumer first started (microseconds), noting it where it is now."""
+    await pool.execute("INSERT INTO starts VALUES ($1, $2) ON CONFLICT DO NOTHING", consumer, now)
+    return int(await pool.fetchval("SELECT at FROM starts WHERE consumer = $1", consumer))
 
 
 async def pending(pool: Pool) -> int:

@@ -63,6 +63,28 @@ class DueTimer(msgspec.Struct, frozen=True):
     due: int
     stream: str
     command: bytes
+    cause: str = ""
+    correlation: str = ""
+    trace: str = ""
+
+
+class Call(msgspec.Struct, frozen=True):
+    """An effect that was claimed: this attempt's number and the token that fences off others.
+
+    `doubt_since` is when an earlier attempt may first have taken effect, 0 where none may.
+    """
+
+    id: str
+    kind: str
+    stream: str
+    request: bytes
+    attempt: int
+    token: int
+    doubt_since: int
+    planned_at: int
+    cause: str = ""
+    correlation: str = ""
+    trace: str = ""
 
 
 class Delivery(msgspec.Struct, frozen=True):
@@ -133,6 +155,12 @@ class Store(Protocol):
 
     async def due(self, now: int, limit: int) -> Sequence[DueTimer]:
         """Return timers that are due, the longest due first."""
+        ...
+
+    async def claim_effects(
+        self, kinds: Sequence[str], now: int, lease_till: int, limit: int
+    ) -> Sequence[Call]:
+        """Take effects that are to be tried now, for as long as the lease; nobody else has them."""
         ...
 
     async def replies(self, keys: Sequence[str]) -> Mapping[str, StoredReply]:

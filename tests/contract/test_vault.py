@@ -186,24 +186,35 @@ async def test_of_many_values_each_is_opened_or_has_its_error_in_place(keys: Key
 async def test_day_keys_live_thirty_days_after_their_day_and_no_longer(keys: Keys) -> None:
     vault = keys.vault()
     midnight = NOW - NOW % DAY
-    sealed = await sealed_by(vault, (inbox_day(midnight), "inbox"))
+    sealed = await sealed_by(vault, (inbox_day("shop", midnight), "inbox"))
     customer = await sealed_by(vault, ANN)
-    assert await vault.destroy_expired(midnight + 31 * DAY - 1) == 0
+    assert await vault.destroy_expired("shop", midnight + 31 * DAY - 1) == 0
     assert await vault.open(sealed, "name") == b"plain"
-    assert await vault.destroy_expired(midnight + 31 * DAY) == 1
-    assert await vault.destroy_expired(midnight + 31 * DAY) == 0
+    assert await vault.destroy_expired("shop", midnight + 31 * DAY) == 1
+    assert await vault.destroy_expired("shop", midnight + 31 * DAY) == 0
     with pytest.raises(Shredded):
         await vault.open(sealed, "name")
     assert await vault.open(customer, "name") == b"plain"
 
 
+async def test_a_service_destroys_its_own_day_keys_only(keys: Keys) -> None:
+    """Another one may have been down, and has not sealed again what it still needs."""
+    vault = keys.vault()
+    mine = await sealed_by(vault, (inbox_day("shop", NOW), "inbox"))
+    other = await sealed_by(vault, (inbox_day("shop2", NOW), "inbox"))
+    assert await vault.destroy_expired("shop", NOW + 40 * DAY) == 1
+    assert await vault.open(other, "name") == b"plain"
+    with pytest.raises(Shredded):
+        await vault.open(mine, "name")
+
+
 async def test_a_resealed_value_outlives_its_day(keys: Keys) -> None:
     vault = keys.vault()
-    sealed = await sealed_by(vault, (inbox_day(NOW), "inbox"))
+    sealed = await sealed_by(vault, (inbox_day("shop", NOW), "inbox"))
     assert await reseal(vault, sealed, "name", NOW) == sealed
     later = await reseal(vault, sealed, "name", NOW + 29 * DAY)
-    assert later.subject == inbox_day(NOW + 29 * DAY)
-    await vault.destroy_expired(NOW + 32 * DAY)
+    assert later.subject == inbox_day("shop", NOW + 29 * DAY)
+    await vault.destroy_expired("shop", NOW + 32 * DAY)
     assert await vault.open(later, "name") == b"plain"
     with pytest.raises(Shredded):
         await reseal(vault, sealed, "name", NOW + 32 * DAY)

@@ -107,7 +107,8 @@ def plan(envelope: Envelope[Any]) -> Sequence[Timer | Effect]:
         case ("timer", _, name):
             return [Timer(name, NOON + 60, stream, Put(f"timed/{name}"))]
         case ("effect", _, name):
-            return [Effect(name, "toy.call", stream, b"{}")]
+            kind = f"toy.{name}" if "." in name else "toy.call"
+            return [Effect(name, kind, stream, b"{}")]
         case ("bad-timer", _, _):
             return [Timer("a\0", NOON, stream, Put("x"))]
         case ("late-timer", _, _):

@@ -99,6 +99,17 @@ async def test_a_second_start_needs_no_network_and_finds_its_data(tmp_path: Path
     assert await restarted(tmp_path, own_servers() | NO_NETWORK) == ("first", "first")
 
 
+async def test_a_data_folder_may_be_named_from_where_one_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with running_stack(Path("data"), environ=own_servers()) as servers:
+        connection = await asyncpg.connect(servers.postgres)
+        assert await connection.fetchval("SELECT 1") == 1
+        await connection.close()
+    assert (tmp_path / "data" / "postgres").is_dir()
+
+
 async def test_a_killed_parent_leaves_no_process_and_loses_no_data(
     holder: Process, tmp_path: Path
 ) -> None:

@@ -41,7 +41,7 @@ class KeyTable(Protocol):
         ...
 
     async def shred_days_before(self, subject: str) -> int:
-        """Empty the inbox keys whose subject is smaller."""
+        """Empty the inbox keys of this subject's service whose day is earlier."""
         ...
 
 
@@ -108,16 +108,12 @@ class KeyringVault:
         finally:  # also when the answer was lost
             self._forget([(subject, clearance)])
 
-    async def destroy_inbox_keys(self, before: str) -> int:
-        """Destroy the day keys of days before this one."""
+    async def destroy_expired(self, service: str, now: int, days: int = RETENTION) -> int:
+        """Destroy the day keys whose last body is older than `days`."""
         try:
-            return await self.table.shred_days_before(f"inbox:{before}")
+            return await self.table.shred_days_before(inbox_day(service, now - days * DAY))
         finally:
             self._forget([one for one in self._open if one[1] == "inbox"])
-
-    async def destroy_expired(self, now: int, days: int = RETENTION) -> int:
-        """Destroy the day keys whose last body is older than `days`."""
-        return await self.destroy_inbox_keys(inbox_day(now - days * DAY).removeprefix("inbox:"))
 
     def blind_index(self, kind: Kind, value: str) -> str | None:
         """Return the blind index of a value."""

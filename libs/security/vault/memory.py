@@ -31,7 +31,11 @@ class MemoryKeys:
         return True
 
     async def shred_days_before(self, subject: str) -> int:
-        days = [s for s, clearance in self.rows if clearance == "inbox" and s < subject]
+        days = [
+            s
+            for s, clearance in self.rows
+            if clearance == "inbox" and s.startswith(subject[:-10]) and s < subject
+        ]
         return sum([await self.shred(day, "inbox") for day in days])
 
 

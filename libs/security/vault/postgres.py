@@ -26,7 +26,9 @@ _SHRED = """
     WHERE subject = $1 AND clearance = $2 AND wrapped IS NOT NULL"""
 _SHRED_DAYS = """
     UPDATE subject_keys SET wrapped = NULL, shredded_at = now()
-    WHERE clearance = 'inbox' AND subject < $1 COLLATE "C" AND wrapped IS NOT NULL"""
+    WHERE clearance = 'inbox' AND wrapped IS NOT NULL
+        AND starts_with(subject, $2) AND subject < $1 COLLATE "C"
+"""
 _OTHER_MASTER = """
     SELECT kek_id FROM (SELECT kek_id FROM subject_keys WHERE wrapped IS NOT NULL LIMIT 1) k
     WHERE kek_id <> $1"""
@@ -55,7 +57,9 @@ class PostgresKeys:
         return str(await self.pool.execute(_SHRED, subject, clearance)) == "UPDATE 1"
 
     async def shred_days_before(self, subject: str) -> int:
-        return int(str(await self.pool.execute(_SHRED_DAYS, subject)).rpartition(" ")[2])
+        service = subject[: -len("YYYY-MM-DD")]
+        status = str(await self.pool.execute(_SHRED_DAYS, subject, service))
+        return int(status.rpartition(" ")[2])
 
 
 class PostgresVault(KeyringVault):

@@ -38,12 +38,11 @@ class Vault(Protocol):
         """Destroy a key; False where there was none."""
         ...
 
-    async def destroy_inbox_keys(self, before: str) -> int:
-        """Destroy the day keys of days before this one (`YYYY-MM-DD`)."""
-        ...
+    async def destroy_expired(self, service: str, now: int, days: int = RETENTION) -> int:
+        """Destroy a service's day keys of days that ended at least `days` before `now`.
 
-    async def destroy_expired(self, now: int, days: int = RETENTION) -> int:
-        """Destroy the day keys of days that ended at least `days` before `now` (microseconds)."""
+        Call it when what is to live longer has been sealed again. `now` is in microseconds.
+        """
         ...
 
     def blind_index(self, kind: Kind, value: str) -> str | None:
@@ -69,9 +68,9 @@ def _opaque(*parts: str) -> str:
     return "sub_" + hashlib.sha256(text).hexdigest()[:32]
 
 
-def inbox_day(at: int) -> str:
-    """Return the subject of the day key for a time in microseconds."""
-    return f"inbox:{datetime.fromtimestamp(at // 1_000_000, UTC):%Y-%m-%d}"
+def inbox_day(service: str, at: int) -> str:
+    """Return the subject of a service's day key for a time in microseconds."""
+    return f"inbox:{service}:{datetime.fromtimestamp(at // 1_000_000, UTC):%Y-%m-%d}"
 
 
 async def reseal(vault: Vault, sealed: Sealed, field: str, at: int) -> Sealed:
@@ -81,7 +80,7 @@ async def reseal(vault: Vault, sealed: Sealed, field: str, at: int) -> Sealed:
     """
     if sealed.clearance != "inbox":
         raise ValueError("Only values under a day key are sealed again.")
-    subject = inbox_day(at)
+    subject = inbox_day(sealed.subject.split(":")[1], at)
     if sealed.subject == subject:
         return sealed
     plain = await vault.open(sealed, field)

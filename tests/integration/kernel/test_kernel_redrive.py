@@ -152,7 +152,7 @@ async def test_what_could_not_be_recorded_is_kept_as_it_was_and_redriven(
 async def unreadable(store: Store) -> None:
     """An unreadable record with two behind it, sealed as the reactor does it."""
     await store.claim(CONSUMER, TOPIC, 0)
-    inbox = StoreInbox(store, VAULT, lambda: NOON)
+    inbox = StoreInbox("toy", store, VAULT, lambda: NOON)
     record: Record = toy.record(0, received("react-raises", sku="hot"))
     given: Input = toy.INTERPRETER.read(record)
     assert given.failure is not None

@@ -39,8 +39,8 @@ def test_a_customer_id_that_is_no_proper_text_has_a_subject_too() -> None:
 
 
 def test_the_inbox_day_is_the_day_in_utc() -> None:
-    assert inbox_day(0) == inbox_day(86_399_999_999) == "inbox:1970-01-01"
-    assert inbox_day(86_400_000_000) == "inbox:1970-01-02"
+    assert inbox_day("shop", 0) == inbox_day("shop", 86_399_999_999) == "inbox:shop:1970-01-01"
+    assert inbox_day("shop", 86_400_000_000) == "inbox:shop:1970-01-02"
 
 
 def test_equal_addresses_and_numbers_have_equal_indexes() -> None:

@@ -1,0 +1,140 @@
+"""Does what was planned: claims effects, calls the outside, and gives each result to a turn.
+
+Holds no truth: whatever it has in hand when it dies is claimed again when the lease ends, as one
+that may have taken effect.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from libs.effects.budget import Budget
+from libs.effects.kinds import EffectKind, NotYet, Result, Unknown
+from libs.effects.policy import FINAL, Step, step, verdict
+from libs.eventsourcing.inputs import Input
+from libs.runtime.turns import TurnLoop
+from libs.store.store import Call, Store
+from libs.telemetry.logs import log
+from libs.values.ids import derive
+
+AT_ONCE = 64  # calls of one provider
+IDLE = 1.0  # seconds between looks when nobody pokes
+SECOND = 1_000_000  # microseconds
+
+
+class EffectWorker:
+    """Performs the effects of one service; several may run, each effect is claimed by one."""
+
+    def __init__(
+        self,
+        service: str,
+        store: Store,
+        kinds: Sequence[EffectKind],
+        loop: TurnLoop,
+        clock: Callable[[], int],
+    ) -> None:
+        self.service, self.store, self.loop, self.clock = service, store, loop, clock
+        self.kinds: Mapping[str, EffectKind] = {kind.name: kind for kind in kinds}
+        self.budgets = {kind.provider: Budget(kind.per_second, kind.burst) for kind in kinds}
+        self.running: dict[asyncio.Task[None], str] = {}
+        self.fresh = asyncio.Event()
+        self.beat = 0.0
+
+    def poke(self) -> None:
+        """Say that effects were planned."""
+        self.fresh.set()
+
+    async def run(self) -> None:
+        """Run until cancelled; calls that are under way then are left to `drain`."""
+        while True:
+            self.beat = asyncio.get_running_loop().time()
+            self.fresh.clear()
+            try:
+                while await self.step():
+                    pass
+            except Exception as error:
+                log.error("effects-failed", cause=type(error).__name__)
+            try:
+                await asyncio.wait_for(self.fresh.wait(), IDLE)
+            except TimeoutError:
+                continue
+
+    async def step(self) -> int:
+        """Begin what may be tried now, within each provider's budget; how many calls."""
+        begun = 0
+        for provider, budget in self.budgets.items():
+            kinds = [kind for kind in self.kinds.values() if kind.provider == provider]
+            busy = sum(name == provider for name in self.running.values())
+            room = min(budget.available(asyncio.get_running_loop().time()), AT_ONCE - busy)
+            if room <= 0:
+                continue
+            now = self.clock()
+            # Twice the time that a call may take: it is not begun in the second half.
+            lease_till = now + int(2 * SECOND * max(kind.timeout for kind in kinds)) + SECOND
+            names = [kind.name for kind in kinds]
+            for call in await self.store.claim_effects(names, now, lease_till, room):
+                budget.spend(1)
+                begun += 1
+                task = asyncio.create_task(self._attempt(self.kinds[call.kind], call, lease_till))
+                self.running[task] = provider
+                task.add_done_callback(self._ended)
+        return begun
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self.running.pop(task, None)
+        self.fresh.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("effect-result-lost", cause=type(error).__name__)
+
+    async def _attempt(self, kind: EffectKind, call: Call, lease_till: int) -> None:
+        taken = step(kind, call, self.clock())
+        if self.clock() + int(kind.timeout * SECOND) > lease_till:
+            return  # paused for too long: whoever claims it next decides
+        result = await self._result(kind, call, taken)
+        if isinstance(result, NotYet) and result.after is not None:
+            now = asyncio.get_running_loop().time()
+            self.budgets[kind.provider].pause(now, result.after / SECOND)
+        await self.loop.settle([self._input(kind, call, taken, result)])
+
+    async def _result(self, kind: EffectKind, call: Call, taken: Step) -> Result:
+        if taken == "queue":
+            return Unknown("in-doubt" if call.doubt_since else "attempts-used-up")
+        work = kind.adapter.perform if taken == "perform" else kind.adapter.ask
+        try:
+            async with asyncio.timeout(kind.timeout):
+                return await work(call)
+        except TimeoutError:
+            return Unknown("timeout")
+        except Exception as error:
+            log.error("effect-failed", kind=kind.name, cause=type(error).__name__)
+            return Unknown("fault")
+
+    def _input(self, kind: EffectKind, call: Call, taken: Step, result: Result) -> Input:
+        now = self.clock()
+        done = verdict(kind, call, taken, result, now)
+        command: Any = None
+        if done.state in FINAL or (done.state == "unknown" and not call.doubt_since):
+            try:
+                command = kind.tell(call, result, now)
+            except Exception as error:
+                # A result that nobody understands is not thrown away: it is asked for again.
+                log.error("effect-not-told", kind=kind.name, cause=type(error).__name__)
+                done = verdict(kind, call, taken, Unknown("result-not-understood"), now)
+        cause = call.cause or derive(self.service, "effect", call.id)
+        if done.state in {"rejected", "unknown", "queued"}:
+            log.warning(
+                "effect-not-done", effect=call.id, kind=kind.name, state=done.state,
+                code=done.error, attempt=call.attempt,
+            )  # fmt: skip
+        return Input(
+            done, f"effect/{call.id}/{call.token}", f"effect/{call.id}", cause,
+            call.correlation or cause, call.trace,
+            work=() if command is None else ((call.stream, command),),
+        )  # fmt: skip
+
+    async def drain(self, seconds: float) -> None:
+        """Wait for calls under way; what is not back then is in doubt when the lease ends."""
+        if self.running:
+            await asyncio.wait(list(self.running), timeout=seconds)
+        for task in list(self.running):
+            task.cancel()
