@@ -5,7 +5,6 @@ PostgreSQL, memory and the simulator are shells around it: they load, call, and 
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -13,6 +12,7 @@ import msgspec
 from libs.codec.errors import DecodeError
 from libs.codec.framing import EventCodec
 from libs.contracts import kernel
+from libs.eventsourcing.decided import HeadChange, NewEvent, Parked, Reply, Turn
 from libs.eventsourcing.decider import Decider, Refused
 from libs.eventsourcing.envelope import Envelope
 from libs.eventsourcing.guards import cause, held, packed, possible
@@ -25,7 +25,6 @@ from libs.eventsourcing.inputs import (
     FromTopic,
     Head,
     Input,
-    Position,
 )
 from libs.eventsourcing.names import UNNAMED, cleaned, nameable
 from libs.eventsourcing.process import Effect, Plan, Timer
@@ -36,88 +35,6 @@ from libs.values.lanes import lane_of
 SMALL_STATE = 8192  # bytes: a state up to this size is stored every turn, a larger one rarely
 SAVE_EVERY = 64  # events
 KERNEL = "lonja.kernel."
-
-
-class NewEvent(msgspec.Struct, frozen=True, gc=False):
-    """An event to be appended; its number in the lane is given by the commit."""
-
-    lane: int
-    id: str
-    stream: str
-    version: int
-    type: str
-    schema_version: int
-    data: bytes
-    at: int
-    cause: str
-    correlation: str
-    trace: str
-
-
-class HeadChange(msgspec.Struct, frozen=True):
-    """A stream's new head; the commit fails where its version is no longer `expected`."""
-
-    stream: str
-    expected: int
-    version: int
-    state: bytes | None
-    fold: str
-    notes: dict[str, int]
-
-
-class Parked(msgspec.Struct, frozen=True):
-    """A command, or a whole input that could not be understood, set aside for a person."""
-
-    id: str
-    stream: str
-    source: str
-    input_id: str
-    work: int
-    code: str
-    detail: str
-    fingerprint: str
-    at: int
-    command: bytes | None
-    raw: bytes | None
-    cause: str
-    correlation: str
-    trace: str
-    history: bool = False
-
-
-class Reply(msgspec.Struct, frozen=True):
-    """What a caller is told and what is stored under its key; `refused` is the code of a no."""
-
-    key: str
-    request_hash: bytes
-    stream: str
-    version: int
-    events: tuple[str, ...] = ()
-    refused: str | None = None
-    message: str = ""
-    details: dict[str, str | int] = {}
-
-
-@dataclass
-class Turn:
-    """What a turn decided, as data; `read` are versions of heads that it used and left alone."""
-
-    at: int
-    events: list[NewEvent] = field(default_factory=list)
-    recorded: list[Envelope[Any]] = field(default_factory=list)
-    heads: dict[str, HeadChange] = field(default_factory=dict)
-    after: dict[str, Head] = field(default_factory=dict)
-    read: dict[str, int] = field(default_factory=dict)
-    positions: dict[tuple[str, str, int], Position] = field(default_factory=dict)
-    inbox: list[tuple[int, str, str | None]] = field(default_factory=list)
-    timers: list[Timer] = field(default_factory=list)
-    timers_done: list[str] = field(default_factory=list)
-    effects: list[Effect] = field(default_factory=list)
-    effects_done: list[FromEffect] = field(default_factory=list)
-    parked: list[Parked] = field(default_factory=list)
-    unparked: list[str] = field(default_factory=list)
-    replies: list[Reply] = field(default_factory=list)
-    operator: dict[str, str | None] = field(default_factory=dict)  # parked id -> code of the no
 
 
 class Mind:

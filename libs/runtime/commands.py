@@ -3,11 +3,11 @@
 import hashlib
 from typing import Any
 
+from libs.eventsourcing.decided import Reply
 from libs.eventsourcing.decider import Refused
 from libs.eventsourcing.inputs import FromApi, Input
 from libs.eventsourcing.names import nameable
 from libs.eventsourcing.states import unpack
-from libs.eventsourcing.turn import Reply
 from libs.runtime.ports import Answer
 from libs.runtime.turns import TurnLoop
 from libs.store.store import Store

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from libs.eventsourcing.decided import Reply, Turn
 from libs.eventsourcing.inputs import (
     Failure,
     FromApi,
@@ -21,7 +22,7 @@ from libs.eventsourcing.inputs import (
     Input,
 )
 from libs.eventsourcing.states import unpack
-from libs.eventsourcing.turn import Mind, Reply, Turn, take_turn
+from libs.eventsourcing.turn import Mind, take_turn
 from libs.store.folding import Heads
 from libs.store.pool import LOST, PASSING
 from libs.store.store import Conflict, Fenced, Repeated, Settled, Store

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 import asyncpg
 import msgspec
 
+from libs.eventsourcing.decided import Parked, Turn
 from libs.eventsourcing.inputs import Position
 from libs.eventsourcing.states import pack
-from libs.eventsourcing.turn import Parked, Turn
 from libs.store.pool import Pool
 from libs.store.store import (
     Call,

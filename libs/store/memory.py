@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from libs.eventsourcing.decided import HeadChange, Parked, Turn
 from libs.eventsourcing.inputs import FromEffect, Position
 from libs.eventsourcing.states import pack
-from libs.eventsourcing.turn import HeadChange, Parked, Turn
 from libs.store.store import (
     Call,
     Conflict,

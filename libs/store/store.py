@@ -5,8 +5,8 @@ from typing import Protocol
 
 import msgspec
 
+from libs.eventsourcing.decided import Parked, Turn
 from libs.eventsourcing.inputs import Position
-from libs.eventsourcing.turn import Parked, Turn
 
 
 class Fenced(Exception):  # noqa: N818

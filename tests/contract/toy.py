@@ -13,6 +13,7 @@ from libs.codec.framing import EventCodec, frame
 from libs.codec.headers import EventHeaders
 from libs.contracts import inventory as events
 from libs.contracts import kernel
+from libs.eventsourcing.decided import Turn
 from libs.eventsourcing.decider import Decider, Refused
 from libs.eventsourcing.envelope import Envelope
 from libs.eventsourcing.inputs import (
@@ -25,7 +26,7 @@ from libs.eventsourcing.inputs import (
     Position,
 )
 from libs.eventsourcing.process import Effect, Reactions, Timer
-from libs.eventsourcing.turn import Mind, Turn
+from libs.eventsourcing.turn import Mind
 from libs.runtime.interpret import Interpreter
 from libs.store.memory import MemoryStore
 from libs.store.store import Delivery, Store, StoredEvent

@@ -1,7 +1,8 @@
 """Turns on what a store holds now."""
 
+from libs.eventsourcing.decided import Turn
 from libs.eventsourcing.inputs import Head, Input
-from libs.eventsourcing.turn import Turn, take_turn
+from libs.eventsourcing.turn import take_turn
 from libs.store.folding import Heads
 from libs.store.store import Store
 from tests.contract import toy

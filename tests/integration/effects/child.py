@@ -15,7 +15,7 @@ import aiohttp
 
 from libs.effects.kinds import Absent, Confirmed, EffectKind, Result, Unknown
 from libs.effects.worker import EffectWorker
-from libs.eventsourcing.turn import Turn
+from libs.eventsourcing.decided import Turn
 from libs.runtime import clock
 from libs.runtime.turns import TurnLoop, TurnRunner
 from libs.store.event_store import PostgresStore

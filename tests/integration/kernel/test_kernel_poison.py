@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from libs.eventsourcing.decided import Reply
 from libs.eventsourcing.inputs import Failure, Input
 from libs.eventsourcing.names import UNNAMED
-from libs.eventsourcing.turn import Reply
 from libs.store.event_store import PostgresStore
 from libs.store.store import Store
 from tests.contract import toy

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from libs.eventsourcing.decided import Reply
 from libs.eventsourcing.inputs import Input
-from libs.eventsourcing.turn import Reply
 from libs.runtime.turns import FENCED
 from libs.store.store import Store
 from tests.contract import toy

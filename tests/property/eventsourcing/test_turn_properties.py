@@ -7,9 +7,10 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from libs.eventsourcing.decided import Turn
 from libs.eventsourcing.inputs import Failure, FromOperator, Head, Input
 from libs.eventsourcing.states import pack_whatever, unpack
-from libs.eventsourcing.turn import Turn, take_turn
+from libs.eventsourcing.turn import take_turn
 from libs.store.folding import Fold
 from libs.store.memory import MemoryStore
 from tests.contract import toy
