@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from libs.contracts import common
 from libs.security.vault.sealing import Key, Shredded, seal
-from libs.security.vault.vault import Vault, Wanted, guest_subject, subject_id
+from libs.security.vault.vault import Vault, Wanted
 from services.channels.adapters.neutral import Fields, Person, Whole
 
 _NO_NONCE = bytes(12)
@@ -24,7 +24,7 @@ class Sealer:
 
     async def seal(self, orders: Sequence[Whole]) -> list[Whole]:
         """Return the orders with sealed customers and without their persons."""
-        subjects = [_subject(one) for one in orders]
+        subjects = [self._subject(one) for one in orders]
         wanted: list[Wanted] = [
             (subject, clearance)
             for one, subject in zip(orders, subjects, strict=True)
@@ -33,6 +33,13 @@ class Sealer:
         ]
         keys = await self._keys(list(dict.fromkeys(wanted)))
         return [_sealed(one, subject, keys) for one, subject in zip(orders, subjects, strict=True)]
+
+    def _subject(self, one: Whole) -> str:
+        """Name the buyer by the channel's id, a guest by the order: accounts share nothing."""
+        order = one.order
+        if one.person.customer is None:
+            return self._vault.guest(order.account, order.external_id)
+        return self._vault.subject(order.account, one.person.customer)
 
     async def _keys(self, wanted: Sequence[Wanted]) -> Mapping[tuple[str, str], Key]:
         """Return the keys; an erased buyer has none, and nothing of them is kept."""
@@ -47,14 +54,6 @@ class Sealer:
         for one in wanted:
             found.update(await self._keys([one]))
         return found
-
-
-def _subject(one: Whole) -> str:
-    """Name the buyer by the channel's id, a guest by the order: evidence never crosses accounts."""
-    order = one.order
-    if one.person.customer is None:
-        return guest_subject(order.account, order.external_id)
-    return subject_id(order.account, one.person.customer)
 
 
 def _classes(person: Person) -> tuple[tuple[common.Clearance, Fields], ...]:

@@ -18,13 +18,14 @@ from libs.security.vault.masterkey import MasterKey
 from libs.security.vault.memory import MemoryKeys, MemoryVault
 from libs.security.vault.postgres import PostgresKeys, PostgresVault
 from libs.security.vault.sealing import Shredded, Unreadable, seal
-from libs.security.vault.vault import DAY, Wanted, guest_subject, inbox_day, reseal, subject_id
+from libs.security.vault.vault import DAY, Wanted, inbox_day, reseal
 from libs.store.pool import Pool, close_pool, open_pool
 
 MASTER, OTHER = MasterKey(bytes(range(32))), MasterKey(bytes(32))
 NOW = 1_780_000_000_000_000
-ANN: Wanted = (subject_id("shop", "1"), "contact")
-BOB: Wanted = (guest_subject("shop", "1001"), "contact")
+NAMES = MemoryVault()
+ANN: Wanted = (NAMES.subject("shop", "1"), "contact")
+BOB: Wanted = (NAMES.guest("shop", "1001"), "contact")
 
 
 @dataclass
@@ -74,7 +75,7 @@ async def test_a_subject_has_one_key_per_clearance_and_keeps_it(keys: Keys) -> N
 
 
 async def test_processes_that_create_the_same_keys_at_once_get_the_same_ones(keys: Keys) -> None:
-    wanted: list[Wanted] = [(subject_id("shop", str(n)), "contact") for n in range(60)]
+    wanted: list[Wanted] = [(NAMES.subject("shop", str(n)), "contact") for n in range(60)]
     orders = [wanted, wanted[::-1], wanted[30:] + wanted[:30], wanted[::2] + wanted[1::2]] * 3
     told = await asyncio.gather(*(keys.vault().keys_for(order) for order in orders))
     ids = [{one: found[one].key_id for one in wanted} for found in told]
@@ -86,7 +87,7 @@ async def test_processes_that_create_the_same_keys_at_once_get_the_same_ones(key
 
 
 async def test_more_subjects_than_the_cache_holds_get_their_keys(keys: Keys) -> None:
-    wanted: list[Wanted] = [(subject_id("shop", str(n)), "contact") for n in range(20)]
+    wanted: list[Wanted] = [(NAMES.subject("shop", str(n)), "contact") for n in range(20)]
     vault = keys.vault(capacity=3)
     found = await vault.keys_for(wanted)
     assert set(found) == set(wanted)
@@ -264,7 +265,7 @@ async def test_two_hundred_new_subjects_are_one_question_and_cached_ones_none(
 ) -> None:
     table = Counted(vault_pool)
     vault = KeyringVault(table, MASTER)
-    wanted: list[Wanted] = [(subject_id("shop", str(n)), "contact") for n in range(200)]
+    wanted: list[Wanted] = [(NAMES.subject("shop", str(n)), "contact") for n in range(200)]
     await vault.keys_for(wanted)
     assert table.questions == 1
     await vault.keys_for(wanted)

@@ -11,7 +11,7 @@ import msgspec
 from libs.contracts.common import Clearance, Sealed
 from libs.security.vault.masterkey import MasterKey
 from libs.security.vault.sealing import Key, Shredded, Unreadable, VaultError
-from libs.security.vault.vault import DAY, RETENTION, Kind, Wanted, blind, inbox_day
+from libs.security.vault.vault import DAY, RETENTION, Kind, Wanted, blind, inbox_day, opaque
 
 MAX_AGE = 60.0  # seconds after which another process's shredding is noticed
 
@@ -114,6 +114,14 @@ class KeyringVault:
             return await self.table.shred_days_before(inbox_day(service, now - days * DAY))
         finally:
             self._forget([one for one in self._open if one[1] == "inbox"])
+
+    def subject(self, account: str, customer: str) -> str:
+        """Name a buyer."""
+        return opaque(self.master.index_key, "customer", account, customer)
+
+    def guest(self, account: str, external_order_id: str) -> str:
+        """Name a guest."""
+        return opaque(self.master.index_key, "guest", account, external_order_id)
 
     def blind_index(self, kind: Kind, value: str) -> str | None:
         """Return the blind index of a value."""

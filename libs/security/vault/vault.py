@@ -1,6 +1,5 @@
 """The vault: keys per subject and clearance. Without the key a sealed value is noise, for ever."""
 
-import hashlib
 import hmac
 import os
 from collections.abc import Mapping, Sequence
@@ -45,6 +44,17 @@ class Vault(Protocol):
         """
         ...
 
+    def subject(self, account: str, customer: str) -> str:
+        """Name a buyer by a channel account and that channel's own customer id.
+
+        The name is keyed: a customer id may be an e-mail, which a plain hash would give away.
+        """
+        ...
+
+    def guest(self, account: str, external_order_id: str) -> str:
+        """Name a guest: a subject of its own per order."""
+        ...
+
     def blind_index(self, kind: Kind, value: str) -> str | None:
         """Return an opaque name under which equal values can be found: not reversible.
 
@@ -53,19 +63,10 @@ class Vault(Protocol):
         ...
 
 
-def subject_id(account: str, customer: str) -> str:
-    """Name a buyer by a channel account and that channel's own customer id."""
-    return _opaque("customer", account, customer)
-
-
-def guest_subject(account: str, external_order_id: str) -> str:
-    """Name a guest: a subject of its own per order."""
-    return _opaque("guest", account, external_order_id)
-
-
-def _opaque(*parts: str) -> str:
+def opaque(index_key: bytes, *parts: str) -> str:
+    """Return the keyed name of a subject (HMAC-SHA-256, 128 bits)."""
     text = "\x1f".join(parts).encode("utf-8", "surrogatepass")
-    return "sub_" + hashlib.sha256(text).hexdigest()[:32]
+    return "sub_" + hmac.digest(index_key, text, "sha256")[:16].hex()
 
 
 def inbox_day(service: str, at: int) -> str:

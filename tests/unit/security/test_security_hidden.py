@@ -18,7 +18,6 @@ from libs.security.secrets import Personal, Secret
 from libs.security.vault.masterkey import MasterKey
 from libs.security.vault.memory import MemoryVault
 from libs.security.vault.sealing import Key
-from libs.security.vault.vault import subject_id
 
 CANARY = "canary7f3a9c21canary7f3a9c21_32b"
 HIDDEN: list[Any] = [
@@ -106,7 +105,7 @@ def test_logs_and_tracebacks_do_not_show_it() -> None:
 
 async def test_a_vault_with_an_open_key_does_not_show_it() -> None:
     vault = MemoryVault(master=MasterKey(CANARY.encode()))
-    subject = subject_id("shop", CANARY)
+    subject = MemoryVault().subject("shop", CANARY)
     await vault.keys_for([(subject, "contact")])
     assert CANARY not in repr(vars(vault))
     assert CANARY not in repr(vault)

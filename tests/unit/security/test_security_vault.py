@@ -10,32 +10,42 @@ import pytest
 
 from libs.runtime.errors import ConfigurationError
 from libs.security.vault.masterkey import MasterKey, load_master_key
+from libs.security.vault.memory import MemoryVault
 from libs.security.vault.sealing import Key, Unreadable, seal
-from libs.security.vault.vault import blind, guest_subject, inbox_day, subject_id
+from libs.security.vault.vault import blind, inbox_day
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 
+VAULT = MemoryVault()
+
 
 def test_subjects_are_opaque_and_stable() -> None:
-    name = subject_id("shop", "buyer@example.invalid")
-    assert name == subject_id("shop", "buyer@example.invalid")
+    name = VAULT.subject("shop", "buyer@example.invalid")
+    assert name == VAULT.subject("shop", "buyer@example.invalid")
     assert len(name) == 36
     assert name.startswith("sub_")
     assert "buyer" not in name
 
 
+def test_a_subject_cannot_be_found_by_trying_customer_ids() -> None:
+    """A customer id may be an e-mail: without the key nobody can tell whose name this is."""
+    other = MemoryVault(master=MasterKey(os.urandom(32)))
+    assert other.subject("shop", "1") != VAULT.subject("shop", "1")
+    assert other.guest("shop", "1") != VAULT.guest("shop", "1")
+
+
 def test_accounts_customers_and_guests_never_share_a_subject() -> None:
     names = [
-        subject_id("a", "1"),
-        subject_id("b", "1"),
-        guest_subject("a", "1"),
-        subject_id("a", "2"),
+        VAULT.subject("a", "1"),
+        VAULT.subject("b", "1"),
+        VAULT.guest("a", "1"),
+        VAULT.subject("a", "2"),
     ]
-    assert len({*names, subject_id("a1", ""), subject_id("", "a1")}) == 6
+    assert len({*names, VAULT.subject("a1", ""), VAULT.subject("", "a1")}) == 6
 
 
 def test_a_customer_id_that_is_no_proper_text_has_a_subject_too() -> None:
-    assert subject_id("shop", "\ud800") != subject_id("shop", "\ud801")
+    assert VAULT.subject("shop", "\ud800") != VAULT.subject("shop", "\ud801")
 
 
 def test_the_inbox_day_is_the_day_in_utc() -> None:
