@@ -26,10 +26,10 @@ CLAIM = """
     ORDER BY u.consumer, u.topic, u.partition
     ON CONFLICT (consumer, topic, partition) DO UPDATE SET epoch = p.epoch + 1
     RETURNING consumer, topic, partition, epoch, next_offset, last_pseq,
-              coalesce(last_id::text, '') AS last_id"""
+              coalesce(last_id::text, '') AS last_id, applied"""
 _MOVE_ON = """
     UPDATE positions SET next_offset = $6
-    WHERE consumer = $1 AND topic = $2 AND partition = $3 AND epoch = $4 AND last_pseq = $5"""
+    WHERE consumer = $1 AND topic = $2 AND partition = $3 AND epoch = $4 AND applied = $5"""
 
 
 async def claim(pool: Pool, consumers: Sequence[tuple[str, str, int]]) -> list[Position]:
@@ -154,11 +154,12 @@ class Source:
         # Duplicates at the end are passed with the last record that is applied.
         after = [*screened.after[:-1], screened.cursor]
         taken = []
-        for index, cursor in zip(screened.taken, after, strict=True):
+        numbered = enumerate(zip(screened.taken, after, strict=True), position.applied + 1)
+        for applied, (index, cursor) in numbered:
             record = records[index]
             behind = msgspec.structs.replace(
                 position, next_offset=cursor.next_offset, last_pseq=cursor.last_pseq,
-                last_id=cursor.last_id,
+                last_id=cursor.last_id, applied=applied,
             )  # fmt: skip
             taken.append(
                 Record(self.topics[place[0]], *place, record.offset, _text(record.key),
@@ -170,8 +171,11 @@ class Source:
     async def _move_on(self, place: Place, cursor: Cursor) -> None:
         """Move the offset behind duplicates, with which nothing is to be done."""
         position = self.positions[place]
-        await self.pool.execute(_MOVE_ON, self.consumer, *place, position.epoch, position.last_pseq,
-                                cursor.next_offset)  # fmt: skip
+        told = await self.pool.execute(_MOVE_ON, self.consumer, *place, position.epoch,
+                                       position.applied, cursor.next_offset)  # fmt: skip
+        if told == "UPDATE 0":
+            await self.fenced([place])
+            return
         moved = msgspec.structs.replace(position, next_offset=cursor.next_offset)
         self.positions[place] = moved
         self.applied(moved)

@@ -8,7 +8,10 @@ from libs.eventsourcing.names import UNNAMED, nameable
 
 
 class Position(msgspec.Struct, frozen=True, gc=False):
-    """How far a consumer has applied a partition, and the epoch of whoever owns it."""
+    """How far a consumer has applied a partition, and the epoch of whoever owns it.
+
+    `applied` counts the inputs that have taken effect: it grows with each, whatever offsets do.
+    """
 
     consumer: str
     topic: str
@@ -17,6 +20,7 @@ class Position(msgspec.Struct, frozen=True, gc=False):
     next_offset: int
     last_pseq: int
     last_id: str
+    applied: int = 0
 
 
 class FromTopic(msgspec.Struct, frozen=True, tag=True):

@@ -162,7 +162,7 @@ def _end(given: Input, settled: Settled) -> Reply | str | bool | None:
             held = settled.positions.get((after.consumer, after.topic, after.partition))
             if held is None or held.epoch != after.epoch:
                 return FENCED
-            return None if held.next_offset >= after.next_offset else False
+            return None if held.applied >= after.applied else False
         case FromApi(key=key):
             stored = settled.replies.get(key)
             return unpack(Reply, stored.reply) if stored else False

@@ -5,7 +5,7 @@
 -- LJ003, or a key of `commands` twice: an input has already taken effect. Each undoes the whole commit.
 CREATE OR REPLACE FUNCTION commit_turn(
     p_consumer text[], p_topic text[], p_partition integer[], p_epoch bigint[],
-    p_offset bigint[], p_pseq bigint[], p_id text[],
+    p_offset bigint[], p_pseq bigint[], p_id text[], p_applied bigint[],
     c_key text[], c_hash bytea[], c_reply bytea[],
     i_seq bigint[], i_state text[], i_reason text[],
     h_stream text[], h_expected bigint[], h_version bigint[], h_state bytea[], h_fold text[], h_notes bytea[],
@@ -34,10 +34,15 @@ BEGIN
         IF n <> cardinality(p_topic) THEN
             RAISE EXCEPTION 'fenced' USING ERRCODE = 'LJ001';
         END IF;
-        UPDATE positions p SET next_offset = u.next_offset, last_pseq = u.last_pseq, last_id = nullif(u.last_id, '')::uuid
-        FROM unnest(p_consumer, p_topic, p_partition, p_offset, p_pseq, p_id)
-            AS u(consumer, topic, partition, next_offset, last_pseq, last_id)
-        WHERE (p.consumer, p.topic, p.partition) = (u.consumer, u.topic, u.partition);
+        UPDATE positions p SET next_offset = u.next_offset, last_pseq = u.last_pseq,
+            last_id = nullif(u.last_id, '')::uuid, applied = u.applied
+        FROM unnest(p_consumer, p_topic, p_partition, p_offset, p_pseq, p_id, p_applied)
+            AS u(consumer, topic, partition, next_offset, last_pseq, last_id, applied)
+        WHERE (p.consumer, p.topic, p.partition) = (u.consumer, u.topic, u.partition) AND p.applied < u.applied;
+        GET DIAGNOSTICS n = ROW_COUNT;
+        IF n <> cardinality(p_topic) THEN
+            RAISE EXCEPTION 'repeated' USING ERRCODE = 'LJ003';
+        END IF;
     END IF;
     IF cardinality(c_key) > 0 THEN
         INSERT INTO commands SELECT u.key, u.hash, u.reply, now_at

@@ -23,7 +23,7 @@ from libs.store.store import (
     StoredReply,
 )
 
-_COMMIT = f"SELECT lane, head FROM commit_turn({', '.join(f'${n}' for n in range(1, 62))})"
+_COMMIT = f"SELECT lane, head FROM commit_turn({', '.join(f'${n}' for n in range(1, 63))})"
 _ACCEPT = """
     INSERT INTO inbox (provider, account, key, topic, received_at, body, trace, deliveries)
     SELECT u.provider, u.account, u.key, u.topic, u.received_at, u.body, u.trace, u.deliveries
@@ -40,10 +40,10 @@ _RECEIVED = """
 _CLAIM = """
     INSERT INTO positions AS p (consumer, topic, partition) VALUES ($1, $2, $3)
     ON CONFLICT (consumer, topic, partition) DO UPDATE SET epoch = p.epoch + 1
-    RETURNING epoch, next_offset, last_pseq, coalesce(last_id::text, '') AS last_id"""
+    RETURNING epoch, next_offset, last_pseq, coalesce(last_id::text, '') AS last_id, applied"""
 _POSITIONS = """
     SELECT p.consumer, p.topic, p.partition, p.epoch, p.next_offset, p.last_pseq,
-           coalesce(p.last_id::text, '') AS last_id
+           coalesce(p.last_id::text, '') AS last_id, p.applied
     FROM unnest($1::text[], $2::text[], $3::integer[]) AS u(consumer, topic, partition)
     JOIN positions p USING (consumer, topic, partition)
     ORDER BY p.consumer, p.topic, p.partition FOR UPDATE OF p"""
@@ -225,7 +225,16 @@ def _arguments(turn: Turn) -> list[object]:
         events.append((e.lane, ranks[e.lane], e.id, e.stream, e.version, e.type, e.schema_version,
                        e.data, e.cause, e.correlation, e.trace))  # fmt: skip
     positions = [
-        (p.consumer, p.topic, p.partition, p.epoch, p.next_offset, p.last_pseq, p.last_id)
+        (
+            p.consumer,
+            p.topic,
+            p.partition,
+            p.epoch,
+            p.next_offset,
+            p.last_pseq,
+            p.last_id,
+            p.applied,
+        )
         for p in turn.positions.values()
     ]
     # An answer to a fault of ours is not kept: the caller may try again with the same key.
@@ -258,7 +267,7 @@ def _arguments(turn: Turn) -> list[object]:
         for p in turn.parked
     ]  # fmt: skip
     return [
-        *_columns(positions, 7),
+        *_columns(positions, 8),
         *_columns(replies, 3),
         *_columns(turn.inbox, 3),
         *_columns(heads, 6),

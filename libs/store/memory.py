@@ -125,6 +125,8 @@ class MemoryStore:
             held = self.positions.get(key)
             if held is None or held.epoch != position.epoch:
                 raise Fenced
+        if any(self.positions[key].applied >= p.applied for key, p in turn.positions.items()):
+            raise Repeated
         if any(r.request_hash and r.key in self.answers for r in turn.replies):
             raise Repeated
         if any(self.inbox[seq - 1].state != "received" for seq, _, _ in turn.inbox):

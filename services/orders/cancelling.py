@@ -14,9 +14,12 @@ from services.orders.versions import number
 def record_cancellation(
     command: commands.RecordCancellation, state: OrderState
 ) -> Sequence[OrderEvent]:
-    """Take what the channel states; units that are cancelled already do not count twice."""
+    """Take what the channel states; units that are cancelled already do not count twice.
+
+    It is remembered even where nothing is left to cancel: an older version must not undo it.
+    """
     version = number(command.version)
-    if state.ended is not None or version < state.version or version <= state.cancel_version:
+    if version < state.version or version <= state.cancel_version:
         return []
     story, stated = Story(state, command.at), Stated(command.occurred_at, command.version)
     if command.whole:
@@ -25,8 +28,7 @@ def record_cancellation(
     ours = {line.external_line_id: name for name, line in state.lines.items()}
     wanted = ((ours.get(line.external_line_id), line.quantity) for line in command.lines)
     units, _ = _grant(state, [(name, count) for name, count in wanted if name is not None])
-    if units:
-        cancel_units(story, units, command.by, command.reason, "channel", stated)
+    cancel_units(story, units, command.by, command.reason, "channel", stated)
     return settle(story)
 
 

@@ -166,7 +166,9 @@ def _cancelled(state: OrderState, event: orders.OrderLinesCancelled) -> OrderSta
     state = _capped(replace(state, lines=lines, cancel_version=version))
     if not event.whole:
         return state
-    taken = Map({gone.line_id: gone.quantity for gone in event.lines})
+    taken = state.ended.lines if state.ended is not None else Map()
+    for gone in event.lines:
+        taken = taken.set(gone.line_id, taken.get(gone.line_id, 0) + gone.quantity)
     return replace(state, ended=Ended(event.reason, event.cause, taken), wait=None, confirmed=None)
 
 

@@ -7,7 +7,7 @@ from libs.contracts import common, orders
 from services.orders import commands
 from services.orders.evolve import OrderEvent
 from services.orders.settling import Stated, Story, cancel_all, settle
-from services.orders.state import SECURED, OrderState, remaining
+from services.orders.state import SECURED, Ended, OrderState, remaining
 from services.orders.versions import differences, number, with_links
 
 
@@ -31,7 +31,9 @@ def record_version(command: commands.RecordVersion, state: OrderState) -> Sequen
         story.tell(orders.OrderAmended(**names, differences=changes, cause="channel"))
         _reopen(story, state, order)
     emptied = remaining(state) and not remaining(story.state)
-    if story.state.ended is None and (order.cancelled or emptied):
+    ended = story.state.ended
+    known = ended is not None and ended.cause == "channel"
+    if (order.cancelled and not known) or (emptied and ended is None):
         reason = "cancelled" if order.cancelled else "nothing-left"
         cancel_all(story, "channel", reason, "channel", Stated(command.occurred_at, order.version))
     return settle(story)
@@ -48,14 +50,14 @@ def _soon(at: int) -> int:
 def _reopen(story: Story, before: OrderState, order: common.Order | None) -> None:
     """Let a cancelled order live again, where its channel, its payment or new units say so."""
     ended = before.ended
-    if ended is None:
+    if ended is None or (order is not None and order.cancelled):
         return
     reason = ""
     if ended.cause == "channel" and order is not None and not order.cancelled:
         reason = "channel-reopened"
-    elif ended.reason == "payment-expired" and story.state.committed:
+    elif _expired(ended) and story.state.committed:
         reason = "payment-received"
-    elif ended.reason != "payment-expired" and remaining(story.state):
+    elif not _expired(ended) and remaining(story.state):
         reason = "units-added"
     if not reason:
         return
@@ -71,6 +73,10 @@ def _reopen(story: Story, before: OrderState, order: common.Order | None) -> Non
     story.tell(reopened)
 
 
+def _expired(ended: Ended) -> bool:
+    return ended.reason == "payment-expired" and ended.cause != "channel"
+
+
 def record_funds(command: commands.RecordFunds, state: OrderState) -> Sequence[OrderEvent]:
     """Take what is known of the money; it may commit an order, or bring it back."""
     if not state.placed or number(command.version) <= state.funds_version:
@@ -83,7 +89,7 @@ def record_funds(command: commands.RecordFunds, state: OrderState) -> Sequence[O
             version=command.version,
         )
     )  # fmt: skip
-    if state.ended is not None and state.ended.reason == "payment-expired":
+    if state.ended is not None and _expired(state.ended):
         _reopen(story, state, None)
     return settle(story)
 

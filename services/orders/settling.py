@@ -199,10 +199,10 @@ def ready(state: OrderState) -> dict[str, int]:
         parts = [part for part in line.components if part.units] if line.goods else []
         for part in parts:
             units = min(units, free.get(part.sku, 0) // part.units)
-        for part in parts:
-            free[part.sku] -= units * part.units
         if units:
             found[name] = units
+            for part in parts:
+                free[part.sku] -= units * part.units
     return found
 
 
@@ -233,8 +233,25 @@ def cancel_units(
 ) -> None:  # fmt: skip
     """Tell that these units are cancelled; where nothing is left, give all stock back."""
     left = remaining(story.state)
+    whole = bool(units) and all(units.get(name, 0) >= count for name, count in left.items())
+    _tell_cancelled(story, units, whole, by, reason, cause, stated)
+
+
+def cancel_all(
+    story: Story, by: common.Party, reason: str, cause: str, stated: Stated | None = None
+) -> None:
+    """Tell that all that is left is cancelled, and give its stock back.
+
+    Of an order that has ended, it tells who ended it at last: nothing but this one brings it back.
+    """
+    _tell_cancelled(story, remaining(story.state), True, by, reason, cause, stated)
+
+
+def _tell_cancelled(
+    story: Story, units: Mapping[str, int], whole: bool, by: common.Party, reason: str, cause: str,
+    stated: Stated | None,
+) -> None:  # fmt: skip
     lines = tuple(common.LineQuantity(line_id=n, quantity=u) for n, u in sorted(units.items()))
-    whole = all(units.get(name, 0) >= count for name, count in left.items())
     told = story.names() if stated is None else story.names(stated.occurred_at)
     story.tell(
         orders.OrderLinesCancelled(
@@ -244,10 +261,3 @@ def cancel_units(
     )  # fmt: skip
     if whole:
         require(story)
-
-
-def cancel_all(
-    story: Story, by: common.Party, reason: str, cause: str, stated: Stated | None = None
-) -> None:
-    """Tell that all that is left is cancelled, and give its stock back."""
-    cancel_units(story, remaining(story.state), by, reason, cause, stated)

@@ -73,6 +73,19 @@ async def test_an_older_epoch_is_fenced_and_commits_nothing(store: Store) -> Non
     assert (await store.claim(toy.CONSUMER, toy.TOPIC, 1)).next_offset == 0
 
 
+async def test_a_position_that_has_been_reached_is_repeated_and_changes_nothing(
+    store: Store,
+) -> None:
+    await store.claim(toy.CONSUMER, toy.TOPIC, 0)
+    first = toy.fact(0, ("shelf-a", Put("a")))
+    await done(store, first)
+    before = await toy.log_of(store)
+    with pytest.raises(Repeated):
+        await store.commit(await turn_of(store, first))
+    assert await toy.log_of(store) == before
+    await done(store, toy.fact(1, ("shelf-a", Put("b"))))
+
+
 async def test_a_position_that_was_never_claimed_is_fenced(store: Store) -> None:
     with pytest.raises(Fenced):
         await store.commit(await turn_of(store, toy.fact(0, ("shelf-a", Put("a")))))

@@ -155,7 +155,7 @@ def react(envelope: Envelope[Any]) -> Reactions:
 def position(offset: int, partition: int = 0, epoch: int = 1) -> Position:
     """Where a partition stands behind the record at this offset."""
     return Position(CONSUMER, TOPIC, partition, epoch, offset + 1, offset + 1,
-                    derive("fact", str(partition), str(offset)))  # fmt: skip
+                    derive("fact", str(partition), str(offset)), offset + 1)  # fmt: skip
 
 
 def fact(

@@ -12,7 +12,8 @@ from libs.store.pool import open_pool
 from tests.integration.bus.toy import Toy
 
 MOVE = """
-    UPDATE positions SET next_offset = $5, last_pseq = $6, last_id = nullif($7, '')::uuid
+    UPDATE positions SET next_offset = $5, last_pseq = $6, last_id = nullif($7, '')::uuid,
+        applied = $8
     WHERE consumer = $1 AND topic = $2 AND partition = $3 AND epoch = $4"""
 
 
@@ -40,7 +41,7 @@ class Applier:
             async with self.toy.pool.acquire() as connection, connection.transaction():
                 done = await connection.execute(
                     MOVE, after.consumer, *place, after.epoch, after.next_offset,
-                    after.last_pseq, after.last_id,
+                    after.last_pseq, after.last_id, after.applied,
                 )  # fmt: skip
                 if done == "UPDATE 1":
                     rows = [(place[1], r.headers.pseq if r.headers else 0, r.key) for r in found]

@@ -142,6 +142,29 @@ async def test_repeats_are_skipped_and_the_offset_still_moves_to_the_end(applied
         await assert_applied_once(applied)
 
 
+async def test_a_fenced_member_learns_of_it_from_repeats_alone(applied: Toy) -> None:
+    lane = lane_with_things()
+    member = Applier(applied)
+    async with running(applied.relay()), applying(member):
+        await applied.commit(counted(50))
+        await assert_applied_once(applied)
+        await applied.pool.execute(
+            "UPDATE positions SET epoch = epoch + 1 WHERE consumer = 'applier'"
+        )
+        await applied.write(lane, 1)
+        ends = await end_offsets(applied.kafka, [applied.topic])
+
+        async def at_the_end() -> bool:
+            rows = await applied.pool.fetch(
+                "SELECT next_offset FROM positions WHERE consumer = 'applier' AND partition = $1",
+                lane,
+            )
+            return bool(rows[0][0] == ends[applied.topic, lane])
+
+        await until(at_the_end, 20)
+        await assert_applied_once(applied)
+
+
 async def test_a_foreign_record_is_handed_on_and_numbers_go_on_behind_it(applied: Toy) -> None:
     lane = lane_with_things()
     async with running(applied.relay()), applying(Applier(applied)):

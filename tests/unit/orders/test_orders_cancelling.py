@@ -5,7 +5,7 @@ from libs.eventsourcing.testing import given
 from services.orders import commands
 from services.orders.decider import ORDER
 from services.orders.state import remaining
-from tests.unit.orders.samples import NOW, answer, cancel, cancelled, line, told
+from tests.unit.orders.samples import HOUR, NOW, answer, cancel, cancelled, funds, line, told
 from tests.unit.orders.test_orders_confirming import MUG, names, only
 
 THREE = line("a", 3, ("MUG", 1))
@@ -63,7 +63,27 @@ def test_units_cancelled_by_us_and_by_the_channel_are_capped_by_what_is_left() -
 def test_a_repeated_or_older_statement_of_the_channel_changes_nothing() -> None:
     given(ORDER).when(told(THREE), cancelled(2, ("x-a", 1)), cancelled(2, ("x-a", 1))).then()
     given(ORDER).when(told(THREE, version=3), cancelled(2, ("x-a", 1))).then()
-    given(ORDER).when(told(THREE), cancelled(2), cancelled(3)).then()
+    given(ORDER).when(told(THREE), cancelled(3), cancelled(2)).then()
+    given(ORDER).when(told(THREE), cancelled(3), told(THREE, version=2)).then()
+
+
+def test_a_cancellation_of_an_ended_order_is_remembered_as_the_last_word() -> None:
+    outcome = given(ORDER).when(told(THREE), cancelled(2), cancelled(4), told(THREE, version=3))
+    assert outcome.events == []
+    assert not remaining(outcome.state)
+    again = given(ORDER).when(told(THREE), cancelled(2), cancelled(4), told(THREE, version=5))
+    assert remaining(again.state)["a"] == 3
+
+
+def test_money_does_not_bring_back_what_the_channel_has_cancelled_after_us() -> None:
+    unpaid = told(THREE, commitment="tentative", expires_at=NOW + HOUR)
+    expired = commands.DecideByDeadline(NOW + HOUR)
+    for last in (cancelled(2), told(THREE, version=2, commitment="tentative", cancelled=True)):
+        outcome = given(ORDER).when(unpaid, expired, last, funds("paid", 3))
+        assert names(outcome.events) == ["OrderFundsRecorded"]
+        assert outcome.state.ended is not None
+    outcome = given(ORDER).when(unpaid, expired, funds("paid", 3))
+    assert "OrderReopened" in names(outcome.events)
 
 
 def test_an_order_that_comes_cancelled_takes_no_stock() -> None:

@@ -71,6 +71,12 @@ def test_a_split_never_confirms_half_a_kit() -> None:
     assert [row.quantity for row in confirmed.lines] == [1]
 
 
+def test_a_split_goes_on_where_a_line_was_cancelled_before_its_sku_was_asked_for() -> None:
+    never = told(line("b", 0, ("HAT", 1)), MUG, shortage="split")
+    outcome = given(ORDER).when(never, answer("MUG", 1, short=1))
+    assert only(outcome.events, orders.OrderConfirmed).partial
+
+
 @pytest.mark.parametrize("policy", ["backorder", "cancel"])
 def test_a_shortfall_after_the_confirmation_makes_the_order_wait_again(policy: str) -> None:
     outcome = given(ORDER).when(told(MUG, shortage=policy), answer("MUG", 2), lost(1, 2))

@@ -1,0 +1,189 @@
+"""What must hold when everything has come to its end: checked against inputs, log and store."""
+
+from collections import Counter
+from typing import Any
+
+from libs.bus.screening import Cursor, screen_marks
+from libs.eventsourcing.projection import Key
+from libs.replay.folding import Parsed, fold, touched
+from libs.values.lanes import PARTITIONS
+from services.orders import commands as orders
+from services.orders.standing import OrderRow
+from tests.simulation.shops import KIT, SKUS, Order, parts_of
+from tests.simulation.units import expect
+from tests.simulation.world import World
+
+
+def conclude(world: World) -> None:
+    """Check all promises that can be checked at the end only. Raises Broken."""
+    _deliveries(world)
+    _wishes(world)
+    for name in world.durables:
+        _log(world, name)
+        _read_models(world, name)
+    for order in world.buyers.orders:
+        _order(world, order)
+    _stock(world)
+
+
+def _deliveries(world: World) -> None:
+    store = world.durables["channels"].store
+    ended: Counter[tuple[str, str]] = Counter()
+    for entry in store.inbox:
+        name = (entry.delivery.account, entry.delivery.key)
+        expect("P1", entry.state in {"done", "ignored"}, f"{name} is {entry.state}")
+        ended[name] += entry.finished
+    for name in sorted(world.acknowledged):
+        expect("P1", ended[name] == 1, f"{name} was acknowledged and effective {ended[name]} times")
+
+
+def _wishes(world: World) -> None:
+    for wish in world.clerks.wishes:
+        expect("P1", wish.answer is not None, f"{wish.name} was never answered")
+        facts = world.promises.units.facts[wish.name]
+        if wish.service == "inventory" and not wish.stream.endswith(KIT):
+            expect("P1", len(facts) == 1, f"{wish.name} took effect {len(facts)} times")
+        if wish.adds is not None:
+            expect("P1", facts == [wish.adds], f"{wish.name} moved {facts}, not {wish.adds}")
+
+
+def _log(world: World, name: str) -> None:
+    store = world.durables[name].store
+    for lane in range(PARTITIONS):
+        end = world.broker.end((f"{name}.events", lane))
+        sent = world.promises.sent_up_to(name, lane)
+        kept = len(store.lanes[lane])
+        expect("P1", sent == kept, f"{name}/{lane}: {sent} of {kept} events are in the log")
+        for reader, home in world.durables.items():
+            for consumer, topic, partition in home.store.positions:
+                if (topic, partition) == (f"{name}.events", lane):
+                    at = home.store.positions[consumer, topic, partition].next_offset
+                    expect("P1", at == end, f"{reader}: {consumer} stands at {at} of {end}")
+
+
+def _read_models(world: World, name: str) -> None:
+    """The live rows are those that the log gives when it is read from its beginning."""
+    home = world.durables[name]
+    for topic in sorted({t for p in home.service.projections for t in p.topics}):
+        parsed: list[Any] = []
+        for lane in range(PARTITIONS):
+            records: Any = world.broker.partitions[f"{topic}.events", lane]
+            parsed += _told(Parsed(topic, records, home.codec), f"{topic}/{lane}")
+        for projection in home.service.projections:
+            if topic in projection.topics:
+                fresh: dict[Key, Any] = {}
+                fresh.update(fold(projection, touched(projection, parsed), fresh))
+                _same(projection, fresh, home.tables[projection.name])
+
+
+def _told(run: Parsed, place: str) -> list[Any]:
+    """Return each event of a partition once, in order, though the log may hold them out of it."""
+    found: list[Any] = []
+    cursor = Cursor(0, 0, "")
+    while True:
+        begin = cursor.next_offset
+        screened = screen_marks(cursor, run.marks[begin:])
+        found += run.envelopes(begin + n for n in screened.taken)
+        cursor = screened.cursor
+        if screened.problem != "filled":
+            expect("P1", screened.problem is None, f"{place}: {screened.problem}")
+            return found
+
+
+def _same(projection: Any, fresh: dict[Key, Any], live: dict[Key, Any]) -> None:
+    fresh = {key: row for key, row in fresh.items() if row is not None}
+    expect("P1", fresh.keys() == live.keys(), f"{projection.name} has other rows than the log")
+    columns = [
+        name for name in projection.row.__struct_fields__ if name not in projection.undigested
+    ]
+    for key, row in fresh.items():
+        for name in columns:
+            ours, theirs = getattr(live[key], name), getattr(row, name)
+            expect("P1", ours == theirs,
+                   f"{projection.name} {key}: {name} is {ours}, by the log {theirs}")  # fmt: skip
+
+
+def _order(world: World, order: Order) -> None:
+    order_id = orders.order_id(order.account, order.external_id)
+    row: OrderRow | None = world.tables["orders"]["orders"].get((order_id,))
+    if all(state.status == "draft" for state in order.states):
+        expect("P7", row is None, f"{order_id} is a draft and was placed")
+        return
+    expect("P7", row is not None, f"{order_id} was never placed")
+    assert row is not None
+    _standing(world, row)
+    units = world.promises.units
+    wanted = _wanted(world, order, row)
+    for sku in SKUS:
+        has = sum(units.has[order_id, sku].values())
+        lacks = units.lacks[sku].get(order_id, 0)
+        asked = wanted.get(sku, 0)
+        expect("P2", has + lacks == asked, f"{order_id} wants {asked} {sku}: {has} and {lacks}")
+        told = row.demands.get(sku)
+        knows = (told.reserved, told.short) if told and told.units else (0, 0)
+        expect("P2", row.state == "cancelled" or knows == (has, lacks),
+               f"{order_id} believes {knows} of {sku}, but has {has} and lacks {lacks}")  # fmt: skip
+
+
+def _standing(world: World, row: OrderRow) -> None:
+    named = row.state in {"confirmed", "cancelled"} or bool(
+        row.state in {"waiting", "held", "part_confirmed"}
+        and row.reason and row.owner and row.next_action
+    )  # fmt: skip
+    expect("P7", named, f"{row.order_id} is {row.state}, {row.reason or 'for no reason'}")
+    late = row.decide_by is not None and row.decide_by < world.loop.now
+    if row.state in {"waiting", "part_confirmed"}:
+        expect("P7", not late, f"{row.order_id} is beyond its deadline ({row.reason})")
+    if row.state == "confirmed":
+        lacking = [sku for sku, told in row.demands.items() if told.units and told.short]
+        expect("P7", not lacking, f"{row.order_id} is confirmed and lacks {lacking}")
+
+
+def _wanted(world: World, order: Order, row: OrderRow) -> dict[str, int]:
+    """Return what the order should ask of stock, from what its buyer did and nothing else.
+
+    Where something of ours has cancelled units, what its row says of its lines is taken for it.
+    """
+    if row.state == "cancelled":
+        excused = row.ended in _OURS or order.now.status == "cancelled"
+        expect("P1", excused, f"{row.order_id} is cancelled ({row.ended}), its shop says otherwise")
+        return {}
+    reopened = row.order_id in world.promises.reopened
+    alive = order.now.status != "cancelled"
+    expect("P1", alive, f"{row.order_id} is cancelled in its shop only")
+    wanted: Counter[str] = Counter()
+    touched_by_us = reopened or any(line.cancelled for line in row.lines)
+    if touched_by_us:
+        for line in row.lines:
+            for part in line.components:
+                wanted[part.sku] += (line.quantity - line.cancelled) * part.units
+        return dict(wanted)
+    left, lines = _left(order), [line for line in row.lines if line.quantity]
+    expect("P1", len(left) == len(lines), f"{row.order_id} has {len(lines)} lines")
+    for (code, count), line in zip(left, lines, strict=True):
+        expect("P1", line.quantity == count, f"{row.order_id} has {line.quantity}, not {count}")
+        if line.sku is not None:
+            for sku, units in parts_of(code).items():
+                wanted[sku] += units * count
+        else:
+            expect("P7", row.state == "held", f"{row.order_id} has an unlinked line")
+    return dict(wanted)
+
+
+_OURS = {"out-of-stock", "payment-expired", "wish", ""}
+
+
+def _left(order: Order) -> list[tuple[str, int]]:
+    """Return the listing's code and what is left, of each line that something is left of."""
+    lines = [(line.code, order.now.remaining(line)) for line in order.now.content.lines]
+    return [(code, count) for code, count in lines if count]
+
+
+def _stock(world: World) -> None:
+    """Units on hand are what was wished, and the read model says the same as the ledger."""
+    units = world.promises.units
+    for sku in SKUS:
+        on_hand = sum(n for (name, _), n in units.on_hand.items() if name == sku)
+        row = world.tables["inventory"]["stock"].get((sku,))
+        shown = (row.on_hand, row.promised_without_stock) if row else (0, 0)
+        expect("P2", shown == (on_hand, 0), f"{sku}: {on_hand} on hand, shown are {shown}")

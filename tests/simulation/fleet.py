@@ -1,0 +1,89 @@
+"""Many seeds over a few processes; keeps what failed, and says how far it is."""
+
+import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+
+from tests.simulation.bugs import NONE, Bug
+from tests.simulation.planted import BUGS
+from tests.simulation.quiet import quiet
+from tests.simulation.running import run
+
+BLOCK = 50  # seeds that a process takes at a time
+PROCESSES = 2
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A seed on which a promise was broken, and how to see it again."""
+
+    seed: int
+    broken: str
+    bug: str = ""
+
+    @property
+    def replay(self) -> str:
+        planted = f" --bug {self.bug}" if self.bug else ""
+        return f".venv/bin/python -m tests.simulation {self.seed}{planted}"
+
+
+@dataclass(frozen=True)
+class Block:
+    """What became of some seeds."""
+
+    seeds: int
+    events: int
+    failed: tuple[Failed, ...]
+
+
+def play(first: int, last: int) -> Block:
+    """Play the seeds from `first` up to before `last`."""
+    outcomes = [run(seed) for seed in range(first, last)]
+    failed = tuple(Failed(one.seed, one.broken) for one in outcomes if one.broken)
+    return Block(len(outcomes), sum(one.events for one in outcomes), failed)
+
+
+def search(name: str, most: int) -> Failed | None:
+    """Return the first seed on which a planted bug breaks the promise that it should."""
+    bug: Bug = BUGS[name]
+    for seed in range(most):
+        broken = run(seed, bug).broken
+        if broken is not None and broken.startswith(bug.breaks):
+            return Failed(seed, broken, name)
+    return None
+
+
+def play_all(seeds: int, progress: Callable[[str], None]) -> list[Failed]:
+    """Play the first so many seeds; return those that failed, by seed."""
+    failed: list[Failed] = []
+    done = events = told = 0
+    with _pool() as pool:
+        blocks = [pool.submit(play, n, min(n + BLOCK, seeds)) for n in range(0, seeds, BLOCK)]
+        for future in as_completed(blocks):
+            block = future.result()
+            done, events = done + block.seeds, events + block.events
+            failed += block.failed
+            for one in block.failed:
+                progress(f"seed {one.seed}: {one.broken}\n  replay: {one.replay}")
+            if done - told >= 400 or done == seeds:
+                told = done
+                progress(f"{done} of {seeds} seeds, {events} events, {len(failed)} failed")
+    return sorted(failed, key=lambda one: one.seed)
+
+
+def search_all(names: Sequence[str], most: int) -> dict[str, Failed | None]:
+    """Look for each planted bug in the first so many seeds."""
+    with _pool() as pool:
+        found = {name: pool.submit(search, name, most) for name in names}
+        return {name: future.result() for name, future in found.items()}
+
+
+def _pool() -> ProcessPoolExecutor:
+    spawn = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(PROCESSES, mp_context=spawn, initializer=quiet)
+
+
+def planted(name: str | None) -> Bug:
+    """Return a planted bug by its name."""
+    return BUGS[name] if name else NONE

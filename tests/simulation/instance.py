@@ -1,0 +1,218 @@
+"""An instance of a service: the product's own runner, pumps, reactor and commands, on memory."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import msgspec
+
+from libs.bus.consumer import CLAIM, Source
+from libs.codec.framing import EventCodec
+from libs.contracts import kernel
+from libs.eventsourcing.decided import Turn
+from libs.eventsourcing.turn import Mind
+from libs.runtime.commands import TurnCommands
+from libs.runtime.inbox import InboxPump, StoreInbox
+from libs.runtime.interpret import Interpreter
+from libs.runtime.ports import Ports, Service
+from libs.runtime.reactor import Reactor
+from libs.runtime.settings import Settings
+from libs.runtime.timers import TimerPump
+from libs.runtime.turns import TurnLoop, TurnRunner
+from libs.security.vault.memory import MemoryVault
+from libs.store.memory import MemoryStore
+from libs.values.lanes import PARTITIONS
+from tests.simulation.broker import Broker, MemoryFeed, Place
+from tests.simulation.bugs import Bug
+from tests.simulation.gate import Gate, GatedStore
+from tests.simulation.loop import VirtualLoop
+from tests.simulation.projector import MemoryProjector, MemoryRows, Tables
+from tests.simulation.promises import Promises
+from tests.simulation.relay import MemoryRelay
+from tests.simulation.units import expect
+
+
+class MemoryPool:
+    """Answers the two statements of the reactor's source."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self.store = store
+
+    async def fetch(self, statement: str, *columns: Any) -> list[tuple[Any, ...]]:
+        assert statement == CLAIM
+        claimed = [self.store.claim_now(*row) for row in zip(*columns, strict=True)]
+        return [msgspec.structs.astuple(position) for position in claimed]
+
+    async def execute(
+        self, _: str, consumer: str, topic: str, partition: int, epoch: int, done: int, offset: int
+    ) -> str:
+        name = (consumer, topic, partition)
+        held = self.store.positions[name]
+        if (held.epoch, held.applied) != (epoch, done):
+            return "UPDATE 0"
+        self.store.positions[name] = msgspec.structs.replace(held, next_offset=offset)
+        return "UPDATE 1"
+
+
+@dataclass
+class Durable:
+    """What a crash leaves of a service, and how it is built."""
+
+    service: Service
+    store: MemoryStore
+    tables: Tables
+    mind: Mind
+    codec: EventCodec
+    interpreter: Interpreter
+
+    @property
+    def name(self) -> str:
+        return self.service.name
+
+
+def durable(service: Service, bug: Bug) -> Durable:
+    own = EventCodec(service.contracts + kernel.CONTRACTS)
+    every = EventCodec(service.contracts + service.reads + kernel.CONTRACTS, own.registry)
+    mind = Mind(service.name, bug.deciders(service.deciders), own, bug.planning(service.plan))
+    tables: Tables = {projection.name: {} for projection in service.projections}
+    interpreter = Interpreter(service.name, every, service.reacts)
+    return Durable(service, bug.store(), tables, mind, every, interpreter)
+
+
+@dataclass
+class Around:
+    """What all instances share."""
+
+    loop: VirtualLoop
+    gate: Gate
+    broker: Broker
+    vault: MemoryVault
+    settings: Settings
+    promises: Promises
+    rng: Random
+    bug: Bug
+
+
+@dataclass(eq=False)
+class Instance:
+    """A process of a service; all that is here is gone when it crashes."""
+
+    name: str
+    durable: Durable
+    around: Around
+    tasks: dict[str, "asyncio.Task[Any]"] = field(default_factory=dict)
+    paused: int = 0  # steps that it stands still
+
+    def __post_init__(self) -> None:
+        home, around = self.durable, self.around
+        raw = GatedStore(home.store, around.gate, self, self._committed)
+        store: Any = around.bug.shell(raw)
+        self.runner = TurnRunner(home.mind, store, self.clock, lambda _, __: None)
+        self.turns = TurnLoop(self.runner, lambda _, __: None)
+        self.inbox = StoreInbox(self.name, store, around.vault, self.clock)
+        self.commands: Any = around.bug.calls(TurnCommands(home.name, self.turns, store), raw)
+        rows: Callable[[Any], Any] = lambda p: MemoryRows(home.tables, p)  # noqa: E731
+        ports = Ports(around.settings, self.clock, around.vault, self.commands, self.inbox, rows)
+        self.pump: InboxPump | None = None
+        if home.service.intake is not None:
+            intake = home.service.intake(ports)
+            self.pump = InboxPump(home.name, store, self.inbox, around.vault, intake, self.turns)
+        self._react()
+        self.projector = MemoryProjector(
+            home.service.projections, home.codec, home.store, home.tables, around.broker,
+            around.loop, around.gate, around.rng, around.bug,
+        )  # fmt: skip
+        self.relay = MemoryRelay(
+            home.name, home.store, around.broker, around.gate, around.rng,
+            home.codec.registry, around.promises, around.bug.relay_too_late,
+        )  # fmt: skip
+        self.timers = TimerPump(home.mind, store, self.turns, self.clock, self._ends, self._applied)
+
+    def _react(self) -> None:
+        home, around = self.durable, self.around
+        self.reactor: Reactor | None = None
+        self.reads: MemoryFeed | None = None
+        if home.service.reacts:
+            topics = {f"{name}.events": name for name in home.service.reacts}
+            pool: Any = MemoryPool(home.store)
+            source = Source(pool, "", f"{home.name}.reactor", topics)
+            self.reads = MemoryFeed(around.broker, around.loop, around.rng, source._claim)
+            source.feed = self.reads  # type: ignore[assignment]
+            self.reactor = Reactor(source, home.interpreter, self.turns, _unsealed)
+
+    def clock(self) -> int:
+        return self.around.loop.now
+
+    def _committed(self, turn: Turn) -> None:
+        home = self.durable
+        self.around.promises.committed(home.name, home.store, turn)
+
+    async def _ends(self) -> Mapping[Place, int]:
+        if self.around.bug.timers_early:
+            return {}
+        return {
+            place: self.around.broker.end(place)
+            for name in self.durable.service.reacts
+            for place in ((f"{name}.events", n) for n in range(PARTITIONS))
+        }
+
+    async def _applied(self) -> Mapping[Place, int]:
+        consumer = f"{self.durable.name}.reactor"
+        held = self.durable.store.positions
+        return {key[1:]: p.next_offset for key, p in held.items() if key[0] == consumer}
+
+    def start(self, what: str, work: Coroutine[Any, Any, Any]) -> None:
+        self.tasks[what] = self.around.loop.create_task(work)
+
+    def busy(self, what: str) -> bool:
+        task = self.tasks.get(what)
+        if task is None or not task.done():
+            return task is not None
+        if not task.cancelled() and (error := task.exception()) is not None:
+            expected = isinstance(error, ConnectionError | TimeoutError)
+            expect("P7", expected, f"{self.name} failed at {what}: {error!r}")
+        del self.tasks[what]
+        return False
+
+    async def take_turn(self) -> None:
+        await self.turns._turn(self.turns._take())
+
+    def begin(self, what: str, *, leads: bool) -> bool:
+        """Begin one piece of work where there is some; False where there is none."""
+        if self.busy(what):
+            return False
+        home = self.durable
+        match what:
+            case "turn" if self.turns._waiting:
+                self.start(what, self.take_turn())
+            case "inbox" if self.pump and leads and home.store.received_now([], 1):
+                self.start(what, self.pump.step())
+            case "react" if self.reactor and self.reads and self.reads.waiting():
+                self.start(what, self.react())
+            case "timers" if leads and home.store.due_now(self.clock(), 1):
+                self.start(what, self.timers.step())
+            case "project" if self.projector.feed.waiting():
+                self.start(what, self.projector.step(self))
+            case "relay" if self.relay.lag():
+                self.start(what, self.relay.step(self, self.clock))
+            case _:
+                return False
+        return True
+
+    async def react(self) -> None:
+        """One step, and after a failure what the reactor's own loop does."""
+        assert self.reactor is not None
+        try:
+            await self.reactor.step()
+        except (ConnectionError, TimeoutError):
+            await self.reactor.source.restart()
+
+    def stop(self) -> None:
+        for task in self.tasks.values():
+            task.cancel()
+
+
+async def _unsealed(_: str, raw: bytes) -> bytes:
+    return raw

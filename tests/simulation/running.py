@@ -1,0 +1,220 @@
+"""Runs one seed: chance picks the steps while there are faults, then all is let come to its end."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.simulation.bugs import NONE, Bug
+from tests.simulation.conclusion import conclude
+from tests.simulation.units import Broken, expect
+from tests.simulation.world import LEAPS, WORK, World
+
+MOST = 20_000  # steps in which everything must have come to its end
+SECOND = 1_000_000
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a seed: `broken` names the promise, None where all were kept."""
+
+    seed: int
+    steps: int
+    events: int
+    broken: str | None
+    trace: list[str]
+
+
+class Run:
+    """One seed on its way."""
+
+    def __init__(self, seed: int, bug: Bug) -> None:
+        self.world = World(seed, bug)
+        self.rng = self.world.rng
+        self.steps = 0
+        moves: list[tuple[int, Callable[[], bool]]] = [
+            (40, self.op), (45, self.work), (10, self.deliver), (4, self.buy), (3, self.wish),
+            (3, self.call), (2, self.lose), (1, self.crash), (1, self.rebalance),
+            (2, self.world.notice), (1, self.pause), (2, self.leap),
+            (1, self.hole), (2, self.world.mend),
+        ]  # fmt: skip
+        self.moves = [move for _, move in moves]
+        self.weights = [weight for weight, _ in moves]
+
+    def play(self) -> None:
+        """Let chance pick, as long as there is something new and a little longer."""
+        world, extra = self.world, self.rng.randint(50, 250)
+        while extra:
+            news = world.buyers.coming or world.clerks.coming
+            extra -= not news
+            self._tick()
+            (move,) = self.rng.choices(self.moves, self.weights)
+            if not move():
+                self.op()
+
+    def _tick(self) -> None:
+        self.steps += 1
+        expect("P7", self.steps < MOST, "nothing comes to its end")
+        self.world.loop.advance(self.world.loop.now + self.rng.randint(0, 30_000))
+        for one in self.world.instances:
+            one.paused -= bool(one.paused)
+
+    def op(self) -> bool:
+        ops = self.world.gate.ops
+        ready = [n for n, op in enumerate(ops) if not op.owner.paused]
+        if not ready:
+            return False
+        self.world.perform(self.rng.choice(ready))
+        return True
+
+    def work(self) -> bool:
+        for _ in range(6):
+            if self.world.begin(self.rng.choice(self.world.instances), self.rng.choice(WORK)):
+                return True
+        return False
+
+    def deliver(self) -> bool:
+        webhooks = self.world.buyers.webhooks
+        if not webhooks:
+            return False
+        new = [one for one in webhooks if not one.acknowledged]
+        chosen = self.rng.choice(new if new and self.rng.random() < 0.8 else webhooks)
+        self.world.deliver(chosen)
+        return True
+
+    def buy(self) -> bool:
+        told = self.world.buyers.act(self.world.loop.now)
+        if told:
+            self.world.say(told)
+        return told is not None
+
+    def wish(self) -> bool:
+        told = self.world.clerks.act(self.world.buyers, self.world.tables)
+        if told:
+            self.world.say(told)
+        return told is not None
+
+    def call(self) -> bool:
+        wishes = self.world.clerks.open()
+        if not wishes:
+            return False
+        self.world.call(self.rng.choice(wishes))
+        return True
+
+    def lose(self) -> bool:
+        ops = self.world.gate.ops
+        if not ops:
+            return False
+        lost = self.rng.choice(("before", "after", "after"))
+        self.world.perform(self.rng.randrange(len(ops)), lost)
+        return True
+
+    def crash(self) -> bool:
+        self.world.crash(self.rng.choice(self.world.instances))
+        return True
+
+    def rebalance(self) -> bool:
+        world = self.world
+        service = self.rng.choice(sorted(world.durables))
+        world.assign(service, told=False)
+        if self.rng.random() < 0.5:
+            world.lead(service)
+        world.say(f"{service} is shared out anew")
+        return True
+
+    def pause(self) -> bool:
+        one = self.rng.choice(self.world.instances)
+        one.paused = self.rng.randint(10, 80)
+        self.world.say(f"{one.name} stands still")
+        return True
+
+    def hole(self) -> bool:
+        one = self.rng.choice(self.world.instances)
+        one.relay.hole = [self.rng.randint(0, 2)]
+        return True
+
+    def leap(self) -> bool:
+        self._advance(self.world.loop.now + self.rng.choice(LEAPS[: self.rng.randint(2, 7)]))
+        self.world.say("time passes")
+        return True
+
+    def _advance(self, to: int) -> None:
+        self.world.loop.advance(to)
+
+    def drain(self) -> None:
+        """No more faults: everything that is there comes to its end, and time with it."""
+        world = self.world
+        while world.notice():
+            pass
+        for one in world.instances:
+            one.paused = 0
+        while True:
+            self._settle()
+            due = world.next_timers()
+            if not due:
+                return
+            world.loop.advance(max(world.loop.now, min(due.values())))
+            world.say("time passes")
+
+    def _settle(self) -> None:
+        """Do what can be done until nothing can."""
+        world, patience = self.world, 0
+        while patience < 100:
+            moved = False
+            while world.gate.ops:
+                self._tick()
+                world.perform(0)
+                moved = True
+            for one in world.instances:
+                for what in WORK:
+                    moved |= world.begin(one, what)
+            moved |= self._ask() or world.mend()
+            if moved:
+                self._tick()
+                patience = 0
+            elif self._asleep():
+                world.loop.advance(world.loop.next_due() or world.loop.now)
+                patience += 1
+            else:
+                return
+        expect("P7", False, "something sleeps and does not wake")
+
+    def _asleep(self) -> bool:
+        """Say whether somebody waits for time alone; partitions are claimed again after one."""
+        world = self.world
+        if any(not task.done() for one in world.instances for task in one.tasks.values()):
+            return world.loop.next_due() is not None
+        feeds = [feed for one in world.instances for feed in (one.reads, one.projector.feed)]
+        behind = any(feed and feed.behind() for feed in feeds)
+        if behind:
+            world.loop.advance(world.loop.now + SECOND)
+        return behind
+
+    def _ask(self) -> bool:
+        world = self.world
+        found = False
+        for webhook in world.buyers.webhooks:
+            if not webhook.acknowledged and world.idle(webhook):
+                world.deliver(webhook)
+                found = True
+        for wish in world.clerks.open():
+            if world.idle(wish):
+                world.call(wish)
+                found = True
+        return found
+
+
+def run(seed: int, bug: Bug = NONE) -> Outcome:
+    """Play a seed to its end."""
+    random.seed(seed)  # the product's own jitter
+    play = Run(seed, bug)
+    world, broken = play.world, None
+    try:
+        play.play()
+        play.drain()
+        conclude(world)
+    except Broken as error:
+        broken = str(error)
+    except Exception as error:
+        broken = f"fault: {type(error).__name__}: {error}"
+    world.tell()
+    return Outcome(seed, play.steps, world.promises.events, broken, world.trace)

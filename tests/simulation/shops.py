@@ -1,0 +1,198 @@
+"""Seeded buyers in three shops: what they order and change, and the webhooks that tell of it."""
+
+from dataclasses import dataclass, field
+from random import Random
+
+from msgspec.structs import replace
+
+from libs.runtime.settings import Settings
+from services.sandbox.retail.cases import priced
+from services.sandbox.retail.content import Account, Content, Line, State, Status
+from services.sandbox.retail.mischief import Delivery
+from services.sandbox.retail.people import address, person
+from services.sandbox.shops.render import Wire, external_id, wire
+from services.sandbox.shops.signing import Shop
+
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+ACCOUNTS = (
+    Account("shop", "shopify"), Account("woo", "woocommerce"), Account("store", "standard")
+)  # fmt: skip
+SHOPS = {
+    "shop": Shop("shop", "shopify", "shopify-secret"),
+    "woo": Shop("woo", "woocommerce", "woo-secret"),
+    "store": Shop("store", "standard", "whsec_c3RvcmUtc2VjcmV0LW9mLWEtdGVzdA=="),
+}
+SKUS = ("CUP", "JUG", "MUG", "POT")
+KIT = "SET"
+KITS = {KIT: {"CUP": 1, "JUG": 2}}
+BUNDLE = 2  # units of the SKU in a listing "BUNDLE-<sku>", which a person has to link
+
+_CREATED = {"shopify": "orders/create", "woocommerce": "order.created", "standard": "order.created"}
+_UPDATED = {
+    "shopify": "orders/updated", "woocommerce": "order.updated", "standard": "order.updated"
+}  # fmt: skip
+
+
+def parts_of(code: str) -> dict[str, int]:
+    """Return the units that one of a listing with this code takes, by SKU."""
+    code = code.strip().upper()
+    if code.startswith("BUNDLE-"):
+        return {code.removeprefix("BUNDLE-"): BUNDLE}
+    return KITS.get(code, {code: 1})
+
+
+def settings(rng: Random) -> Settings:
+    """Accounts with policies of their own."""
+    policies = ("backorder", "split", "cancel")
+    return Settings.model_validate(
+        {
+            "channels": {
+                one.name: {
+                    "provider": one.provider,
+                    "webhook_secrets": [SHOPS[one.name].secret],
+                    "shortage": rng.choice(policies),
+                }
+                for one in ACCOUNTS
+            }
+        }
+    )
+
+
+@dataclass(eq=False)
+class Order:
+    """An order as its shop holds it: all its states, and what the buyer will do yet."""
+
+    states: list[State]
+    ahead: list[str]
+
+    @property
+    def now(self) -> State:
+        return self.states[-1]
+
+    @property
+    def account(self) -> str:
+        return self.now.content.account.name
+
+    @property
+    def external_id(self) -> str:
+        return external_id(self.now.content)
+
+
+@dataclass(eq=False)
+class Webhook:
+    """A delivery that a shop repeats until it is acknowledged, and sometimes after that."""
+
+    order: Order
+    topic: str
+    version: int
+    key: str
+    sent: int = 0
+    acknowledged: bool = False
+
+    def wire(self, now: int) -> Wire:
+        """Return what is sent now; WooCommerce tells the order as it is at the delivery."""
+        states = self.order.states
+        if self.order.now.content.account.provider == "woocommerce":
+            state, before = states[-1], None
+        else:
+            state = states[self.version - 1]
+            before = states[self.version - 2] if self.version > 1 else None
+        delivery = Delivery(0, self.order.account, state.content.number, self.topic, 0, self.key,
+                            self.key, ())  # fmt: skip
+        return wire(SHOPS[self.order.account], delivery, state, before, now)
+
+
+@dataclass
+class Buyers:
+    """All orders of a run; `coming` are those that nobody has placed yet."""
+
+    rng: Random
+    skus: tuple[str, ...]
+    coming: int
+    orders: list[Order] = field(default_factory=list)
+    webhooks: list[Webhook] = field(default_factory=list)
+
+    def act(self, now: int) -> str | None:
+        """Let a buyer do the next thing; None where nothing is left to be done."""
+        open_ = [order for order in self.orders if order.ahead]
+        if self.coming and (not open_ or self.rng.random() < 0.6):
+            self.coming -= 1
+            order = self._placed(now)
+            self.orders.append(order)
+            self._tell(order, _CREATED[order.now.content.account.provider])
+            return f"{order.account}:{order.external_id} is placed: {_text(order.now)}"
+        if not open_:
+            return None
+        order = self.rng.choice(open_)
+        what = order.ahead.pop(0)
+        at = max(now // SECOND * SECOND, order.now.updated_at + SECOND)
+        order.states.append(self._changed(order.now, what, at))
+        self._tell(order, _UPDATED[order.now.content.account.provider])
+        return f"{order.account}:{order.external_id} is {what}: {_text(order.now)}"
+
+    def _placed(self, now: int) -> Order:
+        rng, number = self.rng, str(1000 + len(self.orders))
+        account = rng.choice(ACCOUNTS)
+        at = now // SECOND * SECOND
+        customer = rng.choice((None, "11", "12"))
+        chosen = rng.sample(self.skus, rng.randint(1, min(2, len(self.skus))))
+        lines = tuple(self._line(n, sku) for n, sku in enumerate(chosen, 1))
+        content = Content(number, account, at, person(customer, number),
+                          address(customer, number, "United Kingdom"), lines, ())  # fmt: skip
+        ahead = rng.choice(_LIVES)
+        drafts = account.provider != "shopify" and rng.random() < 0.08
+        status: Status = "draft" if drafts else "pending" if ahead[:1] == ("paid",) else "open"
+        if ahead == ("abandoned",):
+            status, ahead = "pending", ()
+        elif drafts:
+            ahead = ("paid", *ahead)
+        state = State(content, 1, at, status, paid=status == "open")
+        return Order([state], list(ahead))
+
+    def _line(self, number: int, sku: str) -> Line:
+        chance = self.rng.random()
+        if chance < 0.12:
+            code = f"BUNDLE-{sku}" if chance < 0.06 else KIT
+        else:
+            code = self.rng.choice((sku, sku, f"{sku.lower()} "))
+        line = Line(number, code, code, sku, f"A {sku}", "goods", 1, "2.50", 0, 0, "0.2", None)
+        return priced(line, self.rng.randint(1, 4))
+
+    def _changed(self, state: State, what: str, at: int) -> State:
+        state = replace(state, version=state.version + 1, updated_at=at)
+        content = state.content
+        left = [line for line in content.lines if state.remaining(line)]
+        match what:
+            case "paid":
+                return replace(state, status="open", paid=True)
+            case "edited" if left:
+                line = self.rng.choice(left)
+                edited = priced(line, self.rng.randint(1, 5))
+                lines = tuple(edited if one is line else one for one in content.lines)
+                return replace(state, content=replace(content, lines=lines))
+            case "line-cancelled" if len(left) > 1:
+                line = self.rng.choice(left)
+                return replace(state, cancelled=state.cancelled | {line.id: line.quantity})
+            case "cancelled":
+                gone = {line.id: line.quantity for line in content.lines}
+                return replace(state, status="cancelled", cancelled=gone)
+        return state
+
+    def _tell(self, order: Order, topic: str) -> None:
+        version = order.now.version
+        for copy in range(2 if self.rng.random() < 0.2 else 1):
+            name = f"{order.account}-{order.external_id}-{version}-{copy}"
+            self.webhooks.append(Webhook(order, topic, version, name))
+
+
+_LIVES: tuple[tuple[str, ...], ...] = (
+    (), (), (), ("edited",), ("edited", "edited"), ("cancelled",), ("edited", "cancelled"),
+    ("line-cancelled",), ("paid",), ("paid",), ("paid", "edited"), ("paid", "cancelled"),
+    ("abandoned",),
+)  # fmt: skip
+
+
+def _text(state: State) -> str:
+    lines = ", ".join(f"{state.remaining(x)} {x.code.strip()}" for x in state.content.lines)
+    return f"{state.status}, {lines}"

@@ -1,0 +1,228 @@
+"""The simulated world: services, log, buyers and clerks, and a seeded hand that picks each step."""
+
+import asyncio
+from collections.abc import Mapping
+from random import Random
+from typing import Any
+
+from libs.eventsourcing.decider import Refused
+from libs.security.vault.memory import MemoryVault
+from libs.security.webhooks import verify
+from libs.values.lanes import PARTITIONS
+from services.channels.service import SERVICE as CHANNELS
+from services.inventory.service import SERVICE as INVENTORY
+from services.orders.service import SERVICE as ORDERS
+from tests.simulation.broker import Broker, MemoryFeed
+from tests.simulation.bugs import NONE, Bug
+from tests.simulation.clerks import Clerks, Wish
+from tests.simulation.gate import Gate
+from tests.simulation.instance import Around, Instance, durable
+from tests.simulation.loop import VirtualLoop
+from tests.simulation.promises import Promises
+from tests.simulation.shops import MINUTE, SECOND, SHOPS, SKUS, Buyers, Webhook, settings
+
+BEGAN = 1_790_000_000_000_000
+SERVICES = (CHANNELS, ORDERS, INVENTORY)
+WORK = ("turn", "inbox", "react", "timers", "project", "relay")
+LEAPS = (SECOND, 5 * SECOND, MINUTE, 10 * MINUTE, 35 * MINUTE, 61 * MINUTE, 49 * 60 * MINUTE)
+
+
+class World:
+    """Everything, at one moment. `trace` tells what happened, a line per step."""
+
+    def __init__(self, seed: int, bug: Bug = NONE) -> None:
+        self.seed, self.rng, self.bug = seed, Random(seed), bug
+        rng = self.rng
+        self.loop, self.gate = VirtualLoop(BEGAN), Gate()
+        reads = {one.name: [f"{name}.events" for name in one.reacts] for one in SERVICES}
+        self.broker = Broker([f"{one.name}.events" for one in SERVICES])
+        self.promises = Promises(self.broker, reads)
+        self.settings = settings(rng)
+        self.around = Around(self.loop, self.gate, self.broker, MemoryVault(), self.settings,
+                             self.promises, rng, bug)  # fmt: skip
+        self.durables = {one.name: durable(one, bug) for one in SERVICES}
+        self.tables = {name: one.tables for name, one in self.durables.items()}
+        skus = SKUS[: rng.randint(2, 4)]
+        self.buyers = Buyers(rng, skus, rng.randint(3, 12))
+        self.clerks = Clerks(rng, skus, rng.randint(3, 8))
+        self.acknowledged: set[tuple[str, str]] = set()
+        self.callers: dict[int, asyncio.Task[Any]] = {}
+        self.trace: list[str] = []
+        self.born = 0
+        self.instances: list[Instance] = []
+        self.leaders: dict[str, Instance] = {}
+        self.stale: list[tuple[Instance, MemoryFeed, list[Any]]] = []
+        for name in self.durables:
+            for _ in range(2):
+                self._born(name)
+        for name in self.durables:
+            self.lead(name)
+            self.assign(name)
+        if rng.random() < 0.8:
+            self.say(self.clerks.define())
+        for sku in skus:
+            if rng.random() < 0.9:
+                self.say(self.clerks.receive(sku, rng.randint(1, 8)))
+
+    def say(self, what: str) -> None:
+        self.trace.append(f"{(self.loop.now - BEGAN) / SECOND:12.3f} {what}")
+
+    def _born(self, name: str) -> Instance:
+        self.born += 1
+        instance = Instance(f"{name}#{self.born}", self.durables[name], self.around)
+        self.instances.append(instance)
+        return instance
+
+    def of(self, service: str) -> list[Instance]:
+        return [one for one in self.instances if one.durable.name == service]
+
+    def lead(self, service: str) -> None:
+        self.leaders[service] = self.rng.choice(self.of(service))
+
+    def assign(self, service: str, *, told: bool = True) -> None:
+        """Share the partitions of the service's groups out; who loses some may learn it late."""
+        own = self.of(service)
+        home = self.durables[service].service
+        shown = {name for projection in home.projections for name in projection.topics}
+        for group, names in (("reads", sorted(home.reacts)), ("projector", sorted(shown))):
+            parts: dict[Instance, list[Any]] = {one: [] for one in own}
+            for name in names:
+                for partition in range(PARTITIONS):
+                    parts[self.rng.choice(own)].append((f"{name}.events", partition))
+            for one, places in parts.items():
+                feed = one.reads if group == "reads" else one.projector.feed
+                if feed is None:
+                    continue
+                self.stale = [late for late in self.stale if late[1] is not feed]
+                if told or self.rng.random() < 0.5:
+                    feed.assign(places)
+                else:
+                    self.stale.append((one, feed, places))
+
+    def notice(self) -> bool:
+        """Let somebody learn of a rebalance."""
+        if not self.stale:
+            return False
+        one, feed, places = self.stale.pop(0)
+        if one in self.instances:
+            feed.assign(places)
+            self.say(f"{one.name} learns what it reads")
+        return True
+
+    def crash(self, one: Instance) -> None:
+        """End an instance between any two of its moments; what is under way may still arrive."""
+        for op in self.gate.of(one):
+            self.gate.ops.remove(op)
+            if self.rng.random() < 0.5:
+                self.say(f"{one.name} {op.kind}: {op.perform(lost='after')} as it dies")
+                self.tell()
+        one.stop()
+        self.loop.run_ready()
+        self.instances.remove(one)
+        for op in self.gate.of(one):
+            self.gate.ops.remove(op)
+        service = one.durable.name
+        new = self._born(service)
+        self.stale = [late for late in self.stale if late[0] is not one]
+        if self.leaders[service] is one:
+            self.lead(service)
+        self.assign(service, told=False)
+        new_feeds = [late for late in self.stale if late[0] is new]
+        for late in new_feeds:
+            late[1].assign(late[2])
+            self.stale.remove(late)
+        self.say(f"{one.name} crashes; {new.name} starts")
+
+    def tell(self) -> None:
+        """Write down what has been committed since."""
+        for line in self.promises.story:
+            self.trace.append(f"{'':12}   + {line}")
+        self.promises.story.clear()
+
+    def perform(self, number: int, lost: str = "") -> None:
+        """Let one request through to its server."""
+        op = self.gate.ops.pop(number)
+        ended = op.perform(lost=lost)
+        self.say(f"{op.owner.name} {op.kind}: {ended}")
+        self.tell()
+        self.loop.run_ready()
+
+    def begin(self, one: Instance, what: str) -> bool:
+        """Let an instance begin something."""
+        if one.paused or not one.begin(what, leads=self.leaders[one.durable.name] is one):
+            return False
+        self.say(f"{one.name} begins: {what}")
+        self.loop.run_ready()
+        return True
+
+    def mend(self) -> bool:
+        """Let a person send again what the log has lost."""
+        for (service, lane), number in sorted(self.promises.holes.items()):
+            one = self.of(service)[0]
+            if not one.paused and not one.busy("resend"):
+                one.start("resend", one.relay.resend(one, one.clock, lane, number - 1))
+                self.say(f"{one.name} begins: resend {lane} from {number}")
+                self.loop.run_ready()
+                return True
+        return False
+
+    def deliver(self, webhook: Webhook) -> None:
+        """Let a shop send a delivery to some instance of channels."""
+        one = self.rng.choice(self.of("channels"))
+        webhook.sent += 1
+        self.say(f"{webhook.key} is delivered to {one.name}")
+        task = self.loop.create_task(self._delivered(webhook, one))
+        self.callers[id(webhook)] = task
+        one.tasks[f"delivery/{webhook.key}/{webhook.sent}"] = task
+        self.loop.run_ready()
+
+    async def _delivered(self, webhook: Webhook, one: Instance) -> None:
+        sent = webhook.wire(self.loop.now)
+        account = webhook.order.account
+        provider = SHOPS[account].provider
+        secrets = self.settings.channels[account].secrets()
+        signed = verify(provider, secrets, sent.headers, sent.body, self.loop.now)
+        try:
+            await one.inbox.accept(provider=provider, account=account, key=signed.key,
+                                   topic=signed.topic, body=sent.body, trace="")  # fmt: skip
+        except ConnectionError:
+            return
+        self.acknowledged.add((account, signed.key))
+        webhook.acknowledged = True
+
+    def call(self, wish: Wish) -> None:
+        """Let somebody send a command to some instance."""
+        one = self.rng.choice(self.of(wish.service))
+        wish.sent += 1
+        self.say(f"{wish.name} calls {one.name}")
+        task = self.loop.create_task(self._called(wish, one))
+        self.callers[id(wish)] = task
+        one.tasks[f"{wish.name}/{wish.sent}"] = task
+        self.loop.run_ready()
+
+    async def _called(self, wish: Wish, one: Instance) -> None:
+        command = wish.command(wish.name, self.loop.now)
+        try:
+            await one.commands.execute(
+                wish.stream, command, key=wish.name, request=wish.name.encode()
+            )
+        except Refused as no:
+            wish.answer = None if no.code == "internal-error" else no.code
+        except (ConnectionError, TimeoutError):
+            return
+        else:
+            wish.answer = "done"
+
+    def idle(self, caller: Webhook | Wish) -> bool:
+        """Say whether nobody waits for an answer to it."""
+        task = self.callers.get(id(caller))
+        return task is None or task.done()
+
+    def next_timers(self) -> Mapping[str, int]:
+        """Return when each service's next timer is due."""
+        found = {}
+        for name, home in self.durables.items():
+            due = home.store.due_now(2**62, 1)
+            if due:
+                found[name] = due[0].due
+        return found
