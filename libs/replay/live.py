@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from libs.bus.consumer import CLAIM as CLAIM
 from libs.bus.feed import Place
 from libs.bus.screening import Cursor, screen_marks
 from libs.eventsourcing.projection import Key, Projection

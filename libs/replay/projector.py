@@ -9,13 +9,14 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from libs.bus.consumer import claim
 from libs.bus.feed import RECLAIM, Feed, Place, Records
 from libs.bus.gaps import Gaps
 from libs.bus.topics import topic_of
 from libs.codec.framing import EventCodec
 from libs.eventsourcing.projection import Projection
 from libs.replay.folding import Parsed
-from libs.replay.live import CLAIM, Live, Work
+from libs.replay.live import Live, Work
 from libs.replay.models import models, prepare
 from libs.replay.rebuild import rebuild
 from libs.replay.transaction import Stale, commit
@@ -154,13 +155,12 @@ class Projector:
         ]
         if not wanted:
             return {}
-        rows = await self.pool.fetch(CLAIM, *map(list, zip(*wanted, strict=True)))
         offsets: dict[Place, int] = {}
         owners = {live.table.name: live for live in self.live.values()}
-        for consumer, topic, partition, epoch, offset, pseq, event_id in rows:
-            place = (topic, partition)
-            owners[consumer].claimed(place, epoch, offset, pseq, event_id)
-            offsets[place] = min(offset, offsets.get(place, offset))
+        for p in await claim(self.pool, wanted):
+            place = (p.topic, p.partition)
+            owners[p.consumer].claimed(place, p.epoch, p.next_offset, p.last_pseq, p.last_id)
+            offsets[place] = min(p.next_offset, offsets.get(place, p.next_offset))
         return offsets
 
     async def _reload(self) -> None:
