@@ -1,7 +1,7 @@
 """Reading a read model: rows by key, pages by value, and waiting until it holds a write."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 import asyncpg
@@ -62,9 +62,7 @@ class TableRows(Generic[R]):
         """Return rows whose columns equal these values, in key order, behind the key `after`."""
         values: list[Any] = [*equal.values(), *(after or ()), limit]
         conditions = [f'"{column}" = ${n}' for n, column in enumerate(equal, 1)]
-        unknown = equal.keys() - self.table.types.keys()
-        if unknown:
-            raise ValueError(f"{self.projection.name} has no column {sorted(unknown)}")
+        self._known(equal)
         if after is not None:
             first = len(equal) + 1
             marks = ", ".join(f"${n}" for n in range(first, first + len(after)))
@@ -74,14 +72,39 @@ class TableRows(Generic[R]):
             f"{where} ORDER BY {self.table.keys} LIMIT ${len(values)}", values
         )
 
+    async def totals(
+        self, by: Sequence[str], of: Sequence[str] = (), **among: Sequence[str]
+    ) -> dict[Key, tuple[int, ...]]:
+        """Return the number of rows and the sums of columns, by the values of other columns.
+
+        Rows whose columns are not `among` these values are left out.
+        """
+        self._known((*by, *of, *among))
+        keys = ", ".join(f'"{column}"' for column in by)
+        sums = "".join(f', sum("{column}")::bigint' for column in of)
+        wanted = " AND ".join(
+            f'"{column}" = ANY (${n}::text[])' for n, column in enumerate(among, 1)
+        )
+        where = f"WHERE {wanted}" if among else ""
+        query = f"SELECT {keys}, count(*){sums} FROM {self.table.name} {where} GROUP BY {keys}"
+        records = await self._fetch(query, [list(values) for values in among.values()])
+        return {tuple(r[: len(by)]): tuple(r[len(by) :]) for r in map(tuple, records)}
+
+    def _known(self, columns: Iterable[str]) -> None:
+        unknown = set(columns) - self.table.types.keys()
+        if unknown:
+            raise ValueError(f"{self.projection.name} has no column {sorted(unknown)}")
+
     async def _select(self, clause: str, values: Sequence[Any]) -> list[R]:
         query = f"SELECT {self.table.selected} FROM {self.table.name} {clause}"
+        return [self.table.row(record) for record in await self._fetch(query, values)]
+
+    async def _fetch(self, query: str, values: Sequence[Any]) -> Sequence[asyncpg.Record]:
         try:
-            records = await self.pool.fetch(query, *values)
+            return await self.pool.fetch(query, *values)
         except (asyncpg.UndefinedTableError, asyncpg.InternalServerError):
             # Another generation took this one's place between the query's parsing and its locks.
-            records = await self.pool.fetch(query, *values)
-        return [self.table.row(record) for record in records]
+            return await self.pool.fetch(query, *values)
 
     async def wait(self, token: str, seconds: float = 5.0) -> bool:
         """Wait until the rows hold what the token names; False if that took too long.

@@ -54,6 +54,15 @@ class Rows(Protocol[R]):
         """Return rows whose columns equal these values, in key order, behind the key `after`."""
         ...
 
+    async def totals(
+        self, by: Sequence[str], of: Sequence[str] = (), **among: Sequence[str]
+    ) -> Mapping[Key, tuple[int, ...]]:
+        """Return the number of rows and the sums of columns, by the values of other columns.
+
+        Rows whose columns are not `among` these values are left out.
+        """
+        ...
+
     async def wait(self, token: str, seconds: float = 5.0) -> bool:
         """Wait until the rows hold what the token names; False if that took too long."""
         ...

@@ -1,8 +1,8 @@
 """Inventory over HTTP: stock and why it is so; receipts, counts, adjustments, moves, items."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-import msgspec
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
@@ -10,12 +10,13 @@ from libs.contracts.common import Component
 from libs.runtime.ports import Ports
 from libs.web.problems import Problem
 from libs.web.writes import After, WriteRequest, caught_up
-from services.inventory import commands
+from services.inventory import commands, views
 from services.inventory.process import stream_of
-from services.inventory.read_model import ENTRIES, RESERVATIONS, STOCK
+from services.inventory.read_model import ENTRIES, RESERVATIONS, STOCK, StockRow
 
 Sku = Annotated[str, Path(min_length=1, max_length=100, pattern=r"^[!-~ ]+$")]
 Units = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Limit = Annotated[int, Query(ge=1, le=1000)]
 Text = Annotated[str, Field(max_length=200)]
 WRITE_OFFS = Literal[
     "damage", "loss", "recode", "count", "found", "free-issue", "return", "quality", "other"
@@ -79,15 +80,6 @@ class Item(BaseModel):
     by: Text = "operator"
 
 
-class Written(BaseModel):
-    """A write that was done; `token` is for `?after=` of a later read."""
-
-    sku: str
-    version: int
-    events: list[str]
-    token: str
-
-
 def _normal(sku: str) -> str:
     return sku.strip().upper()
 
@@ -95,57 +87,85 @@ def _normal(sku: str) -> str:
 def routes(ports: Ports) -> APIRouter:
     """Return the routes under /inventory."""
     router = APIRouter(prefix="/inventory", tags=["inventory"])
+    _reads(router, ports)
+    _writes(router, ports)
+    return router
+
+
+def _reads(router: APIRouter, ports: Ports) -> None:
     stock, entries = ports.rows(STOCK), ports.rows(ENTRIES)
     reservations = ports.rows(RESERVATIONS)
 
+    @router.get("/stock")
+    async def list_stock(
+        cursor: str | None = None, limit: Limit = 100, after: After = None
+    ) -> views.StockPage:
+        """List SKUs in order."""
+        await caught_up(reservations, after)
+        rows = await (await caught_up(stock, after)).find(
+            after=(cursor,) if cursor else None, limit=limit
+        )
+        following = rows[-1].sku if len(rows) == limit else None
+        return views.StockPage(stock=await summed(rows), cursor=following)
+
+    @router.get("/stock/{sku}")
+    async def get_stock(sku: Sku, after: After = None) -> views.StockOut:
+        """Show a SKU's units: on hand, reserved, held, waiting, available, by location."""
+        await caught_up(reservations, after)
+        row = await (await caught_up(stock, after)).get(_normal(sku))
+        if row is None:
+            raise Problem("item-not-found", f"Nothing is known of {_normal(sku)}.")
+        return (await summed([row]))[0]
+
+    async def summed(rows: Sequence[StockRow]) -> tuple[views.StockOut, ...]:
+        sums = await reservations.totals(
+            ("sku",), ("held", "short", "sold_short"), sku=[row.sku for row in rows]
+        )
+        found = [(row, sums.get((row.sku,), (0, 0, 0, 0))) for row in rows]
+        return tuple(
+            views.shown(views.StockOut, row, held=held, waiting=short, sold_short=sold)
+            for row, (_, held, short, sold) in found
+        )
+
+    @router.get("/stock/{sku}/entries")
+    async def get_entries(
+        sku: Sku, cursor: int = 0, limit: Limit = 200, after: After = None
+    ) -> views.EntryPage:
+        """List the changes behind a SKU's units, oldest first."""
+        key = _normal(sku)
+        rows = await (await caught_up(entries, after)).find(
+            sku=key, after=(key, cursor), limit=limit
+        )
+        following = rows[-1].version if len(rows) == limit else None
+        shown = tuple(views.shown(views.EntryOut, row) for row in rows)
+        return views.EntryPage(entries=shown, cursor=following)
+
+    @router.get("/reservations/{order_id}")
+    async def get_reservations(
+        order_id: str, after: After = None
+    ) -> tuple[views.ReservationOut, ...]:
+        """List what an order has and lacks, by SKU."""
+        rows = await (await caught_up(reservations, after)).find(order_id=order_id, limit=500)
+        return tuple(views.shown(views.ReservationOut, row) for row in rows)
+
+
+def _writes(router: APIRouter, ports: Ports) -> None:
     def location(name: str) -> tuple[str, bool]:
         place = ports.settings.locations.get(name)
         if place is None:
             raise Problem("location-unknown", f"No location is called {name}; see lonja.toml.")
         return name, place.master == "us"
 
-    async def execute(sku: str, command: Any, write: WriteRequest) -> Written:
+    async def execute(sku: str, command: Any, write: WriteRequest) -> views.Written:
         answer = await ports.commands.execute(
             stream_of(sku), command, key=write.key, request=write.request, trace=write.trace
         )
-        return Written(
-            sku=sku, version=answer.version, events=list(answer.events), token=answer.token
+        return views.Written(
+            sku=sku, version=answer.version, events=answer.events, token=answer.token
         )
 
-    @router.get("/stock")
-    async def list_stock(
-        after_sku: str | None = None, limit: Annotated[int, Query(ge=1, le=500)] = 100
-    ) -> list[dict[str, Any]]:
-        """Return SKUs in order, behind the given one."""
-        after = None if after_sku is None else (after_sku,)
-        return [msgspec.to_builtins(row) for row in await stock.find(after=after, limit=limit)]
-
-    @router.get("/stock/{sku}")
-    async def get_stock(sku: Sku, after: After = None) -> dict[str, Any]:
-        """Return a SKU's units: on hand, reserved, held, waiting, available, by location."""
-        row = await (await caught_up(stock, after)).get(_normal(sku))
-        if row is None:
-            raise Problem("item-not-found", f"Nothing is known of {_normal(sku)}.")
-        found: dict[str, Any] = msgspec.to_builtins(row)
-        return found
-
-    @router.get("/stock/{sku}/entries")
-    async def get_entries(
-        sku: Sku, after_version: int = 0, limit: Annotated[int, Query(ge=1, le=1000)] = 200
-    ) -> list[dict[str, Any]]:
-        """Return the changes behind a SKU's units, oldest first."""
-        key = _normal(sku)
-        rows = await entries.find(sku=key, after=(key, after_version), limit=limit)
-        return [msgspec.to_builtins(row) for row in rows]
-
-    @router.get("/reservations/{order_id}")
-    async def get_reservations(order_id: str) -> list[dict[str, Any]]:
-        """Return what an order has and lacks, by SKU."""
-        rows = await reservations.find(order_id=order_id, limit=500)
-        return [msgspec.to_builtins(row) for row in rows]
-
     @router.post("/items/{sku}", status_code=201)
-    async def define(sku: Sku, body: Item, write: WriteRequest) -> Written:
+    async def define(sku: Sku, body: Item, write: WriteRequest) -> views.Written:
         """Say what an item is; with components it is a kit."""
         parts = tuple(Component(sku=_normal(p.sku), units=p.units) for p in body.components)
         command = commands.DefineItem(
@@ -154,7 +174,7 @@ def routes(ports: Ports) -> APIRouter:
         return await execute(_normal(sku), command, write)
 
     @router.post("/stock/{sku}/receipts", status_code=201)
-    async def receive(sku: Sku, body: Receipt, write: WriteRequest) -> Written:
+    async def receive(sku: Sku, body: Receipt, write: WriteRequest) -> views.Written:
         """Record units that came in; who waits is served first."""
         place, ours = location(body.location)
         command = commands.ReceiveStock(
@@ -164,7 +184,7 @@ def routes(ports: Ports) -> APIRouter:
         return await execute(_normal(sku), command, write)
 
     @router.post("/stock/{sku}/counts", status_code=201)
-    async def count(sku: Sku, body: Count, write: WriteRequest) -> Written:
+    async def count(sku: Sku, body: Count, write: WriteRequest) -> views.Written:
         """Record a count; a difference is a fact, whatever was promised."""
         place, ours = location(body.location)
         command = commands.CountStock(
@@ -174,7 +194,7 @@ def routes(ports: Ports) -> APIRouter:
         return await execute(_normal(sku), command, write)
 
     @router.post("/stock/{sku}/adjustments", status_code=201)
-    async def adjust(sku: Sku, body: Adjustment, write: WriteRequest) -> Written:
+    async def adjust(sku: Sku, body: Adjustment, write: WriteRequest) -> views.Written:
         """Record units found or written off, with a reason."""
         if not body.quantity:
             raise Problem("invalid-request", "An adjustment of 0 units is none.")
@@ -186,7 +206,7 @@ def routes(ports: Ports) -> APIRouter:
         return await execute(_normal(sku), command, write)
 
     @router.post("/stock/{sku}/moves", status_code=201)
-    async def move(sku: Sku, body: Move, write: WriteRequest) -> Written:
+    async def move(sku: Sku, body: Move, write: WriteRequest) -> views.Written:
         """Record units that changed location."""
         source, _ = location(body.location_from)
         place, ours = location(body.location_to)
@@ -195,5 +215,3 @@ def routes(ports: Ports) -> APIRouter:
             body.by, ports.clock(),
         )  # fmt: skip
         return await execute(_normal(sku), command, write)
-
-    return router

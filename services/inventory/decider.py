@@ -4,117 +4,15 @@ Facts from outside (receipts, counts, losses) are recorded, never refused; promi
 from free units, and who waits is served before anybody new.
 """
 
-from collections.abc import Sequence
 from typing import assert_never
 
 from libs.contracts import inventory as events
-from libs.contracts.common import AffectedOrder, Allocation
+from libs.contracts.common import Allocation
 from libs.eventsourcing.decider import Decider, Refused
 from services.inventory import commands
-from services.inventory.stock import DAY, Level, Reservation, Stock, definition, evolve
-
-DECIDE_WITHIN = 2 * DAY  # for units that a fact from outside took away
-RULE = "holds-first-then-latest"
-
-
-class Unfolding:
-    """Events as they are decided, and the stock behind the last of them."""
-
-    def __init__(self, stock: Stock, entity: str, sku: str, at: int) -> None:
-        self.stock, self.entity, self.sku, self.at = stock, entity, sku, at
-        self.events: list[events.InventoryEvent] = []
-
-    def add(self, event: events.InventoryEvent) -> None:
-        """Let an event have happened."""
-        self.events.append(event)
-        self.stock = evolve(self.stock, event)
-
-    def take(self, units: int) -> tuple[Allocation, ...]:
-        """Choose free units: one location that covers them all, else several in their order."""
-        free = [(name, self.stock.levels[name].free) for name in self.stock.locations()]
-        for name, here in free:
-            if here >= units:
-                return (Allocation(location=name, units=units),)
-        chosen = []
-        for name, here in free:
-            if units and here:
-                chosen.append(Allocation(location=name, units=min(here, units)))
-                units -= min(here, units)
-        return tuple(chosen)
-
-    def serve(self) -> None:
-        """Give free units to those who wait: by priority, then time of placing, then order id."""
-        free = self.stock.free()
-        if not free or not self.stock.queue:
-            return
-        known = self.stock.reservations
-        line = sorted(self.stock.queue, key=lambda o: (known[o].priority, known[o].placed_at, o))
-        for order in line:
-            if not free:
-                return
-            entry = known[order]
-            units = min(free, entry.waiting)
-            self.reserve(order, entry, self.take(units), from_waiting_list=True)
-            free -= units
-
-    def reserve(
-        self,
-        order: str,
-        entry: Reservation,
-        taken: Sequence[Allocation],
-        *,
-        from_waiting_list: bool,
-    ) -> None:
-        """Let units be promised to an order; what it still lacks is what it wants less these."""
-        units = sum(one.units for one in taken)
-        reserved = entry.reserved + units
-        self.add(
-            events.StockReserved(
-                entity=self.entity, occurred_at=self.at, sku=self.sku,
-                reservation_id=f"{order}:{self.sku}", order_id=order, revision=entry.revision,
-                wanted=entry.wanted, priority=entry.priority, placed_at=entry.placed_at,
-                decide_by=entry.decide_by, allocations=tuple(taken), units=units,
-                reserved=reserved, short=entry.wanted - reserved,
-                reservation_class=entry.reservation_class, expires_at=entry.expires_at,
-                from_waiting_list=from_waiting_list,
-            )
-        )  # fmt: skip
-
-    def lose(self, location: str, cause: str) -> None:
-        """Name the orders that lose units where more is promised than is there."""
-        level = self.stock.levels[location]
-        missing = level.reserved - max(0, level.on_hand)
-        if missing <= 0:
-            return
-        hits: list[AffectedOrder] = []
-        for order, entry in self._victims(location):
-            here = dict(entry.units)[location]
-            lost = min(here, missing - sum(hit.units for hit in hits))
-            if lost > 0:
-                hits.append(
-                    AffectedOrder(
-                        order_id=order, units=lost, reservation_class=entry.reservation_class
-                    )
-                )
-        self.add(
-            events.ShortfallDetected(
-                entity=self.entity, occurred_at=self.at, sku=self.sku, location=location,
-                units=missing, cause=cause, orders=tuple(hits), rule=RULE,
-                decide_by=self.at + DECIDE_WITHIN,
-            )
-        )  # fmt: skip
-
-    def _victims(self, location: str) -> list[tuple[str, Reservation]]:
-        here = [
-            (order, entry)
-            for order, entry in self.stock.reservations.items()
-            if any(name == location for name, _ in entry.units)
-        ]
-        here.sort(
-            key=lambda o: (o[1].reservation_class == "hold", o[1].priority, o[1].placed_at, o[0]),
-            reverse=True,
-        )
-        return here
+from services.inventory.losing import lose
+from services.inventory.stock import Level, Reservation, Stock, definition, evolve
+from services.inventory.unfolding import Unfolding
 
 
 def decide(command: commands.InventoryCommand, stock: Stock) -> list[events.InventoryEvent]:
@@ -164,6 +62,7 @@ def _release(command: commands.RequireUnits, entry: Reservation, have: int, out:
             back.append(Allocation(location=location, units=min(units, left)))
             left -= min(units, left)
     freed = surplus - unwaited
+    old = out.stock.reservations[command.order_id]
     out.add(
         events.StockReleased(
             entity=out.entity, occurred_at=out.at, sku=out.sku,
@@ -173,7 +72,6 @@ def _release(command: commands.RequireUnits, entry: Reservation, have: int, out:
             reason="not-needed" if command.units else "order-ended",
         )
     )  # fmt: skip
-    old = out.stock.reservations[command.order_id]
     if command.units and (old.reservation_class, old.expires_at, old.priority) != (
         command.reservation_class, command.expires_at, command.priority,
     ):  # fmt: skip
@@ -187,7 +85,8 @@ def _promise(command: commands.RequireUnits, entry: Reservation, have: int, out:
     old = out.stock.reservations.get(command.order_id)
     if old is not None and old.wanted and _terms(old) != _terms(entry):
         _change(entry, command.order_id, out)
-    others = len(out.stock.queue) - (command.order_id in out.stock.queue)
+    now = out.stock.reservations.get(command.order_id)
+    others = len(out.stock.queue) - (1 if now is not None and now.waiting else 0)
     taken = () if others else out.take(min(wanted, out.stock.free()))
     got = sum(one.units for one in taken)
     if got:
@@ -284,7 +183,7 @@ def _fact(command: Fact, out: Unfolding) -> None:
                     document=command.document, note=command.note, by=command.by,
                 )
             )  # fmt: skip
-            out.lose(command.location, command.reason)
+            lose(out, command.location, command.reason)
         case commands.CountStock():
             level = out.stock.levels.get(command.location, Level())
             out.add(
@@ -295,7 +194,7 @@ def _fact(command: Fact, out: Unfolding) -> None:
                     by=command.by,
                 )
             )  # fmt: skip
-            out.lose(command.location, "count")
+            lose(out, command.location, "count")
         case commands.MoveStock():
             if command.location_from == command.location_to:
                 raise Refused("same-location", "Units move from one location to another.")
@@ -306,7 +205,7 @@ def _fact(command: Fact, out: Unfolding) -> None:
                     quantity=command.quantity, document=command.document, by=command.by,
                 )
             )  # fmt: skip
-            out.lose(command.location_from, "moved")
+            lose(out, command.location_from, "moved")
         case _:
             assert_never(command)
     out.serve()
@@ -314,5 +213,5 @@ def _fact(command: Fact, out: Unfolding) -> None:
 
 STOCK = Decider(
     category="stock", commands=commands.InventoryCommand, state=Stock, initial=Stock(),
-    decide=decide, evolve=evolve,
+    decide=decide, evolve=evolve, version=2,
 )  # fmt: skip

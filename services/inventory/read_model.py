@@ -22,9 +22,8 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class StockRow(msgspec.Struct, frozen=True):
-    """One SKU. Available = what is free at our locations; `holds` and `queue` are units by order.
+    """One SKU. Available = what is free at our locations.
 
-    `sold_short` counts units that were sold and not there when the order came;
     `promised_without_stock` is 0 at every moment, or a promise of the system is broken.
     """
 
@@ -35,30 +34,31 @@ class StockRow(msgspec.Struct, frozen=True):
     places: dict[str, Place] = {}
     on_hand: int = 0
     reserved: int = 0
-    held: int = 0
-    waiting: int = 0
     available: int = 0
     received: int = 0
     written_off: int = 0
-    sold_short: int = 0
     shortfalls: int = 0
     promised_without_stock: int = 0
-    holds: dict[str, int] = {}
-    queue: dict[str, int] = {}
 
 
 class ReservationRow(msgspec.Struct, frozen=True):
-    """What one order has of one SKU, and what it lacks."""
+    """What one order has of one SKU, and what it lacks.
+
+    `held` are those of its units that a hold has; `sold_short` counts units that the channel sold
+    and that were not there when the order came.
+    """
 
     order_id: str
     sku: str
-    revision: int
-    reserved: int
-    short: int
-    reservation_class: str
-    expires_at: int | None
-    position: int | None
-    since: int
+    revision: int = 0
+    reserved: int = 0
+    short: int = 0
+    reservation_class: str = "unknown"
+    expires_at: int | None = None
+    position: int | None = None
+    since: int = 0
+    held: int = 0
+    sold_short: int = 0
 
 
 class EntryRow(msgspec.Struct, frozen=True):
@@ -92,16 +92,6 @@ def _moved(
     return replace(row, places={**row.places, place: new})
 
 
-def _order(row: StockRow, order: str, kind: str, reserved: int, short: int) -> StockRow:
-    holds = {k: v for k, v in row.holds.items() if k != order}
-    queue = {k: v for k, v in row.queue.items() if k != order}
-    if kind == "hold" and reserved:
-        holds[order] = reserved
-    if short:
-        queue[order] = short
-    return replace(row, holds=holds, queue=queue)
-
-
 def _stock(row: StockRow | None, key: Key, envelope: Envelope[Any]) -> StockRow:
     row = row or StockRow(str(key[0]))
     event = envelope.event
@@ -109,22 +99,9 @@ def _stock(row: StockRow | None, key: Key, envelope: Envelope[Any]) -> StockRow:
         case events.StockReserved():
             for one in event.allocations:
                 row = _moved(row, one.location, 0, one.units, None)
-            # What is missing of a new promise is told by the StockShort that follows it.
-            told = event.short if event.from_waiting_list else row.queue.get(event.order_id, 0)
-            short = min(event.short, told)
-            row = _order(row, event.order_id, event.reservation_class, event.reserved, short)
-        case events.StockShort():
-            if event.reservation_class == "commitment":
-                new = event.short - row.queue.get(event.order_id, 0)
-                row = replace(row, sold_short=row.sold_short + max(0, new))
-            row = _order(row, event.order_id, event.reservation_class, event.reserved, event.short)
-        case events.StockReservationChanged():
-            row = _order(row, event.order_id, event.reservation_class, event.reserved, event.short)
         case events.StockReleased() | events.StockHoldExpired():
             for one in event.allocations:
                 row = _moved(row, one.location, 0, -one.units, None)
-            kind = "hold" if event.order_id in row.holds else "commitment"
-            row = _order(row, event.order_id, kind, event.reserved, event.short)
         case events.StockReceived():
             row = _moved(row, event.location, event.quantity, 0, event.reservable)
             row = replace(row, received=row.received + event.quantity)
@@ -140,12 +117,6 @@ def _stock(row: StockRow | None, key: Key, envelope: Envelope[Any]) -> StockRow:
             row = replace(row, shortfalls=row.shortfalls + event.units)
             for hit in event.orders:
                 row = _moved(row, event.location, 0, -hit.units, None)
-                queue = {**row.queue, hit.order_id: row.queue.get(hit.order_id, 0) + hit.units}
-                held = row.holds.get(hit.order_id, 0) - hit.units
-                holds = {k: v for k, v in row.holds.items() if k != hit.order_id}
-                row = replace(
-                    row, queue=queue, holds=holds | ({hit.order_id: held} if held > 0 else {})
-                )
         case events.StockReallocated():
             for one in event.taken:
                 row = _moved(row, one.location, 0, -one.units, None)
@@ -167,8 +138,6 @@ def _summed(row: StockRow) -> StockRow:
         row,
         on_hand=sum(p.on_hand for p in places),
         reserved=sum(p.reserved for p in places),
-        held=sum(row.holds.values()),
-        waiting=sum(row.queue.values()),
         available=sum(max(0, p.on_hand - p.reserved) for p in places if p.reservable),
         promised_without_stock=sum(max(0, p.reserved - max(0, p.on_hand)) for p in places),
     )
@@ -186,32 +155,40 @@ def _reservation(
     row: ReservationRow | None, key: Key, envelope: Envelope[Any]
 ) -> ReservationRow | None:
     event = envelope.event
-    order, sku = str(key[0]), str(key[1])
+    old = row or ReservationRow(str(key[0]), str(key[1]))
     match event:
         case events.StockReserved() | events.StockReservationChanged() | events.StockShort():
-            position = event.position if isinstance(event, events.StockShort) else None
-            return ReservationRow(
-                order, sku, event.revision, event.reserved, event.short, event.reservation_class,
-                event.expires_at, position, envelope.at,
-            )  # fmt: skip
+            return _termed(old, event, envelope.at)
         case events.StockReleased() | events.StockHoldExpired():
-            kind = row.reservation_class if row else "unknown"
-            return ReservationRow(
-                order,
-                sku,
-                event.revision,
-                event.reserved,
-                event.short,
-                kind,
-                None,
-                None,
-                envelope.at,
-            )
+            row = replace(
+                old, revision=event.revision, reserved=event.reserved, short=event.short,
+                expires_at=None, position=None, since=envelope.at,
+            )  # fmt: skip
         case events.ShortfallDetected():
-            lost = sum(hit.units for hit in event.orders if hit.order_id == order)
-            return row and replace(row, reserved=row.reserved - lost, short=row.short + lost)
+            lost = sum(hit.units for hit in event.orders if hit.order_id == old.order_id)
+            row = replace(old, reserved=old.reserved - lost, short=old.short + lost)
         case _:
             return row
+    return replace(row, held=row.reserved if row.reservation_class == "hold" else 0)
+
+
+def _termed(
+    old: ReservationRow,
+    event: events.StockReserved | events.StockReservationChanged | events.StockShort,
+    at: int,
+) -> ReservationRow:
+    """What is missing of a new promise is told by the StockShort that follows it, and only then."""
+    kind, sold = event.reservation_class, old.sold_short
+    short, position = min(event.short, old.short), None
+    if isinstance(event, events.StockShort):
+        short, position = event.short, event.position
+    if kind == "commitment":
+        sold += max(0, short - (old.short if old.reservation_class == kind else 0))
+    return replace(
+        old, revision=event.revision, reserved=event.reserved, short=short,
+        reservation_class=kind, expires_at=event.expires_at, position=position, since=at,
+        held=event.reserved if kind == "hold" else 0, sold_short=sold,
+    )  # fmt: skip
 
 
 def _entry_keys(envelope: Envelope[Any]) -> Sequence[Key]:
@@ -252,9 +229,9 @@ def _entry(row: EntryRow | None, key: Key, envelope: Envelope[Any]) -> EntryRow 
     )  # fmt: skip
 
 
-STOCK = Projection("stock", 1, StockRow, ("sku",), OURS, _stock_keys, _stock)
+STOCK = Projection("stock", 2, StockRow, ("sku",), OURS, _stock_keys, _stock)
 RESERVATIONS = Projection(
-    "reservations", 1, ReservationRow, ("order_id", "sku"), OURS, _reservation_keys, _reservation,
+    "reservations", 2, ReservationRow, ("order_id", "sku"), OURS, _reservation_keys, _reservation,
     indexes=(("sku",),), undigested=("since",),
 )  # fmt: skip
 ENTRIES = Projection(

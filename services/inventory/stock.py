@@ -3,6 +3,7 @@
 Units are at locations; a reservation has units by location and may wait for more.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from typing import assert_never
 
@@ -15,7 +16,7 @@ from libs.contracts.common import Allocation, Component, ReservationClass
 
 DAY = 86_400_000_000  # microseconds
 REMEMBERED = 90 * DAY  # documents: longer than anybody repeats one
-MANY = 256  # ended reservations or documents, from which old ones are forgotten
+MANY = 256  # at so many more ended reservations or documents, old ones are forgotten
 
 
 class Level(msgspec.Struct, frozen=True):
@@ -50,14 +51,17 @@ class Reservation(msgspec.Struct, frozen=True):
         return sum(units for _, units in self.units)
 
 
+Turn = tuple[int, int, str]  # priority, time of placing, order id: lower is served sooner
+
+
 class Stock(msgspec.Struct, frozen=True):
-    """One SKU. `queue`: the orders that wait; `ended`: those kept to know them again."""
+    """One SKU. `queue`: who waits, the next first; `ended`: orders kept to know them again."""
 
     definition: str = ""
     components: tuple[Component, ...] = ()
     levels: Map[str, Level] = Map()
     reservations: Map[str, Reservation] = Map()
-    queue: Map[str, int] = Map()
+    queue: tuple[Turn, ...] = ()
     ended: Map[str, int] = Map()
     documents: Map[str, int] = Map()
 
@@ -84,7 +88,7 @@ def _level(stock: Stock, location: str, units: int, reservable: bool) -> Stock:
 
 def _document(stock: Stock, document: str, at: int) -> Stock:
     known = stock.documents.set(document, at)
-    if len(known) > MANY:
+    if len(known) % MANY == 0:
         known = Map({name: seen for name, seen in known.items() if seen > at - REMEMBERED})
     return replace(stock, documents=known)
 
@@ -106,24 +110,37 @@ def _reserve(
 
 
 def _keep(stock: Stock, order: str, entry: Reservation) -> Stock:
-    queue, ended = stock.queue, stock.ended
-    if entry.waiting:
-        queue = queue.set(order, entry.waiting)
-    elif order in queue:
-        queue = queue.delete(order)
-    if entry.wanted:
-        if order in ended:
-            ended = ended.delete(order)
-    else:
+    old, ended = stock.reservations.get(order), stock.ended
+    if not entry.wanted:
         ended = ended.set(order, entry.decide_by)
+    elif order in ended:
+        ended = ended.delete(order)
     return replace(
-        stock, reservations=stock.reservations.set(order, entry), queue=queue, ended=ended
-    )
+        stock, reservations=stock.reservations.set(order, entry), ended=ended,
+        queue=_queue(stock.queue, order, old, entry),
+    )  # fmt: skip
+
+
+def _queue(
+    queue: tuple[Turn, ...], order: str, old: Reservation | None, new: Reservation
+) -> tuple[Turn, ...]:
+    """Return the queue with an order where its terms now put it, if it waits."""
+    was = (old.priority, old.placed_at, order) if old is not None and old.waiting else None
+    now = (new.priority, new.placed_at, order) if new.waiting else None
+    if was == now:
+        return queue
+    if was is not None:
+        at = bisect_left(queue, was)
+        queue = queue[:at] + queue[at + 1 :]
+    if now is not None:
+        at = bisect_left(queue, now)
+        queue = (*queue[:at], now, *queue[at:])
+    return queue
 
 
 def _forget(stock: Stock, at: int) -> Stock:
     """Forget reservations that have ended and whose deadline has passed."""
-    if len(stock.ended) <= MANY:
+    if not stock.ended or len(stock.ended) % MANY:
         return stock
     old = [order for order, deadline in stock.ended.items() if deadline < at]
     reservations, ended = stock.reservations, stock.ended

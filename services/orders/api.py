@@ -129,18 +129,16 @@ def _writes(router: APIRouter, ports: Ports) -> None:
 
 
 async def summarise(rows: Rows[OrderRow]) -> views.Summary:
-    """Count all orders by state and reason, page by page."""
+    """Count all orders by state and reason, with the money at risk by currency."""
+    totals = await rows.totals(("state", "reason", "currency"), ("value_at_risk_minor",))
     counts: dict[tuple[str, str], int] = {}
     risks: dict[tuple[str, str], dict[str, int]] = {}
-    last: tuple[str] | None = None
-    while found := await rows.find(after=last, limit=_PAGE):
-        for row in found:
-            place = (row.state, row.reason)
-            counts[place] = counts.get(place, 0) + 1
-            risk = risks.setdefault(place, {})
-            if row.value_at_risk_minor:
-                risk[row.currency] = risk.get(row.currency, 0) + row.value_at_risk_minor
-        last = (found[-1].order_id,)
+    for (state, reason, currency), (orders, risk) in totals.items():
+        place = (str(state), str(reason))
+        counts[place] = counts.get(place, 0) + orders
+        by_currency = risks.setdefault(place, {})
+        if risk:
+            by_currency[str(currency)] = risk
     listed = tuple(
         views.Count(state=state, reason=reason, orders=n, value_at_risk_minor=risks[state, reason])
         for (state, reason), n in sorted(counts.items())

@@ -88,7 +88,7 @@ async def test_an_import_shows_its_plan_and_can_be_repeated(tmp_path: Path) -> N
 
 
 async def on_hand(http: Http, wanted: dict[str, int]) -> bool:
-    rows = await http.get("/inventory/stock")
+    rows = (await http.get("/inventory/stock"))["stock"]
     return {row["sku"]: row["on_hand"] for row in rows} == wanted
 
 

@@ -13,6 +13,7 @@ from libs.codec.framing import EventCodec
 from libs.contracts import kernel
 from libs.eventsourcing.decided import Turn
 from libs.eventsourcing.turn import Mind
+from libs.replay.memory import MemoryRows
 from libs.runtime.commands import TurnCommands
 from libs.runtime.inbox import InboxPump, StoreInbox
 from libs.runtime.interpret import Interpreter
@@ -28,7 +29,7 @@ from tests.simulation.broker import Broker, MemoryFeed, Place
 from tests.simulation.bugs import Bug
 from tests.simulation.gate import Gate, GatedStore
 from tests.simulation.loop import VirtualLoop
-from tests.simulation.projector import MemoryProjector, MemoryRows, Tables
+from tests.simulation.projector import MemoryProjector, Tables
 from tests.simulation.promises import Promises
 from tests.simulation.relay import MemoryRelay
 from tests.simulation.units import expect
@@ -113,7 +114,7 @@ class Instance:
         self.turns = TurnLoop(self.runner, lambda _, __: None)
         self.inbox = StoreInbox(self.name, store, around.vault, self.clock)
         self.commands: Any = around.bug.calls(TurnCommands(home.name, self.turns, store), raw)
-        rows: Callable[[Any], Any] = lambda p: MemoryRows(home.tables, p)  # noqa: E731
+        rows: Callable[[Any], Any] = lambda p: MemoryRows(lambda: home.tables[p.name])  # noqa: E731
         ports = Ports(around.settings, self.clock, around.vault, self.commands, self.inbox, rows)
         self.pump: InboxPump | None = None
         if home.service.intake is not None:

@@ -29,26 +29,6 @@ def table_of(name: str) -> str:
     return f"rm_{name}_1"
 
 
-class MemoryRows:
-    """The rows of a read model."""
-
-    def __init__(self, tables: Tables, projection: Projection[Any]) -> None:
-        self.rows = tables[projection.name]
-
-    async def get(self, *key: str | int) -> Any:
-        return self.rows.get(key)
-
-    async def find(
-        self, *, after: Key | None = None, limit: int = 50, **equal: str | int | bool
-    ) -> list[Any]:
-        rows = [row for key, row in sorted(self.rows.items()) if after is None or key > after]
-        fits = [row for row in rows if all(getattr(row, n) == v for n, v in equal.items())]
-        return fits[:limit]
-
-    async def wait(self, token: str, seconds: float = 5.0) -> bool:
-        return bool(token) and seconds > 0
-
-
 class MemoryProjector:
     """All read models of one service, in one instance."""
 

@@ -54,6 +54,14 @@ class Units:
                     self._move(hit.order_id, event.sku, event.location, -hit.units)
                     lacking = self.lacks[event.sku]
                     lacking[hit.order_id] = lacking.get(hit.order_id, 0) + hit.units
+            case inventory.StockReallocated():
+                moved = [*event.taken, *event.given]
+                expect("P2", not sum(one.units for one in event.taken)
+                       - sum(one.units for one in event.given), f"{moved} changes the units")  # fmt: skip
+                for one in event.taken:
+                    self._move(event.order_id, event.sku, one.location, -one.units)
+                for one in event.given:
+                    self._move(event.order_id, event.sku, one.location, one.units)
             case inventory.StockReleased() | inventory.StockHoldExpired():
                 self._free(event)
             case _:

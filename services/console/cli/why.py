@@ -50,10 +50,9 @@ async def _why(
         except Refusal as error:
             raise Stop(error.code, str(error)) from error
         entries: list[dict[str, Any]] = []
-        while page := await http.get(
-            f"{path}/entries",
-            limit="1000",
-            after_version=str(entries[-1]["version"] if entries else 0),
-        ):
-            entries += page
+        cursor: int | None = 0
+        while cursor is not None:
+            page = await http.get(f"{path}/entries", limit="1000", cursor=str(cursor))
+            entries += page["entries"]
+            cursor = page["cursor"]
         return stock, entries

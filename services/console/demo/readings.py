@@ -19,7 +19,8 @@ _LIVE = """
     WHERE consumer LIKE '%.reactor' OR consumer IN (SELECT consumer FROM read_models)"""
 _STOCK = """
     SELECT count(*), coalesce(sum(promised_without_stock), 0)::bigint,
-        coalesce(sum(sold_short), 0)::bigint, coalesce(sum(waiting), 0)::bigint,
+        (SELECT coalesce(sum(sold_short), 0)::bigint FROM reservations),
+        (SELECT coalesce(sum(short), 0)::bigint FROM reservations),
         coalesce(sum(written_off), 0)::bigint
     FROM stock"""
 _STANDINGS = """

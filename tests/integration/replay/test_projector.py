@@ -11,6 +11,7 @@ import pytest
 
 from libs.eventsourcing.envelope import Envelope
 from libs.eventsourcing.projection import Key, Projection
+from libs.replay.memory import MemoryRows
 from libs.replay.projector import Projector
 from libs.replay.rebuild import rebuild
 from libs.replay.rows import TableRows
@@ -119,6 +120,16 @@ async def test_pages_go_on_behind_a_key_and_filter_by_columns(toy: Toy) -> None:
         assert [r.version for r in await rows.find(thing="t3")] == [1, 2, 3, 4, 5]
         with pytest.raises(ValueError, match="no column"):
             await rows.find(nothing=1)
+        remembered = MemoryRows(lambda: {(row.thing, row.version): row for row in found})
+        for read in (rows, remembered):
+            by_thing = await read.totals(("thing",), ("version",), thing=["t3", "t4", "none"])
+            assert by_thing == {("t3",): (5, 15), ("t4",): (5, 15)}
+            assert await read.totals(("version",), thing=["t3"]) == dict.fromkeys(
+                [(n,) for n in range(1, 6)], (1,)
+            )
+            assert [r.version for r in await read.find(thing="t3", after=("t3", 3))] == [4, 5]
+        with pytest.raises(ValueError, match="no column"):
+            await rows.totals(("nothing",))
 
 
 async def test_two_projectors_that_come_and_go_apply_each_event_once(toy: Toy) -> None:

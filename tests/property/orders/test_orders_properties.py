@@ -15,7 +15,7 @@ from services.orders import commands
 from services.orders.decider import ORDER
 from services.orders.read_model import HISTORY, ORDERS
 from services.orders.state import OrderState, demand, remaining, shortages
-from tests.unit.orders.memory import envelope, folded
+from tests.unit.memory import envelope, folded
 from tests.unit.orders.samples import (
     HOUR,
     NOW,

@@ -8,7 +8,9 @@ from prometheus_client import CollectorRegistry
 
 from libs.eventsourcing.decider import Decider
 from libs.eventsourcing.envelope import Envelope
+from libs.eventsourcing.projection import Key
 from libs.eventsourcing.states import pack
+from libs.replay.memory import MemoryRows
 from libs.runtime.ports import Answer, InboxRow, Ports
 from libs.runtime.settings import Settings
 from libs.security.vault.memory import MemoryVault
@@ -42,27 +44,18 @@ DECIDERS: dict[str, Decider[Any, Any, Any]] = {
 }
 
 
-class MemoryRows:
-    """Rows by key."""
+class Folded:
+    """Rows by key, as events are folded into them."""
 
     def __init__(self, projection: Any) -> None:
-        self.projection, self.found = projection, {}  # type: ignore[var-annotated]
+        self.projection = projection
+        self.found: dict[Key, Any] = {}
+        self.rows = MemoryRows(lambda: self.found)
 
     def fold(self, event: Any) -> None:
         envelope = Envelope(event, "", "", "", 1, NOW, "channels", 0, 1, "", "", "")
         for key in self.projection.keys(envelope):
             self.found[key] = self.projection.evolve(self.found.get(key), key, envelope)
-
-    async def get(self, *key: Any) -> Any:
-        return self.found.get(key)
-
-    async def find(self, *, after: Any = None, limit: int = 50, **equal: Any) -> Any:
-        rows = [row for key, row in sorted(self.found.items()) if after is None or key > after]
-        fits = [r for r in rows if all(getattr(r, n) == v for n, v in equal.items())]
-        return fits[:limit]
-
-    async def wait(self, token: str, seconds: float = 5.0) -> bool:
-        return bool(token) and seconds > 0
 
 
 class Shop:
@@ -70,7 +63,7 @@ class Shop:
 
     def __init__(self) -> None:
         self.vault = MemoryVault()
-        self.rows = {name: MemoryRows(p) for name, p in (("listings", LISTINGS), ("items", ITEMS))}
+        self.rows = {name: Folded(p) for name, p in (("listings", LISTINGS), ("items", ITEMS))}
         self.inbox: dict[tuple[str, str], bytes] = {}
         self.states: dict[str, Any] = {}
         self.events: list[Any] = []
@@ -79,7 +72,7 @@ class Shop:
         self.now = NOW
         self.ports = Ports(
             settings=SETTINGS, clock=lambda: self.now, vault=self.vault, commands=self, inbox=self,
-            rows=lambda projection: self.rows[projection.name],
+            rows=lambda projection: self.rows[projection.name].rows,
         )  # fmt: skip
         self.intake = ChannelIntake(self.ports)
 

@@ -9,7 +9,8 @@ from libs.eventsourcing.decider import Refused
 from libs.runtime.ports import Ports
 from libs.web.problems import Problem, answer_problem
 from services.orders import api, commands
-from tests.unit.orders.memory import AsgiClient, MemoryCommands, Response
+from services.orders.decider import ORDER
+from tests.unit.memory import AsgiClient, MemoryCommands, Response
 from tests.unit.orders.samples import ID, NOW, answer, line, told
 from tests.unit.orders.test_orders_confirming import MUG
 
@@ -26,7 +27,7 @@ class Shop:
 
 @pytest_asyncio.fixture
 async def shop() -> Shop:
-    memory = MemoryCommands()
+    memory = MemoryCommands("orders", ORDER)
     none: Any = None
     ports = Ports(none, lambda: NOW, none, memory, none, memory.rows)
     app = FastAPI()

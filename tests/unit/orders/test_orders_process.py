@@ -7,7 +7,7 @@ from libs.eventsourcing.states import pack, unpack
 from libs.eventsourcing.testing import given
 from services.orders import commands, process
 from services.orders.decider import ORDER
-from tests.unit.orders.memory import envelope
+from tests.unit.memory import envelope
 from tests.unit.orders.samples import HOUR, ID, NOW, T0, line, order, told
 from tests.unit.orders.test_orders_confirming import MUG
 

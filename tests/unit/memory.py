@@ -1,4 +1,4 @@
-"""Orders in memory: the real decider, reactions and projections, with streams and rows in dicts."""
+"""A service in memory: its real decider and projections, with streams and rows in dicts."""
 
 import json as text
 from collections.abc import Sequence
@@ -8,11 +8,11 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from libs.eventsourcing.decider import Decider
 from libs.eventsourcing.envelope import Envelope
 from libs.eventsourcing.projection import Key, Projection
+from libs.replay.memory import MemoryRows
 from libs.runtime.ports import Answer
-from services.orders.decider import ORDER
-from services.orders.read_model import HISTORY, ORDERS
 
 
 def envelope(event: Any, version: int = 1, at: int = 0, service: str = "orders") -> Envelope[Any]:
@@ -30,29 +30,14 @@ def folded(projection: Projection[Any], envelopes: Sequence[Envelope[Any]]) -> d
     return {key: row for key, row in rows.items() if row is not None}
 
 
-class MemoryRows:
-    def __init__(self, projection: Projection[Any], log: list[Envelope[Any]]) -> None:
-        self.projection, self.log = projection, log
-
-    async def get(self, *key: str | int) -> Any:
-        return folded(self.projection, self.log).get(key)
-
-    async def find(self, *, after: Key | None = None, limit: int = 50, **equal: Any) -> list[Any]:
-        rows = sorted(folded(self.projection, self.log).items())
-        return [
-            row
-            for key, row in rows
-            if (after is None or key > after)
-            and all(getattr(row, name) == value for name, value in equal.items())
-        ][:limit]
-
+class _Rows(MemoryRows[Any]):
     async def wait(self, token: str, seconds: float = 5.0) -> bool:
-        del seconds
-        return token != "never"
+        return token != "never" and await super().wait(token, seconds)
 
 
 class MemoryCommands:
-    def __init__(self) -> None:
+    def __init__(self, service: str, decider: Decider[Any, Any, Any]) -> None:
+        self.service, self.decider = service, decider
         self.states: dict[str, Any] = {}
         self.log: list[Envelope[Any]] = []
 
@@ -64,16 +49,16 @@ class MemoryCommands:
         return Answer(stream, len(self.log), tuple(type(e).__name__ for e in events), "t")
 
     def tell(self, stream: str, command: Any) -> Sequence[Any]:
-        state = self.states.get(stream, ORDER.initial)
-        events = ORDER.decide(command, state)
-        self.states[stream] = reduce(ORDER.evolve, events, state)
+        state = self.states.get(stream, self.decider.initial)
+        events = self.decider.decide(command, state)
+        self.states[stream] = reduce(self.decider.evolve, events, state)
         for event in events:
-            self.log.append(envelope(event, len(self.log) + 1, at=command.at))
+            version = len(self.log) + 1
+            self.log.append(envelope(event, version, command.at, self.service))
         return events
 
-    def rows(self, projection: Projection[Any]) -> MemoryRows:
-        assert projection in (ORDERS, HISTORY)
-        return MemoryRows(projection, self.log)
+    def rows(self, projection: Projection[Any]) -> MemoryRows[Any]:
+        return _Rows(lambda: folded(projection, self.log))
 
 
 @dataclass(frozen=True)
