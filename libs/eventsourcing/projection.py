@@ -21,7 +21,8 @@ class Projection(Generic[R]):
     `keys` gives the rows an event touches, `evolve` the new row (None: no row). The result must be
     the same for every interleaving of topics and partitions that keeps each stream's order.
     `topics` are the services whose events it reads. Columns in `undigested` (clocks and the like)
-    are not compared when a copy is proved equal.
+    are not compared when a copy is proved equal. One that `appends` writes each row once, for one
+    event: no row is looked for before it is written.
     """
 
     name: str
@@ -33,3 +34,4 @@ class Projection(Generic[R]):
     evolve: Callable[[R | None, Key, Envelope[Any]], R | None]
     indexes: tuple[tuple[str, ...], ...] = ()
     undigested: tuple[str, ...] = ()
+    appends: bool = False

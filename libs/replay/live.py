@@ -31,6 +31,7 @@ class Live:
     """One projection in its live generation.
 
     `rows` are remembered as of `revision`: another's write raises it, and they are read anew.
+    `unsaved` are cursors behind records that touched no row: their positions are written later.
     """
 
     def __init__(self, projection: Projection[Any], model: Model) -> None:
@@ -38,6 +39,7 @@ class Live:
         self.table: Table[Any] = Table(projection, model.table)
         self.cursors: dict[Place, Cursor] = {}
         self.epochs: dict[Place, int] = {}
+        self.unsaved: dict[Place, Cursor] = {}
         self.gaps: set[Place] = set()
         self.halted: str | None = None
         self.rows: dict[Key, Any] = {}
@@ -57,6 +59,7 @@ class Live:
         """Take over a partition where its position stands."""
         self.epochs[place] = epoch
         self.cursors[place] = Cursor(offset, pseq, event_id)
+        self.unsaved.pop(place, None)
         self.gaps.discard(place)
 
     def forget(self) -> None:
@@ -72,7 +75,7 @@ class Live:
 
     def screen(self, parsed: Mapping[Place, Parsed]) -> Work | None:
         """Return what is to be folded; None where nothing moves or the projection had to halt."""
-        work = Work(self, (), {}, self.epochs)
+        work = Work(self, (), dict(self.unsaved), self.epochs)
         envelopes = []
         try:
             for place, run in parsed.items():

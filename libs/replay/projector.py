@@ -23,7 +23,9 @@ from libs.replay.transaction import Stale, commit
 from libs.store.pool import Connection, Pool
 from libs.telemetry.logs import log
 
-BATCH = 2000
+BATCH = 2000  # records
+SAVE = 1.0  # seconds until a position is written behind records that touched no row
+GATHER = 0.01  # seconds from the end of a batch to the next: a small one costs as much as a large
 Moved = Callable[[str, Mapping[Place, int]], None]
 
 
@@ -47,6 +49,7 @@ class Projector:
         self.committed = committed
         self.beat = 0.0
         self.foreign = 0
+        self._next, self._save = 0.0, 0.0
         self.live: dict[str, Live] = {}
         self.feed: Feed
         self._gaps = Gaps()
@@ -113,21 +116,39 @@ class Projector:
             return 0
         for place in self._gaps.due(self.feed.held):
             self.feed.seek(place, 0)
+        await asyncio.sleep(max(0.0, self._next - self.beat))
         arrived = await self.feed.get(BATCH)
         if arrived:
             await self._apply(connection, arrived)
+            self._next = asyncio.get_running_loop().time() + GATHER
+        elif any(live.unsaved for live in self.live.values()):
+            await self._apply(connection, {})
         return sum(map(len, arrived.values()))
 
     async def _apply(self, connection: Connection, arrived: Mapping[Place, Records]) -> None:
         parsed = {p: Parsed(self.topics[p[0]], found, self.codec) for p, found in arrived.items()}
         self.foreign += sum(mark.pseq == 0 for run in parsed.values() for mark in run.marks)
+        for live in self.live.values():
+            live.unsaved = {p: c for p, c in live.unsaved.items() if p in self.feed.held}
         works = [live.screen(parsed) for live in self.live.values() if not live.halted]
         ready = [work for work in works if work is not None]
-        await commit(connection, ready)
+        await self._write(connection, ready)
         for work in ready:
             self._done(work)
         moved, self._moved = self._moved, asyncio.Event()
         moved.set()
+
+    async def _write(self, connection: Connection, works: list[Work]) -> None:
+        """Commit a batch, or keep its positions for the next one where no row is touched."""
+        now = asyncio.get_running_loop().time()
+        if now < self._save and not any(work.pairs for work in works):
+            for work in works:
+                work.live.unsaved = work.cursors
+            return
+        await commit(connection, works)
+        self._save = now + SAVE
+        for work in works:
+            work.live.unsaved = {}
 
     def _done(self, work: Work) -> None:
         live = work.live

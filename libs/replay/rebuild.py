@@ -9,7 +9,6 @@ import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
-import asyncpg
 import msgspec
 
 from libs.bus.tail import Tail, lone_reader
@@ -19,10 +18,16 @@ from libs.replay.filling import IN_MEMORY, Filling, Progress, RebuildFailed
 from libs.replay.models import Model, create, make_live, models, prepare, sweep
 from libs.replay.table import Table, table_name
 from libs.replay.verifying import Comparison, compare
-from libs.store.pool import Connection, Pool
+from libs.store.pool import Connection, Pool, session
 from libs.values.lanes import PARTITIONS
 
 ATTEMPTS = 50  # to be ahead of the live rows when both stand still for a moment
+UNBOUNDED: Mapping[str, str | int] = {
+    "statement_timeout": 0,
+    "lock_timeout": 0,
+    "idle_in_transaction_session_timeout": 0,
+    "enable_seqscan": "on",
+}
 _POSITIONS = """
     SELECT topic, partition, last_pseq FROM positions WHERE consumer = $1
     ORDER BY topic, partition"""
@@ -97,16 +102,10 @@ async def rebuild(
 async def _alone(pool: Pool, projection: Projection[Any]) -> AsyncIterator[Connection]:
     """Hold a connection without time limits, and the right to rebuild this projection."""
     number = zlib.crc32(f"rebuild {projection.name}".encode())
-    async with pool.acquire() as connection:
-        for limit in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
-            await connection.execute(f"SET {limit} = 0")
+    async with session(pool, **UNBOUNDED) as connection:
         if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", number):
             raise RebuildFailed(f"{projection.name} is being rebuilt already.")
-        try:
-            yield connection
-        finally:
-            with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError):
-                await connection.execute("SELECT pg_advisory_unlock($1)", number)
+        yield connection
 
 
 async def _drop(connection: Connection, projection: Projection[Any]) -> None:
@@ -125,11 +124,9 @@ async def _verify(pool: Pool, connection: Connection, model: Model, filling: Fil
     await filling.to_numbers(connection, await _numbers(connection, model))
     live = Table(filling.table.projection, model.table)
     async with (
-        pool.acquire() as snapshot,
+        session(pool, **UNBOUNDED) as snapshot,
         snapshot.transaction(isolation="repeatable_read", readonly=True),
     ):
-        await snapshot.execute("SET LOCAL statement_timeout = 0")
-        await snapshot.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         await filling.to_numbers(connection, await _numbers(snapshot, model))
         await filling.flush(connection)
         async with connection.transaction():

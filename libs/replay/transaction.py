@@ -84,7 +84,7 @@ async def _write(
         live.forget()
     wanted = {key for key, _ in pairs}
     rows = {key: live.rows[key] for key in wanted if key in live.rows}
-    if len(rows) < len(wanted):
+    if len(rows) < len(wanted) and not live.table.projection.appends:
         rows |= await live.table.load(connection, wanted - rows.keys())
     try:
         changed = fold(live.table.projection, pairs, rows)

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from libs.store.pool import Pool
+from libs.store.pool import Pool, session
 from libs.telemetry.logs import log
 
 RETRY = 1.0  # seconds
@@ -29,8 +29,7 @@ async def leading(pool: Pool, name: str, works: Sequence[Work]) -> None:
     number = zlib.crc32(name.encode())
     while True:
         try:
-            async with pool.acquire() as connection:
-                await connection.execute("SET idle_in_transaction_session_timeout = 0")
+            async with session(pool, idle_in_transaction_session_timeout=0) as connection:
                 if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", number):
                     await asyncio.sleep(RETRY)
                     continue
@@ -44,8 +43,6 @@ async def leading(pool: Pool, name: str, works: Sequence[Work]) -> None:
                     task.cancel()
                     with contextlib.suppress(asyncio.CancelledError, Exception):
                         await task
-                    with contextlib.suppress(Exception):
-                        await connection.fetchval("SELECT pg_advisory_unlock($1)", number)
         except Exception as error:
             log.error("leadership-lost", what=name, cause=type(error).__name__)
             await asyncio.sleep(RETRY)

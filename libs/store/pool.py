@@ -1,6 +1,8 @@
 """Connections to PostgreSQL: databases, pools with timeouts, and which errors pass by."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -16,12 +18,14 @@ else:
     Pool = asyncpg.Pool
     Connection = asyncpg.Connection
 
-# Server-side bounds on what a paused process can hold.
+# Server-side bounds on what a paused process can hold. Plans are made while tables are small and
+# kept while they grow: none of them may read a table from one end to the other.
 BOUNDS = {
     "statement_timeout": "5000",
     "lock_timeout": "3000",
     "idle_in_transaction_session_timeout": "5000",
     "jit": "off",
+    "enable_seqscan": "off",
 }
 
 # Repeating the turn from its reads may succeed.
@@ -69,12 +73,34 @@ async def create_database(dsn: str, name: str) -> bool:
 
 
 async def open_pool(dsn: str, *, size: int = 6, timeouts: bool = True) -> Pool:
-    """Open a pool; every connection carries the server-side timeouts unless told otherwise."""
+    """Open a pool; every connection carries the server-side timeouts unless told otherwise.
+
+    A connection is given back as it is: who changes its settings takes it by `session`.
+    """
     settings = BOUNDS if timeouts else {"jit": "off"}
     pool: Pool = await asyncpg.create_pool(
-        dsn, min_size=1, max_size=size, server_settings=settings, command_timeout=30
+        dsn, min_size=1, max_size=size, server_settings=settings, command_timeout=30, reset=_as_is
     )
     return pool
+
+
+async def _as_is(_: object) -> None:
+    """Save the round trip of the default, which undoes what only `session` does."""
+
+
+@contextlib.asynccontextmanager
+async def session(pool: Pool, **settings: str | int) -> AsyncIterator[Connection]:
+    """Hold a connection with settings and advisory locks of its own; both end with it."""
+    async with pool.acquire() as connection:
+        try:
+            for name, value in settings.items():
+                await connection.execute("SELECT set_config($1, $2, false)", name, str(value))
+            yield connection
+        finally:
+            try:
+                await connection.execute("SELECT pg_advisory_unlock_all(); RESET ALL")
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                connection.terminate()
 
 
 async def close_pool(pool: Pool) -> None:

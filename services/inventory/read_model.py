@@ -236,5 +236,5 @@ RESERVATIONS = Projection(
 )  # fmt: skip
 ENTRIES = Projection(
     "stock_entries", 1, EntryRow, ("sku", "version"), OURS, _entry_keys, _entry,
-    indexes=(("order_id",),), undigested=("at",),
+    indexes=(("order_id",),), undigested=("at",), appends=True,
 )  # fmt: skip

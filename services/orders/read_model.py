@@ -218,5 +218,6 @@ HISTORY: Projection[HistoryRow] = Projection(
     key=("order_id", "version"),
     topics=("orders",),
     keys=_history_keys,
+    appends=True,
     evolve=_history,
 )

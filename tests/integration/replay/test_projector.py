@@ -147,6 +147,38 @@ async def test_two_projectors_that_come_and_go_apply_each_event_once(toy: Toy) -
         assert await toy.pool.fetchval("SELECT count(*) FROM seen") == 3000
 
 
+async def test_positions_behind_records_that_touch_no_row_follow_and_never_go_back(
+    toy: Toy,
+) -> None:
+    quiet: Projection[Seen] = Projection(
+        "quiet", 1, Seen, ("thing", "version"), ("toy",), lambda _: (), see
+    )
+    reached: dict[int, int] = {}
+
+    async def stored() -> dict[int, int]:
+        rows = await toy.pool.fetch(
+            "SELECT partition, last_pseq FROM positions WHERE consumer = 'rm_quiet_1'"
+        )
+        found = {row[0]: row[1] for row in rows if row[1]}
+        assert all(found.get(lane, 0) >= number for lane, number in reached.items())
+        reached.update(found)
+        return found
+
+    async def all_stored() -> bool:
+        return await stored() == await toy.heads()
+
+    relay = toy.relay()
+    async with running(relay), projecting(toy, quiet):
+        for _ in range(2):
+            relay.poke(await toy.commit(counted(200)))
+            async with projecting(toy, quiet) as guest:
+                relay.poke(await toy.commit(counted(200)))
+                await eventually(partial(held, guest), 30)
+                await stored()
+            relay.poke(await toy.commit(counted(200)))
+        await eventually(all_stored, 30)
+
+
 async def test_a_projection_that_is_new_is_filled_from_the_start_beside_the_others(
     toy: Toy,
 ) -> None:
