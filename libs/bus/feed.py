@@ -71,7 +71,7 @@ class Feed:
         """Join the group."""
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self.bootstrap, group_id=self.group, group_instance_id=self.member,
-            enable_auto_commit=False, auto_offset_reset="none", fetch_max_wait_ms=500,
+            enable_auto_commit=False, auto_offset_reset="none", fetch_max_wait_ms=1000,
             metadata_max_age_ms=5000, max_poll_interval_ms=120_000, session_timeout_ms=SESSION,
         )  # fmt: skip
         consumer.subscribe(topics=list(self.topics), listener=_Listener(self))

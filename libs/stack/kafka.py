@@ -42,8 +42,8 @@ SETTINGS = {
     "log.segment.delete.delay.ms": 1000,
     "message.max.bytes": 1048588,
     # After a sudden end the broker is let in again when its old session has run out.
-    "broker.session.timeout.ms": 4000,
-    "broker.heartbeat.interval.ms": 1000,
+    "broker.session.timeout.ms": 6000,
+    "broker.heartbeat.interval.ms": 2000,
     # Lean: one machine, a handful of clients, nothing to do most of the time.
     "num.network.threads": 2,
     "num.io.threads": 4,
