@@ -42,7 +42,7 @@ contracts: setup  ## the generated code of libs/contracts from the schemas
 	$(BIN)/python -m libs.codec.generate
 
 bench: setup  ## the table of rates and latencies
-	$(BIN)/pytest tests/bench -q -s -o python_files='bench_*.py' $(ARGS)
+	$(BIN)/pytest tests/bench -q -s -o python_files='bench_*.py' -o python_functions='bench_*' $(ARGS)
 
 clean:  ## the data, the caches and the virtual environment
 	rm -rf .lonja .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

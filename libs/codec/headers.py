@@ -6,6 +6,7 @@
 import struct
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -37,7 +38,12 @@ def _uuid(data: bytes) -> str:
 def time_text(at: int) -> str:
     """Return RFC 3339 for microseconds since the epoch."""
     whole, micros = divmod(at, 1_000_000)
-    return f"{datetime.fromtimestamp(whole, UTC):%Y-%m-%dT%H:%M:%S}.{micros:06d}Z"
+    return f"{_seconds_text(whole)}.{micros:06d}Z"
+
+
+@lru_cache(maxsize=1024)
+def _seconds_text(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def time_number(text: str) -> int:

@@ -125,7 +125,7 @@ class Head(msgspec.Struct, frozen=True):
 
     `notes` counts the parked commands of each source; every change of it is an event of the kernel
     in the stream, so the version guards it. `broken` is set where the history cannot be folded.
-    `saved_version` is the version whose state is stored.
+    `saved_version` is the version whose state is stored, `saved_size` that state's bytes.
     """
 
     stream: str
@@ -134,3 +134,4 @@ class Head(msgspec.Struct, frozen=True):
     notes: dict[str, int]
     saved_version: int
     broken: str | None = None
+    saved_size: int = 0

@@ -33,7 +33,8 @@ from libs.values.ids import category, derive
 from libs.values.lanes import lane_of
 
 SMALL_STATE = 8192  # bytes: a state up to this size is stored every turn, a larger one rarely
-SAVE_EVERY = 64  # events
+SAVE_EVERY = 64  # events, or one for so many bytes of the state that was stored:
+BYTES_PER_EVENT = 512  # what is written grows with the events, whatever the state's size
 KERNEL = "lonja.kernel."
 
 
@@ -276,18 +277,26 @@ class _Taking:
                 turn.read[stream] = old.version
                 continue
             decider = self.mind.deciders.get(category(stream))
-            state: bytes | None = None
-            if decider is not None and head.broken is None:
-                small = head.saved_version == old.version
-                if small or head.version - head.saved_version >= SAVE_EVERY:
-                    state = packed(head.state)
-                    due = head.version - head.saved_version >= SAVE_EVERY
-                    if state and len(state) > SMALL_STATE and not due and old.version:
-                        state = None
-            saved = head.version if state is not None else head.saved_version
+            state = self._state_to_save(old, head) if decider is not None else None
+            saved, size = head.saved_version, head.saved_size
+            if state is not None:
+                saved, size = head.version, len(state)
             fold = self.mind.folds.get(category(stream), "")
             turn.heads[stream] = HeadChange(
                 stream, old.version, head.version, state, fold, head.notes
             )
-            turn.after[stream] = msgspec.structs.replace(head, saved_version=saved)
+            turn.after[stream] = msgspec.structs.replace(head, saved_version=saved, saved_size=size)
         return turn
+
+    @staticmethod
+    def _state_to_save(old: Head, head: Head) -> bytes | None:
+        """Return the state where it is small, or due; None where the events are enough."""
+        unsaved = head.version - head.saved_version
+        due = unsaved >= max(SAVE_EVERY, head.saved_size // BYTES_PER_EVENT)
+        small = head.saved_version == old.version and head.saved_size <= SMALL_STATE
+        if head.broken is not None or not (due or small):
+            return None
+        state = packed(head.state)
+        if state is not None and len(state) > SMALL_STATE and not due and old.version:
+            return None
+        return state

@@ -59,6 +59,7 @@ class TurnCommands:
             code = reply.refused if reply.request_hash else "internal-error"
             raise Refused(code, reply.message, **reply.details)
         lane = lane_of(reply.stream)
-        # Asked for behind the commit, so that a repeated answer's token is not too small either.
-        token = f"{self.service}:{lane}:{await self.store.lane_head(lane)}"
-        return Answer(reply.stream, reply.version, reply.events, token)
+        head = outcome.lanes.get(lane) if reply.events else None
+        if head is None:  # asked for behind the commit: a repeated answer's token is not too small
+            head = await self.store.lane_head(lane)
+        return Answer(reply.stream, reply.version, reply.events, f"{self.service}:{lane}:{head}")

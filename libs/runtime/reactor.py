@@ -12,7 +12,7 @@ from libs.runtime.interpret import Interpreter
 from libs.runtime.turns import FENCED, TurnLoop
 from libs.telemetry.logs import log
 
-BATCH = 500
+BATCH = 1000
 Seal = Callable[[str, bytes], Awaitable[bytes]]
 
 

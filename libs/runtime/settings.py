@@ -51,7 +51,6 @@ class Location(_Section):
 
     kind: Literal["own", "third_party", "channel", "store", "transit"] = "own"
     master: Literal["us", "them"] = "us"
-    rank: int = Field(default=100, description="Smaller is taken from first.")
 
 
 class Server(_Section):
@@ -79,13 +78,6 @@ class Settings(_Section):
     locations: Mapping[Name, Location] = Field(default_factory=lambda: {"main": Location()})
     topic_prefix: str = ""
     database_prefix: str = "lonja_"
-
-    def location_order(self) -> tuple[str, ...]:
-        """Return the locations that we are master of, in the order units are taken from."""
-        ours = [
-            (place.rank, name) for name, place in self.locations.items() if place.master == "us"
-        ]
-        return tuple(name for _, name in sorted(ours))
 
 
 def _override(data: dict[str, Any], environ: Mapping[str, str]) -> None:

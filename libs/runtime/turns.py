@@ -36,9 +36,13 @@ FENCED = "fenced"
 
 @dataclass
 class Outcome:
-    """What became of inputs, by id: None for done, FENCED, or the reply to a caller."""
+    """What became of inputs, by id: None for done, FENCED, or the reply to a caller.
+
+    `lanes` are the heads of the lanes that the turn wrote to.
+    """
 
     by_id: dict[str, Reply | str | None] = field(default_factory=dict)
+    lanes: Mapping[int, int] = field(default_factory=dict)
 
 
 class TurnRunner:
@@ -96,6 +100,7 @@ class TurnRunner:
             outcome.by_id[given.id] = replies[origin.key] if isinstance(origin, FromApi) else None
         for parked_id, code in turn.operator.items():
             outcome.by_id[f"operator/{parked_id}"] = code
+        outcome.lanes = lanes
         self.committed(turn, lanes)
 
     async def _unsettled(
@@ -217,18 +222,21 @@ class TurnLoop:
         """Take groups up to the size of a turn; of two callers with one key the second waits."""
         taken: list[tuple[Sequence[Input], asyncio.Future[Outcome]]] = []
         left: list[tuple[Sequence[Input], asyncio.Future[Outcome]]] = []
-        size, ids = 0, set[str]()
-        for inputs, done in self._waiting:
+        size, ids, rest = 0, set[str](), iter(self._waiting)
+        for group in rest:
+            inputs, done = group
             if done.cancelled():
                 continue
-            repeated = any(given.id in ids for given in inputs)
-            if repeated or (taken and size + len(inputs) > LARGEST):
-                left.append((inputs, done))
+            if taken and size + len(inputs) > LARGEST:
+                left.append(group)
+                break
+            if not ids.isdisjoint(given.id for given in inputs):
+                left.append(group)
                 continue
-            taken.append((inputs, done))
+            taken.append(group)
             ids.update(given.id for given in inputs)
             size += len(inputs)
-        self._waiting = left
+        self._waiting = left = [*left, *rest]
         if not left:
             self._ready.clear()
         return taken

@@ -32,6 +32,7 @@ class Fold:
             except Exception:  # a state is only a copy: the events are read instead
                 self.state = self.decider.initial
         self.saved = self.version
+        self.size = len(stored.state or b"") if stored is not None and self.version else 0
 
     def missing(self) -> bool:
         """Say whether events are to be read behind `version`."""
@@ -63,7 +64,7 @@ class Fold:
         if self.stored is None:
             return Head(self.stream, 0, self.state, {}, 0)
         return Head(self.stream, self.stored.version, self.state, self.stored.notes, self.saved,
-                    self.broken)  # fmt: skip
+                    self.broken, self.size)  # fmt: skip
 
 
 class Heads:

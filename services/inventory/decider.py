@@ -13,6 +13,7 @@ from services.inventory import commands
 from services.inventory.losing import lose
 from services.inventory.stock import Level, Reservation, Stock, definition, evolve
 from services.inventory.unfolding import Unfolding
+from services.inventory.waiting import size
 
 
 def decide(command: commands.InventoryCommand, stock: Stock) -> list[events.InventoryEvent]:
@@ -86,7 +87,7 @@ def _promise(command: commands.RequireUnits, entry: Reservation, have: int, out:
     if old is not None and old.wanted and _terms(old) != _terms(entry):
         _change(entry, command.order_id, out)
     now = out.stock.reservations.get(command.order_id)
-    others = len(out.stock.queue) - (1 if now is not None and now.waiting else 0)
+    others = size(out.stock.queue) - (1 if now is not None and now.waiting else 0)
     taken = () if others else out.take(min(wanted, out.stock.free()))
     got = sum(one.units for one in taken)
     if got:
@@ -213,5 +214,5 @@ def _fact(command: Fact, out: Unfolding) -> None:
 
 STOCK = Decider(
     category="stock", commands=commands.InventoryCommand, state=Stock, initial=Stock(),
-    decide=decide, evolve=evolve, version=2,
+    decide=decide, evolve=evolve, version=3,
 )  # fmt: skip

@@ -3,7 +3,6 @@
 Units are at locations; a reservation has units by location and may wait for more.
 """
 
-from bisect import bisect_left
 from collections.abc import Iterable
 from typing import assert_never
 
@@ -13,6 +12,8 @@ from msgspec.structs import replace
 
 from libs.contracts import inventory as events
 from libs.contracts.common import Allocation, Component, ReservationClass
+from services.inventory import waiting
+from services.inventory.waiting import Queue
 
 DAY = 86_400_000_000  # microseconds
 REMEMBERED = 90 * DAY  # documents: longer than anybody repeats one
@@ -51,9 +52,6 @@ class Reservation(msgspec.Struct, frozen=True):
         return sum(units for _, units in self.units)
 
 
-Turn = tuple[int, int, str]  # priority, time of placing, order id: lower is served sooner
-
-
 class Stock(msgspec.Struct, frozen=True):
     """One SKU. `queue`: who waits, the next first; `ended`: orders kept to know them again."""
 
@@ -61,7 +59,7 @@ class Stock(msgspec.Struct, frozen=True):
     components: tuple[Component, ...] = ()
     levels: Map[str, Level] = Map()
     reservations: Map[str, Reservation] = Map()
-    queue: tuple[Turn, ...] = ()
+    queue: Queue = ()
     ended: Map[str, int] = Map()
     documents: Map[str, int] = Map()
 
@@ -121,21 +119,15 @@ def _keep(stock: Stock, order: str, entry: Reservation) -> Stock:
     )  # fmt: skip
 
 
-def _queue(
-    queue: tuple[Turn, ...], order: str, old: Reservation | None, new: Reservation
-) -> tuple[Turn, ...]:
+def _queue(queue: Queue, order: str, old: Reservation | None, new: Reservation) -> Queue:
     """Return the queue with an order where its terms now put it, if it waits."""
     was = (old.priority, old.placed_at, order) if old is not None and old.waiting else None
     now = (new.priority, new.placed_at, order) if new.waiting else None
     if was == now:
         return queue
     if was is not None:
-        at = bisect_left(queue, was)
-        queue = queue[:at] + queue[at + 1 :]
-    if now is not None:
-        at = bisect_left(queue, now)
-        queue = (*queue[:at], now, *queue[at:])
-    return queue
+        queue = waiting.left(queue, was)
+    return queue if now is None else waiting.joined(queue, now)
 
 
 def _forget(stock: Stock, at: int) -> Stock:

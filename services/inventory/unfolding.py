@@ -36,7 +36,7 @@ class Unfolding:
         """Give free units to those who wait: by priority, then time of placing, then order id."""
         free = self.stock.free()
         while free and self.stock.queue:
-            *_, order = self.stock.queue[0]
+            *_, order = self.stock.queue[0][0]
             entry = self.stock.reservations[order]
             units = min(free, entry.waiting)
             self.reserve(order, entry, self.take(units), from_waiting_list=True)

@@ -23,7 +23,9 @@ async def test_a_new_stream_and_an_old_one_are_committed_with_their_states(store
     assert heads["shelf-a"].state_version == 2
     assert await toy.documents(store, "shelf-a") == ["one", "two"]
     loaded = (await Heads(MIND, store).load(["shelf-a"]))["shelf-a"]
-    assert loaded == Head("shelf-a", 2, toy.Shelf(3, ("one", "two")), {}, 2)
+    assert loaded == Head(
+        "shelf-a", 2, toy.Shelf(3, ("one", "two")), {}, 2, None, loaded.saved_size
+    )
 
 
 async def test_a_commit_on_a_moved_version_conflicts_and_leaves_nothing(store: Store) -> None:

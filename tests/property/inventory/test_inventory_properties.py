@@ -86,7 +86,8 @@ def _held(stock: Stock, ledger: Units) -> None:
     waiting = sorted(
         (entry.priority, entry.placed_at, order) for order, entry in known.items() if entry.waiting
     )
-    assert list(stock.queue) == waiting
+    assert [turn for run in stock.queue for turn in run] == waiting
+    assert all(stock.queue)
     assert not (stock.free() and waiting)
 
 
