@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 
 ROOT = Path(__file__).resolve().parents[2] / "schemas"
-SERVICES = ("channels", "orders", "inventory", "kernel")
+SERVICES = (
+    "channels", "orders", "inventory", "payments", "fulfilment", "accounting", "crm_sync", "kernel",
+)  # fmt: skip
 PRIMITIVES = frozenset({"null", "boolean", "int", "long", "string", "bytes"})
 Schema = dict[str, Any]
 

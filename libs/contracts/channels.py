@@ -576,6 +576,517 @@ def read_ChannelOrderTouched(b: bytes, i: int) -> tuple[ChannelOrderTouched, int
     return ChannelOrderTouched(entity=f_entity, occurred_at=f_occurred_at, account=f_account, external_id=f_external_id, version=f_version, status_word=f_status_word), i
 
 
+class ChannelReportConfirmed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The channel has it."""
+
+    entity: str
+    occurred_at: int
+    account: str
+    external_id: str
+    order_id: str
+    report_id: str
+    kind: c.ReportKind
+    subject: str
+    due_by: int
+    answer: str
+    attempts: int
+
+
+def write_ChannelReportConfirmed(o: list[bytes], v: ChannelReportConfirmed) -> None:
+    if v.__class__ is not ChannelReportConfirmed:
+        wrong(v, "ChannelReportConfirmed")
+    e48 = v.entity.encode()
+    if 0 in e48:
+        nul()
+    x49 = v.occurred_at
+    if x49.__class__ is not int:
+        wrong(x49, "int")
+    e50 = v.account.encode()
+    if 0 in e50:
+        nul()
+    e51 = v.external_id.encode()
+    if 0 in e51:
+        nul()
+    e52 = v.order_id.encode()
+    if 0 in e52:
+        nul()
+    e53 = v.report_id.encode()
+    if 0 in e53:
+        nul()
+    e54 = v.subject.encode()
+    if 0 in e54:
+        nul()
+    x55 = v.due_by
+    if x55.__class__ is not int:
+        wrong(x55, "int")
+    e56 = v.answer.encode()
+    if 0 in e56:
+        nul()
+    x57 = v.attempts
+    if x57.__class__ is not int:
+        wrong(x57, "int")
+    o += (NUMBERS[len(e48)], e48, NUMBERS[x49], NUMBERS[len(e50)], e50, NUMBERS[len(e51)], e51, NUMBERS[len(e52)], e52, NUMBERS[len(e53)], e53, c.bytes_ReportKind[v.kind], NUMBERS[len(e54)], e54, NUMBERS[x55], NUMBERS[len(e56)], e56, NUMBERS[x57],)
+
+
+def read_ChannelReportConfirmed(b: bytes, i: int) -> tuple[ChannelReportConfirmed, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_external_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_report_id = b[i + 1 : j].decode()
+    i = j
+    f_kind = c.names_ReportKind[b[i]]
+    i += 1
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_subject = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_due_by = ZIGZAG[n]
+        i += 1
+    else:
+        f_due_by, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_answer = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_attempts = ZIGZAG[n]
+        i += 1
+    else:
+        f_attempts, i = long(b, i)
+    return ChannelReportConfirmed(entity=f_entity, occurred_at=f_occurred_at, account=f_account, external_id=f_external_id, order_id=f_order_id, report_id=f_report_id, kind=f_kind, subject=f_subject, due_by=f_due_by, answer=f_answer, attempts=f_attempts), i
+
+
+class ChannelReportInDoubt(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Nobody knows yet whether the channel has it."""
+
+    entity: str
+    occurred_at: int
+    account: str
+    external_id: str
+    order_id: str
+    report_id: str
+    kind: c.ReportKind
+    subject: str
+    due_by: int
+    since: int
+
+
+def write_ChannelReportInDoubt(o: list[bytes], v: ChannelReportInDoubt) -> None:
+    if v.__class__ is not ChannelReportInDoubt:
+        wrong(v, "ChannelReportInDoubt")
+    e58 = v.entity.encode()
+    if 0 in e58:
+        nul()
+    x59 = v.occurred_at
+    if x59.__class__ is not int:
+        wrong(x59, "int")
+    e60 = v.account.encode()
+    if 0 in e60:
+        nul()
+    e61 = v.external_id.encode()
+    if 0 in e61:
+        nul()
+    e62 = v.order_id.encode()
+    if 0 in e62:
+        nul()
+    e63 = v.report_id.encode()
+    if 0 in e63:
+        nul()
+    e64 = v.subject.encode()
+    if 0 in e64:
+        nul()
+    x65 = v.due_by
+    if x65.__class__ is not int:
+        wrong(x65, "int")
+    x66 = v.since
+    if x66.__class__ is not int:
+        wrong(x66, "int")
+    o += (NUMBERS[len(e58)], e58, NUMBERS[x59], NUMBERS[len(e60)], e60, NUMBERS[len(e61)], e61, NUMBERS[len(e62)], e62, NUMBERS[len(e63)], e63, c.bytes_ReportKind[v.kind], NUMBERS[len(e64)], e64, NUMBERS[x65], NUMBERS[x66],)
+
+
+def read_ChannelReportInDoubt(b: bytes, i: int) -> tuple[ChannelReportInDoubt, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_external_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_report_id = b[i + 1 : j].decode()
+    i = j
+    f_kind = c.names_ReportKind[b[i]]
+    i += 1
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_subject = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_due_by = ZIGZAG[n]
+        i += 1
+    else:
+        f_due_by, i = long(b, i)
+    n = b[i]
+    if n < 128:
+        f_since = ZIGZAG[n]
+        i += 1
+    else:
+        f_since, i = long(b, i)
+    return ChannelReportInDoubt(entity=f_entity, occurred_at=f_occurred_at, account=f_account, external_id=f_external_id, order_id=f_order_id, report_id=f_report_id, kind=f_kind, subject=f_subject, due_by=f_due_by, since=f_since), i
+
+
+class ChannelReportRefused(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The channel refused it; it waits for a person."""
+
+    entity: str
+    occurred_at: int
+    account: str
+    external_id: str
+    order_id: str
+    report_id: str
+    kind: c.ReportKind
+    subject: str
+    due_by: int
+    code: str
+    answer: str
+
+
+def write_ChannelReportRefused(o: list[bytes], v: ChannelReportRefused) -> None:
+    if v.__class__ is not ChannelReportRefused:
+        wrong(v, "ChannelReportRefused")
+    e67 = v.entity.encode()
+    if 0 in e67:
+        nul()
+    x68 = v.occurred_at
+    if x68.__class__ is not int:
+        wrong(x68, "int")
+    e69 = v.account.encode()
+    if 0 in e69:
+        nul()
+    e70 = v.external_id.encode()
+    if 0 in e70:
+        nul()
+    e71 = v.order_id.encode()
+    if 0 in e71:
+        nul()
+    e72 = v.report_id.encode()
+    if 0 in e72:
+        nul()
+    e73 = v.subject.encode()
+    if 0 in e73:
+        nul()
+    x74 = v.due_by
+    if x74.__class__ is not int:
+        wrong(x74, "int")
+    e75 = v.code.encode()
+    if 0 in e75:
+        nul()
+    e76 = v.answer.encode()
+    if 0 in e76:
+        nul()
+    o += (NUMBERS[len(e67)], e67, NUMBERS[x68], NUMBERS[len(e69)], e69, NUMBERS[len(e70)], e70, NUMBERS[len(e71)], e71, NUMBERS[len(e72)], e72, c.bytes_ReportKind[v.kind], NUMBERS[len(e73)], e73, NUMBERS[x74], NUMBERS[len(e75)], e75, NUMBERS[len(e76)], e76,)
+
+
+def read_ChannelReportRefused(b: bytes, i: int) -> tuple[ChannelReportRefused, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_external_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_report_id = b[i + 1 : j].decode()
+    i = j
+    f_kind = c.names_ReportKind[b[i]]
+    i += 1
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_subject = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_due_by = ZIGZAG[n]
+        i += 1
+    else:
+        f_due_by, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_code = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_answer = b[i + 1 : j].decode()
+    i = j
+    return ChannelReportRefused(entity=f_entity, occurred_at=f_occurred_at, account=f_account, external_id=f_external_id, order_id=f_order_id, report_id=f_report_id, kind=f_kind, subject=f_subject, due_by=f_due_by, code=f_code, answer=f_answer), i
+
+
+class ChannelReportRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A channel must hear of something once, before its deadline."""
+
+    entity: str
+    occurred_at: int
+    account: str
+    external_id: str
+    order_id: str
+    report_id: str
+    kind: c.ReportKind
+    subject: str
+    lines: tuple[c.ExternalLineQuantity, ...]
+    whole: bool
+    carrier: str | None = None
+    tracking_code: str | None = None
+    tracking_url: str | None = None
+    reason: str
+    due_by: int
+
+
+def write_ChannelReportRequested(o: list[bytes], v: ChannelReportRequested) -> None:
+    if v.__class__ is not ChannelReportRequested:
+        wrong(v, "ChannelReportRequested")
+    e77 = v.entity.encode()
+    if 0 in e77:
+        nul()
+    x78 = v.occurred_at
+    if x78.__class__ is not int:
+        wrong(x78, "int")
+    e79 = v.account.encode()
+    if 0 in e79:
+        nul()
+    e80 = v.external_id.encode()
+    if 0 in e80:
+        nul()
+    e81 = v.order_id.encode()
+    if 0 in e81:
+        nul()
+    e82 = v.report_id.encode()
+    if 0 in e82:
+        nul()
+    e83 = v.subject.encode()
+    if 0 in e83:
+        nul()
+    o += (NUMBERS[len(e77)], e77, NUMBERS[x78], NUMBERS[len(e79)], e79, NUMBERS[len(e80)], e80, NUMBERS[len(e81)], e81, NUMBERS[len(e82)], e82, c.bytes_ReportKind[v.kind], NUMBERS[len(e83)], e83,)
+    a84 = v.lines
+    if a84.__class__ is not tuple:
+        wrong(a84, "tuple")
+    if a84:
+        o.append(NUMBERS[len(a84)])
+        for i85 in a84:
+            c.write_ExternalLineQuantity(o, i85)
+    o.append(b"\0")
+    x86 = v.whole
+    if x86.__class__ is not bool:
+        wrong(x86, "bool")
+    u87 = v.carrier
+    if u87 is None:
+        p88 = b"\0"
+    else:
+        e89 = u87.encode()
+        if 0 in e89:
+            nul()
+        p88 = b"\2" + NUMBERS[len(e89)] + e89
+    u90 = v.tracking_code
+    if u90 is None:
+        p91 = b"\0"
+    else:
+        e92 = u90.encode()
+        if 0 in e92:
+            nul()
+        p91 = b"\2" + NUMBERS[len(e92)] + e92
+    u93 = v.tracking_url
+    if u93 is None:
+        p94 = b"\0"
+    else:
+        e95 = u93.encode()
+        if 0 in e95:
+            nul()
+        p94 = b"\2" + NUMBERS[len(e95)] + e95
+    e96 = v.reason.encode()
+    if 0 in e96:
+        nul()
+    x97 = v.due_by
+    if x97.__class__ is not int:
+        wrong(x97, "int")
+    o += (b"\1" if x86 else b"\0", p88, p91, p94, NUMBERS[len(e96)], e96, NUMBERS[x97],)
+
+
+def read_ChannelReportRequested(b: bytes, i: int) -> tuple[ChannelReportRequested, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_external_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_report_id = b[i + 1 : j].decode()
+    i = j
+    f_kind = c.names_ReportKind[b[i]]
+    i += 1
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_subject = b[i + 1 : j].decode()
+    i = j
+    f_lines_l: list[c.ExternalLineQuantity] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = c.read_ExternalLineQuantity(b, i)
+            f_lines_l.append(f_lines_)
+    i += 1
+    f_lines = tuple(f_lines_l)
+    f_whole = FLAGS[b[i]]
+    i += 1
+    f_carrier: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_carrier_ = b[i + 1 : j].decode()
+        i = j
+        f_carrier = f_carrier_
+    elif n:
+        branch()
+    f_tracking_code: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_tracking_code_ = b[i + 1 : j].decode()
+        i = j
+        f_tracking_code = f_tracking_code_
+    elif n:
+        branch()
+    f_tracking_url: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_tracking_url_ = b[i + 1 : j].decode()
+        i = j
+        f_tracking_url = f_tracking_url_
+    elif n:
+        branch()
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reason = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_due_by = ZIGZAG[n]
+        i += 1
+    else:
+        f_due_by, i = long(b, i)
+    return ChannelReportRequested(entity=f_entity, occurred_at=f_occurred_at, account=f_account, external_id=f_external_id, order_id=f_order_id, report_id=f_report_id, kind=f_kind, subject=f_subject, lines=f_lines, whole=f_whole, carrier=f_carrier, tracking_code=f_tracking_code, tracking_url=f_tracking_url, reason=f_reason, due_by=f_due_by), i
+
+
 class ListingLineResolved(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The link that an order line waited for is there."""
 
@@ -593,38 +1104,38 @@ class ListingLineResolved(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ListingLineResolved(o: list[bytes], v: ListingLineResolved) -> None:
     if v.__class__ is not ListingLineResolved:
         wrong(v, "ListingLineResolved")
-    e48 = v.entity.encode()
-    if 0 in e48:
+    e98 = v.entity.encode()
+    if 0 in e98:
         nul()
-    x49 = v.occurred_at
-    if x49.__class__ is not int:
-        wrong(x49, "int")
-    e50 = v.account.encode()
-    if 0 in e50:
+    x99 = v.occurred_at
+    if x99.__class__ is not int:
+        wrong(x99, "int")
+    e100 = v.account.encode()
+    if 0 in e100:
         nul()
-    e51 = v.listing_id.encode()
-    if 0 in e51:
+    e101 = v.listing_id.encode()
+    if 0 in e101:
         nul()
-    e52 = v.external_id.encode()
-    if 0 in e52:
+    e102 = v.external_id.encode()
+    if 0 in e102:
         nul()
-    e53 = v.line_id.encode()
-    if 0 in e53:
+    e103 = v.line_id.encode()
+    if 0 in e103:
         nul()
-    e54 = v.sku.encode()
-    if 0 in e54:
+    e104 = v.sku.encode()
+    if 0 in e104:
         nul()
-    x55 = v.units_per_listing
-    if x55.__class__ is not int:
-        wrong(x55, "int")
-    o += (NUMBERS[len(e48)], e48, NUMBERS[x49], NUMBERS[len(e50)], e50, NUMBERS[len(e51)], e51, NUMBERS[len(e52)], e52, NUMBERS[len(e53)], e53, NUMBERS[len(e54)], e54, NUMBERS[x55],)
-    a56 = v.components
-    if a56.__class__ is not tuple:
-        wrong(a56, "tuple")
-    if a56:
-        o.append(NUMBERS[len(a56)])
-        for i57 in a56:
-            c.write_Component(o, i57)
+    x105 = v.units_per_listing
+    if x105.__class__ is not int:
+        wrong(x105, "int")
+    o += (NUMBERS[len(e98)], e98, NUMBERS[x99], NUMBERS[len(e100)], e100, NUMBERS[len(e101)], e101, NUMBERS[len(e102)], e102, NUMBERS[len(e103)], e103, NUMBERS[len(e104)], e104, NUMBERS[x105],)
+    a106 = v.components
+    if a106.__class__ is not tuple:
+        wrong(a106, "tuple")
+    if a106:
+        o.append(NUMBERS[len(a106)])
+        for i107 in a106:
+            c.write_Component(o, i107)
     o.append(b"\0")
 
 
@@ -700,43 +1211,43 @@ class ListingLinked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ListingLinked(o: list[bytes], v: ListingLinked) -> None:
     if v.__class__ is not ListingLinked:
         wrong(v, "ListingLinked")
-    e58 = v.entity.encode()
-    if 0 in e58:
+    e108 = v.entity.encode()
+    if 0 in e108:
         nul()
-    x59 = v.occurred_at
-    if x59.__class__ is not int:
-        wrong(x59, "int")
-    e60 = v.account.encode()
-    if 0 in e60:
+    x109 = v.occurred_at
+    if x109.__class__ is not int:
+        wrong(x109, "int")
+    e110 = v.account.encode()
+    if 0 in e110:
         nul()
-    e61 = v.listing_id.encode()
-    if 0 in e61:
+    e111 = v.listing_id.encode()
+    if 0 in e111:
         nul()
-    e62 = v.channel_sku.encode()
-    if 0 in e62:
+    e112 = v.channel_sku.encode()
+    if 0 in e112:
         nul()
-    e63 = v.sku.encode()
-    if 0 in e63:
+    e113 = v.sku.encode()
+    if 0 in e113:
         nul()
-    x64 = v.units_per_listing
-    if x64.__class__ is not int:
-        wrong(x64, "int")
-    o += (NUMBERS[len(e58)], e58, NUMBERS[x59], NUMBERS[len(e60)], e60, NUMBERS[len(e61)], e61, NUMBERS[len(e62)], e62, NUMBERS[len(e63)], e63, NUMBERS[x64],)
-    a65 = v.components
-    if a65.__class__ is not tuple:
-        wrong(a65, "tuple")
-    if a65:
-        o.append(NUMBERS[len(a65)])
-        for i66 in a65:
-            c.write_Component(o, i66)
+    x114 = v.units_per_listing
+    if x114.__class__ is not int:
+        wrong(x114, "int")
+    o += (NUMBERS[len(e108)], e108, NUMBERS[x109], NUMBERS[len(e110)], e110, NUMBERS[len(e111)], e111, NUMBERS[len(e112)], e112, NUMBERS[len(e113)], e113, NUMBERS[x114],)
+    a115 = v.components
+    if a115.__class__ is not tuple:
+        wrong(a115, "tuple")
+    if a115:
+        o.append(NUMBERS[len(a115)])
+        for i116 in a115:
+            c.write_Component(o, i116)
     o.append(b"\0")
-    x67 = v.valid_from
-    if x67.__class__ is not int:
-        wrong(x67, "int")
-    e68 = v.by.encode()
-    if 0 in e68:
+    x117 = v.valid_from
+    if x117.__class__ is not int:
+        wrong(x117, "int")
+    e118 = v.by.encode()
+    if 0 in e118:
         nul()
-    o += (NUMBERS[x67], NUMBERS[len(e68)], e68,)
+    o += (NUMBERS[x117], NUMBERS[len(e118)], e118,)
 
 
 def read_ListingLinked(b: bytes, i: int) -> tuple[ListingLinked, int]:
@@ -815,31 +1326,31 @@ class ListingNeeded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ListingNeeded(o: list[bytes], v: ListingNeeded) -> None:
     if v.__class__ is not ListingNeeded:
         wrong(v, "ListingNeeded")
-    e69 = v.entity.encode()
-    if 0 in e69:
+    e119 = v.entity.encode()
+    if 0 in e119:
         nul()
-    x70 = v.occurred_at
-    if x70.__class__ is not int:
-        wrong(x70, "int")
-    e71 = v.account.encode()
-    if 0 in e71:
+    x120 = v.occurred_at
+    if x120.__class__ is not int:
+        wrong(x120, "int")
+    e121 = v.account.encode()
+    if 0 in e121:
         nul()
-    e72 = v.listing_id.encode()
-    if 0 in e72:
+    e122 = v.listing_id.encode()
+    if 0 in e122:
         nul()
-    e73 = v.channel_sku.encode()
-    if 0 in e73:
+    e123 = v.channel_sku.encode()
+    if 0 in e123:
         nul()
-    e74 = v.title.encode()
-    if 0 in e74:
+    e124 = v.title.encode()
+    if 0 in e124:
         nul()
-    e75 = v.external_id.encode()
-    if 0 in e75:
+    e125 = v.external_id.encode()
+    if 0 in e125:
         nul()
-    e76 = v.line_id.encode()
-    if 0 in e76:
+    e126 = v.line_id.encode()
+    if 0 in e126:
         nul()
-    o += (NUMBERS[len(e69)], e69, NUMBERS[x70], NUMBERS[len(e71)], e71, NUMBERS[len(e72)], e72, NUMBERS[len(e73)], e73, NUMBERS[len(e74)], e74, NUMBERS[len(e75)], e75, NUMBERS[len(e76)], e76,)
+    o += (NUMBERS[len(e119)], e119, NUMBERS[x120], NUMBERS[len(e121)], e121, NUMBERS[len(e122)], e122, NUMBERS[len(e123)], e123, NUMBERS[len(e124)], e124, NUMBERS[len(e125)], e125, NUMBERS[len(e126)], e126,)
 
 
 def read_ListingNeeded(b: bytes, i: int) -> tuple[ListingNeeded, int]:
@@ -900,22 +1411,22 @@ class ListingUnlinked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ListingUnlinked(o: list[bytes], v: ListingUnlinked) -> None:
     if v.__class__ is not ListingUnlinked:
         wrong(v, "ListingUnlinked")
-    e77 = v.entity.encode()
-    if 0 in e77:
+    e127 = v.entity.encode()
+    if 0 in e127:
         nul()
-    x78 = v.occurred_at
-    if x78.__class__ is not int:
-        wrong(x78, "int")
-    e79 = v.account.encode()
-    if 0 in e79:
+    x128 = v.occurred_at
+    if x128.__class__ is not int:
+        wrong(x128, "int")
+    e129 = v.account.encode()
+    if 0 in e129:
         nul()
-    e80 = v.listing_id.encode()
-    if 0 in e80:
+    e130 = v.listing_id.encode()
+    if 0 in e130:
         nul()
-    e81 = v.by.encode()
-    if 0 in e81:
+    e131 = v.by.encode()
+    if 0 in e131:
         nul()
-    o += (NUMBERS[len(e77)], e77, NUMBERS[x78], NUMBERS[len(e79)], e79, NUMBERS[len(e80)], e80, NUMBERS[len(e81)], e81,)
+    o += (NUMBERS[len(e127)], e127, NUMBERS[x128], NUMBERS[len(e129)], e129, NUMBERS[len(e130)], e130, NUMBERS[len(e131)], e131,)
 
 
 def read_ListingUnlinked(b: bytes, i: int) -> tuple[ListingUnlinked, int]:
@@ -1081,6 +1592,82 @@ def decode_ChannelOrderTouched(data: bytes) -> ChannelOrderTouched:
     return value
 
 
+def encode_ChannelReportConfirmed(value: ChannelReportConfirmed) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_ChannelReportConfirmed(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_ChannelReportConfirmed(data: bytes) -> ChannelReportConfirmed:
+    try:
+        value, end = read_ChannelReportConfirmed(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
+def encode_ChannelReportInDoubt(value: ChannelReportInDoubt) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_ChannelReportInDoubt(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_ChannelReportInDoubt(data: bytes) -> ChannelReportInDoubt:
+    try:
+        value, end = read_ChannelReportInDoubt(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
+def encode_ChannelReportRefused(value: ChannelReportRefused) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_ChannelReportRefused(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_ChannelReportRefused(data: bytes) -> ChannelReportRefused:
+    try:
+        value, end = read_ChannelReportRefused(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
+def encode_ChannelReportRequested(value: ChannelReportRequested) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_ChannelReportRequested(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_ChannelReportRequested(data: bytes) -> ChannelReportRequested:
+    try:
+        value, end = read_ChannelReportRequested(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
 def encode_ListingLineResolved(value: ListingLineResolved) -> bytes:
     o: list[bytes] = []
     try:
@@ -1165,6 +1752,10 @@ ChannelsEvent = (
     | ChannelOrderReceived
     | ChannelOrderSetAside
     | ChannelOrderTouched
+    | ChannelReportConfirmed
+    | ChannelReportInDoubt
+    | ChannelReportRefused
+    | ChannelReportRequested
     | ListingLineResolved
     | ListingLinked
     | ListingNeeded
@@ -1179,6 +1770,10 @@ CONTRACTS = (
     Contract('lonja.channels.ChannelOrderReceived', ChannelOrderReceived, 1, encode_ChannelOrderReceived, decode_ChannelOrderReceived, {1: decode_ChannelOrderReceived}),
     Contract('lonja.channels.ChannelOrderSetAside', ChannelOrderSetAside, 1, encode_ChannelOrderSetAside, decode_ChannelOrderSetAside, {1: decode_ChannelOrderSetAside}),
     Contract('lonja.channels.ChannelOrderTouched', ChannelOrderTouched, 1, encode_ChannelOrderTouched, decode_ChannelOrderTouched, {1: decode_ChannelOrderTouched}),
+    Contract('lonja.channels.ChannelReportConfirmed', ChannelReportConfirmed, 1, encode_ChannelReportConfirmed, decode_ChannelReportConfirmed, {1: decode_ChannelReportConfirmed}),
+    Contract('lonja.channels.ChannelReportInDoubt', ChannelReportInDoubt, 1, encode_ChannelReportInDoubt, decode_ChannelReportInDoubt, {1: decode_ChannelReportInDoubt}),
+    Contract('lonja.channels.ChannelReportRefused', ChannelReportRefused, 1, encode_ChannelReportRefused, decode_ChannelReportRefused, {1: decode_ChannelReportRefused}),
+    Contract('lonja.channels.ChannelReportRequested', ChannelReportRequested, 1, encode_ChannelReportRequested, decode_ChannelReportRequested, {1: decode_ChannelReportRequested}),
     Contract('lonja.channels.ListingLineResolved', ListingLineResolved, 1, encode_ListingLineResolved, decode_ListingLineResolved, {1: decode_ListingLineResolved}),
     Contract('lonja.channels.ListingLinked', ListingLinked, 1, encode_ListingLinked, decode_ListingLinked, {1: decode_ListingLinked}),
     Contract('lonja.channels.ListingNeeded', ListingNeeded, 1, encode_ListingNeeded, decode_ListingNeeded, {1: decode_ListingNeeded}),

@@ -11,6 +11,11 @@ symbols_ChargeKind: tuple[ChargeKind, ...] = ('unknown', 'shipping', 'handling',
 bytes_ChargeKind = {s: bytes((n << 1,)) for n, s in enumerate(symbols_ChargeKind)}
 names_ChargeKind = {n << 1: s for n, s in enumerate(symbols_ChargeKind)}
 
+ClearanceBasis = Literal['unknown', 'captured', 'channel_captured', 'not_required', 'on_account', 'on_delivery', 'risk_accepted']
+symbols_ClearanceBasis: tuple[ClearanceBasis, ...] = ('unknown', 'captured', 'channel_captured', 'not_required', 'on_account', 'on_delivery', 'risk_accepted',)
+bytes_ClearanceBasis = {s: bytes((n << 1,)) for n, s in enumerate(symbols_ClearanceBasis)}
+names_ClearanceBasis = {n << 1: s for n, s in enumerate(symbols_ClearanceBasis)}
+
 CollectedBy = Literal['unknown', 'seller', 'channel', 'carrier']
 symbols_CollectedBy: tuple[CollectedBy, ...] = ('unknown', 'seller', 'channel', 'carrier',)
 bytes_CollectedBy = {s: bytes((n << 1,)) for n, s in enumerate(symbols_CollectedBy)}
@@ -26,6 +31,21 @@ symbols_Custody: tuple[Custody, ...] = ('unknown', 'us', 'channel_captures_at_ou
 bytes_Custody = {s: bytes((n << 1,)) for n, s in enumerate(symbols_Custody)}
 names_Custody = {n << 1: s for n, s in enumerate(symbols_Custody)}
 
+EntryKind = Literal['unknown', 'goods_received', 'goods_adjusted', 'payment', 'refund', 'dispatch_revenue', 'dispatch_cost', 'cost_correction', 'deposit_reversed', 'gift_card_sold', 'gift_card_redeemed', 'rounding', 'receivable_settled', 'goods_returned', 'fee']
+symbols_EntryKind: tuple[EntryKind, ...] = ('unknown', 'goods_received', 'goods_adjusted', 'payment', 'refund', 'dispatch_revenue', 'dispatch_cost', 'cost_correction', 'deposit_reversed', 'gift_card_sold', 'gift_card_redeemed', 'rounding', 'receivable_settled', 'goods_returned', 'fee',)
+bytes_EntryKind = {s: bytes((n << 1,)) for n, s in enumerate(symbols_EntryKind)}
+names_EntryKind = {n << 1: s for n, s in enumerate(symbols_EntryKind)}
+
+EvidenceKind = Literal['unknown', 'channel_customer', 'email', 'phone', 'name']
+symbols_EvidenceKind: tuple[EvidenceKind, ...] = ('unknown', 'channel_customer', 'email', 'phone', 'name',)
+bytes_EvidenceKind = {s: bytes((n << 1,)) for n, s in enumerate(symbols_EvidenceKind)}
+names_EvidenceKind = {n << 1: s for n, s in enumerate(symbols_EvidenceKind)}
+
+Executor = Literal['unknown', 'us', 'channel']
+symbols_Executor: tuple[Executor, ...] = ('unknown', 'us', 'channel',)
+bytes_Executor = {s: bytes((n << 1,)) for n, s in enumerate(symbols_Executor)}
+names_Executor = {n << 1: s for n, s in enumerate(symbols_Executor)}
+
 FulfilledBy = Literal['unknown', 'us', 'channel', 'third_party', 'at_counter']
 symbols_FulfilledBy: tuple[FulfilledBy, ...] = ('unknown', 'us', 'channel', 'third_party', 'at_counter',)
 bytes_FulfilledBy = {s: bytes((n << 1,)) for n, s in enumerate(symbols_FulfilledBy)}
@@ -36,20 +56,45 @@ symbols_Funds: tuple[Funds, ...] = ('unknown', 'none', 'pending', 'authorised', 
 bytes_Funds = {s: bytes((n << 1,)) for n, s in enumerate(symbols_Funds)}
 names_Funds = {n << 1: s for n, s in enumerate(symbols_Funds)}
 
+IdentityStrength = Literal['unknown', 'strong', 'weak']
+symbols_IdentityStrength: tuple[IdentityStrength, ...] = ('unknown', 'strong', 'weak',)
+bytes_IdentityStrength = {s: bytes((n << 1,)) for n, s in enumerate(symbols_IdentityStrength)}
+names_IdentityStrength = {n << 1: s for n, s in enumerate(symbols_IdentityStrength)}
+
 LineKind = Literal['unknown', 'goods', 'digital', 'gift_card', 'service', 'fee', 'tip', 'donation', 'custom']
 symbols_LineKind: tuple[LineKind, ...] = ('unknown', 'goods', 'digital', 'gift_card', 'service', 'fee', 'tip', 'donation', 'custom',)
 bytes_LineKind = {s: bytes((n << 1,)) for n, s in enumerate(symbols_LineKind)}
 names_LineKind = {n << 1: s for n, s in enumerate(symbols_LineKind)}
+
+NotRequiredReason = Literal['unknown', 'zero_total', 'gift_card', 'on_account', 'on_delivery', 'channel_holds']
+symbols_NotRequiredReason: tuple[NotRequiredReason, ...] = ('unknown', 'zero_total', 'gift_card', 'on_account', 'on_delivery', 'channel_holds',)
+bytes_NotRequiredReason = {s: bytes((n << 1,)) for n, s in enumerate(symbols_NotRequiredReason)}
+names_NotRequiredReason = {n << 1: s for n, s in enumerate(symbols_NotRequiredReason)}
 
 Party = Literal['unknown', 'buyer', 'channel', 'seller', 'policy']
 symbols_Party: tuple[Party, ...] = ('unknown', 'buyer', 'channel', 'seller', 'policy',)
 bytes_Party = {s: bytes((n << 1,)) for n, s in enumerate(symbols_Party)}
 names_Party = {n << 1: s for n, s in enumerate(symbols_Party)}
 
+PaymentStanding = Literal['unknown', 'expected', 'not_required', 'action_required', 'declined', 'authorised', 'authorisation_expired', 'in_doubt', 'captured', 'part_captured', 'voided', 'refunded', 'disputed']
+symbols_PaymentStanding: tuple[PaymentStanding, ...] = ('unknown', 'expected', 'not_required', 'action_required', 'declined', 'authorised', 'authorisation_expired', 'in_doubt', 'captured', 'part_captured', 'voided', 'refunded', 'disputed',)
+bytes_PaymentStanding = {s: bytes((n << 1,)) for n, s in enumerate(symbols_PaymentStanding)}
+names_PaymentStanding = {n << 1: s for n, s in enumerate(symbols_PaymentStanding)}
+
+RefundOrigin = Literal['unknown', 'us', 'channel', 'provider_dashboard', 'dispute']
+symbols_RefundOrigin: tuple[RefundOrigin, ...] = ('unknown', 'us', 'channel', 'provider_dashboard', 'dispute',)
+bytes_RefundOrigin = {s: bytes((n << 1,)) for n, s in enumerate(symbols_RefundOrigin)}
+names_RefundOrigin = {n << 1: s for n, s in enumerate(symbols_RefundOrigin)}
+
 Relation = Literal['unknown', 'replacement', 'exchange', 'split']
 symbols_Relation: tuple[Relation, ...] = ('unknown', 'replacement', 'exchange', 'split',)
 bytes_Relation = {s: bytes((n << 1,)) for n, s in enumerate(symbols_Relation)}
 names_Relation = {n << 1: s for n, s in enumerate(symbols_Relation)}
+
+ReportKind = Literal['unknown', 'dispatch', 'cancellation', 'refund', 'stock', 'price']
+symbols_ReportKind: tuple[ReportKind, ...] = ('unknown', 'dispatch', 'cancellation', 'refund', 'stock', 'price',)
+bytes_ReportKind = {s: bytes((n << 1,)) for n, s in enumerate(symbols_ReportKind)}
+names_ReportKind = {n << 1: s for n, s in enumerate(symbols_ReportKind)}
 
 ReservationClass = Literal['unknown', 'hold', 'commitment']
 symbols_ReservationClass: tuple[ReservationClass, ...] = ('unknown', 'hold', 'commitment',)
@@ -60,6 +105,11 @@ Clearance = Literal['unknown', 'contact', 'statutory', 'inbox']
 symbols_Clearance: tuple[Clearance, ...] = ('unknown', 'contact', 'statutory', 'inbox',)
 bytes_Clearance = {s: bytes((n << 1,)) for n, s in enumerate(symbols_Clearance)}
 names_Clearance = {n << 1: s for n, s in enumerate(symbols_Clearance)}
+
+ShipmentStatus = Literal['unknown', 'planned', 'packed', 'ready', 'dispatched', 'delivered', 'delivery_failed', 'lost', 'returned_to_sender', 'stopping', 'stopped', 'cancelled', 'unplannable']
+symbols_ShipmentStatus: tuple[ShipmentStatus, ...] = ('unknown', 'planned', 'packed', 'ready', 'dispatched', 'delivered', 'delivery_failed', 'lost', 'returned_to_sender', 'stopping', 'stopped', 'cancelled', 'unplannable',)
+bytes_ShipmentStatus = {s: bytes((n << 1,)) for n, s in enumerate(symbols_ShipmentStatus)}
+names_ShipmentStatus = {n << 1: s for n, s in enumerate(symbols_ShipmentStatus)}
 
 ShortagePolicy = Literal['unknown', 'backorder', 'split', 'cancel']
 symbols_ShortagePolicy: tuple[ShortagePolicy, ...] = ('unknown', 'backorder', 'split', 'cancel',)
@@ -75,6 +125,11 @@ TenderKind = Literal['unknown', 'card', 'gift_card', 'store_credit', 'on_account
 symbols_TenderKind: tuple[TenderKind, ...] = ('unknown', 'card', 'gift_card', 'store_credit', 'on_account', 'cash_on_delivery', 'bank_transfer', 'wallet', 'other',)
 bytes_TenderKind = {s: bytes((n << 1,)) for n, s in enumerate(symbols_TenderKind)}
 names_TenderKind = {n << 1: s for n, s in enumerate(symbols_TenderKind)}
+
+TrackingStatus = Literal['unknown', 'pre_transit', 'in_transit', 'out_for_delivery', 'available_for_pickup', 'delivered', 'return_to_sender', 'failure', 'cancelled', 'error']
+symbols_TrackingStatus: tuple[TrackingStatus, ...] = ('unknown', 'pre_transit', 'in_transit', 'out_for_delivery', 'available_for_pickup', 'delivered', 'return_to_sender', 'failure', 'cancelled', 'error',)
+bytes_TrackingStatus = {s: bytes((n << 1,)) for n, s in enumerate(symbols_TrackingStatus)}
+names_TrackingStatus = {n << 1: s for n, s in enumerate(symbols_TrackingStatus)}
 
 
 class AffectedOrder(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -446,6 +501,42 @@ def read_Sealed(b: bytes, i: int) -> tuple[Sealed, int]:
     return Sealed(subject=f_subject, clearance=f_clearance, key_id=f_key_id, nonce=f_nonce, ciphertext=f_ciphertext), i
 
 
+class Evidence(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Something that tells who a buyer is: an opaque keyed name under which equal values meet, never the value."""
+
+    kind: EvidenceKind
+    index: str
+    strength: IdentityStrength
+    relay: bool
+
+
+def write_Evidence(o: list[bytes], v: Evidence) -> None:
+    if v.__class__ is not Evidence:
+        wrong(v, "Evidence")
+    e27 = v.index.encode()
+    if 0 in e27:
+        nul()
+    x28 = v.relay
+    if x28.__class__ is not bool:
+        wrong(x28, "bool")
+    o += (bytes_EvidenceKind[v.kind], NUMBERS[len(e27)], e27, bytes_IdentityStrength[v.strength], b"\1" if x28 else b"\0",)
+
+
+def read_Evidence(b: bytes, i: int) -> tuple[Evidence, int]:
+    f_kind = names_EvidenceKind[b[i]]
+    i += 1
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_index = b[i + 1 : j].decode()
+    i = j
+    f_strength = names_IdentityStrength[b[i]]
+    i += 1
+    f_relay = FLAGS[b[i]]
+    i += 1
+    return Evidence(kind=f_kind, index=f_index, strength=f_strength, relay=f_relay), i
+
+
 class Customer(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The buyer, by reference: personal fields are sealed."""
 
@@ -458,61 +549,70 @@ class Customer(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     business: bool
     purchase_order_number: str | None = None
     payment_terms: str | None = None
+    evidence: tuple[Evidence, ...] = ()
 
 
 def write_Customer(o: list[bytes], v: Customer) -> None:
     if v.__class__ is not Customer:
         wrong(v, "Customer")
-    e27 = v.subject.encode()
-    if 0 in e27:
+    e29 = v.subject.encode()
+    if 0 in e29:
         nul()
-    x28 = v.guest
-    if x28.__class__ is not bool:
-        wrong(x28, "bool")
-    o += (NUMBERS[len(e27)], e27, b"\1" if x28 else b"\0",)
-    u29 = v.contact
-    if u29 is None:
-        o.append(b"\0")
-    else:
-        o.append(b"\2")
-        write_Sealed(o, u29)
-    u31 = v.statutory
+    x30 = v.guest
+    if x30.__class__ is not bool:
+        wrong(x30, "bool")
+    o += (NUMBERS[len(e29)], e29, b"\1" if x30 else b"\0",)
+    u31 = v.contact
     if u31 is None:
         o.append(b"\0")
     else:
         o.append(b"\2")
         write_Sealed(o, u31)
-    e33 = v.ship_to_country.encode()
-    if 0 in e33:
+    u33 = v.statutory
+    if u33 is None:
+        o.append(b"\0")
+    else:
+        o.append(b"\2")
+        write_Sealed(o, u33)
+    e35 = v.ship_to_country.encode()
+    if 0 in e35:
         nul()
-    u34 = v.ship_to_region
-    if u34 is None:
-        p35 = b"\0"
+    u36 = v.ship_to_region
+    if u36 is None:
+        p37 = b"\0"
     else:
-        e36 = u34.encode()
-        if 0 in e36:
+        e38 = u36.encode()
+        if 0 in e38:
             nul()
-        p35 = b"\2" + NUMBERS[len(e36)] + e36
-    x37 = v.business
-    if x37.__class__ is not bool:
-        wrong(x37, "bool")
-    u38 = v.purchase_order_number
-    if u38 is None:
-        p39 = b"\0"
+        p37 = b"\2" + NUMBERS[len(e38)] + e38
+    x39 = v.business
+    if x39.__class__ is not bool:
+        wrong(x39, "bool")
+    u40 = v.purchase_order_number
+    if u40 is None:
+        p41 = b"\0"
     else:
-        e40 = u38.encode()
-        if 0 in e40:
+        e42 = u40.encode()
+        if 0 in e42:
             nul()
-        p39 = b"\2" + NUMBERS[len(e40)] + e40
-    u41 = v.payment_terms
-    if u41 is None:
-        p42 = b"\0"
+        p41 = b"\2" + NUMBERS[len(e42)] + e42
+    u43 = v.payment_terms
+    if u43 is None:
+        p44 = b"\0"
     else:
-        e43 = u41.encode()
-        if 0 in e43:
+        e45 = u43.encode()
+        if 0 in e45:
             nul()
-        p42 = b"\2" + NUMBERS[len(e43)] + e43
-    o += (NUMBERS[len(e33)], e33, p35, b"\1" if x37 else b"\0", p39, p42,)
+        p44 = b"\2" + NUMBERS[len(e45)] + e45
+    o += (NUMBERS[len(e35)], e35, p37, b"\1" if x39 else b"\0", p41, p44,)
+    a46 = v.evidence
+    if a46.__class__ is not tuple:
+        wrong(a46, "tuple")
+    if a46:
+        o.append(NUMBERS[len(a46)])
+        for i47 in a46:
+            write_Evidence(o, i47)
+    o.append(b"\0")
 
 
 def read_Customer(b: bytes, i: int) -> tuple[Customer, int]:
@@ -582,7 +682,15 @@ def read_Customer(b: bytes, i: int) -> tuple[Customer, int]:
         f_payment_terms = f_payment_terms_
     elif n:
         branch()
-    return Customer(subject=f_subject, guest=f_guest, contact=f_contact, statutory=f_statutory, ship_to_country=f_ship_to_country, ship_to_region=f_ship_to_region, business=f_business, purchase_order_number=f_purchase_order_number, payment_terms=f_payment_terms), i
+    f_evidence_l: list[Evidence] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_evidence_, i = read_Evidence(b, i)
+            f_evidence_l.append(f_evidence_)
+    i += 1
+    f_evidence = tuple(f_evidence_l)
+    return Customer(subject=f_subject, guest=f_guest, contact=f_contact, statutory=f_statutory, ship_to_country=f_ship_to_country, ship_to_region=f_ship_to_region, business=f_business, purchase_order_number=f_purchase_order_number, payment_terms=f_payment_terms, evidence=f_evidence), i
 
 
 class Demand(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -595,13 +703,13 @@ class Demand(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_Demand(o: list[bytes], v: Demand) -> None:
     if v.__class__ is not Demand:
         wrong(v, "Demand")
-    e44 = v.sku.encode()
-    if 0 in e44:
+    e48 = v.sku.encode()
+    if 0 in e48:
         nul()
-    x45 = v.units
-    if x45.__class__ is not int:
-        wrong(x45, "int")
-    o += (NUMBERS[len(e44)], e44, NUMBERS[x45],)
+    x49 = v.units
+    if x49.__class__ is not int:
+        wrong(x49, "int")
+    o += (NUMBERS[len(e48)], e48, NUMBERS[x49],)
 
 
 def read_Demand(b: bytes, i: int) -> tuple[Demand, int]:
@@ -631,19 +739,19 @@ class Difference(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_Difference(o: list[bytes], v: Difference) -> None:
     if v.__class__ is not Difference:
         wrong(v, "Difference")
-    e46 = v.line_id.encode()
-    if 0 in e46:
+    e50 = v.line_id.encode()
+    if 0 in e50:
         nul()
-    e47 = v.field.encode()
-    if 0 in e47:
+    e51 = v.field.encode()
+    if 0 in e51:
         nul()
-    e48 = v.before.encode()
-    if 0 in e48:
+    e52 = v.before.encode()
+    if 0 in e52:
         nul()
-    e49 = v.after.encode()
-    if 0 in e49:
+    e53 = v.after.encode()
+    if 0 in e53:
         nul()
-    o += (NUMBERS[len(e46)], e46, NUMBERS[len(e47)], e47, NUMBERS[len(e48)], e48, NUMBERS[len(e49)], e49,)
+    o += (NUMBERS[len(e50)], e50, NUMBERS[len(e51)], e51, NUMBERS[len(e52)], e52, NUMBERS[len(e53)], e53,)
 
 
 def read_Difference(b: bytes, i: int) -> tuple[Difference, int]:
@@ -670,6 +778,79 @@ def read_Difference(b: bytes, i: int) -> tuple[Difference, int]:
     return Difference(line_id=f_line_id, field=f_field, before=f_before, after=f_after), i
 
 
+class EntryLine(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """One side of a journal entry: exactly one of debit and credit is above 0; minor units of the entry's currency, and of the company's own."""
+
+    account: str
+    debit: int
+    credit: int
+    functional_debit: int
+    functional_credit: int
+    dimension: str
+
+
+def write_EntryLine(o: list[bytes], v: EntryLine) -> None:
+    if v.__class__ is not EntryLine:
+        wrong(v, "EntryLine")
+    e54 = v.account.encode()
+    if 0 in e54:
+        nul()
+    x55 = v.debit
+    if x55.__class__ is not int:
+        wrong(x55, "int")
+    x56 = v.credit
+    if x56.__class__ is not int:
+        wrong(x56, "int")
+    x57 = v.functional_debit
+    if x57.__class__ is not int:
+        wrong(x57, "int")
+    x58 = v.functional_credit
+    if x58.__class__ is not int:
+        wrong(x58, "int")
+    e59 = v.dimension.encode()
+    if 0 in e59:
+        nul()
+    o += (NUMBERS[len(e54)], e54, NUMBERS[x55], NUMBERS[x56], NUMBERS[x57], NUMBERS[x58], NUMBERS[len(e59)], e59,)
+
+
+def read_EntryLine(b: bytes, i: int) -> tuple[EntryLine, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_debit = ZIGZAG[n]
+        i += 1
+    else:
+        f_debit, i = long(b, i)
+    n = b[i]
+    if n < 128:
+        f_credit = ZIGZAG[n]
+        i += 1
+    else:
+        f_credit, i = long(b, i)
+    n = b[i]
+    if n < 128:
+        f_functional_debit = ZIGZAG[n]
+        i += 1
+    else:
+        f_functional_debit, i = long(b, i)
+    n = b[i]
+    if n < 128:
+        f_functional_credit = ZIGZAG[n]
+        i += 1
+    else:
+        f_functional_credit, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_dimension = b[i + 1 : j].decode()
+    i = j
+    return EntryLine(account=f_account, debit=f_debit, credit=f_credit, functional_debit=f_functional_debit, functional_credit=f_functional_credit, dimension=f_dimension), i
+
+
 class ExternalLineQuantity(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Units of one order line, by the channel's id."""
 
@@ -680,13 +861,13 @@ class ExternalLineQuantity(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ExternalLineQuantity(o: list[bytes], v: ExternalLineQuantity) -> None:
     if v.__class__ is not ExternalLineQuantity:
         wrong(v, "ExternalLineQuantity")
-    e50 = v.external_line_id.encode()
-    if 0 in e50:
+    e60 = v.external_line_id.encode()
+    if 0 in e60:
         nul()
-    x51 = v.quantity
-    if x51.__class__ is not int:
-        wrong(x51, "int")
-    o += (NUMBERS[len(e50)], e50, NUMBERS[x51],)
+    x61 = v.quantity
+    if x61.__class__ is not int:
+        wrong(x61, "int")
+    o += (NUMBERS[len(e60)], e60, NUMBERS[x61],)
 
 
 def read_ExternalLineQuantity(b: bytes, i: int) -> tuple[ExternalLineQuantity, int]:
@@ -704,6 +885,119 @@ def read_ExternalLineQuantity(b: bytes, i: int) -> tuple[ExternalLineQuantity, i
     return ExternalLineQuantity(external_line_id=f_external_line_id, quantity=f_quantity), i
 
 
+class FulfilmentLine(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A line that is to be fulfilled: units in all, and what each unit takes from stock."""
+
+    line_id: str
+    external_line_id: str
+    quantity: int
+    requires_shipping: bool
+    kind: LineKind
+    components: tuple[Component, ...]
+
+
+def write_FulfilmentLine(o: list[bytes], v: FulfilmentLine) -> None:
+    if v.__class__ is not FulfilmentLine:
+        wrong(v, "FulfilmentLine")
+    e62 = v.line_id.encode()
+    if 0 in e62:
+        nul()
+    e63 = v.external_line_id.encode()
+    if 0 in e63:
+        nul()
+    x64 = v.quantity
+    if x64.__class__ is not int:
+        wrong(x64, "int")
+    x65 = v.requires_shipping
+    if x65.__class__ is not bool:
+        wrong(x65, "bool")
+    o += (NUMBERS[len(e62)], e62, NUMBERS[len(e63)], e63, NUMBERS[x64], b"\1" if x65 else b"\0", bytes_LineKind[v.kind],)
+    a66 = v.components
+    if a66.__class__ is not tuple:
+        wrong(a66, "tuple")
+    if a66:
+        o.append(NUMBERS[len(a66)])
+        for i67 in a66:
+            write_Component(o, i67)
+    o.append(b"\0")
+
+
+def read_FulfilmentLine(b: bytes, i: int) -> tuple[FulfilmentLine, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_line_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_external_line_id = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_quantity = ZIGZAG[n]
+        i += 1
+    else:
+        f_quantity, i = long(b, i)
+    f_requires_shipping = FLAGS[b[i]]
+    i += 1
+    f_kind = names_LineKind[b[i]]
+    i += 1
+    f_components_l: list[Component] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_components_, i = read_Component(b, i)
+            f_components_l.append(f_components_)
+    i += 1
+    f_components = tuple(f_components_l)
+    return FulfilmentLine(line_id=f_line_id, external_line_id=f_external_line_id, quantity=f_quantity, requires_shipping=f_requires_shipping, kind=f_kind, components=f_components), i
+
+
+class LineAmount(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Units of an order line and what they cost the buyer, taxes on top included; minor units."""
+
+    line_id: str
+    quantity: int
+    amount: int
+
+
+def write_LineAmount(o: list[bytes], v: LineAmount) -> None:
+    if v.__class__ is not LineAmount:
+        wrong(v, "LineAmount")
+    e68 = v.line_id.encode()
+    if 0 in e68:
+        nul()
+    x69 = v.quantity
+    if x69.__class__ is not int:
+        wrong(x69, "int")
+    x70 = v.amount
+    if x70.__class__ is not int:
+        wrong(x70, "int")
+    o += (NUMBERS[len(e68)], e68, NUMBERS[x69], NUMBERS[x70],)
+
+
+def read_LineAmount(b: bytes, i: int) -> tuple[LineAmount, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_line_id = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_quantity = ZIGZAG[n]
+        i += 1
+    else:
+        f_quantity, i = long(b, i)
+    n = b[i]
+    if n < 128:
+        f_amount = ZIGZAG[n]
+        i += 1
+    else:
+        f_amount, i = long(b, i)
+    return LineAmount(line_id=f_line_id, quantity=f_quantity, amount=f_amount), i
+
+
 class LineQuantity(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Units of one order line."""
 
@@ -714,13 +1008,13 @@ class LineQuantity(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_LineQuantity(o: list[bytes], v: LineQuantity) -> None:
     if v.__class__ is not LineQuantity:
         wrong(v, "LineQuantity")
-    e52 = v.line_id.encode()
-    if 0 in e52:
+    e71 = v.line_id.encode()
+    if 0 in e71:
         nul()
-    x53 = v.quantity
-    if x53.__class__ is not int:
-        wrong(x53, "int")
-    o += (NUMBERS[len(e52)], e52, NUMBERS[x53],)
+    x72 = v.quantity
+    if x72.__class__ is not int:
+        wrong(x72, "int")
+    o += (NUMBERS[len(e71)], e71, NUMBERS[x72],)
 
 
 def read_LineQuantity(b: bytes, i: int) -> tuple[LineQuantity, int]:
@@ -748,13 +1042,13 @@ class Version(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_Version(o: list[bytes], v: Version) -> None:
     if v.__class__ is not Version:
         wrong(v, "Version")
-    x54 = v.updated_at
-    if x54.__class__ is not int:
-        wrong(x54, "int")
-    x55 = v.counter
-    if x55.__class__ is not int:
-        wrong(x55, "int")
-    o += (NUMBERS[x54], NUMBERS[x55],)
+    x73 = v.updated_at
+    if x73.__class__ is not int:
+        wrong(x73, "int")
+    x74 = v.counter
+    if x74.__class__ is not int:
+        wrong(x74, "int")
+    o += (NUMBERS[x73], NUMBERS[x74],)
 
 
 def read_Version(b: bytes, i: int) -> tuple[Version, int]:
@@ -783,10 +1077,10 @@ class RelatedOrder(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_RelatedOrder(o: list[bytes], v: RelatedOrder) -> None:
     if v.__class__ is not RelatedOrder:
         wrong(v, "RelatedOrder")
-    e56 = v.external_id.encode()
-    if 0 in e56:
+    e75 = v.external_id.encode()
+    if 0 in e75:
         nul()
-    o += (bytes_Relation[v.relation], NUMBERS[len(e56)], e56,)
+    o += (bytes_Relation[v.relation], NUMBERS[len(e75)], e75,)
 
 
 def read_RelatedOrder(b: bytes, i: int) -> tuple[RelatedOrder, int]:
@@ -825,69 +1119,69 @@ class OrderLine(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderLine(o: list[bytes], v: OrderLine) -> None:
     if v.__class__ is not OrderLine:
         wrong(v, "OrderLine")
-    e57 = v.line_id.encode()
-    if 0 in e57:
+    e76 = v.line_id.encode()
+    if 0 in e76:
         nul()
-    e58 = v.external_line_id.encode()
-    if 0 in e58:
+    e77 = v.external_line_id.encode()
+    if 0 in e77:
         nul()
-    e59 = v.listing_id.encode()
-    if 0 in e59:
+    e78 = v.listing_id.encode()
+    if 0 in e78:
         nul()
-    e60 = v.channel_sku.encode()
-    if 0 in e60:
+    e79 = v.channel_sku.encode()
+    if 0 in e79:
         nul()
-    u61 = v.sku
-    if u61 is None:
-        p62 = b"\0"
+    u80 = v.sku
+    if u80 is None:
+        p81 = b"\0"
     else:
-        e63 = u61.encode()
-        if 0 in e63:
+        e82 = u80.encode()
+        if 0 in e82:
             nul()
-        p62 = b"\2" + NUMBERS[len(e63)] + e63
-    x64 = v.units_per_listing
-    if x64.__class__ is not int:
-        wrong(x64, "int")
-    o += (NUMBERS[len(e57)], e57, NUMBERS[len(e58)], e58, NUMBERS[len(e59)], e59, NUMBERS[len(e60)], e60, p62, NUMBERS[x64],)
-    a65 = v.components
-    if a65.__class__ is not tuple:
-        wrong(a65, "tuple")
-    if a65:
-        o.append(NUMBERS[len(a65)])
-        for i66 in a65:
-            write_Component(o, i66)
+        p81 = b"\2" + NUMBERS[len(e82)] + e82
+    x83 = v.units_per_listing
+    if x83.__class__ is not int:
+        wrong(x83, "int")
+    o += (NUMBERS[len(e76)], e76, NUMBERS[len(e77)], e77, NUMBERS[len(e78)], e78, NUMBERS[len(e79)], e79, p81, NUMBERS[x83],)
+    a84 = v.components
+    if a84.__class__ is not tuple:
+        wrong(a84, "tuple")
+    if a84:
+        o.append(NUMBERS[len(a84)])
+        for i85 in a84:
+            write_Component(o, i85)
     o.append(b"\0")
-    e67 = v.kind_word.encode()
-    if 0 in e67:
+    e86 = v.kind_word.encode()
+    if 0 in e86:
         nul()
-    x68 = v.quantity
-    if x68.__class__ is not int:
-        wrong(x68, "int")
-    x69 = v.requires_shipping
-    if x69.__class__ is not bool:
-        wrong(x69, "bool")
-    e70 = v.title.encode()
-    if 0 in e70:
+    x87 = v.quantity
+    if x87.__class__ is not int:
+        wrong(x87, "int")
+    x88 = v.requires_shipping
+    if x88.__class__ is not bool:
+        wrong(x88, "bool")
+    e89 = v.title.encode()
+    if 0 in e89:
         nul()
-    e71 = v.unit_price.encode()
-    if 0 in e71:
+    e90 = v.unit_price.encode()
+    if 0 in e90:
         nul()
-    o += (bytes_LineKind[v.kind], NUMBERS[len(e67)], e67, NUMBERS[x68], bytes_FulfilledBy[v.fulfilled_by], b"\1" if x69 else b"\0", NUMBERS[len(e70)], e70, NUMBERS[len(e71)], e71,)
+    o += (bytes_LineKind[v.kind], NUMBERS[len(e86)], e86, NUMBERS[x87], bytes_FulfilledBy[v.fulfilled_by], b"\1" if x88 else b"\0", NUMBERS[len(e89)], e89, NUMBERS[len(e90)], e90,)
     write_Amounts(o, v.amounts)
-    a72 = v.discounts
-    if a72.__class__ is not tuple:
-        wrong(a72, "tuple")
-    if a72:
-        o.append(NUMBERS[len(a72)])
-        for i73 in a72:
-            write_Discount(o, i73)
+    a91 = v.discounts
+    if a91.__class__ is not tuple:
+        wrong(a91, "tuple")
+    if a91:
+        o.append(NUMBERS[len(a91)])
+        for i92 in a91:
+            write_Discount(o, i92)
     o.append(b"\0")
-    u74 = v.settlement_amounts
-    if u74 is None:
+    u93 = v.settlement_amounts
+    if u93 is None:
         o.append(b"\0")
     else:
         o.append(b"\2")
-        write_Amounts(o, u74)
+        write_Amounts(o, u93)
 
 
 def read_OrderLine(b: bytes, i: int) -> tuple[OrderLine, int]:
@@ -996,21 +1290,21 @@ class Tender(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_Tender(o: list[bytes], v: Tender) -> None:
     if v.__class__ is not Tender:
         wrong(v, "Tender")
-    e76 = v.kind_word.encode()
-    if 0 in e76:
+    e95 = v.kind_word.encode()
+    if 0 in e95:
         nul()
-    x77 = v.amount
-    if x77.__class__ is not int:
-        wrong(x77, "int")
-    u78 = v.reference
-    if u78 is None:
-        p79 = b"\0"
+    x96 = v.amount
+    if x96.__class__ is not int:
+        wrong(x96, "int")
+    u97 = v.reference
+    if u97 is None:
+        p98 = b"\0"
     else:
-        e80 = u78.encode()
-        if 0 in e80:
+        e99 = u97.encode()
+        if 0 in e99:
             nul()
-        p79 = b"\2" + NUMBERS[len(e80)] + e80
-    o += (bytes_TenderKind[v.kind], NUMBERS[len(e76)], e76, NUMBERS[x77], p79,)
+        p98 = b"\2" + NUMBERS[len(e99)] + e99
+    o += (bytes_TenderKind[v.kind], NUMBERS[len(e95)], e95, NUMBERS[x96], p98,)
 
 
 def read_Tender(b: bytes, i: int) -> tuple[Tender, int]:
@@ -1056,25 +1350,25 @@ class Totals(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_Totals(o: list[bytes], v: Totals) -> None:
     if v.__class__ is not Totals:
         wrong(v, "Totals")
-    x81 = v.net
-    if x81.__class__ is not int:
-        wrong(x81, "int")
-    x82 = v.discount
-    if x82.__class__ is not int:
-        wrong(x82, "int")
-    x83 = v.charges
-    if x83.__class__ is not int:
-        wrong(x83, "int")
-    x84 = v.tax
-    if x84.__class__ is not int:
-        wrong(x84, "int")
-    x85 = v.total
-    if x85.__class__ is not int:
-        wrong(x85, "int")
-    x86 = v.rounding
-    if x86.__class__ is not int:
-        wrong(x86, "int")
-    o += (NUMBERS[x81], NUMBERS[x82], NUMBERS[x83], NUMBERS[x84], NUMBERS[x85], NUMBERS[x86],)
+    x100 = v.net
+    if x100.__class__ is not int:
+        wrong(x100, "int")
+    x101 = v.discount
+    if x101.__class__ is not int:
+        wrong(x101, "int")
+    x102 = v.charges
+    if x102.__class__ is not int:
+        wrong(x102, "int")
+    x103 = v.tax
+    if x103.__class__ is not int:
+        wrong(x103, "int")
+    x104 = v.total
+    if x104.__class__ is not int:
+        wrong(x104, "int")
+    x105 = v.rounding
+    if x105.__class__ is not int:
+        wrong(x105, "int")
+    o += (NUMBERS[x100], NUMBERS[x101], NUMBERS[x102], NUMBERS[x103], NUMBERS[x104], NUMBERS[x105],)
 
 
 def read_Totals(b: bytes, i: int) -> tuple[Totals, int]:
@@ -1155,135 +1449,135 @@ class Order(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_Order(o: list[bytes], v: Order) -> None:
     if v.__class__ is not Order:
         wrong(v, "Order")
-    e87 = v.entity.encode()
-    if 0 in e87:
+    e106 = v.entity.encode()
+    if 0 in e106:
         nul()
-    e88 = v.account.encode()
-    if 0 in e88:
+    e107 = v.account.encode()
+    if 0 in e107:
         nul()
-    e89 = v.provider.encode()
-    if 0 in e89:
+    e108 = v.provider.encode()
+    if 0 in e108:
         nul()
-    e90 = v.external_id.encode()
-    if 0 in e90:
+    e109 = v.external_id.encode()
+    if 0 in e109:
         nul()
-    e91 = v.display_number.encode()
-    if 0 in e91:
+    e110 = v.display_number.encode()
+    if 0 in e110:
         nul()
-    x92 = v.placed_at
-    if x92.__class__ is not int:
-        wrong(x92, "int")
-    e93 = v.time_zone.encode()
-    if 0 in e93:
+    x111 = v.placed_at
+    if x111.__class__ is not int:
+        wrong(x111, "int")
+    e112 = v.time_zone.encode()
+    if 0 in e112:
         nul()
-    e94 = v.currency.encode()
-    if 0 in e94:
+    e113 = v.currency.encode()
+    if 0 in e113:
         nul()
-    u95 = v.settlement_currency
-    if u95 is None:
-        p96 = b"\0"
+    u114 = v.settlement_currency
+    if u114 is None:
+        p115 = b"\0"
     else:
-        e97 = u95.encode()
-        if 0 in e97:
+        e116 = u114.encode()
+        if 0 in e116:
             nul()
-        p96 = b"\2" + NUMBERS[len(e97)] + e97
-    e98 = v.status_word.encode()
-    if 0 in e98:
+        p115 = b"\2" + NUMBERS[len(e116)] + e116
+    e117 = v.status_word.encode()
+    if 0 in e117:
         nul()
-    o += (NUMBERS[len(e87)], e87, NUMBERS[len(e88)], e88, NUMBERS[len(e89)], e89, NUMBERS[len(e90)], e90, NUMBERS[len(e91)], e91, NUMBERS[x92], NUMBERS[len(e93)], e93, NUMBERS[len(e94)], e94, p96, bytes_Commitment[v.commitment], bytes_Funds[v.funds], bytes_Custody[v.custody], NUMBERS[len(e98)], e98,)
+    o += (NUMBERS[len(e106)], e106, NUMBERS[len(e107)], e107, NUMBERS[len(e108)], e108, NUMBERS[len(e109)], e109, NUMBERS[len(e110)], e110, NUMBERS[x111], NUMBERS[len(e112)], e112, NUMBERS[len(e113)], e113, p115, bytes_Commitment[v.commitment], bytes_Funds[v.funds], bytes_Custody[v.custody], NUMBERS[len(e117)], e117,)
     write_Version(o, v.version)
-    x99 = v.test
-    if x99.__class__ is not bool:
-        wrong(x99, "bool")
-    x100 = v.cancelled
-    if x100.__class__ is not bool:
-        wrong(x100, "bool")
-    u101 = v.expires_at
-    if u101 is None:
-        p102 = b"\0"
+    x118 = v.test
+    if x118.__class__ is not bool:
+        wrong(x118, "bool")
+    x119 = v.cancelled
+    if x119.__class__ is not bool:
+        wrong(x119, "bool")
+    u120 = v.expires_at
+    if u120 is None:
+        p121 = b"\0"
     else:
-        x103 = u101
-        if x103.__class__ is not int:
-            wrong(x103, "int")
-        p102 = b"\2" + NUMBERS[x103]
-    u104 = v.ship_by
-    if u104 is None:
-        p105 = b"\0"
+        x122 = u120
+        if x122.__class__ is not int:
+            wrong(x122, "int")
+        p121 = b"\2" + NUMBERS[x122]
+    u123 = v.ship_by
+    if u123 is None:
+        p124 = b"\0"
     else:
-        x106 = u104
-        if x106.__class__ is not int:
-            wrong(x106, "int")
-        p105 = b"\2" + NUMBERS[x106]
-    u107 = v.deliver_by
-    if u107 is None:
-        p108 = b"\0"
+        x125 = u123
+        if x125.__class__ is not int:
+            wrong(x125, "int")
+        p124 = b"\2" + NUMBERS[x125]
+    u126 = v.deliver_by
+    if u126 is None:
+        p127 = b"\0"
     else:
-        x109 = u107
-        if x109.__class__ is not int:
-            wrong(x109, "int")
-        p108 = b"\2" + NUMBERS[x109]
-    u110 = v.service_level
-    if u110 is None:
-        p111 = b"\0"
+        x128 = u126
+        if x128.__class__ is not int:
+            wrong(x128, "int")
+        p127 = b"\2" + NUMBERS[x128]
+    u129 = v.service_level
+    if u129 is None:
+        p130 = b"\0"
     else:
-        e112 = u110.encode()
-        if 0 in e112:
+        e131 = u129.encode()
+        if 0 in e131:
             nul()
-        p111 = b"\2" + NUMBERS[len(e112)] + e112
-    x113 = v.priority
-    if x113.__class__ is not int:
-        wrong(x113, "int")
-    if not -2147483648 <= x113 < 2147483648:
+        p130 = b"\2" + NUMBERS[len(e131)] + e131
+    x132 = v.priority
+    if x132.__class__ is not int:
+        wrong(x132, "int")
+    if not -2147483648 <= x132 < 2147483648:
         beyond()
-    o += (b"\1" if x99 else b"\0", b"\1" if x100 else b"\0", p102, p105, p108, p111, bytes_ShortagePolicy[v.shortage], NUMBERS[x113],)
-    a114 = v.related_orders
-    if a114.__class__ is not tuple:
-        wrong(a114, "tuple")
-    if a114:
-        o.append(NUMBERS[len(a114)])
-        for i115 in a114:
-            write_RelatedOrder(o, i115)
+    o += (b"\1" if x118 else b"\0", b"\1" if x119 else b"\0", p121, p124, p127, p130, bytes_ShortagePolicy[v.shortage], NUMBERS[x132],)
+    a133 = v.related_orders
+    if a133.__class__ is not tuple:
+        wrong(a133, "tuple")
+    if a133:
+        o.append(NUMBERS[len(a133)])
+        for i134 in a133:
+            write_RelatedOrder(o, i134)
     o.append(b"\0")
     write_Customer(o, v.customer)
-    a116 = v.lines
-    if a116.__class__ is not tuple:
-        wrong(a116, "tuple")
-    if a116:
-        o.append(NUMBERS[len(a116)])
-        for i117 in a116:
-            write_OrderLine(o, i117)
+    a135 = v.lines
+    if a135.__class__ is not tuple:
+        wrong(a135, "tuple")
+    if a135:
+        o.append(NUMBERS[len(a135)])
+        for i136 in a135:
+            write_OrderLine(o, i136)
     o.append(b"\0")
-    a118 = v.charges
-    if a118.__class__ is not tuple:
-        wrong(a118, "tuple")
-    if a118:
-        o.append(NUMBERS[len(a118)])
-        for i119 in a118:
-            write_Charge(o, i119)
+    a137 = v.charges
+    if a137.__class__ is not tuple:
+        wrong(a137, "tuple")
+    if a137:
+        o.append(NUMBERS[len(a137)])
+        for i138 in a137:
+            write_Charge(o, i138)
     o.append(b"\0")
-    a120 = v.discounts
-    if a120.__class__ is not tuple:
-        wrong(a120, "tuple")
-    if a120:
-        o.append(NUMBERS[len(a120)])
-        for i121 in a120:
-            write_Discount(o, i121)
+    a139 = v.discounts
+    if a139.__class__ is not tuple:
+        wrong(a139, "tuple")
+    if a139:
+        o.append(NUMBERS[len(a139)])
+        for i140 in a139:
+            write_Discount(o, i140)
     o.append(b"\0")
-    a122 = v.tenders
-    if a122.__class__ is not tuple:
-        wrong(a122, "tuple")
-    if a122:
-        o.append(NUMBERS[len(a122)])
-        for i123 in a122:
-            write_Tender(o, i123)
+    a141 = v.tenders
+    if a141.__class__ is not tuple:
+        wrong(a141, "tuple")
+    if a141:
+        o.append(NUMBERS[len(a141)])
+        for i142 in a141:
+            write_Tender(o, i142)
     o.append(b"\0")
     write_Totals(o, v.totals)
-    u124 = v.settlement_totals
-    if u124 is None:
+    u143 = v.settlement_totals
+    if u143 is None:
         o.append(b"\0")
     else:
         o.append(b"\2")
-        write_Totals(o, u124)
+        write_Totals(o, u143)
 
 
 def read_Order(b: bytes, i: int) -> tuple[Order, int]:
@@ -1466,4 +1760,90 @@ def read_Order(b: bytes, i: int) -> tuple[Order, int]:
     elif n:
         branch()
     return Order(entity=f_entity, account=f_account, provider=f_provider, external_id=f_external_id, display_number=f_display_number, placed_at=f_placed_at, time_zone=f_time_zone, currency=f_currency, settlement_currency=f_settlement_currency, commitment=f_commitment, funds=f_funds, custody=f_custody, status_word=f_status_word, version=f_version, test=f_test, cancelled=f_cancelled, expires_at=f_expires_at, ship_by=f_ship_by, deliver_by=f_deliver_by, service_level=f_service_level, shortage=f_shortage, priority=f_priority, related_orders=f_related_orders, customer=f_customer, lines=f_lines, charges=f_charges, discounts=f_discounts, tenders=f_tenders, totals=f_totals, settlement_totals=f_settlement_totals), i
+
+
+class ShipmentRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Units of one line of one order in a shipment."""
+
+    order_id: str
+    line_id: str
+    quantity: int
+
+
+def write_ShipmentRow(o: list[bytes], v: ShipmentRow) -> None:
+    if v.__class__ is not ShipmentRow:
+        wrong(v, "ShipmentRow")
+    e145 = v.order_id.encode()
+    if 0 in e145:
+        nul()
+    e146 = v.line_id.encode()
+    if 0 in e146:
+        nul()
+    x147 = v.quantity
+    if x147.__class__ is not int:
+        wrong(x147, "int")
+    o += (NUMBERS[len(e145)], e145, NUMBERS[len(e146)], e146, NUMBERS[x147],)
+
+
+def read_ShipmentRow(b: bytes, i: int) -> tuple[ShipmentRow, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_line_id = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_quantity = ZIGZAG[n]
+        i += 1
+    else:
+        f_quantity, i = long(b, i)
+    return ShipmentRow(order_id=f_order_id, line_id=f_line_id, quantity=f_quantity), i
+
+
+class ShipmentUnits(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Units of one SKU in a shipment, for one order."""
+
+    order_id: str
+    sku: str
+    units: int
+
+
+def write_ShipmentUnits(o: list[bytes], v: ShipmentUnits) -> None:
+    if v.__class__ is not ShipmentUnits:
+        wrong(v, "ShipmentUnits")
+    e148 = v.order_id.encode()
+    if 0 in e148:
+        nul()
+    e149 = v.sku.encode()
+    if 0 in e149:
+        nul()
+    x150 = v.units
+    if x150.__class__ is not int:
+        wrong(x150, "int")
+    o += (NUMBERS[len(e148)], e148, NUMBERS[len(e149)], e149, NUMBERS[x150],)
+
+
+def read_ShipmentUnits(b: bytes, i: int) -> tuple[ShipmentUnits, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_sku = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_units = ZIGZAG[n]
+        i += 1
+    else:
+        f_units, i = long(b, i)
+    return ShipmentUnits(order_id=f_order_id, sku=f_sku, units=f_units), i
 

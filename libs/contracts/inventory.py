@@ -1464,6 +1464,144 @@ def read_StockReserved(b: bytes, i: int) -> tuple[StockReserved, int]:
     return StockReserved(entity=f_entity, occurred_at=f_occurred_at, sku=f_sku, reservation_id=f_reservation_id, order_id=f_order_id, revision=f_revision, wanted=f_wanted, priority=f_priority, placed_at=f_placed_at, decide_by=f_decide_by, allocations=f_allocations, units=f_units, reserved=f_reserved, short=f_short, reservation_class=f_reservation_class, expires_at=f_expires_at, from_waiting_list=f_from_waiting_list), i
 
 
+class StockShipped(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Units left a location with a shipment."""
+
+    entity: str
+    occurred_at: int
+    sku: str
+    location: str
+    quantity: int
+    order_id: str
+    shipment_id: str
+    from_reservation: int
+    allocations: tuple[c.Allocation, ...]
+    reserved: int
+    short: int
+    revision: int
+
+
+def write_StockShipped(o: list[bytes], v: StockShipped) -> None:
+    if v.__class__ is not StockShipped:
+        wrong(v, "StockShipped")
+    e146 = v.entity.encode()
+    if 0 in e146:
+        nul()
+    x147 = v.occurred_at
+    if x147.__class__ is not int:
+        wrong(x147, "int")
+    e148 = v.sku.encode()
+    if 0 in e148:
+        nul()
+    e149 = v.location.encode()
+    if 0 in e149:
+        nul()
+    x150 = v.quantity
+    if x150.__class__ is not int:
+        wrong(x150, "int")
+    e151 = v.order_id.encode()
+    if 0 in e151:
+        nul()
+    e152 = v.shipment_id.encode()
+    if 0 in e152:
+        nul()
+    x153 = v.from_reservation
+    if x153.__class__ is not int:
+        wrong(x153, "int")
+    o += (NUMBERS[len(e146)], e146, NUMBERS[x147], NUMBERS[len(e148)], e148, NUMBERS[len(e149)], e149, NUMBERS[x150], NUMBERS[len(e151)], e151, NUMBERS[len(e152)], e152, NUMBERS[x153],)
+    a154 = v.allocations
+    if a154.__class__ is not tuple:
+        wrong(a154, "tuple")
+    if a154:
+        o.append(NUMBERS[len(a154)])
+        for i155 in a154:
+            c.write_Allocation(o, i155)
+    o.append(b"\0")
+    x156 = v.reserved
+    if x156.__class__ is not int:
+        wrong(x156, "int")
+    x157 = v.short
+    if x157.__class__ is not int:
+        wrong(x157, "int")
+    x158 = v.revision
+    if x158.__class__ is not int:
+        wrong(x158, "int")
+    o += (NUMBERS[x156], NUMBERS[x157], NUMBERS[x158],)
+
+
+def read_StockShipped(b: bytes, i: int) -> tuple[StockShipped, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_sku = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_location = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_quantity = ZIGZAG[n]
+        i += 1
+    else:
+        f_quantity, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_shipment_id = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_from_reservation = ZIGZAG[n]
+        i += 1
+    else:
+        f_from_reservation, i = long(b, i)
+    f_allocations_l: list[c.Allocation] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_allocations_, i = c.read_Allocation(b, i)
+            f_allocations_l.append(f_allocations_)
+    i += 1
+    f_allocations = tuple(f_allocations_l)
+    n = b[i]
+    if n < 128:
+        f_reserved = ZIGZAG[n]
+        i += 1
+    else:
+        f_reserved, i = long(b, i)
+    n = b[i]
+    if n < 128:
+        f_short = ZIGZAG[n]
+        i += 1
+    else:
+        f_short, i = long(b, i)
+    n = b[i]
+    if n < 128:
+        f_revision = ZIGZAG[n]
+        i += 1
+    else:
+        f_revision, i = long(b, i)
+    return StockShipped(entity=f_entity, occurred_at=f_occurred_at, sku=f_sku, location=f_location, quantity=f_quantity, order_id=f_order_id, shipment_id=f_shipment_id, from_reservation=f_from_reservation, allocations=f_allocations, reserved=f_reserved, short=f_short, revision=f_revision), i
+
+
 class StockShort(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Units that an order needs are not there; the order is on the waiting list."""
 
@@ -1487,58 +1625,58 @@ class StockShort(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_StockShort(o: list[bytes], v: StockShort) -> None:
     if v.__class__ is not StockShort:
         wrong(v, "StockShort")
-    e146 = v.entity.encode()
-    if 0 in e146:
+    e159 = v.entity.encode()
+    if 0 in e159:
         nul()
-    x147 = v.occurred_at
-    if x147.__class__ is not int:
-        wrong(x147, "int")
-    e148 = v.sku.encode()
-    if 0 in e148:
-        nul()
-    e149 = v.reservation_id.encode()
-    if 0 in e149:
-        nul()
-    e150 = v.order_id.encode()
-    if 0 in e150:
-        nul()
-    x151 = v.revision
-    if x151.__class__ is not int:
-        wrong(x151, "int")
-    x152 = v.priority
-    if x152.__class__ is not int:
-        wrong(x152, "int")
-    if not -2147483648 <= x152 < 2147483648:
-        beyond()
-    x153 = v.placed_at
-    if x153.__class__ is not int:
-        wrong(x153, "int")
-    x154 = v.wanted
-    if x154.__class__ is not int:
-        wrong(x154, "int")
-    x155 = v.reserved
-    if x155.__class__ is not int:
-        wrong(x155, "int")
-    x156 = v.short
-    if x156.__class__ is not int:
-        wrong(x156, "int")
-    u157 = v.expires_at
-    if u157 is None:
-        p158 = b"\0"
-    else:
-        x159 = u157
-        if x159.__class__ is not int:
-            wrong(x159, "int")
-        p158 = b"\2" + NUMBERS[x159]
-    x160 = v.position
+    x160 = v.occurred_at
     if x160.__class__ is not int:
         wrong(x160, "int")
-    if not -2147483648 <= x160 < 2147483648:
+    e161 = v.sku.encode()
+    if 0 in e161:
+        nul()
+    e162 = v.reservation_id.encode()
+    if 0 in e162:
+        nul()
+    e163 = v.order_id.encode()
+    if 0 in e163:
+        nul()
+    x164 = v.revision
+    if x164.__class__ is not int:
+        wrong(x164, "int")
+    x165 = v.priority
+    if x165.__class__ is not int:
+        wrong(x165, "int")
+    if not -2147483648 <= x165 < 2147483648:
         beyond()
-    x161 = v.decide_by
-    if x161.__class__ is not int:
-        wrong(x161, "int")
-    o += (NUMBERS[len(e146)], e146, NUMBERS[x147], NUMBERS[len(e148)], e148, NUMBERS[len(e149)], e149, NUMBERS[len(e150)], e150, NUMBERS[x151], NUMBERS[x152], NUMBERS[x153], NUMBERS[x154], NUMBERS[x155], NUMBERS[x156], c.bytes_ReservationClass[v.reservation_class], p158, NUMBERS[x160], NUMBERS[x161],)
+    x166 = v.placed_at
+    if x166.__class__ is not int:
+        wrong(x166, "int")
+    x167 = v.wanted
+    if x167.__class__ is not int:
+        wrong(x167, "int")
+    x168 = v.reserved
+    if x168.__class__ is not int:
+        wrong(x168, "int")
+    x169 = v.short
+    if x169.__class__ is not int:
+        wrong(x169, "int")
+    u170 = v.expires_at
+    if u170 is None:
+        p171 = b"\0"
+    else:
+        x172 = u170
+        if x172.__class__ is not int:
+            wrong(x172, "int")
+        p171 = b"\2" + NUMBERS[x172]
+    x173 = v.position
+    if x173.__class__ is not int:
+        wrong(x173, "int")
+    if not -2147483648 <= x173 < 2147483648:
+        beyond()
+    x174 = v.decide_by
+    if x174.__class__ is not int:
+        wrong(x174, "int")
+    o += (NUMBERS[len(e159)], e159, NUMBERS[x160], NUMBERS[len(e161)], e161, NUMBERS[len(e162)], e162, NUMBERS[len(e163)], e163, NUMBERS[x164], NUMBERS[x165], NUMBERS[x166], NUMBERS[x167], NUMBERS[x168], NUMBERS[x169], c.bytes_ReservationClass[v.reservation_class], p171, NUMBERS[x173], NUMBERS[x174],)
 
 
 def read_StockShort(b: bytes, i: int) -> tuple[StockShort, int]:
@@ -1843,6 +1981,25 @@ def decode_StockReserved(data: bytes) -> StockReserved:
     return value
 
 
+def encode_StockShipped(value: StockShipped) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_StockShipped(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_StockShipped(data: bytes) -> StockShipped:
+    try:
+        value, end = read_StockShipped(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
 def encode_StockShort(value: StockShort) -> bytes:
     o: list[bytes] = []
     try:
@@ -1874,6 +2031,7 @@ InventoryEvent = (
     | StockReleased
     | StockReservationChanged
     | StockReserved
+    | StockShipped
     | StockShort
 )
 
@@ -1889,5 +2047,6 @@ CONTRACTS = (
     Contract('lonja.inventory.StockReleased', StockReleased, 1, encode_StockReleased, decode_StockReleased, {1: decode_StockReleased}),
     Contract('lonja.inventory.StockReservationChanged', StockReservationChanged, 1, encode_StockReservationChanged, decode_StockReservationChanged, {1: decode_StockReservationChanged}),
     Contract('lonja.inventory.StockReserved', StockReserved, 1, encode_StockReserved, decode_StockReserved, {1: decode_StockReserved}),
+    Contract('lonja.inventory.StockShipped', StockShipped, 1, encode_StockShipped, decode_StockShipped, {1: decode_StockShipped}),
     Contract('lonja.inventory.StockShort', StockShort, 1, encode_StockShort, decode_StockShort, {1: decode_StockShort}),
 )

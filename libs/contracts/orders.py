@@ -266,6 +266,201 @@ def read_CancellationRequested(b: bytes, i: int) -> tuple[CancellationRequested,
     return CancellationRequested(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, request_id=f_request_id, lines=f_lines, by=f_by, reason=f_reason, answer_by=f_answer_by), i
 
 
+class FulfilmentRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What is to be handed over of an order in all, from this revision on. Fewer units than before ask to stop the rest; blocked lets nothing more go."""
+
+    entity: str
+    occurred_at: int
+    order_id: str
+    revision: int
+    account: str
+    lines: tuple[c.FulfilmentLine, ...]
+    blocked: str | None = None
+    one_parcel: bool
+    ship_by: int | None = None
+    deliver_by: int | None = None
+    service_level: str | None = None
+    customer: c.Customer
+    declared_value: int
+    currency: str
+
+
+def write_FulfilmentRequested(o: list[bytes], v: FulfilmentRequested) -> None:
+    if v.__class__ is not FulfilmentRequested:
+        wrong(v, "FulfilmentRequested")
+    e24 = v.entity.encode()
+    if 0 in e24:
+        nul()
+    x25 = v.occurred_at
+    if x25.__class__ is not int:
+        wrong(x25, "int")
+    e26 = v.order_id.encode()
+    if 0 in e26:
+        nul()
+    x27 = v.revision
+    if x27.__class__ is not int:
+        wrong(x27, "int")
+    e28 = v.account.encode()
+    if 0 in e28:
+        nul()
+    o += (NUMBERS[len(e24)], e24, NUMBERS[x25], NUMBERS[len(e26)], e26, NUMBERS[x27], NUMBERS[len(e28)], e28,)
+    a29 = v.lines
+    if a29.__class__ is not tuple:
+        wrong(a29, "tuple")
+    if a29:
+        o.append(NUMBERS[len(a29)])
+        for i30 in a29:
+            c.write_FulfilmentLine(o, i30)
+    o.append(b"\0")
+    u31 = v.blocked
+    if u31 is None:
+        p32 = b"\0"
+    else:
+        e33 = u31.encode()
+        if 0 in e33:
+            nul()
+        p32 = b"\2" + NUMBERS[len(e33)] + e33
+    x34 = v.one_parcel
+    if x34.__class__ is not bool:
+        wrong(x34, "bool")
+    u35 = v.ship_by
+    if u35 is None:
+        p36 = b"\0"
+    else:
+        x37 = u35
+        if x37.__class__ is not int:
+            wrong(x37, "int")
+        p36 = b"\2" + NUMBERS[x37]
+    u38 = v.deliver_by
+    if u38 is None:
+        p39 = b"\0"
+    else:
+        x40 = u38
+        if x40.__class__ is not int:
+            wrong(x40, "int")
+        p39 = b"\2" + NUMBERS[x40]
+    u41 = v.service_level
+    if u41 is None:
+        p42 = b"\0"
+    else:
+        e43 = u41.encode()
+        if 0 in e43:
+            nul()
+        p42 = b"\2" + NUMBERS[len(e43)] + e43
+    o += (p32, b"\1" if x34 else b"\0", p36, p39, p42,)
+    c.write_Customer(o, v.customer)
+    x44 = v.declared_value
+    if x44.__class__ is not int:
+        wrong(x44, "int")
+    e45 = v.currency.encode()
+    if 0 in e45:
+        nul()
+    o += (NUMBERS[x44], NUMBERS[len(e45)], e45,)
+
+
+def read_FulfilmentRequested(b: bytes, i: int) -> tuple[FulfilmentRequested, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_revision = ZIGZAG[n]
+        i += 1
+    else:
+        f_revision, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    f_lines_l: list[c.FulfilmentLine] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = c.read_FulfilmentLine(b, i)
+            f_lines_l.append(f_lines_)
+    i += 1
+    f_lines = tuple(f_lines_l)
+    f_blocked: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_blocked_ = b[i + 1 : j].decode()
+        i = j
+        f_blocked = f_blocked_
+    elif n:
+        branch()
+    f_one_parcel = FLAGS[b[i]]
+    i += 1
+    f_ship_by: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_ship_by_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_ship_by_, i = long(b, i)
+        f_ship_by = f_ship_by_
+    elif n:
+        branch()
+    f_deliver_by: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_deliver_by_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_deliver_by_, i = long(b, i)
+        f_deliver_by = f_deliver_by_
+    elif n:
+        branch()
+    f_service_level: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_service_level_ = b[i + 1 : j].decode()
+        i = j
+        f_service_level = f_service_level_
+    elif n:
+        branch()
+    f_customer, i = c.read_Customer(b, i)
+    n = b[i]
+    if n < 128:
+        f_declared_value = ZIGZAG[n]
+        i += 1
+    else:
+        f_declared_value, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_currency = b[i + 1 : j].decode()
+    i = j
+    return FulfilmentRequested(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, account=f_account, lines=f_lines, blocked=f_blocked, one_parcel=f_one_parcel, ship_by=f_ship_by, deliver_by=f_deliver_by, service_level=f_service_level, customer=f_customer, declared_value=f_declared_value, currency=f_currency), i
+
+
 class OrderAmended(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A newer version of an order replaced the one before."""
 
@@ -281,32 +476,32 @@ class OrderAmended(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderAmended(o: list[bytes], v: OrderAmended) -> None:
     if v.__class__ is not OrderAmended:
         wrong(v, "OrderAmended")
-    e24 = v.entity.encode()
-    if 0 in e24:
+    e46 = v.entity.encode()
+    if 0 in e46:
         nul()
-    x25 = v.occurred_at
-    if x25.__class__ is not int:
-        wrong(x25, "int")
-    e26 = v.order_id.encode()
-    if 0 in e26:
+    x47 = v.occurred_at
+    if x47.__class__ is not int:
+        wrong(x47, "int")
+    e48 = v.order_id.encode()
+    if 0 in e48:
         nul()
-    x27 = v.revision
-    if x27.__class__ is not int:
-        wrong(x27, "int")
-    o += (NUMBERS[len(e24)], e24, NUMBERS[x25], NUMBERS[len(e26)], e26, NUMBERS[x27],)
+    x49 = v.revision
+    if x49.__class__ is not int:
+        wrong(x49, "int")
+    o += (NUMBERS[len(e46)], e46, NUMBERS[x47], NUMBERS[len(e48)], e48, NUMBERS[x49],)
     c.write_Order(o, v.order)
-    a28 = v.differences
-    if a28.__class__ is not tuple:
-        wrong(a28, "tuple")
-    if a28:
-        o.append(NUMBERS[len(a28)])
-        for i29 in a28:
-            c.write_Difference(o, i29)
+    a50 = v.differences
+    if a50.__class__ is not tuple:
+        wrong(a50, "tuple")
+    if a50:
+        o.append(NUMBERS[len(a50)])
+        for i51 in a50:
+            c.write_Difference(o, i51)
     o.append(b"\0")
-    e30 = v.cause.encode()
-    if 0 in e30:
+    e52 = v.cause.encode()
+    if 0 in e52:
         nul()
-    o += (NUMBERS[len(e30)], e30,)
+    o += (NUMBERS[len(e52)], e52,)
 
 
 def read_OrderAmended(b: bytes, i: int) -> tuple[OrderAmended, int]:
@@ -349,6 +544,76 @@ def read_OrderAmended(b: bytes, i: int) -> tuple[OrderAmended, int]:
     return OrderAmended(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, order=f_order, differences=f_differences, cause=f_cause), i
 
 
+class OrderCompleted(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Each line is delivered, cancelled or refunded."""
+
+    entity: str
+    occurred_at: int
+    order_id: str
+    lines: tuple[c.LineQuantity, ...]
+    rule: str
+
+
+def write_OrderCompleted(o: list[bytes], v: OrderCompleted) -> None:
+    if v.__class__ is not OrderCompleted:
+        wrong(v, "OrderCompleted")
+    e53 = v.entity.encode()
+    if 0 in e53:
+        nul()
+    x54 = v.occurred_at
+    if x54.__class__ is not int:
+        wrong(x54, "int")
+    e55 = v.order_id.encode()
+    if 0 in e55:
+        nul()
+    o += (NUMBERS[len(e53)], e53, NUMBERS[x54], NUMBERS[len(e55)], e55,)
+    a56 = v.lines
+    if a56.__class__ is not tuple:
+        wrong(a56, "tuple")
+    if a56:
+        o.append(NUMBERS[len(a56)])
+        for i57 in a56:
+            c.write_LineQuantity(o, i57)
+    o.append(b"\0")
+    e58 = v.rule.encode()
+    if 0 in e58:
+        nul()
+    o += (NUMBERS[len(e58)], e58,)
+
+
+def read_OrderCompleted(b: bytes, i: int) -> tuple[OrderCompleted, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    f_lines_l: list[c.LineQuantity] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = c.read_LineQuantity(b, i)
+            f_lines_l.append(f_lines_)
+    i += 1
+    f_lines = tuple(f_lines_l)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_rule = b[i + 1 : j].decode()
+    i = j
+    return OrderCompleted(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, lines=f_lines, rule=f_rule), i
+
+
 class OrderConfirmed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Every unit in these lines is reserved and nothing blocks them."""
 
@@ -363,31 +628,31 @@ class OrderConfirmed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderConfirmed(o: list[bytes], v: OrderConfirmed) -> None:
     if v.__class__ is not OrderConfirmed:
         wrong(v, "OrderConfirmed")
-    e31 = v.entity.encode()
-    if 0 in e31:
+    e59 = v.entity.encode()
+    if 0 in e59:
         nul()
-    x32 = v.occurred_at
-    if x32.__class__ is not int:
-        wrong(x32, "int")
-    e33 = v.order_id.encode()
-    if 0 in e33:
+    x60 = v.occurred_at
+    if x60.__class__ is not int:
+        wrong(x60, "int")
+    e61 = v.order_id.encode()
+    if 0 in e61:
         nul()
-    x34 = v.revision
-    if x34.__class__ is not int:
-        wrong(x34, "int")
-    o += (NUMBERS[len(e31)], e31, NUMBERS[x32], NUMBERS[len(e33)], e33, NUMBERS[x34],)
-    a35 = v.lines
-    if a35.__class__ is not tuple:
-        wrong(a35, "tuple")
-    if a35:
-        o.append(NUMBERS[len(a35)])
-        for i36 in a35:
-            c.write_LineQuantity(o, i36)
+    x62 = v.revision
+    if x62.__class__ is not int:
+        wrong(x62, "int")
+    o += (NUMBERS[len(e59)], e59, NUMBERS[x60], NUMBERS[len(e61)], e61, NUMBERS[x62],)
+    a63 = v.lines
+    if a63.__class__ is not tuple:
+        wrong(a63, "tuple")
+    if a63:
+        o.append(NUMBERS[len(a63)])
+        for i64 in a63:
+            c.write_LineQuantity(o, i64)
     o.append(b"\0")
-    x37 = v.partial
-    if x37.__class__ is not bool:
-        wrong(x37, "bool")
-    o += (b"\1" if x37 else b"\0",)
+    x65 = v.partial
+    if x65.__class__ is not bool:
+        wrong(x65, "bool")
+    o += (b"\1" if x65 else b"\0",)
 
 
 def read_OrderConfirmed(b: bytes, i: int) -> tuple[OrderConfirmed, int]:
@@ -426,6 +691,76 @@ def read_OrderConfirmed(b: bytes, i: int) -> tuple[OrderConfirmed, int]:
     return OrderConfirmed(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, lines=f_lines, partial=f_partial), i
 
 
+class OrderEditTooLate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A change came for units that are packed or shipped; it waits for a person."""
+
+    entity: str
+    occurred_at: int
+    order_id: str
+    lines: tuple[c.LineQuantity, ...]
+    reason: str
+
+
+def write_OrderEditTooLate(o: list[bytes], v: OrderEditTooLate) -> None:
+    if v.__class__ is not OrderEditTooLate:
+        wrong(v, "OrderEditTooLate")
+    e66 = v.entity.encode()
+    if 0 in e66:
+        nul()
+    x67 = v.occurred_at
+    if x67.__class__ is not int:
+        wrong(x67, "int")
+    e68 = v.order_id.encode()
+    if 0 in e68:
+        nul()
+    o += (NUMBERS[len(e66)], e66, NUMBERS[x67], NUMBERS[len(e68)], e68,)
+    a69 = v.lines
+    if a69.__class__ is not tuple:
+        wrong(a69, "tuple")
+    if a69:
+        o.append(NUMBERS[len(a69)])
+        for i70 in a69:
+            c.write_LineQuantity(o, i70)
+    o.append(b"\0")
+    e71 = v.reason.encode()
+    if 0 in e71:
+        nul()
+    o += (NUMBERS[len(e71)], e71,)
+
+
+def read_OrderEditTooLate(b: bytes, i: int) -> tuple[OrderEditTooLate, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    f_lines_l: list[c.LineQuantity] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = c.read_LineQuantity(b, i)
+            f_lines_l.append(f_lines_)
+    i += 1
+    f_lines = tuple(f_lines_l)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reason = b[i + 1 : j].decode()
+    i = j
+    return OrderEditTooLate(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, lines=f_lines, reason=f_reason), i
+
+
 class OrderFundsRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What the channel says of the money is part of the order."""
 
@@ -443,25 +778,25 @@ class OrderFundsRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderFundsRecorded(o: list[bytes], v: OrderFundsRecorded) -> None:
     if v.__class__ is not OrderFundsRecorded:
         wrong(v, "OrderFundsRecorded")
-    e38 = v.entity.encode()
-    if 0 in e38:
+    e72 = v.entity.encode()
+    if 0 in e72:
         nul()
-    x39 = v.occurred_at
-    if x39.__class__ is not int:
-        wrong(x39, "int")
-    e40 = v.order_id.encode()
-    if 0 in e40:
+    x73 = v.occurred_at
+    if x73.__class__ is not int:
+        wrong(x73, "int")
+    e74 = v.order_id.encode()
+    if 0 in e74:
         nul()
-    e41 = v.funds_word.encode()
-    if 0 in e41:
+    e75 = v.funds_word.encode()
+    if 0 in e75:
         nul()
-    x42 = v.amount
-    if x42.__class__ is not int:
-        wrong(x42, "int")
-    e43 = v.currency.encode()
-    if 0 in e43:
+    x76 = v.amount
+    if x76.__class__ is not int:
+        wrong(x76, "int")
+    e77 = v.currency.encode()
+    if 0 in e77:
         nul()
-    o += (NUMBERS[len(e38)], e38, NUMBERS[x39], NUMBERS[len(e40)], e40, c.bytes_Funds[v.funds], NUMBERS[len(e41)], e41, c.bytes_Custody[v.custody], NUMBERS[x42], NUMBERS[len(e43)], e43,)
+    o += (NUMBERS[len(e72)], e72, NUMBERS[x73], NUMBERS[len(e74)], e74, c.bytes_Funds[v.funds], NUMBERS[len(e75)], e75, c.bytes_Custody[v.custody], NUMBERS[x76], NUMBERS[len(e77)], e77,)
     c.write_Version(o, v.version)
 
 
@@ -524,45 +859,45 @@ class OrderHeld(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderHeld(o: list[bytes], v: OrderHeld) -> None:
     if v.__class__ is not OrderHeld:
         wrong(v, "OrderHeld")
-    e44 = v.entity.encode()
-    if 0 in e44:
+    e78 = v.entity.encode()
+    if 0 in e78:
         nul()
-    x45 = v.occurred_at
-    if x45.__class__ is not int:
-        wrong(x45, "int")
-    e46 = v.order_id.encode()
-    if 0 in e46:
+    x79 = v.occurred_at
+    if x79.__class__ is not int:
+        wrong(x79, "int")
+    e80 = v.order_id.encode()
+    if 0 in e80:
         nul()
-    e47 = v.hold_id.encode()
-    if 0 in e47:
+    e81 = v.hold_id.encode()
+    if 0 in e81:
         nul()
-    e48 = v.reason.encode()
-    if 0 in e48:
+    e82 = v.reason.encode()
+    if 0 in e82:
         nul()
-    o += (NUMBERS[len(e44)], e44, NUMBERS[x45], NUMBERS[len(e46)], e46, NUMBERS[len(e47)], e47, NUMBERS[len(e48)], e48, c.bytes_Party[v.by],)
-    a49 = v.lines
-    if a49.__class__ is not tuple:
-        wrong(a49, "tuple")
-    if a49:
-        o.append(NUMBERS[len(a49)])
-        for i50 in a49:
-            e51 = i50.encode()
-            if 0 in e51:
+    o += (NUMBERS[len(e78)], e78, NUMBERS[x79], NUMBERS[len(e80)], e80, NUMBERS[len(e81)], e81, NUMBERS[len(e82)], e82, c.bytes_Party[v.by],)
+    a83 = v.lines
+    if a83.__class__ is not tuple:
+        wrong(a83, "tuple")
+    if a83:
+        o.append(NUMBERS[len(a83)])
+        for i84 in a83:
+            e85 = i84.encode()
+            if 0 in e85:
                 nul()
-            o += (NUMBERS[len(e51)], e51,)
+            o += (NUMBERS[len(e85)], e85,)
     o.append(b"\0")
-    u52 = v.until
-    if u52 is None:
-        p53 = b"\0"
+    u86 = v.until
+    if u86 is None:
+        p87 = b"\0"
     else:
-        x54 = u52
-        if x54.__class__ is not int:
-            wrong(x54, "int")
-        p53 = b"\2" + NUMBERS[x54]
-    e55 = v.note.encode()
-    if 0 in e55:
+        x88 = u86
+        if x88.__class__ is not int:
+            wrong(x88, "int")
+        p87 = b"\2" + NUMBERS[x88]
+    e89 = v.note.encode()
+    if 0 in e89:
         nul()
-    o += (p53, bytes_Blocks[v.blocks], NUMBERS[len(e55)], e55,)
+    o += (p87, bytes_Blocks[v.blocks], NUMBERS[len(e89)], e89,)
 
 
 def read_OrderHeld(b: bytes, i: int) -> tuple[OrderHeld, int]:
@@ -644,33 +979,33 @@ class OrderLineBackordered(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderLineBackordered(o: list[bytes], v: OrderLineBackordered) -> None:
     if v.__class__ is not OrderLineBackordered:
         wrong(v, "OrderLineBackordered")
-    e56 = v.entity.encode()
-    if 0 in e56:
+    e90 = v.entity.encode()
+    if 0 in e90:
         nul()
-    x57 = v.occurred_at
-    if x57.__class__ is not int:
-        wrong(x57, "int")
-    e58 = v.order_id.encode()
-    if 0 in e58:
+    x91 = v.occurred_at
+    if x91.__class__ is not int:
+        wrong(x91, "int")
+    e92 = v.order_id.encode()
+    if 0 in e92:
         nul()
-    e59 = v.line_id.encode()
-    if 0 in e59:
+    e93 = v.line_id.encode()
+    if 0 in e93:
         nul()
-    x60 = v.quantity
-    if x60.__class__ is not int:
-        wrong(x60, "int")
-    u61 = v.promised_at
-    if u61 is None:
-        p62 = b"\0"
+    x94 = v.quantity
+    if x94.__class__ is not int:
+        wrong(x94, "int")
+    u95 = v.promised_at
+    if u95 is None:
+        p96 = b"\0"
     else:
-        x63 = u61
-        if x63.__class__ is not int:
-            wrong(x63, "int")
-        p62 = b"\2" + NUMBERS[x63]
-    e64 = v.cause.encode()
-    if 0 in e64:
+        x97 = u95
+        if x97.__class__ is not int:
+            wrong(x97, "int")
+        p96 = b"\2" + NUMBERS[x97]
+    e98 = v.cause.encode()
+    if 0 in e98:
         nul()
-    o += (NUMBERS[len(e56)], e56, NUMBERS[x57], NUMBERS[len(e58)], e58, NUMBERS[len(e59)], e59, NUMBERS[x60], p62, NUMBERS[len(e64)], e64,)
+    o += (NUMBERS[len(e90)], e90, NUMBERS[x91], NUMBERS[len(e92)], e92, NUMBERS[len(e93)], e93, NUMBERS[x94], p96, NUMBERS[len(e98)], e98,)
 
 
 def read_OrderLineBackordered(b: bytes, i: int) -> tuple[OrderLineBackordered, int]:
@@ -737,32 +1072,32 @@ class OrderLineResolved(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderLineResolved(o: list[bytes], v: OrderLineResolved) -> None:
     if v.__class__ is not OrderLineResolved:
         wrong(v, "OrderLineResolved")
-    e65 = v.entity.encode()
-    if 0 in e65:
+    e99 = v.entity.encode()
+    if 0 in e99:
         nul()
-    x66 = v.occurred_at
-    if x66.__class__ is not int:
-        wrong(x66, "int")
-    e67 = v.order_id.encode()
-    if 0 in e67:
+    x100 = v.occurred_at
+    if x100.__class__ is not int:
+        wrong(x100, "int")
+    e101 = v.order_id.encode()
+    if 0 in e101:
         nul()
-    e68 = v.line_id.encode()
-    if 0 in e68:
+    e102 = v.line_id.encode()
+    if 0 in e102:
         nul()
-    e69 = v.sku.encode()
-    if 0 in e69:
+    e103 = v.sku.encode()
+    if 0 in e103:
         nul()
-    x70 = v.units_per_listing
-    if x70.__class__ is not int:
-        wrong(x70, "int")
-    o += (NUMBERS[len(e65)], e65, NUMBERS[x66], NUMBERS[len(e67)], e67, NUMBERS[len(e68)], e68, NUMBERS[len(e69)], e69, NUMBERS[x70],)
-    a71 = v.components
-    if a71.__class__ is not tuple:
-        wrong(a71, "tuple")
-    if a71:
-        o.append(NUMBERS[len(a71)])
-        for i72 in a71:
-            c.write_Component(o, i72)
+    x104 = v.units_per_listing
+    if x104.__class__ is not int:
+        wrong(x104, "int")
+    o += (NUMBERS[len(e99)], e99, NUMBERS[x100], NUMBERS[len(e101)], e101, NUMBERS[len(e102)], e102, NUMBERS[len(e103)], e103, NUMBERS[x104],)
+    a105 = v.components
+    if a105.__class__ is not tuple:
+        wrong(a105, "tuple")
+    if a105:
+        o.append(NUMBERS[len(a105)])
+        for i106 in a105:
+            c.write_Component(o, i106)
     o.append(b"\0")
 
 
@@ -827,40 +1162,40 @@ class OrderLinesCancelled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderLinesCancelled(o: list[bytes], v: OrderLinesCancelled) -> None:
     if v.__class__ is not OrderLinesCancelled:
         wrong(v, "OrderLinesCancelled")
-    e73 = v.entity.encode()
-    if 0 in e73:
+    e107 = v.entity.encode()
+    if 0 in e107:
         nul()
-    x74 = v.occurred_at
-    if x74.__class__ is not int:
-        wrong(x74, "int")
-    e75 = v.order_id.encode()
-    if 0 in e75:
+    x108 = v.occurred_at
+    if x108.__class__ is not int:
+        wrong(x108, "int")
+    e109 = v.order_id.encode()
+    if 0 in e109:
         nul()
-    o += (NUMBERS[len(e73)], e73, NUMBERS[x74], NUMBERS[len(e75)], e75,)
-    a76 = v.lines
-    if a76.__class__ is not tuple:
-        wrong(a76, "tuple")
-    if a76:
-        o.append(NUMBERS[len(a76)])
-        for i77 in a76:
-            c.write_LineQuantity(o, i77)
+    o += (NUMBERS[len(e107)], e107, NUMBERS[x108], NUMBERS[len(e109)], e109,)
+    a110 = v.lines
+    if a110.__class__ is not tuple:
+        wrong(a110, "tuple")
+    if a110:
+        o.append(NUMBERS[len(a110)])
+        for i111 in a110:
+            c.write_LineQuantity(o, i111)
     o.append(b"\0")
-    x78 = v.whole
-    if x78.__class__ is not bool:
-        wrong(x78, "bool")
-    e79 = v.reason.encode()
-    if 0 in e79:
+    x112 = v.whole
+    if x112.__class__ is not bool:
+        wrong(x112, "bool")
+    e113 = v.reason.encode()
+    if 0 in e113:
         nul()
-    e80 = v.cause.encode()
-    if 0 in e80:
+    e114 = v.cause.encode()
+    if 0 in e114:
         nul()
-    o += (b"\1" if x78 else b"\0", c.bytes_Party[v.by], NUMBERS[len(e79)], e79, NUMBERS[len(e80)], e80,)
-    u81 = v.version
-    if u81 is None:
+    o += (b"\1" if x112 else b"\0", c.bytes_Party[v.by], NUMBERS[len(e113)], e113, NUMBERS[len(e114)], e114,)
+    u115 = v.version
+    if u115 is None:
         o.append(b"\0")
     else:
         o.append(b"\2")
-        c.write_Version(o, u81)
+        c.write_Version(o, u115)
 
 
 def read_OrderLinesCancelled(b: bytes, i: int) -> tuple[OrderLinesCancelled, int]:
@@ -913,6 +1248,141 @@ def read_OrderLinesCancelled(b: bytes, i: int) -> tuple[OrderLinesCancelled, int
     return OrderLinesCancelled(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, lines=f_lines, whole=f_whole, by=f_by, reason=f_reason, cause=f_cause, version=f_version), i
 
 
+class OrderPaymentRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What payments said of the order's money."""
+
+    entity: str
+    occurred_at: int
+    order_id: str
+    standing: c.PaymentStanding
+    fact: str
+    authorised: int
+    captured: int
+    refunded: int
+    currency: str
+    reason: str
+    payment_version: int
+    deadline: int | None = None
+
+
+def write_OrderPaymentRecorded(o: list[bytes], v: OrderPaymentRecorded) -> None:
+    if v.__class__ is not OrderPaymentRecorded:
+        wrong(v, "OrderPaymentRecorded")
+    e117 = v.entity.encode()
+    if 0 in e117:
+        nul()
+    x118 = v.occurred_at
+    if x118.__class__ is not int:
+        wrong(x118, "int")
+    e119 = v.order_id.encode()
+    if 0 in e119:
+        nul()
+    e120 = v.fact.encode()
+    if 0 in e120:
+        nul()
+    x121 = v.authorised
+    if x121.__class__ is not int:
+        wrong(x121, "int")
+    x122 = v.captured
+    if x122.__class__ is not int:
+        wrong(x122, "int")
+    x123 = v.refunded
+    if x123.__class__ is not int:
+        wrong(x123, "int")
+    e124 = v.currency.encode()
+    if 0 in e124:
+        nul()
+    e125 = v.reason.encode()
+    if 0 in e125:
+        nul()
+    x126 = v.payment_version
+    if x126.__class__ is not int:
+        wrong(x126, "int")
+    u127 = v.deadline
+    if u127 is None:
+        p128 = b"\0"
+    else:
+        x129 = u127
+        if x129.__class__ is not int:
+            wrong(x129, "int")
+        p128 = b"\2" + NUMBERS[x129]
+    o += (NUMBERS[len(e117)], e117, NUMBERS[x118], NUMBERS[len(e119)], e119, c.bytes_PaymentStanding[v.standing], NUMBERS[len(e120)], e120, NUMBERS[x121], NUMBERS[x122], NUMBERS[x123], NUMBERS[len(e124)], e124, NUMBERS[len(e125)], e125, NUMBERS[x126], p128,)
+
+
+def read_OrderPaymentRecorded(b: bytes, i: int) -> tuple[OrderPaymentRecorded, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    f_standing = c.names_PaymentStanding[b[i]]
+    i += 1
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_fact = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_authorised = ZIGZAG[n]
+        i += 1
+    else:
+        f_authorised, i = long(b, i)
+    n = b[i]
+    if n < 128:
+        f_captured = ZIGZAG[n]
+        i += 1
+    else:
+        f_captured, i = long(b, i)
+    n = b[i]
+    if n < 128:
+        f_refunded = ZIGZAG[n]
+        i += 1
+    else:
+        f_refunded, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_currency = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reason = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_payment_version = ZIGZAG[n]
+        i += 1
+    else:
+        f_payment_version, i = long(b, i)
+    f_deadline: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_deadline_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_deadline_, i = long(b, i)
+        f_deadline = f_deadline_
+    elif n:
+        branch()
+    return OrderPaymentRecorded(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, standing=f_standing, fact=f_fact, authorised=f_authorised, captured=f_captured, refunded=f_refunded, currency=f_currency, reason=f_reason, payment_version=f_payment_version, deadline=f_deadline), i
+
+
 class OrderPlaced(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """We know of an order and will see it through."""
 
@@ -927,24 +1397,24 @@ class OrderPlaced(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderPlaced(o: list[bytes], v: OrderPlaced) -> None:
     if v.__class__ is not OrderPlaced:
         wrong(v, "OrderPlaced")
-    e83 = v.entity.encode()
-    if 0 in e83:
+    e130 = v.entity.encode()
+    if 0 in e130:
         nul()
-    x84 = v.occurred_at
-    if x84.__class__ is not int:
-        wrong(x84, "int")
-    e85 = v.order_id.encode()
-    if 0 in e85:
+    x131 = v.occurred_at
+    if x131.__class__ is not int:
+        wrong(x131, "int")
+    e132 = v.order_id.encode()
+    if 0 in e132:
         nul()
-    x86 = v.revision
-    if x86.__class__ is not int:
-        wrong(x86, "int")
-    o += (NUMBERS[len(e83)], e83, NUMBERS[x84], NUMBERS[len(e85)], e85, NUMBERS[x86],)
+    x133 = v.revision
+    if x133.__class__ is not int:
+        wrong(x133, "int")
+    o += (NUMBERS[len(e130)], e130, NUMBERS[x131], NUMBERS[len(e132)], e132, NUMBERS[x133],)
     c.write_Order(o, v.order)
-    x87 = v.decide_by
-    if x87.__class__ is not int:
-        wrong(x87, "int")
-    o += (NUMBERS[x87],)
+    x134 = v.decide_by
+    if x134.__class__ is not int:
+        wrong(x134, "int")
+    o += (NUMBERS[x134],)
 
 
 def read_OrderPlaced(b: bytes, i: int) -> tuple[OrderPlaced, int]:
@@ -994,22 +1464,22 @@ class OrderReleased(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderReleased(o: list[bytes], v: OrderReleased) -> None:
     if v.__class__ is not OrderReleased:
         wrong(v, "OrderReleased")
-    e88 = v.entity.encode()
-    if 0 in e88:
+    e135 = v.entity.encode()
+    if 0 in e135:
         nul()
-    x89 = v.occurred_at
-    if x89.__class__ is not int:
-        wrong(x89, "int")
-    e90 = v.order_id.encode()
-    if 0 in e90:
+    x136 = v.occurred_at
+    if x136.__class__ is not int:
+        wrong(x136, "int")
+    e137 = v.order_id.encode()
+    if 0 in e137:
         nul()
-    e91 = v.hold_id.encode()
-    if 0 in e91:
+    e138 = v.hold_id.encode()
+    if 0 in e138:
         nul()
-    e92 = v.reason.encode()
-    if 0 in e92:
+    e139 = v.reason.encode()
+    if 0 in e139:
         nul()
-    o += (NUMBERS[len(e88)], e88, NUMBERS[x89], NUMBERS[len(e90)], e90, NUMBERS[len(e91)], e91, NUMBERS[len(e92)], e92, c.bytes_Party[v.by],)
+    o += (NUMBERS[len(e135)], e135, NUMBERS[x136], NUMBERS[len(e137)], e137, NUMBERS[len(e138)], e138, NUMBERS[len(e139)], e139, c.bytes_Party[v.by],)
 
 
 def read_OrderReleased(b: bytes, i: int) -> tuple[OrderReleased, int]:
@@ -1058,31 +1528,31 @@ class OrderReopened(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderReopened(o: list[bytes], v: OrderReopened) -> None:
     if v.__class__ is not OrderReopened:
         wrong(v, "OrderReopened")
-    e93 = v.entity.encode()
-    if 0 in e93:
+    e140 = v.entity.encode()
+    if 0 in e140:
         nul()
-    x94 = v.occurred_at
-    if x94.__class__ is not int:
-        wrong(x94, "int")
-    e95 = v.order_id.encode()
-    if 0 in e95:
+    x141 = v.occurred_at
+    if x141.__class__ is not int:
+        wrong(x141, "int")
+    e142 = v.order_id.encode()
+    if 0 in e142:
         nul()
-    o += (NUMBERS[len(e93)], e93, NUMBERS[x94], NUMBERS[len(e95)], e95,)
-    a96 = v.lines
-    if a96.__class__ is not tuple:
-        wrong(a96, "tuple")
-    if a96:
-        o.append(NUMBERS[len(a96)])
-        for i97 in a96:
-            c.write_LineQuantity(o, i97)
+    o += (NUMBERS[len(e140)], e140, NUMBERS[x141], NUMBERS[len(e142)], e142,)
+    a143 = v.lines
+    if a143.__class__ is not tuple:
+        wrong(a143, "tuple")
+    if a143:
+        o.append(NUMBERS[len(a143)])
+        for i144 in a143:
+            c.write_LineQuantity(o, i144)
     o.append(b"\0")
-    e98 = v.reason.encode()
-    if 0 in e98:
+    e145 = v.reason.encode()
+    if 0 in e145:
         nul()
-    x99 = v.decide_by
-    if x99.__class__ is not int:
-        wrong(x99, "int")
-    o += (NUMBERS[len(e98)], e98, NUMBERS[x99],)
+    x146 = v.decide_by
+    if x146.__class__ is not int:
+        wrong(x146, "int")
+    o += (NUMBERS[len(e145)], e145, NUMBERS[x146],)
 
 
 def read_OrderReopened(b: bytes, i: int) -> tuple[OrderReopened, int]:
@@ -1124,6 +1594,107 @@ def read_OrderReopened(b: bytes, i: int) -> tuple[OrderReopened, int]:
     return OrderReopened(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, lines=f_lines, reason=f_reason, decide_by=f_decide_by), i
 
 
+class OrderShipmentRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What fulfilment said of a shipment, the order's own lines in it."""
+
+    entity: str
+    occurred_at: int
+    order_id: str
+    shipment_id: str
+    status: c.ShipmentStatus
+    fact: str
+    lines: tuple[c.LineQuantity, ...]
+    shipment_version: int
+    reason: str
+
+
+def write_OrderShipmentRecorded(o: list[bytes], v: OrderShipmentRecorded) -> None:
+    if v.__class__ is not OrderShipmentRecorded:
+        wrong(v, "OrderShipmentRecorded")
+    e147 = v.entity.encode()
+    if 0 in e147:
+        nul()
+    x148 = v.occurred_at
+    if x148.__class__ is not int:
+        wrong(x148, "int")
+    e149 = v.order_id.encode()
+    if 0 in e149:
+        nul()
+    e150 = v.shipment_id.encode()
+    if 0 in e150:
+        nul()
+    e151 = v.fact.encode()
+    if 0 in e151:
+        nul()
+    o += (NUMBERS[len(e147)], e147, NUMBERS[x148], NUMBERS[len(e149)], e149, NUMBERS[len(e150)], e150, c.bytes_ShipmentStatus[v.status], NUMBERS[len(e151)], e151,)
+    a152 = v.lines
+    if a152.__class__ is not tuple:
+        wrong(a152, "tuple")
+    if a152:
+        o.append(NUMBERS[len(a152)])
+        for i153 in a152:
+            c.write_LineQuantity(o, i153)
+    o.append(b"\0")
+    x154 = v.shipment_version
+    if x154.__class__ is not int:
+        wrong(x154, "int")
+    e155 = v.reason.encode()
+    if 0 in e155:
+        nul()
+    o += (NUMBERS[x154], NUMBERS[len(e155)], e155,)
+
+
+def read_OrderShipmentRecorded(b: bytes, i: int) -> tuple[OrderShipmentRecorded, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_shipment_id = b[i + 1 : j].decode()
+    i = j
+    f_status = c.names_ShipmentStatus[b[i]]
+    i += 1
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_fact = b[i + 1 : j].decode()
+    i = j
+    f_lines_l: list[c.LineQuantity] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = c.read_LineQuantity(b, i)
+            f_lines_l.append(f_lines_)
+    i += 1
+    f_lines = tuple(f_lines_l)
+    n = b[i]
+    if n < 128:
+        f_shipment_version = ZIGZAG[n]
+        i += 1
+    else:
+        f_shipment_version, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reason = b[i + 1 : j].decode()
+    i = j
+    return OrderShipmentRecorded(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, shipment_id=f_shipment_id, status=f_status, fact=f_fact, lines=f_lines, shipment_version=f_shipment_version, reason=f_reason), i
+
+
 class OrderStockRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What inventory answered for one SKU is part of the order."""
 
@@ -1141,34 +1712,34 @@ class OrderStockRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderStockRecorded(o: list[bytes], v: OrderStockRecorded) -> None:
     if v.__class__ is not OrderStockRecorded:
         wrong(v, "OrderStockRecorded")
-    e100 = v.entity.encode()
-    if 0 in e100:
+    e156 = v.entity.encode()
+    if 0 in e156:
         nul()
-    x101 = v.occurred_at
-    if x101.__class__ is not int:
-        wrong(x101, "int")
-    e102 = v.order_id.encode()
-    if 0 in e102:
+    x157 = v.occurred_at
+    if x157.__class__ is not int:
+        wrong(x157, "int")
+    e158 = v.order_id.encode()
+    if 0 in e158:
         nul()
-    e103 = v.sku.encode()
-    if 0 in e103:
+    e159 = v.sku.encode()
+    if 0 in e159:
         nul()
-    x104 = v.revision
-    if x104.__class__ is not int:
-        wrong(x104, "int")
-    x105 = v.reserved
-    if x105.__class__ is not int:
-        wrong(x105, "int")
-    x106 = v.short
-    if x106.__class__ is not int:
-        wrong(x106, "int")
-    x107 = v.stock_version
-    if x107.__class__ is not int:
-        wrong(x107, "int")
-    e108 = v.fact.encode()
-    if 0 in e108:
+    x160 = v.revision
+    if x160.__class__ is not int:
+        wrong(x160, "int")
+    x161 = v.reserved
+    if x161.__class__ is not int:
+        wrong(x161, "int")
+    x162 = v.short
+    if x162.__class__ is not int:
+        wrong(x162, "int")
+    x163 = v.stock_version
+    if x163.__class__ is not int:
+        wrong(x163, "int")
+    e164 = v.fact.encode()
+    if 0 in e164:
         nul()
-    o += (NUMBERS[len(e100)], e100, NUMBERS[x101], NUMBERS[len(e102)], e102, NUMBERS[len(e103)], e103, NUMBERS[x104], NUMBERS[x105], NUMBERS[x106], NUMBERS[x107], NUMBERS[len(e108)], e108,)
+    o += (NUMBERS[len(e156)], e156, NUMBERS[x157], NUMBERS[len(e158)], e158, NUMBERS[len(e159)], e159, NUMBERS[x160], NUMBERS[x161], NUMBERS[x162], NUMBERS[x163], NUMBERS[len(e164)], e164,)
 
 
 def read_OrderStockRecorded(b: bytes, i: int) -> tuple[OrderStockRecorded, int]:
@@ -1241,42 +1812,42 @@ class OrderWaits(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderWaits(o: list[bytes], v: OrderWaits) -> None:
     if v.__class__ is not OrderWaits:
         wrong(v, "OrderWaits")
-    e109 = v.entity.encode()
-    if 0 in e109:
+    e165 = v.entity.encode()
+    if 0 in e165:
         nul()
-    x110 = v.occurred_at
-    if x110.__class__ is not int:
-        wrong(x110, "int")
-    e111 = v.order_id.encode()
-    if 0 in e111:
+    x166 = v.occurred_at
+    if x166.__class__ is not int:
+        wrong(x166, "int")
+    e167 = v.order_id.encode()
+    if 0 in e167:
         nul()
-    e112 = v.reason.encode()
-    if 0 in e112:
+    e168 = v.reason.encode()
+    if 0 in e168:
         nul()
-    o += (NUMBERS[len(e109)], e109, NUMBERS[x110], NUMBERS[len(e111)], e111, NUMBERS[len(e112)], e112,)
-    a113 = v.shortages
-    if a113.__class__ is not tuple:
-        wrong(a113, "tuple")
-    if a113:
-        o.append(NUMBERS[len(a113)])
-        for i114 in a113:
-            c.write_Demand(o, i114)
+    o += (NUMBERS[len(e165)], e165, NUMBERS[x166], NUMBERS[len(e167)], e167, NUMBERS[len(e168)], e168,)
+    a169 = v.shortages
+    if a169.__class__ is not tuple:
+        wrong(a169, "tuple")
+    if a169:
+        o.append(NUMBERS[len(a169)])
+        for i170 in a169:
+            c.write_Demand(o, i170)
     o.append(b"\0")
-    u115 = v.decide_by
-    if u115 is None:
-        p116 = b"\0"
+    u171 = v.decide_by
+    if u171 is None:
+        p172 = b"\0"
     else:
-        x117 = u115
-        if x117.__class__ is not int:
-            wrong(x117, "int")
-        p116 = b"\2" + NUMBERS[x117]
-    x118 = v.value_minor
-    if x118.__class__ is not int:
-        wrong(x118, "int")
-    e119 = v.currency.encode()
-    if 0 in e119:
+        x173 = u171
+        if x173.__class__ is not int:
+            wrong(x173, "int")
+        p172 = b"\2" + NUMBERS[x173]
+    x174 = v.value_minor
+    if x174.__class__ is not int:
+        wrong(x174, "int")
+    e175 = v.currency.encode()
+    if 0 in e175:
         nul()
-    o += (p116, NUMBERS[x118], NUMBERS[len(e119)], e119,)
+    o += (p172, NUMBERS[x174], NUMBERS[len(e175)], e175,)
 
 
 def read_OrderWaits(b: bytes, i: int) -> tuple[OrderWaits, int]:
@@ -1336,6 +1907,198 @@ def read_OrderWaits(b: bytes, i: int) -> tuple[OrderWaits, int]:
     return OrderWaits(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, reason=f_reason, shortages=f_shortages, decide_by=f_decide_by, value_minor=f_value_minor, currency=f_currency), i
 
 
+class PaymentRequired(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What an order's confirmed units and charges cost in all, from this revision on. Amount 0: nothing is due any more."""
+
+    entity: str
+    occurred_at: int
+    order_id: str
+    revision: int
+    account: str
+    provider: str
+    custody: c.Custody
+    funds: c.Funds
+    currency: str
+    amount: int
+    total: int
+    lines: tuple[c.LineAmount, ...]
+    charges_amount: int
+    tenders: tuple[c.Tender, ...]
+    method: str | None = None
+    subject: str
+    decide_by: int
+
+
+def write_PaymentRequired(o: list[bytes], v: PaymentRequired) -> None:
+    if v.__class__ is not PaymentRequired:
+        wrong(v, "PaymentRequired")
+    e176 = v.entity.encode()
+    if 0 in e176:
+        nul()
+    x177 = v.occurred_at
+    if x177.__class__ is not int:
+        wrong(x177, "int")
+    e178 = v.order_id.encode()
+    if 0 in e178:
+        nul()
+    x179 = v.revision
+    if x179.__class__ is not int:
+        wrong(x179, "int")
+    e180 = v.account.encode()
+    if 0 in e180:
+        nul()
+    e181 = v.provider.encode()
+    if 0 in e181:
+        nul()
+    e182 = v.currency.encode()
+    if 0 in e182:
+        nul()
+    x183 = v.amount
+    if x183.__class__ is not int:
+        wrong(x183, "int")
+    x184 = v.total
+    if x184.__class__ is not int:
+        wrong(x184, "int")
+    o += (NUMBERS[len(e176)], e176, NUMBERS[x177], NUMBERS[len(e178)], e178, NUMBERS[x179], NUMBERS[len(e180)], e180, NUMBERS[len(e181)], e181, c.bytes_Custody[v.custody], c.bytes_Funds[v.funds], NUMBERS[len(e182)], e182, NUMBERS[x183], NUMBERS[x184],)
+    a185 = v.lines
+    if a185.__class__ is not tuple:
+        wrong(a185, "tuple")
+    if a185:
+        o.append(NUMBERS[len(a185)])
+        for i186 in a185:
+            c.write_LineAmount(o, i186)
+    o.append(b"\0")
+    x187 = v.charges_amount
+    if x187.__class__ is not int:
+        wrong(x187, "int")
+    o += (NUMBERS[x187],)
+    a188 = v.tenders
+    if a188.__class__ is not tuple:
+        wrong(a188, "tuple")
+    if a188:
+        o.append(NUMBERS[len(a188)])
+        for i189 in a188:
+            c.write_Tender(o, i189)
+    o.append(b"\0")
+    u190 = v.method
+    if u190 is None:
+        p191 = b"\0"
+    else:
+        e192 = u190.encode()
+        if 0 in e192:
+            nul()
+        p191 = b"\2" + NUMBERS[len(e192)] + e192
+    e193 = v.subject.encode()
+    if 0 in e193:
+        nul()
+    x194 = v.decide_by
+    if x194.__class__ is not int:
+        wrong(x194, "int")
+    o += (p191, NUMBERS[len(e193)], e193, NUMBERS[x194],)
+
+
+def read_PaymentRequired(b: bytes, i: int) -> tuple[PaymentRequired, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_revision = ZIGZAG[n]
+        i += 1
+    else:
+        f_revision, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_provider = b[i + 1 : j].decode()
+    i = j
+    f_custody = c.names_Custody[b[i]]
+    i += 1
+    f_funds = c.names_Funds[b[i]]
+    i += 1
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_currency = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_amount = ZIGZAG[n]
+        i += 1
+    else:
+        f_amount, i = long(b, i)
+    n = b[i]
+    if n < 128:
+        f_total = ZIGZAG[n]
+        i += 1
+    else:
+        f_total, i = long(b, i)
+    f_lines_l: list[c.LineAmount] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = c.read_LineAmount(b, i)
+            f_lines_l.append(f_lines_)
+    i += 1
+    f_lines = tuple(f_lines_l)
+    n = b[i]
+    if n < 128:
+        f_charges_amount = ZIGZAG[n]
+        i += 1
+    else:
+        f_charges_amount, i = long(b, i)
+    f_tenders_l: list[c.Tender] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_tenders_, i = c.read_Tender(b, i)
+            f_tenders_l.append(f_tenders_)
+    i += 1
+    f_tenders = tuple(f_tenders_l)
+    f_method: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_method_ = b[i + 1 : j].decode()
+        i = j
+        f_method = f_method_
+    elif n:
+        branch()
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_subject = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_decide_by = ZIGZAG[n]
+        i += 1
+    else:
+        f_decide_by, i = long(b, i)
+    return PaymentRequired(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, account=f_account, provider=f_provider, custody=f_custody, funds=f_funds, currency=f_currency, amount=f_amount, total=f_total, lines=f_lines, charges_amount=f_charges_amount, tenders=f_tenders, method=f_method, subject=f_subject, decide_by=f_decide_by), i
+
+
 class ShortfallSettled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """An order's missing units have a decision."""
 
@@ -1351,25 +2114,25 @@ class ShortfallSettled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShortfallSettled(o: list[bytes], v: ShortfallSettled) -> None:
     if v.__class__ is not ShortfallSettled:
         wrong(v, "ShortfallSettled")
-    e120 = v.entity.encode()
-    if 0 in e120:
+    e195 = v.entity.encode()
+    if 0 in e195:
         nul()
-    x121 = v.occurred_at
-    if x121.__class__ is not int:
-        wrong(x121, "int")
-    e122 = v.order_id.encode()
-    if 0 in e122:
+    x196 = v.occurred_at
+    if x196.__class__ is not int:
+        wrong(x196, "int")
+    e197 = v.order_id.encode()
+    if 0 in e197:
         nul()
-    e123 = v.sku.encode()
-    if 0 in e123:
+    e198 = v.sku.encode()
+    if 0 in e198:
         nul()
-    x124 = v.units
-    if x124.__class__ is not int:
-        wrong(x124, "int")
-    e125 = v.decision.encode()
-    if 0 in e125:
+    x199 = v.units
+    if x199.__class__ is not int:
+        wrong(x199, "int")
+    e200 = v.decision.encode()
+    if 0 in e200:
         nul()
-    o += (NUMBERS[len(e120)], e120, NUMBERS[x121], NUMBERS[len(e122)], e122, NUMBERS[len(e123)], e123, NUMBERS[x124], NUMBERS[len(e125)], e125, c.bytes_Party[v.by],)
+    o += (NUMBERS[len(e195)], e195, NUMBERS[x196], NUMBERS[len(e197)], e197, NUMBERS[len(e198)], e198, NUMBERS[x199], NUMBERS[len(e200)], e200, c.bytes_Party[v.by],)
 
 
 def read_ShortfallSettled(b: bytes, i: int) -> tuple[ShortfallSettled, int]:
@@ -1429,50 +2192,50 @@ class StockRequired(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_StockRequired(o: list[bytes], v: StockRequired) -> None:
     if v.__class__ is not StockRequired:
         wrong(v, "StockRequired")
-    e126 = v.entity.encode()
-    if 0 in e126:
+    e201 = v.entity.encode()
+    if 0 in e201:
         nul()
-    x127 = v.occurred_at
-    if x127.__class__ is not int:
-        wrong(x127, "int")
-    e128 = v.order_id.encode()
-    if 0 in e128:
+    x202 = v.occurred_at
+    if x202.__class__ is not int:
+        wrong(x202, "int")
+    e203 = v.order_id.encode()
+    if 0 in e203:
         nul()
-    x129 = v.revision
-    if x129.__class__ is not int:
-        wrong(x129, "int")
-    e130 = v.account.encode()
-    if 0 in e130:
+    x204 = v.revision
+    if x204.__class__ is not int:
+        wrong(x204, "int")
+    e205 = v.account.encode()
+    if 0 in e205:
         nul()
-    o += (NUMBERS[len(e126)], e126, NUMBERS[x127], NUMBERS[len(e128)], e128, NUMBERS[x129], NUMBERS[len(e130)], e130,)
-    a131 = v.demands
-    if a131.__class__ is not tuple:
-        wrong(a131, "tuple")
-    if a131:
-        o.append(NUMBERS[len(a131)])
-        for i132 in a131:
-            c.write_Demand(o, i132)
+    o += (NUMBERS[len(e201)], e201, NUMBERS[x202], NUMBERS[len(e203)], e203, NUMBERS[x204], NUMBERS[len(e205)], e205,)
+    a206 = v.demands
+    if a206.__class__ is not tuple:
+        wrong(a206, "tuple")
+    if a206:
+        o.append(NUMBERS[len(a206)])
+        for i207 in a206:
+            c.write_Demand(o, i207)
     o.append(b"\0")
-    u133 = v.expires_at
-    if u133 is None:
-        p134 = b"\0"
+    u208 = v.expires_at
+    if u208 is None:
+        p209 = b"\0"
     else:
-        x135 = u133
-        if x135.__class__ is not int:
-            wrong(x135, "int")
-        p134 = b"\2" + NUMBERS[x135]
-    x136 = v.priority
-    if x136.__class__ is not int:
-        wrong(x136, "int")
-    if not -2147483648 <= x136 < 2147483648:
+        x210 = u208
+        if x210.__class__ is not int:
+            wrong(x210, "int")
+        p209 = b"\2" + NUMBERS[x210]
+    x211 = v.priority
+    if x211.__class__ is not int:
+        wrong(x211, "int")
+    if not -2147483648 <= x211 < 2147483648:
         beyond()
-    x137 = v.placed_at
-    if x137.__class__ is not int:
-        wrong(x137, "int")
-    x138 = v.decide_by
-    if x138.__class__ is not int:
-        wrong(x138, "int")
-    o += (c.bytes_ReservationClass[v.reservation_class], p134, NUMBERS[x136], NUMBERS[x137], NUMBERS[x138],)
+    x212 = v.placed_at
+    if x212.__class__ is not int:
+        wrong(x212, "int")
+    x213 = v.decide_by
+    if x213.__class__ is not int:
+        wrong(x213, "int")
+    o += (c.bytes_ReservationClass[v.reservation_class], p209, NUMBERS[x211], NUMBERS[x212], NUMBERS[x213],)
 
 
 def read_StockRequired(b: bytes, i: int) -> tuple[StockRequired, int]:
@@ -1604,6 +2367,25 @@ def decode_CancellationRequested(data: bytes) -> CancellationRequested:
     return value
 
 
+def encode_FulfilmentRequested(value: FulfilmentRequested) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_FulfilmentRequested(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_FulfilmentRequested(data: bytes) -> FulfilmentRequested:
+    try:
+        value, end = read_FulfilmentRequested(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
 def encode_OrderAmended(value: OrderAmended) -> bytes:
     o: list[bytes] = []
     try:
@@ -1623,6 +2405,25 @@ def decode_OrderAmended(data: bytes) -> OrderAmended:
     return value
 
 
+def encode_OrderCompleted(value: OrderCompleted) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_OrderCompleted(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_OrderCompleted(data: bytes) -> OrderCompleted:
+    try:
+        value, end = read_OrderCompleted(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
 def encode_OrderConfirmed(value: OrderConfirmed) -> bytes:
     o: list[bytes] = []
     try:
@@ -1635,6 +2436,25 @@ def encode_OrderConfirmed(value: OrderConfirmed) -> bytes:
 def decode_OrderConfirmed(data: bytes) -> OrderConfirmed:
     try:
         value, end = read_OrderConfirmed(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
+def encode_OrderEditTooLate(value: OrderEditTooLate) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_OrderEditTooLate(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_OrderEditTooLate(data: bytes) -> OrderEditTooLate:
+    try:
+        value, end = read_OrderEditTooLate(data, 0)
     except READING as error:
         raise unread(error) from None
     if end != len(data):
@@ -1737,6 +2557,25 @@ def decode_OrderLinesCancelled(data: bytes) -> OrderLinesCancelled:
     return value
 
 
+def encode_OrderPaymentRecorded(value: OrderPaymentRecorded) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_OrderPaymentRecorded(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_OrderPaymentRecorded(data: bytes) -> OrderPaymentRecorded:
+    try:
+        value, end = read_OrderPaymentRecorded(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
 def encode_OrderPlaced(value: OrderPlaced) -> bytes:
     o: list[bytes] = []
     try:
@@ -1794,6 +2633,25 @@ def decode_OrderReopened(data: bytes) -> OrderReopened:
     return value
 
 
+def encode_OrderShipmentRecorded(value: OrderShipmentRecorded) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_OrderShipmentRecorded(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_OrderShipmentRecorded(data: bytes) -> OrderShipmentRecorded:
+    try:
+        value, end = read_OrderShipmentRecorded(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
 def encode_OrderStockRecorded(value: OrderStockRecorded) -> bytes:
     o: list[bytes] = []
     try:
@@ -1825,6 +2683,25 @@ def encode_OrderWaits(value: OrderWaits) -> bytes:
 def decode_OrderWaits(data: bytes) -> OrderWaits:
     try:
         value, end = read_OrderWaits(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
+def encode_PaymentRequired(value: PaymentRequired) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_PaymentRequired(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_PaymentRequired(data: bytes) -> PaymentRequired:
+    try:
+        value, end = read_PaymentRequired(data, 0)
     except READING as error:
         raise unread(error) from None
     if end != len(data):
@@ -1874,18 +2751,24 @@ OrdersEvent = (
     CancellationAccepted
     | CancellationRefused
     | CancellationRequested
+    | FulfilmentRequested
     | OrderAmended
+    | OrderCompleted
     | OrderConfirmed
+    | OrderEditTooLate
     | OrderFundsRecorded
     | OrderHeld
     | OrderLineBackordered
     | OrderLineResolved
     | OrderLinesCancelled
+    | OrderPaymentRecorded
     | OrderPlaced
     | OrderReleased
     | OrderReopened
+    | OrderShipmentRecorded
     | OrderStockRecorded
     | OrderWaits
+    | PaymentRequired
     | ShortfallSettled
     | StockRequired
 )
@@ -1894,18 +2777,24 @@ CONTRACTS = (
     Contract('lonja.orders.CancellationAccepted', CancellationAccepted, 1, encode_CancellationAccepted, decode_CancellationAccepted, {1: decode_CancellationAccepted}),
     Contract('lonja.orders.CancellationRefused', CancellationRefused, 1, encode_CancellationRefused, decode_CancellationRefused, {1: decode_CancellationRefused}),
     Contract('lonja.orders.CancellationRequested', CancellationRequested, 1, encode_CancellationRequested, decode_CancellationRequested, {1: decode_CancellationRequested}),
+    Contract('lonja.orders.FulfilmentRequested', FulfilmentRequested, 1, encode_FulfilmentRequested, decode_FulfilmentRequested, {1: decode_FulfilmentRequested}),
     Contract('lonja.orders.OrderAmended', OrderAmended, 1, encode_OrderAmended, decode_OrderAmended, {1: decode_OrderAmended}),
+    Contract('lonja.orders.OrderCompleted', OrderCompleted, 1, encode_OrderCompleted, decode_OrderCompleted, {1: decode_OrderCompleted}),
     Contract('lonja.orders.OrderConfirmed', OrderConfirmed, 1, encode_OrderConfirmed, decode_OrderConfirmed, {1: decode_OrderConfirmed}),
+    Contract('lonja.orders.OrderEditTooLate', OrderEditTooLate, 1, encode_OrderEditTooLate, decode_OrderEditTooLate, {1: decode_OrderEditTooLate}),
     Contract('lonja.orders.OrderFundsRecorded', OrderFundsRecorded, 1, encode_OrderFundsRecorded, decode_OrderFundsRecorded, {1: decode_OrderFundsRecorded}),
     Contract('lonja.orders.OrderHeld', OrderHeld, 1, encode_OrderHeld, decode_OrderHeld, {1: decode_OrderHeld}),
     Contract('lonja.orders.OrderLineBackordered', OrderLineBackordered, 1, encode_OrderLineBackordered, decode_OrderLineBackordered, {1: decode_OrderLineBackordered}),
     Contract('lonja.orders.OrderLineResolved', OrderLineResolved, 1, encode_OrderLineResolved, decode_OrderLineResolved, {1: decode_OrderLineResolved}),
     Contract('lonja.orders.OrderLinesCancelled', OrderLinesCancelled, 1, encode_OrderLinesCancelled, decode_OrderLinesCancelled, {1: decode_OrderLinesCancelled}),
+    Contract('lonja.orders.OrderPaymentRecorded', OrderPaymentRecorded, 1, encode_OrderPaymentRecorded, decode_OrderPaymentRecorded, {1: decode_OrderPaymentRecorded}),
     Contract('lonja.orders.OrderPlaced', OrderPlaced, 1, encode_OrderPlaced, decode_OrderPlaced, {1: decode_OrderPlaced}),
     Contract('lonja.orders.OrderReleased', OrderReleased, 1, encode_OrderReleased, decode_OrderReleased, {1: decode_OrderReleased}),
     Contract('lonja.orders.OrderReopened', OrderReopened, 1, encode_OrderReopened, decode_OrderReopened, {1: decode_OrderReopened}),
+    Contract('lonja.orders.OrderShipmentRecorded', OrderShipmentRecorded, 1, encode_OrderShipmentRecorded, decode_OrderShipmentRecorded, {1: decode_OrderShipmentRecorded}),
     Contract('lonja.orders.OrderStockRecorded', OrderStockRecorded, 1, encode_OrderStockRecorded, decode_OrderStockRecorded, {1: decode_OrderStockRecorded}),
     Contract('lonja.orders.OrderWaits', OrderWaits, 1, encode_OrderWaits, decode_OrderWaits, {1: decode_OrderWaits}),
+    Contract('lonja.orders.PaymentRequired', PaymentRequired, 1, encode_PaymentRequired, decode_PaymentRequired, {1: decode_PaymentRequired}),
     Contract('lonja.orders.ShortfallSettled', ShortfallSettled, 1, encode_ShortfallSettled, decode_ShortfallSettled, {1: decode_ShortfallSettled}),
     Contract('lonja.orders.StockRequired', StockRequired, 1, encode_StockRequired, decode_StockRequired, {1: decode_StockRequired}),
 )

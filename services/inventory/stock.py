@@ -196,6 +196,17 @@ def evolve(stock: Stock, event: events.InventoryEvent) -> Stock:
             stock = _reserve(stock, event.order_id, entry, event.taken, -1)
             entry = stock.reservations[event.order_id]
             return _reserve(stock, event.order_id, entry, event.given, 1)
+        case events.StockShipped():
+            level = stock.levels.get(event.location, Level())
+            stock = _level(stock, event.location, -event.quantity, level.reservable)
+            promised = stock.reservations.get(event.order_id)
+            if promised is None:
+                return stock
+            entry = replace(
+                promised, revision=event.revision, waiting=event.short,
+                wanted=event.reserved + event.short,
+            )  # fmt: skip
+            return _reserve(stock, event.order_id, entry, event.allocations, -1)
         case events.ItemDefined():
             text = definition(event.description, event.barcode, event.components)
             return replace(stock, components=event.components, definition=text)

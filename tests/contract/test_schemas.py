@@ -20,14 +20,12 @@ from libs.codec.generate import Places, check
 from libs.codec.headers import EventHeaders, build_headers
 from libs.codec.lint import violations
 from libs.codec.schemas import ROOT, load
-from libs.contracts import channels, inventory, kernel, orders
+from libs.contracts import orders
 from libs.stack.jars import classpath
 from libs.stack.kafka import java
 from libs.stack.stack import Servers
+from tests.contracts import EVERY_CONTRACT
 
-CONTRACTS: list[Contract[Any]] = [
-    c for m in (channels, orders, inventory, kernel) for c in m.CONTRACTS
-]
 EVENT = orders.OrderReleased(
     entity="shop", occurred_at=1, order_id="ord_1", hold_id="h", reason="payé", by="seller"
 )
@@ -46,7 +44,7 @@ def test_what_is_generated_is_fresh() -> None:
     assert check(Places()) == []
 
 
-@pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.name)
+@pytest.mark.parametrize("contract", EVERY_CONTRACT, ids=lambda contract: contract.name)
 def test_golden_bytes_are_read_for_ever(contract: Contract[Any]) -> None:
     every = versions(contract.name, load())
     assert sorted(contract.decoders) == sorted(every)
@@ -72,7 +70,7 @@ def test_the_asyncapi_document_names_every_message_of_every_topic() -> None:
 
     assert document["asyncapi"] == "3.0.0"
     assert named == set(messages)
-    registry = EventCodec(CONTRACTS).registry
+    registry = EventCodec(EVERY_CONTRACT).registry
     assert {m["x-schema-id"]: (m["name"], m["x-schema-version"]) for m in messages.values()} == (
         registry.names
     )

@@ -11,15 +11,12 @@ from libs.codec.compatibility import read, write
 from libs.codec.contract import Contract
 from libs.codec.errors import DecodeError
 from libs.codec.schemas import load, whole
-from libs.contracts import channels, inventory, kernel, orders
+from tests.contracts import EVERY_CONTRACT
 from tests.property.codec.strategies import values
 
-CONTRACTS: list[Contract[Any]] = [
-    contract for module in (channels, orders, inventory, kernel) for contract in module.CONTRACTS
-]
-SCHEMAS = {contract.name: whole(contract.name, load()) for contract in CONTRACTS}
+SCHEMAS = {contract.name: whole(contract.name, load()) for contract in EVERY_CONTRACT}
 VALUES = {name: values(schema) for name, schema in SCHEMAS.items()}
-EVERY = pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.name)
+EVERY = pytest.mark.parametrize("contract", EVERY_CONTRACT, ids=lambda contract: contract.name)
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
