@@ -582,6 +582,7 @@ class ChannelReportConfirmed(msgspec.Struct, frozen=True, gc=False, kw_only=True
     entity: str
     occurred_at: int
     account: str
+    provider: str
     external_id: str
     order_id: str
     report_id: str
@@ -604,28 +605,31 @@ def write_ChannelReportConfirmed(o: list[bytes], v: ChannelReportConfirmed) -> N
     e50 = v.account.encode()
     if 0 in e50:
         nul()
-    e51 = v.external_id.encode()
+    e51 = v.provider.encode()
     if 0 in e51:
         nul()
-    e52 = v.order_id.encode()
+    e52 = v.external_id.encode()
     if 0 in e52:
         nul()
-    e53 = v.report_id.encode()
+    e53 = v.order_id.encode()
     if 0 in e53:
         nul()
-    e54 = v.subject.encode()
+    e54 = v.report_id.encode()
     if 0 in e54:
         nul()
-    x55 = v.due_by
-    if x55.__class__ is not int:
-        wrong(x55, "int")
-    e56 = v.answer.encode()
-    if 0 in e56:
+    e55 = v.subject.encode()
+    if 0 in e55:
         nul()
-    x57 = v.attempts
-    if x57.__class__ is not int:
-        wrong(x57, "int")
-    o += (NUMBERS[len(e48)], e48, NUMBERS[x49], NUMBERS[len(e50)], e50, NUMBERS[len(e51)], e51, NUMBERS[len(e52)], e52, NUMBERS[len(e53)], e53, c.bytes_ReportKind[v.kind], NUMBERS[len(e54)], e54, NUMBERS[x55], NUMBERS[len(e56)], e56, NUMBERS[x57],)
+    x56 = v.due_by
+    if x56.__class__ is not int:
+        wrong(x56, "int")
+    e57 = v.answer.encode()
+    if 0 in e57:
+        nul()
+    x58 = v.attempts
+    if x58.__class__ is not int:
+        wrong(x58, "int")
+    o += (NUMBERS[len(e48)], e48, NUMBERS[x49], NUMBERS[len(e50)], e50, NUMBERS[len(e51)], e51, NUMBERS[len(e52)], e52, NUMBERS[len(e53)], e53, NUMBERS[len(e54)], e54, c.bytes_ReportKind[v.kind], NUMBERS[len(e55)], e55, NUMBERS[x56], NUMBERS[len(e57)], e57, NUMBERS[x58],)
 
 
 def read_ChannelReportConfirmed(b: bytes, i: int) -> tuple[ChannelReportConfirmed, int]:
@@ -644,6 +648,11 @@ def read_ChannelReportConfirmed(b: bytes, i: int) -> tuple[ChannelReportConfirme
     if i == j:
         i, j = span(b, i)
     f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_provider = b[i + 1 : j].decode()
     i = j
     j = i + SPAN[b[i]]
     if i == j:
@@ -684,7 +693,7 @@ def read_ChannelReportConfirmed(b: bytes, i: int) -> tuple[ChannelReportConfirme
         i += 1
     else:
         f_attempts, i = long(b, i)
-    return ChannelReportConfirmed(entity=f_entity, occurred_at=f_occurred_at, account=f_account, external_id=f_external_id, order_id=f_order_id, report_id=f_report_id, kind=f_kind, subject=f_subject, due_by=f_due_by, answer=f_answer, attempts=f_attempts), i
+    return ChannelReportConfirmed(entity=f_entity, occurred_at=f_occurred_at, account=f_account, provider=f_provider, external_id=f_external_id, order_id=f_order_id, report_id=f_report_id, kind=f_kind, subject=f_subject, due_by=f_due_by, answer=f_answer, attempts=f_attempts), i
 
 
 class ChannelReportInDoubt(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -693,6 +702,7 @@ class ChannelReportInDoubt(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     entity: str
     occurred_at: int
     account: str
+    provider: str
     external_id: str
     order_id: str
     report_id: str
@@ -705,34 +715,37 @@ class ChannelReportInDoubt(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ChannelReportInDoubt(o: list[bytes], v: ChannelReportInDoubt) -> None:
     if v.__class__ is not ChannelReportInDoubt:
         wrong(v, "ChannelReportInDoubt")
-    e58 = v.entity.encode()
-    if 0 in e58:
+    e59 = v.entity.encode()
+    if 0 in e59:
         nul()
-    x59 = v.occurred_at
-    if x59.__class__ is not int:
-        wrong(x59, "int")
-    e60 = v.account.encode()
-    if 0 in e60:
-        nul()
-    e61 = v.external_id.encode()
+    x60 = v.occurred_at
+    if x60.__class__ is not int:
+        wrong(x60, "int")
+    e61 = v.account.encode()
     if 0 in e61:
         nul()
-    e62 = v.order_id.encode()
+    e62 = v.provider.encode()
     if 0 in e62:
         nul()
-    e63 = v.report_id.encode()
+    e63 = v.external_id.encode()
     if 0 in e63:
         nul()
-    e64 = v.subject.encode()
+    e64 = v.order_id.encode()
     if 0 in e64:
         nul()
-    x65 = v.due_by
-    if x65.__class__ is not int:
-        wrong(x65, "int")
-    x66 = v.since
-    if x66.__class__ is not int:
-        wrong(x66, "int")
-    o += (NUMBERS[len(e58)], e58, NUMBERS[x59], NUMBERS[len(e60)], e60, NUMBERS[len(e61)], e61, NUMBERS[len(e62)], e62, NUMBERS[len(e63)], e63, c.bytes_ReportKind[v.kind], NUMBERS[len(e64)], e64, NUMBERS[x65], NUMBERS[x66],)
+    e65 = v.report_id.encode()
+    if 0 in e65:
+        nul()
+    e66 = v.subject.encode()
+    if 0 in e66:
+        nul()
+    x67 = v.due_by
+    if x67.__class__ is not int:
+        wrong(x67, "int")
+    x68 = v.since
+    if x68.__class__ is not int:
+        wrong(x68, "int")
+    o += (NUMBERS[len(e59)], e59, NUMBERS[x60], NUMBERS[len(e61)], e61, NUMBERS[len(e62)], e62, NUMBERS[len(e63)], e63, NUMBERS[len(e64)], e64, NUMBERS[len(e65)], e65, c.bytes_ReportKind[v.kind], NUMBERS[len(e66)], e66, NUMBERS[x67], NUMBERS[x68],)
 
 
 def read_ChannelReportInDoubt(b: bytes, i: int) -> tuple[ChannelReportInDoubt, int]:
@@ -751,6 +764,11 @@ def read_ChannelReportInDoubt(b: bytes, i: int) -> tuple[ChannelReportInDoubt, i
     if i == j:
         i, j = span(b, i)
     f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_provider = b[i + 1 : j].decode()
     i = j
     j = i + SPAN[b[i]]
     if i == j:
@@ -786,7 +804,7 @@ def read_ChannelReportInDoubt(b: bytes, i: int) -> tuple[ChannelReportInDoubt, i
         i += 1
     else:
         f_since, i = long(b, i)
-    return ChannelReportInDoubt(entity=f_entity, occurred_at=f_occurred_at, account=f_account, external_id=f_external_id, order_id=f_order_id, report_id=f_report_id, kind=f_kind, subject=f_subject, due_by=f_due_by, since=f_since), i
+    return ChannelReportInDoubt(entity=f_entity, occurred_at=f_occurred_at, account=f_account, provider=f_provider, external_id=f_external_id, order_id=f_order_id, report_id=f_report_id, kind=f_kind, subject=f_subject, due_by=f_due_by, since=f_since), i
 
 
 class ChannelReportRefused(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -795,6 +813,7 @@ class ChannelReportRefused(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     entity: str
     occurred_at: int
     account: str
+    provider: str
     external_id: str
     order_id: str
     report_id: str
@@ -808,37 +827,40 @@ class ChannelReportRefused(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ChannelReportRefused(o: list[bytes], v: ChannelReportRefused) -> None:
     if v.__class__ is not ChannelReportRefused:
         wrong(v, "ChannelReportRefused")
-    e67 = v.entity.encode()
-    if 0 in e67:
-        nul()
-    x68 = v.occurred_at
-    if x68.__class__ is not int:
-        wrong(x68, "int")
-    e69 = v.account.encode()
+    e69 = v.entity.encode()
     if 0 in e69:
         nul()
-    e70 = v.external_id.encode()
-    if 0 in e70:
-        nul()
-    e71 = v.order_id.encode()
+    x70 = v.occurred_at
+    if x70.__class__ is not int:
+        wrong(x70, "int")
+    e71 = v.account.encode()
     if 0 in e71:
         nul()
-    e72 = v.report_id.encode()
+    e72 = v.provider.encode()
     if 0 in e72:
         nul()
-    e73 = v.subject.encode()
+    e73 = v.external_id.encode()
     if 0 in e73:
         nul()
-    x74 = v.due_by
-    if x74.__class__ is not int:
-        wrong(x74, "int")
-    e75 = v.code.encode()
+    e74 = v.order_id.encode()
+    if 0 in e74:
+        nul()
+    e75 = v.report_id.encode()
     if 0 in e75:
         nul()
-    e76 = v.answer.encode()
+    e76 = v.subject.encode()
     if 0 in e76:
         nul()
-    o += (NUMBERS[len(e67)], e67, NUMBERS[x68], NUMBERS[len(e69)], e69, NUMBERS[len(e70)], e70, NUMBERS[len(e71)], e71, NUMBERS[len(e72)], e72, c.bytes_ReportKind[v.kind], NUMBERS[len(e73)], e73, NUMBERS[x74], NUMBERS[len(e75)], e75, NUMBERS[len(e76)], e76,)
+    x77 = v.due_by
+    if x77.__class__ is not int:
+        wrong(x77, "int")
+    e78 = v.code.encode()
+    if 0 in e78:
+        nul()
+    e79 = v.answer.encode()
+    if 0 in e79:
+        nul()
+    o += (NUMBERS[len(e69)], e69, NUMBERS[x70], NUMBERS[len(e71)], e71, NUMBERS[len(e72)], e72, NUMBERS[len(e73)], e73, NUMBERS[len(e74)], e74, NUMBERS[len(e75)], e75, c.bytes_ReportKind[v.kind], NUMBERS[len(e76)], e76, NUMBERS[x77], NUMBERS[len(e78)], e78, NUMBERS[len(e79)], e79,)
 
 
 def read_ChannelReportRefused(b: bytes, i: int) -> tuple[ChannelReportRefused, int]:
@@ -857,6 +879,11 @@ def read_ChannelReportRefused(b: bytes, i: int) -> tuple[ChannelReportRefused, i
     if i == j:
         i, j = span(b, i)
     f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_provider = b[i + 1 : j].decode()
     i = j
     j = i + SPAN[b[i]]
     if i == j:
@@ -896,7 +923,7 @@ def read_ChannelReportRefused(b: bytes, i: int) -> tuple[ChannelReportRefused, i
         i, j = span(b, i)
     f_answer = b[i + 1 : j].decode()
     i = j
-    return ChannelReportRefused(entity=f_entity, occurred_at=f_occurred_at, account=f_account, external_id=f_external_id, order_id=f_order_id, report_id=f_report_id, kind=f_kind, subject=f_subject, due_by=f_due_by, code=f_code, answer=f_answer), i
+    return ChannelReportRefused(entity=f_entity, occurred_at=f_occurred_at, account=f_account, provider=f_provider, external_id=f_external_id, order_id=f_order_id, report_id=f_report_id, kind=f_kind, subject=f_subject, due_by=f_due_by, code=f_code, answer=f_answer), i
 
 
 class ChannelReportRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -905,6 +932,7 @@ class ChannelReportRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True
     entity: str
     occurred_at: int
     account: str
+    provider: str
     external_id: str
     order_id: str
     report_id: str
@@ -922,70 +950,73 @@ class ChannelReportRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True
 def write_ChannelReportRequested(o: list[bytes], v: ChannelReportRequested) -> None:
     if v.__class__ is not ChannelReportRequested:
         wrong(v, "ChannelReportRequested")
-    e77 = v.entity.encode()
-    if 0 in e77:
-        nul()
-    x78 = v.occurred_at
-    if x78.__class__ is not int:
-        wrong(x78, "int")
-    e79 = v.account.encode()
-    if 0 in e79:
-        nul()
-    e80 = v.external_id.encode()
+    e80 = v.entity.encode()
     if 0 in e80:
         nul()
-    e81 = v.order_id.encode()
-    if 0 in e81:
-        nul()
-    e82 = v.report_id.encode()
+    x81 = v.occurred_at
+    if x81.__class__ is not int:
+        wrong(x81, "int")
+    e82 = v.account.encode()
     if 0 in e82:
         nul()
-    e83 = v.subject.encode()
+    e83 = v.provider.encode()
     if 0 in e83:
         nul()
-    o += (NUMBERS[len(e77)], e77, NUMBERS[x78], NUMBERS[len(e79)], e79, NUMBERS[len(e80)], e80, NUMBERS[len(e81)], e81, NUMBERS[len(e82)], e82, c.bytes_ReportKind[v.kind], NUMBERS[len(e83)], e83,)
-    a84 = v.lines
-    if a84.__class__ is not tuple:
-        wrong(a84, "tuple")
-    if a84:
-        o.append(NUMBERS[len(a84)])
-        for i85 in a84:
-            c.write_ExternalLineQuantity(o, i85)
-    o.append(b"\0")
-    x86 = v.whole
-    if x86.__class__ is not bool:
-        wrong(x86, "bool")
-    u87 = v.carrier
-    if u87 is None:
-        p88 = b"\0"
-    else:
-        e89 = u87.encode()
-        if 0 in e89:
-            nul()
-        p88 = b"\2" + NUMBERS[len(e89)] + e89
-    u90 = v.tracking_code
-    if u90 is None:
-        p91 = b"\0"
-    else:
-        e92 = u90.encode()
-        if 0 in e92:
-            nul()
-        p91 = b"\2" + NUMBERS[len(e92)] + e92
-    u93 = v.tracking_url
-    if u93 is None:
-        p94 = b"\0"
-    else:
-        e95 = u93.encode()
-        if 0 in e95:
-            nul()
-        p94 = b"\2" + NUMBERS[len(e95)] + e95
-    e96 = v.reason.encode()
-    if 0 in e96:
+    e84 = v.external_id.encode()
+    if 0 in e84:
         nul()
-    x97 = v.due_by
-    if x97.__class__ is not int:
-        wrong(x97, "int")
-    o += (b"\1" if x86 else b"\0", p88, p91, p94, NUMBERS[len(e96)], e96, NUMBERS[x97],)
+    e85 = v.order_id.encode()
+    if 0 in e85:
+        nul()
+    e86 = v.report_id.encode()
+    if 0 in e86:
+        nul()
+    e87 = v.subject.encode()
+    if 0 in e87:
+        nul()
+    o += (NUMBERS[len(e80)], e80, NUMBERS[x81], NUMBERS[len(e82)], e82, NUMBERS[len(e83)], e83, NUMBERS[len(e84)], e84, NUMBERS[len(e85)], e85, NUMBERS[len(e86)], e86, c.bytes_ReportKind[v.kind], NUMBERS[len(e87)], e87,)
+    a88 = v.lines
+    if a88.__class__ is not tuple:
+        wrong(a88, "tuple")
+    if a88:
+        o.append(NUMBERS[len(a88)])
+        for i89 in a88:
+            c.write_ExternalLineQuantity(o, i89)
+    o.append(b"\0")
+    x90 = v.whole
+    if x90.__class__ is not bool:
+        wrong(x90, "bool")
+    u91 = v.carrier
+    if u91 is None:
+        p92 = b"\0"
+    else:
+        e93 = u91.encode()
+        if 0 in e93:
+            nul()
+        p92 = b"\2" + NUMBERS[len(e93)] + e93
+    u94 = v.tracking_code
+    if u94 is None:
+        p95 = b"\0"
+    else:
+        e96 = u94.encode()
+        if 0 in e96:
+            nul()
+        p95 = b"\2" + NUMBERS[len(e96)] + e96
+    u97 = v.tracking_url
+    if u97 is None:
+        p98 = b"\0"
+    else:
+        e99 = u97.encode()
+        if 0 in e99:
+            nul()
+        p98 = b"\2" + NUMBERS[len(e99)] + e99
+    e100 = v.reason.encode()
+    if 0 in e100:
+        nul()
+    x101 = v.due_by
+    if x101.__class__ is not int:
+        wrong(x101, "int")
+    o += (b"\1" if x90 else b"\0", p92, p95, p98, NUMBERS[len(e100)], e100, NUMBERS[x101],)
 
 
 def read_ChannelReportRequested(b: bytes, i: int) -> tuple[ChannelReportRequested, int]:
@@ -1004,6 +1035,11 @@ def read_ChannelReportRequested(b: bytes, i: int) -> tuple[ChannelReportRequeste
     if i == j:
         i, j = span(b, i)
     f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_provider = b[i + 1 : j].decode()
     i = j
     j = i + SPAN[b[i]]
     if i == j:
@@ -1084,7 +1120,7 @@ def read_ChannelReportRequested(b: bytes, i: int) -> tuple[ChannelReportRequeste
         i += 1
     else:
         f_due_by, i = long(b, i)
-    return ChannelReportRequested(entity=f_entity, occurred_at=f_occurred_at, account=f_account, external_id=f_external_id, order_id=f_order_id, report_id=f_report_id, kind=f_kind, subject=f_subject, lines=f_lines, whole=f_whole, carrier=f_carrier, tracking_code=f_tracking_code, tracking_url=f_tracking_url, reason=f_reason, due_by=f_due_by), i
+    return ChannelReportRequested(entity=f_entity, occurred_at=f_occurred_at, account=f_account, provider=f_provider, external_id=f_external_id, order_id=f_order_id, report_id=f_report_id, kind=f_kind, subject=f_subject, lines=f_lines, whole=f_whole, carrier=f_carrier, tracking_code=f_tracking_code, tracking_url=f_tracking_url, reason=f_reason, due_by=f_due_by), i
 
 
 class ListingLineResolved(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -1104,38 +1140,38 @@ class ListingLineResolved(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ListingLineResolved(o: list[bytes], v: ListingLineResolved) -> None:
     if v.__class__ is not ListingLineResolved:
         wrong(v, "ListingLineResolved")
-    e98 = v.entity.encode()
-    if 0 in e98:
-        nul()
-    x99 = v.occurred_at
-    if x99.__class__ is not int:
-        wrong(x99, "int")
-    e100 = v.account.encode()
-    if 0 in e100:
-        nul()
-    e101 = v.listing_id.encode()
-    if 0 in e101:
-        nul()
-    e102 = v.external_id.encode()
+    e102 = v.entity.encode()
     if 0 in e102:
         nul()
-    e103 = v.line_id.encode()
-    if 0 in e103:
-        nul()
-    e104 = v.sku.encode()
+    x103 = v.occurred_at
+    if x103.__class__ is not int:
+        wrong(x103, "int")
+    e104 = v.account.encode()
     if 0 in e104:
         nul()
-    x105 = v.units_per_listing
-    if x105.__class__ is not int:
-        wrong(x105, "int")
-    o += (NUMBERS[len(e98)], e98, NUMBERS[x99], NUMBERS[len(e100)], e100, NUMBERS[len(e101)], e101, NUMBERS[len(e102)], e102, NUMBERS[len(e103)], e103, NUMBERS[len(e104)], e104, NUMBERS[x105],)
-    a106 = v.components
-    if a106.__class__ is not tuple:
-        wrong(a106, "tuple")
-    if a106:
-        o.append(NUMBERS[len(a106)])
-        for i107 in a106:
-            c.write_Component(o, i107)
+    e105 = v.listing_id.encode()
+    if 0 in e105:
+        nul()
+    e106 = v.external_id.encode()
+    if 0 in e106:
+        nul()
+    e107 = v.line_id.encode()
+    if 0 in e107:
+        nul()
+    e108 = v.sku.encode()
+    if 0 in e108:
+        nul()
+    x109 = v.units_per_listing
+    if x109.__class__ is not int:
+        wrong(x109, "int")
+    o += (NUMBERS[len(e102)], e102, NUMBERS[x103], NUMBERS[len(e104)], e104, NUMBERS[len(e105)], e105, NUMBERS[len(e106)], e106, NUMBERS[len(e107)], e107, NUMBERS[len(e108)], e108, NUMBERS[x109],)
+    a110 = v.components
+    if a110.__class__ is not tuple:
+        wrong(a110, "tuple")
+    if a110:
+        o.append(NUMBERS[len(a110)])
+        for i111 in a110:
+            c.write_Component(o, i111)
     o.append(b"\0")
 
 
@@ -1211,43 +1247,43 @@ class ListingLinked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ListingLinked(o: list[bytes], v: ListingLinked) -> None:
     if v.__class__ is not ListingLinked:
         wrong(v, "ListingLinked")
-    e108 = v.entity.encode()
-    if 0 in e108:
-        nul()
-    x109 = v.occurred_at
-    if x109.__class__ is not int:
-        wrong(x109, "int")
-    e110 = v.account.encode()
-    if 0 in e110:
-        nul()
-    e111 = v.listing_id.encode()
-    if 0 in e111:
-        nul()
-    e112 = v.channel_sku.encode()
+    e112 = v.entity.encode()
     if 0 in e112:
         nul()
-    e113 = v.sku.encode()
-    if 0 in e113:
+    x113 = v.occurred_at
+    if x113.__class__ is not int:
+        wrong(x113, "int")
+    e114 = v.account.encode()
+    if 0 in e114:
         nul()
-    x114 = v.units_per_listing
-    if x114.__class__ is not int:
-        wrong(x114, "int")
-    o += (NUMBERS[len(e108)], e108, NUMBERS[x109], NUMBERS[len(e110)], e110, NUMBERS[len(e111)], e111, NUMBERS[len(e112)], e112, NUMBERS[len(e113)], e113, NUMBERS[x114],)
-    a115 = v.components
-    if a115.__class__ is not tuple:
-        wrong(a115, "tuple")
-    if a115:
-        o.append(NUMBERS[len(a115)])
-        for i116 in a115:
-            c.write_Component(o, i116)
+    e115 = v.listing_id.encode()
+    if 0 in e115:
+        nul()
+    e116 = v.channel_sku.encode()
+    if 0 in e116:
+        nul()
+    e117 = v.sku.encode()
+    if 0 in e117:
+        nul()
+    x118 = v.units_per_listing
+    if x118.__class__ is not int:
+        wrong(x118, "int")
+    o += (NUMBERS[len(e112)], e112, NUMBERS[x113], NUMBERS[len(e114)], e114, NUMBERS[len(e115)], e115, NUMBERS[len(e116)], e116, NUMBERS[len(e117)], e117, NUMBERS[x118],)
+    a119 = v.components
+    if a119.__class__ is not tuple:
+        wrong(a119, "tuple")
+    if a119:
+        o.append(NUMBERS[len(a119)])
+        for i120 in a119:
+            c.write_Component(o, i120)
     o.append(b"\0")
-    x117 = v.valid_from
-    if x117.__class__ is not int:
-        wrong(x117, "int")
-    e118 = v.by.encode()
-    if 0 in e118:
+    x121 = v.valid_from
+    if x121.__class__ is not int:
+        wrong(x121, "int")
+    e122 = v.by.encode()
+    if 0 in e122:
         nul()
-    o += (NUMBERS[x117], NUMBERS[len(e118)], e118,)
+    o += (NUMBERS[x121], NUMBERS[len(e122)], e122,)
 
 
 def read_ListingLinked(b: bytes, i: int) -> tuple[ListingLinked, int]:
@@ -1326,31 +1362,31 @@ class ListingNeeded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ListingNeeded(o: list[bytes], v: ListingNeeded) -> None:
     if v.__class__ is not ListingNeeded:
         wrong(v, "ListingNeeded")
-    e119 = v.entity.encode()
-    if 0 in e119:
-        nul()
-    x120 = v.occurred_at
-    if x120.__class__ is not int:
-        wrong(x120, "int")
-    e121 = v.account.encode()
-    if 0 in e121:
-        nul()
-    e122 = v.listing_id.encode()
-    if 0 in e122:
-        nul()
-    e123 = v.channel_sku.encode()
+    e123 = v.entity.encode()
     if 0 in e123:
         nul()
-    e124 = v.title.encode()
-    if 0 in e124:
-        nul()
-    e125 = v.external_id.encode()
+    x124 = v.occurred_at
+    if x124.__class__ is not int:
+        wrong(x124, "int")
+    e125 = v.account.encode()
     if 0 in e125:
         nul()
-    e126 = v.line_id.encode()
+    e126 = v.listing_id.encode()
     if 0 in e126:
         nul()
-    o += (NUMBERS[len(e119)], e119, NUMBERS[x120], NUMBERS[len(e121)], e121, NUMBERS[len(e122)], e122, NUMBERS[len(e123)], e123, NUMBERS[len(e124)], e124, NUMBERS[len(e125)], e125, NUMBERS[len(e126)], e126,)
+    e127 = v.channel_sku.encode()
+    if 0 in e127:
+        nul()
+    e128 = v.title.encode()
+    if 0 in e128:
+        nul()
+    e129 = v.external_id.encode()
+    if 0 in e129:
+        nul()
+    e130 = v.line_id.encode()
+    if 0 in e130:
+        nul()
+    o += (NUMBERS[len(e123)], e123, NUMBERS[x124], NUMBERS[len(e125)], e125, NUMBERS[len(e126)], e126, NUMBERS[len(e127)], e127, NUMBERS[len(e128)], e128, NUMBERS[len(e129)], e129, NUMBERS[len(e130)], e130,)
 
 
 def read_ListingNeeded(b: bytes, i: int) -> tuple[ListingNeeded, int]:
@@ -1411,22 +1447,22 @@ class ListingUnlinked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ListingUnlinked(o: list[bytes], v: ListingUnlinked) -> None:
     if v.__class__ is not ListingUnlinked:
         wrong(v, "ListingUnlinked")
-    e127 = v.entity.encode()
-    if 0 in e127:
-        nul()
-    x128 = v.occurred_at
-    if x128.__class__ is not int:
-        wrong(x128, "int")
-    e129 = v.account.encode()
-    if 0 in e129:
-        nul()
-    e130 = v.listing_id.encode()
-    if 0 in e130:
-        nul()
-    e131 = v.by.encode()
+    e131 = v.entity.encode()
     if 0 in e131:
         nul()
-    o += (NUMBERS[len(e127)], e127, NUMBERS[x128], NUMBERS[len(e129)], e129, NUMBERS[len(e130)], e130, NUMBERS[len(e131)], e131,)
+    x132 = v.occurred_at
+    if x132.__class__ is not int:
+        wrong(x132, "int")
+    e133 = v.account.encode()
+    if 0 in e133:
+        nul()
+    e134 = v.listing_id.encode()
+    if 0 in e134:
+        nul()
+    e135 = v.by.encode()
+    if 0 in e135:
+        nul()
+    o += (NUMBERS[len(e131)], e131, NUMBERS[x132], NUMBERS[len(e133)], e133, NUMBERS[len(e134)], e134, NUMBERS[len(e135)], e135,)
 
 
 def read_ListingUnlinked(b: bytes, i: int) -> tuple[ListingUnlinked, int]:

@@ -1762,6 +1762,57 @@ def read_Order(b: bytes, i: int) -> tuple[Order, int]:
     return Order(entity=f_entity, account=f_account, provider=f_provider, external_id=f_external_id, display_number=f_display_number, placed_at=f_placed_at, time_zone=f_time_zone, currency=f_currency, settlement_currency=f_settlement_currency, commitment=f_commitment, funds=f_funds, custody=f_custody, status_word=f_status_word, version=f_version, test=f_test, cancelled=f_cancelled, expires_at=f_expires_at, ship_by=f_ship_by, deliver_by=f_deliver_by, service_level=f_service_level, shortage=f_shortage, priority=f_priority, related_orders=f_related_orders, customer=f_customer, lines=f_lines, charges=f_charges, discounts=f_discounts, tenders=f_tenders, totals=f_totals, settlement_totals=f_settlement_totals), i
 
 
+class OrderReference(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """An order by our id and by its channel's."""
+
+    order_id: str
+    account: str
+    provider: str
+    external_id: str
+
+
+def write_OrderReference(o: list[bytes], v: OrderReference) -> None:
+    if v.__class__ is not OrderReference:
+        wrong(v, "OrderReference")
+    e145 = v.order_id.encode()
+    if 0 in e145:
+        nul()
+    e146 = v.account.encode()
+    if 0 in e146:
+        nul()
+    e147 = v.provider.encode()
+    if 0 in e147:
+        nul()
+    e148 = v.external_id.encode()
+    if 0 in e148:
+        nul()
+    o += (NUMBERS[len(e145)], e145, NUMBERS[len(e146)], e146, NUMBERS[len(e147)], e147, NUMBERS[len(e148)], e148,)
+
+
+def read_OrderReference(b: bytes, i: int) -> tuple[OrderReference, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_provider = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_external_id = b[i + 1 : j].decode()
+    i = j
+    return OrderReference(order_id=f_order_id, account=f_account, provider=f_provider, external_id=f_external_id), i
+
+
 class ShipmentRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Units of one line of one order in a shipment."""
 
@@ -1773,16 +1824,16 @@ class ShipmentRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentRow(o: list[bytes], v: ShipmentRow) -> None:
     if v.__class__ is not ShipmentRow:
         wrong(v, "ShipmentRow")
-    e145 = v.order_id.encode()
-    if 0 in e145:
+    e149 = v.order_id.encode()
+    if 0 in e149:
         nul()
-    e146 = v.line_id.encode()
-    if 0 in e146:
+    e150 = v.line_id.encode()
+    if 0 in e150:
         nul()
-    x147 = v.quantity
-    if x147.__class__ is not int:
-        wrong(x147, "int")
-    o += (NUMBERS[len(e145)], e145, NUMBERS[len(e146)], e146, NUMBERS[x147],)
+    x151 = v.quantity
+    if x151.__class__ is not int:
+        wrong(x151, "int")
+    o += (NUMBERS[len(e149)], e149, NUMBERS[len(e150)], e150, NUMBERS[x151],)
 
 
 def read_ShipmentRow(b: bytes, i: int) -> tuple[ShipmentRow, int]:
@@ -1816,16 +1867,16 @@ class ShipmentUnits(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentUnits(o: list[bytes], v: ShipmentUnits) -> None:
     if v.__class__ is not ShipmentUnits:
         wrong(v, "ShipmentUnits")
-    e148 = v.order_id.encode()
-    if 0 in e148:
+    e152 = v.order_id.encode()
+    if 0 in e152:
         nul()
-    e149 = v.sku.encode()
-    if 0 in e149:
+    e153 = v.sku.encode()
+    if 0 in e153:
         nul()
-    x150 = v.units
-    if x150.__class__ is not int:
-        wrong(x150, "int")
-    o += (NUMBERS[len(e148)], e148, NUMBERS[len(e149)], e149, NUMBERS[x150],)
+    x154 = v.units
+    if x154.__class__ is not int:
+        wrong(x154, "int")
+    o += (NUMBERS[len(e152)], e152, NUMBERS[len(e153)], e153, NUMBERS[x154],)
 
 
 def read_ShipmentUnits(b: bytes, i: int) -> tuple[ShipmentUnits, int]:

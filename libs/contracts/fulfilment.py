@@ -493,6 +493,7 @@ class FulfilmentTaken(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     customer: c.Customer
     declared_value: int
     currency: str
+    reference: c.OrderReference | None = None
 
 
 def write_FulfilmentTaken(o: list[bytes], v: FulfilmentTaken) -> None:
@@ -566,6 +567,12 @@ def write_FulfilmentTaken(o: list[bytes], v: FulfilmentTaken) -> None:
     if 0 in e63:
         nul()
     o += (NUMBERS[x62], NUMBERS[len(e63)], e63,)
+    u64 = v.reference
+    if u64 is None:
+        o.append(b"\0")
+    else:
+        o.append(b"\2")
+        c.write_OrderReference(o, u64)
 
 
 def read_FulfilmentTaken(b: bytes, i: int) -> tuple[FulfilmentTaken, int]:
@@ -668,7 +675,15 @@ def read_FulfilmentTaken(b: bytes, i: int) -> tuple[FulfilmentTaken, int]:
         i, j = span(b, i)
     f_currency = b[i + 1 : j].decode()
     i = j
-    return FulfilmentTaken(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, account=f_account, lines=f_lines, blocked=f_blocked, one_parcel=f_one_parcel, ship_by=f_ship_by, deliver_by=f_deliver_by, service_level=f_service_level, customer=f_customer, declared_value=f_declared_value, currency=f_currency), i
+    f_reference: c.OrderReference | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        f_reference_, i = c.read_OrderReference(b, i)
+        f_reference = f_reference_
+    elif n:
+        branch()
+    return FulfilmentTaken(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, account=f_account, lines=f_lines, blocked=f_blocked, one_parcel=f_one_parcel, ship_by=f_ship_by, deliver_by=f_deliver_by, service_level=f_service_level, customer=f_customer, declared_value=f_declared_value, currency=f_currency, reference=f_reference), i
 
 
 class LabelBought(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -691,43 +706,43 @@ class LabelBought(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_LabelBought(o: list[bytes], v: LabelBought) -> None:
     if v.__class__ is not LabelBought:
         wrong(v, "LabelBought")
-    e64 = v.entity.encode()
-    if 0 in e64:
-        nul()
-    x65 = v.occurred_at
-    if x65.__class__ is not int:
-        wrong(x65, "int")
-    e66 = v.shipment_id.encode()
+    e66 = v.entity.encode()
     if 0 in e66:
         nul()
-    e67 = v.label_id.encode()
-    if 0 in e67:
-        nul()
-    e68 = v.provider_shipment.encode()
+    x67 = v.occurred_at
+    if x67.__class__ is not int:
+        wrong(x67, "int")
+    e68 = v.shipment_id.encode()
     if 0 in e68:
         nul()
-    e69 = v.tracking_code.encode()
+    e69 = v.label_id.encode()
     if 0 in e69:
         nul()
-    e70 = v.tracker.encode()
+    e70 = v.provider_shipment.encode()
     if 0 in e70:
         nul()
-    e71 = v.carrier.encode()
+    e71 = v.tracking_code.encode()
     if 0 in e71:
         nul()
-    e72 = v.service.encode()
+    e72 = v.tracker.encode()
     if 0 in e72:
         nul()
-    x73 = v.cost
-    if x73.__class__ is not int:
-        wrong(x73, "int")
-    e74 = v.currency.encode()
+    e73 = v.carrier.encode()
+    if 0 in e73:
+        nul()
+    e74 = v.service.encode()
     if 0 in e74:
         nul()
-    e75 = v.label_url.encode()
-    if 0 in e75:
+    x75 = v.cost
+    if x75.__class__ is not int:
+        wrong(x75, "int")
+    e76 = v.currency.encode()
+    if 0 in e76:
         nul()
-    o += (NUMBERS[len(e64)], e64, NUMBERS[x65], NUMBERS[len(e66)], e66, NUMBERS[len(e67)], e67, NUMBERS[len(e68)], e68, NUMBERS[len(e69)], e69, NUMBERS[len(e70)], e70, NUMBERS[len(e71)], e71, NUMBERS[len(e72)], e72, NUMBERS[x73], NUMBERS[len(e74)], e74, NUMBERS[len(e75)], e75,)
+    e77 = v.label_url.encode()
+    if 0 in e77:
+        nul()
+    o += (NUMBERS[len(e66)], e66, NUMBERS[x67], NUMBERS[len(e68)], e68, NUMBERS[len(e69)], e69, NUMBERS[len(e70)], e70, NUMBERS[len(e71)], e71, NUMBERS[len(e72)], e72, NUMBERS[len(e73)], e73, NUMBERS[len(e74)], e74, NUMBERS[x75], NUMBERS[len(e76)], e76, NUMBERS[len(e77)], e77,)
 
 
 def read_LabelBought(b: bytes, i: int) -> tuple[LabelBought, int]:
@@ -810,25 +825,25 @@ class LabelInDoubt(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_LabelInDoubt(o: list[bytes], v: LabelInDoubt) -> None:
     if v.__class__ is not LabelInDoubt:
         wrong(v, "LabelInDoubt")
-    e76 = v.entity.encode()
-    if 0 in e76:
-        nul()
-    x77 = v.occurred_at
-    if x77.__class__ is not int:
-        wrong(x77, "int")
-    e78 = v.shipment_id.encode()
+    e78 = v.entity.encode()
     if 0 in e78:
         nul()
-    e79 = v.label_id.encode()
-    if 0 in e79:
+    x79 = v.occurred_at
+    if x79.__class__ is not int:
+        wrong(x79, "int")
+    e80 = v.shipment_id.encode()
+    if 0 in e80:
         nul()
-    x80 = v.since
-    if x80.__class__ is not int:
-        wrong(x80, "int")
-    x81 = v.deadline
-    if x81.__class__ is not int:
-        wrong(x81, "int")
-    o += (NUMBERS[len(e76)], e76, NUMBERS[x77], NUMBERS[len(e78)], e78, NUMBERS[len(e79)], e79, NUMBERS[x80], NUMBERS[x81],)
+    e81 = v.label_id.encode()
+    if 0 in e81:
+        nul()
+    x82 = v.since
+    if x82.__class__ is not int:
+        wrong(x82, "int")
+    x83 = v.deadline
+    if x83.__class__ is not int:
+        wrong(x83, "int")
+    o += (NUMBERS[len(e78)], e78, NUMBERS[x79], NUMBERS[len(e80)], e80, NUMBERS[len(e81)], e81, NUMBERS[x82], NUMBERS[x83],)
 
 
 def read_LabelInDoubt(b: bytes, i: int) -> tuple[LabelInDoubt, int]:
@@ -884,31 +899,31 @@ class LabelQuoted(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_LabelQuoted(o: list[bytes], v: LabelQuoted) -> None:
     if v.__class__ is not LabelQuoted:
         wrong(v, "LabelQuoted")
-    e82 = v.entity.encode()
-    if 0 in e82:
-        nul()
-    x83 = v.occurred_at
-    if x83.__class__ is not int:
-        wrong(x83, "int")
-    e84 = v.shipment_id.encode()
+    e84 = v.entity.encode()
     if 0 in e84:
         nul()
-    e85 = v.label_id.encode()
-    if 0 in e85:
-        nul()
-    e86 = v.provider_shipment.encode()
+    x85 = v.occurred_at
+    if x85.__class__ is not int:
+        wrong(x85, "int")
+    e86 = v.shipment_id.encode()
     if 0 in e86:
         nul()
-    e87 = v.provider_rate.encode()
+    e87 = v.label_id.encode()
     if 0 in e87:
         nul()
-    x88 = v.cost
-    if x88.__class__ is not int:
-        wrong(x88, "int")
-    e89 = v.currency.encode()
+    e88 = v.provider_shipment.encode()
+    if 0 in e88:
+        nul()
+    e89 = v.provider_rate.encode()
     if 0 in e89:
         nul()
-    o += (NUMBERS[len(e82)], e82, NUMBERS[x83], NUMBERS[len(e84)], e84, NUMBERS[len(e85)], e85, NUMBERS[len(e86)], e86, NUMBERS[len(e87)], e87, NUMBERS[x88], NUMBERS[len(e89)], e89,)
+    x90 = v.cost
+    if x90.__class__ is not int:
+        wrong(x90, "int")
+    e91 = v.currency.encode()
+    if 0 in e91:
+        nul()
+    o += (NUMBERS[len(e84)], e84, NUMBERS[x85], NUMBERS[len(e86)], e86, NUMBERS[len(e87)], e87, NUMBERS[len(e88)], e88, NUMBERS[len(e89)], e89, NUMBERS[x90], NUMBERS[len(e91)], e91,)
 
 
 def read_LabelQuoted(b: bytes, i: int) -> tuple[LabelQuoted, int]:
@@ -971,25 +986,25 @@ class LabelRefused(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_LabelRefused(o: list[bytes], v: LabelRefused) -> None:
     if v.__class__ is not LabelRefused:
         wrong(v, "LabelRefused")
-    e90 = v.entity.encode()
-    if 0 in e90:
-        nul()
-    x91 = v.occurred_at
-    if x91.__class__ is not int:
-        wrong(x91, "int")
-    e92 = v.shipment_id.encode()
+    e92 = v.entity.encode()
     if 0 in e92:
         nul()
-    e93 = v.label_id.encode()
-    if 0 in e93:
-        nul()
-    e94 = v.code.encode()
+    x93 = v.occurred_at
+    if x93.__class__ is not int:
+        wrong(x93, "int")
+    e94 = v.shipment_id.encode()
     if 0 in e94:
         nul()
-    x95 = v.deadline
-    if x95.__class__ is not int:
-        wrong(x95, "int")
-    o += (NUMBERS[len(e90)], e90, NUMBERS[x91], NUMBERS[len(e92)], e92, NUMBERS[len(e93)], e93, NUMBERS[len(e94)], e94, NUMBERS[x95],)
+    e95 = v.label_id.encode()
+    if 0 in e95:
+        nul()
+    e96 = v.code.encode()
+    if 0 in e96:
+        nul()
+    x97 = v.deadline
+    if x97.__class__ is not int:
+        wrong(x97, "int")
+    o += (NUMBERS[len(e92)], e92, NUMBERS[x93], NUMBERS[len(e94)], e94, NUMBERS[len(e95)], e95, NUMBERS[len(e96)], e96, NUMBERS[x97],)
 
 
 def read_LabelRefused(b: bytes, i: int) -> tuple[LabelRefused, int]:
@@ -1042,25 +1057,25 @@ class LabelRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_LabelRequested(o: list[bytes], v: LabelRequested) -> None:
     if v.__class__ is not LabelRequested:
         wrong(v, "LabelRequested")
-    e96 = v.entity.encode()
-    if 0 in e96:
-        nul()
-    x97 = v.occurred_at
-    if x97.__class__ is not int:
-        wrong(x97, "int")
-    e98 = v.shipment_id.encode()
+    e98 = v.entity.encode()
     if 0 in e98:
         nul()
-    e99 = v.label_id.encode()
-    if 0 in e99:
-        nul()
-    e100 = v.carrier.encode()
+    x99 = v.occurred_at
+    if x99.__class__ is not int:
+        wrong(x99, "int")
+    e100 = v.shipment_id.encode()
     if 0 in e100:
         nul()
-    e101 = v.service.encode()
+    e101 = v.label_id.encode()
     if 0 in e101:
         nul()
-    o += (NUMBERS[len(e96)], e96, NUMBERS[x97], NUMBERS[len(e98)], e98, NUMBERS[len(e99)], e99, NUMBERS[len(e100)], e100, NUMBERS[len(e101)], e101,)
+    e102 = v.carrier.encode()
+    if 0 in e102:
+        nul()
+    e103 = v.service.encode()
+    if 0 in e103:
+        nul()
+    o += (NUMBERS[len(e98)], e98, NUMBERS[x99], NUMBERS[len(e100)], e100, NUMBERS[len(e101)], e101, NUMBERS[len(e102)], e102, NUMBERS[len(e103)], e103,)
 
 
 def read_LabelRequested(b: bytes, i: int) -> tuple[LabelRequested, int]:
@@ -1112,25 +1127,25 @@ class LabelVoidRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_LabelVoidRequested(o: list[bytes], v: LabelVoidRequested) -> None:
     if v.__class__ is not LabelVoidRequested:
         wrong(v, "LabelVoidRequested")
-    e102 = v.entity.encode()
-    if 0 in e102:
-        nul()
-    x103 = v.occurred_at
-    if x103.__class__ is not int:
-        wrong(x103, "int")
-    e104 = v.shipment_id.encode()
+    e104 = v.entity.encode()
     if 0 in e104:
         nul()
-    e105 = v.label_id.encode()
-    if 0 in e105:
-        nul()
-    e106 = v.provider_shipment.encode()
+    x105 = v.occurred_at
+    if x105.__class__ is not int:
+        wrong(x105, "int")
+    e106 = v.shipment_id.encode()
     if 0 in e106:
         nul()
-    e107 = v.reason.encode()
+    e107 = v.label_id.encode()
     if 0 in e107:
         nul()
-    o += (NUMBERS[len(e102)], e102, NUMBERS[x103], NUMBERS[len(e104)], e104, NUMBERS[len(e105)], e105, NUMBERS[len(e106)], e106, NUMBERS[len(e107)], e107,)
+    e108 = v.provider_shipment.encode()
+    if 0 in e108:
+        nul()
+    e109 = v.reason.encode()
+    if 0 in e109:
+        nul()
+    o += (NUMBERS[len(e104)], e104, NUMBERS[x105], NUMBERS[len(e106)], e106, NUMBERS[len(e107)], e107, NUMBERS[len(e108)], e108, NUMBERS[len(e109)], e109,)
 
 
 def read_LabelVoidRequested(b: bytes, i: int) -> tuple[LabelVoidRequested, int]:
@@ -1183,28 +1198,28 @@ class LabelVoided(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_LabelVoided(o: list[bytes], v: LabelVoided) -> None:
     if v.__class__ is not LabelVoided:
         wrong(v, "LabelVoided")
-    e108 = v.entity.encode()
-    if 0 in e108:
-        nul()
-    x109 = v.occurred_at
-    if x109.__class__ is not int:
-        wrong(x109, "int")
-    e110 = v.shipment_id.encode()
+    e110 = v.entity.encode()
     if 0 in e110:
         nul()
-    e111 = v.label_id.encode()
-    if 0 in e111:
+    x111 = v.occurred_at
+    if x111.__class__ is not int:
+        wrong(x111, "int")
+    e112 = v.shipment_id.encode()
+    if 0 in e112:
         nul()
-    x112 = v.cost
-    if x112.__class__ is not int:
-        wrong(x112, "int")
-    e113 = v.currency.encode()
+    e113 = v.label_id.encode()
     if 0 in e113:
         nul()
-    x114 = v.accepted
-    if x114.__class__ is not bool:
-        wrong(x114, "bool")
-    o += (NUMBERS[len(e108)], e108, NUMBERS[x109], NUMBERS[len(e110)], e110, NUMBERS[len(e111)], e111, NUMBERS[x112], NUMBERS[len(e113)], e113, b"\1" if x114 else b"\0",)
+    x114 = v.cost
+    if x114.__class__ is not int:
+        wrong(x114, "int")
+    e115 = v.currency.encode()
+    if 0 in e115:
+        nul()
+    x116 = v.accepted
+    if x116.__class__ is not bool:
+        wrong(x116, "bool")
+    o += (NUMBERS[len(e110)], e110, NUMBERS[x111], NUMBERS[len(e112)], e112, NUMBERS[len(e113)], e113, NUMBERS[x114], NUMBERS[len(e115)], e115, b"\1" if x116 else b"\0",)
 
 
 def read_LabelVoided(b: bytes, i: int) -> tuple[LabelVoided, int]:
@@ -1259,31 +1274,31 @@ class ParcelLost(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ParcelLost(o: list[bytes], v: ParcelLost) -> None:
     if v.__class__ is not ParcelLost:
         wrong(v, "ParcelLost")
-    e115 = v.entity.encode()
-    if 0 in e115:
-        nul()
-    x116 = v.occurred_at
-    if x116.__class__ is not int:
-        wrong(x116, "int")
-    e117 = v.shipment_id.encode()
+    e117 = v.entity.encode()
     if 0 in e117:
         nul()
-    o += (NUMBERS[len(e115)], e115, NUMBERS[x116], NUMBERS[len(e117)], e117,)
-    a118 = v.rows
-    if a118.__class__ is not tuple:
-        wrong(a118, "tuple")
-    if a118:
-        o.append(NUMBERS[len(a118)])
-        for i119 in a118:
-            c.write_ShipmentRow(o, i119)
-    o.append(b"\0")
-    e120 = v.code.encode()
-    if 0 in e120:
+    x118 = v.occurred_at
+    if x118.__class__ is not int:
+        wrong(x118, "int")
+    e119 = v.shipment_id.encode()
+    if 0 in e119:
         nul()
-    x121 = v.deadline
-    if x121.__class__ is not int:
-        wrong(x121, "int")
-    o += (NUMBERS[len(e120)], e120, NUMBERS[x121],)
+    o += (NUMBERS[len(e117)], e117, NUMBERS[x118], NUMBERS[len(e119)], e119,)
+    a120 = v.rows
+    if a120.__class__ is not tuple:
+        wrong(a120, "tuple")
+    if a120:
+        o.append(NUMBERS[len(a120)])
+        for i121 in a120:
+            c.write_ShipmentRow(o, i121)
+    o.append(b"\0")
+    e122 = v.code.encode()
+    if 0 in e122:
+        nul()
+    x123 = v.deadline
+    if x123.__class__ is not int:
+        wrong(x123, "int")
+    o += (NUMBERS[len(e122)], e122, NUMBERS[x123],)
 
 
 def read_ParcelLost(b: bytes, i: int) -> tuple[ParcelLost, int]:
@@ -1341,28 +1356,28 @@ class ParcelTracked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ParcelTracked(o: list[bytes], v: ParcelTracked) -> None:
     if v.__class__ is not ParcelTracked:
         wrong(v, "ParcelTracked")
-    e122 = v.entity.encode()
-    if 0 in e122:
-        nul()
-    x123 = v.occurred_at
-    if x123.__class__ is not int:
-        wrong(x123, "int")
-    e124 = v.shipment_id.encode()
+    e124 = v.entity.encode()
     if 0 in e124:
         nul()
-    e125 = v.tracking_code.encode()
-    if 0 in e125:
-        nul()
-    e126 = v.status_word.encode()
+    x125 = v.occurred_at
+    if x125.__class__ is not int:
+        wrong(x125, "int")
+    e126 = v.shipment_id.encode()
     if 0 in e126:
         nul()
-    e127 = v.detail.encode()
+    e127 = v.tracking_code.encode()
     if 0 in e127:
         nul()
-    e128 = v.source.encode()
+    e128 = v.status_word.encode()
     if 0 in e128:
         nul()
-    o += (NUMBERS[len(e122)], e122, NUMBERS[x123], NUMBERS[len(e124)], e124, NUMBERS[len(e125)], e125, c.bytes_TrackingStatus[v.status], NUMBERS[len(e126)], e126, NUMBERS[len(e127)], e127, NUMBERS[len(e128)], e128,)
+    e129 = v.detail.encode()
+    if 0 in e129:
+        nul()
+    e130 = v.source.encode()
+    if 0 in e130:
+        nul()
+    o += (NUMBERS[len(e124)], e124, NUMBERS[x125], NUMBERS[len(e126)], e126, NUMBERS[len(e127)], e127, c.bytes_TrackingStatus[v.status], NUMBERS[len(e128)], e128, NUMBERS[len(e129)], e129, NUMBERS[len(e130)], e130,)
 
 
 def read_ParcelTracked(b: bytes, i: int) -> tuple[ParcelTracked, int]:
@@ -1422,39 +1437,39 @@ class ReturnedToSender(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ReturnedToSender(o: list[bytes], v: ReturnedToSender) -> None:
     if v.__class__ is not ReturnedToSender:
         wrong(v, "ReturnedToSender")
-    e129 = v.entity.encode()
-    if 0 in e129:
-        nul()
-    x130 = v.occurred_at
-    if x130.__class__ is not int:
-        wrong(x130, "int")
-    e131 = v.shipment_id.encode()
+    e131 = v.entity.encode()
     if 0 in e131:
         nul()
-    o += (NUMBERS[len(e129)], e129, NUMBERS[x130], NUMBERS[len(e131)], e131,)
-    a132 = v.rows
-    if a132.__class__ is not tuple:
-        wrong(a132, "tuple")
-    if a132:
-        o.append(NUMBERS[len(a132)])
-        for i133 in a132:
-            c.write_ShipmentRow(o, i133)
-    o.append(b"\0")
-    a134 = v.units
+    x132 = v.occurred_at
+    if x132.__class__ is not int:
+        wrong(x132, "int")
+    e133 = v.shipment_id.encode()
+    if 0 in e133:
+        nul()
+    o += (NUMBERS[len(e131)], e131, NUMBERS[x132], NUMBERS[len(e133)], e133,)
+    a134 = v.rows
     if a134.__class__ is not tuple:
         wrong(a134, "tuple")
     if a134:
         o.append(NUMBERS[len(a134)])
         for i135 in a134:
-            c.write_ShipmentUnits(o, i135)
+            c.write_ShipmentRow(o, i135)
     o.append(b"\0")
-    e136 = v.location.encode()
-    if 0 in e136:
+    a136 = v.units
+    if a136.__class__ is not tuple:
+        wrong(a136, "tuple")
+    if a136:
+        o.append(NUMBERS[len(a136)])
+        for i137 in a136:
+            c.write_ShipmentUnits(o, i137)
+    o.append(b"\0")
+    e138 = v.location.encode()
+    if 0 in e138:
         nul()
-    x137 = v.deadline
-    if x137.__class__ is not int:
-        wrong(x137, "int")
-    o += (NUMBERS[len(e136)], e136, NUMBERS[x137],)
+    x139 = v.deadline
+    if x139.__class__ is not int:
+        wrong(x139, "int")
+    o += (NUMBERS[len(e138)], e138, NUMBERS[x139],)
 
 
 def read_ReturnedToSender(b: bytes, i: int) -> tuple[ReturnedToSender, int]:
@@ -1516,19 +1531,19 @@ class ShipmentCancelled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentCancelled(o: list[bytes], v: ShipmentCancelled) -> None:
     if v.__class__ is not ShipmentCancelled:
         wrong(v, "ShipmentCancelled")
-    e138 = v.entity.encode()
-    if 0 in e138:
-        nul()
-    x139 = v.occurred_at
-    if x139.__class__ is not int:
-        wrong(x139, "int")
-    e140 = v.shipment_id.encode()
+    e140 = v.entity.encode()
     if 0 in e140:
         nul()
-    e141 = v.reason.encode()
-    if 0 in e141:
+    x141 = v.occurred_at
+    if x141.__class__ is not int:
+        wrong(x141, "int")
+    e142 = v.shipment_id.encode()
+    if 0 in e142:
         nul()
-    o += (NUMBERS[len(e138)], e138, NUMBERS[x139], NUMBERS[len(e140)], e140, NUMBERS[len(e141)], e141,)
+    e143 = v.reason.encode()
+    if 0 in e143:
+        nul()
+    o += (NUMBERS[len(e140)], e140, NUMBERS[x141], NUMBERS[len(e142)], e142, NUMBERS[len(e143)], e143,)
 
 
 def read_ShipmentCancelled(b: bytes, i: int) -> tuple[ShipmentCancelled, int]:
@@ -1571,25 +1586,25 @@ class ShipmentClearanceRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=T
 def write_ShipmentClearanceRecorded(o: list[bytes], v: ShipmentClearanceRecorded) -> None:
     if v.__class__ is not ShipmentClearanceRecorded:
         wrong(v, "ShipmentClearanceRecorded")
-    e142 = v.entity.encode()
-    if 0 in e142:
-        nul()
-    x143 = v.occurred_at
-    if x143.__class__ is not int:
-        wrong(x143, "int")
-    e144 = v.shipment_id.encode()
+    e144 = v.entity.encode()
     if 0 in e144:
         nul()
-    e145 = v.order_id.encode()
-    if 0 in e145:
+    x145 = v.occurred_at
+    if x145.__class__ is not int:
+        wrong(x145, "int")
+    e146 = v.shipment_id.encode()
+    if 0 in e146:
         nul()
-    x146 = v.amount
-    if x146.__class__ is not int:
-        wrong(x146, "int")
-    e147 = v.currency.encode()
+    e147 = v.order_id.encode()
     if 0 in e147:
         nul()
-    o += (NUMBERS[len(e142)], e142, NUMBERS[x143], NUMBERS[len(e144)], e144, NUMBERS[len(e145)], e145, c.bytes_ClearanceBasis[v.basis], NUMBERS[x146], NUMBERS[len(e147)], e147,)
+    x148 = v.amount
+    if x148.__class__ is not int:
+        wrong(x148, "int")
+    e149 = v.currency.encode()
+    if 0 in e149:
+        nul()
+    o += (NUMBERS[len(e144)], e144, NUMBERS[x145], NUMBERS[len(e146)], e146, NUMBERS[len(e147)], e147, c.bytes_ClearanceBasis[v.basis], NUMBERS[x148], NUMBERS[len(e149)], e149,)
 
 
 def read_ShipmentClearanceRecorded(b: bytes, i: int) -> tuple[ShipmentClearanceRecorded, int]:
@@ -1643,28 +1658,28 @@ class ShipmentDelivered(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentDelivered(o: list[bytes], v: ShipmentDelivered) -> None:
     if v.__class__ is not ShipmentDelivered:
         wrong(v, "ShipmentDelivered")
-    e148 = v.entity.encode()
-    if 0 in e148:
-        nul()
-    x149 = v.occurred_at
-    if x149.__class__ is not int:
-        wrong(x149, "int")
-    e150 = v.shipment_id.encode()
+    e150 = v.entity.encode()
     if 0 in e150:
         nul()
-    o += (NUMBERS[len(e148)], e148, NUMBERS[x149], NUMBERS[len(e150)], e150,)
-    a151 = v.rows
-    if a151.__class__ is not tuple:
-        wrong(a151, "tuple")
-    if a151:
-        o.append(NUMBERS[len(a151)])
-        for i152 in a151:
-            c.write_ShipmentRow(o, i152)
-    o.append(b"\0")
-    e153 = v.source.encode()
-    if 0 in e153:
+    x151 = v.occurred_at
+    if x151.__class__ is not int:
+        wrong(x151, "int")
+    e152 = v.shipment_id.encode()
+    if 0 in e152:
         nul()
-    o += (NUMBERS[len(e153)], e153,)
+    o += (NUMBERS[len(e150)], e150, NUMBERS[x151], NUMBERS[len(e152)], e152,)
+    a153 = v.rows
+    if a153.__class__ is not tuple:
+        wrong(a153, "tuple")
+    if a153:
+        o.append(NUMBERS[len(a153)])
+        for i154 in a153:
+            c.write_ShipmentRow(o, i154)
+    o.append(b"\0")
+    e155 = v.source.encode()
+    if 0 in e155:
+        nul()
+    o += (NUMBERS[len(e155)], e155,)
 
 
 def read_ShipmentDelivered(b: bytes, i: int) -> tuple[ShipmentDelivered, int]:
@@ -1716,80 +1731,89 @@ class ShipmentDispatched(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     tracking_url: str | None = None
     tracked: bool
     by: str
+    references: tuple[c.OrderReference, ...] = ()
 
 
 def write_ShipmentDispatched(o: list[bytes], v: ShipmentDispatched) -> None:
     if v.__class__ is not ShipmentDispatched:
         wrong(v, "ShipmentDispatched")
-    e154 = v.entity.encode()
-    if 0 in e154:
-        nul()
-    x155 = v.occurred_at
-    if x155.__class__ is not int:
-        wrong(x155, "int")
-    e156 = v.shipment_id.encode()
+    e156 = v.entity.encode()
     if 0 in e156:
         nul()
-    e157 = v.location.encode()
-    if 0 in e157:
+    x157 = v.occurred_at
+    if x157.__class__ is not int:
+        wrong(x157, "int")
+    e158 = v.shipment_id.encode()
+    if 0 in e158:
         nul()
-    o += (NUMBERS[len(e154)], e154, NUMBERS[x155], NUMBERS[len(e156)], e156, NUMBERS[len(e157)], e157,)
-    a158 = v.rows
-    if a158.__class__ is not tuple:
-        wrong(a158, "tuple")
-    if a158:
-        o.append(NUMBERS[len(a158)])
-        for i159 in a158:
-            c.write_ShipmentRow(o, i159)
-    o.append(b"\0")
-    a160 = v.units
+    e159 = v.location.encode()
+    if 0 in e159:
+        nul()
+    o += (NUMBERS[len(e156)], e156, NUMBERS[x157], NUMBERS[len(e158)], e158, NUMBERS[len(e159)], e159,)
+    a160 = v.rows
     if a160.__class__ is not tuple:
         wrong(a160, "tuple")
     if a160:
         o.append(NUMBERS[len(a160)])
         for i161 in a160:
-            c.write_ShipmentUnits(o, i161)
+            c.write_ShipmentRow(o, i161)
     o.append(b"\0")
-    a162 = v.accounts
+    a162 = v.units
     if a162.__class__ is not tuple:
         wrong(a162, "tuple")
     if a162:
         o.append(NUMBERS[len(a162)])
         for i163 in a162:
-            e164 = i163.encode()
-            if 0 in e164:
-                nul()
-            o += (NUMBERS[len(e164)], e164,)
+            c.write_ShipmentUnits(o, i163)
     o.append(b"\0")
-    e165 = v.carrier.encode()
-    if 0 in e165:
+    a164 = v.accounts
+    if a164.__class__ is not tuple:
+        wrong(a164, "tuple")
+    if a164:
+        o.append(NUMBERS[len(a164)])
+        for i165 in a164:
+            e166 = i165.encode()
+            if 0 in e166:
+                nul()
+            o += (NUMBERS[len(e166)], e166,)
+    o.append(b"\0")
+    e167 = v.carrier.encode()
+    if 0 in e167:
         nul()
-    e166 = v.service.encode()
-    if 0 in e166:
+    e168 = v.service.encode()
+    if 0 in e168:
         nul()
-    u167 = v.tracking_code
-    if u167 is None:
-        p168 = b"\0"
+    u169 = v.tracking_code
+    if u169 is None:
+        p170 = b"\0"
     else:
-        e169 = u167.encode()
-        if 0 in e169:
+        e171 = u169.encode()
+        if 0 in e171:
             nul()
-        p168 = b"\2" + NUMBERS[len(e169)] + e169
-    u170 = v.tracking_url
-    if u170 is None:
-        p171 = b"\0"
+        p170 = b"\2" + NUMBERS[len(e171)] + e171
+    u172 = v.tracking_url
+    if u172 is None:
+        p173 = b"\0"
     else:
-        e172 = u170.encode()
-        if 0 in e172:
+        e174 = u172.encode()
+        if 0 in e174:
             nul()
-        p171 = b"\2" + NUMBERS[len(e172)] + e172
-    x173 = v.tracked
-    if x173.__class__ is not bool:
-        wrong(x173, "bool")
-    e174 = v.by.encode()
-    if 0 in e174:
+        p173 = b"\2" + NUMBERS[len(e174)] + e174
+    x175 = v.tracked
+    if x175.__class__ is not bool:
+        wrong(x175, "bool")
+    e176 = v.by.encode()
+    if 0 in e176:
         nul()
-    o += (NUMBERS[len(e165)], e165, NUMBERS[len(e166)], e166, p168, p171, b"\1" if x173 else b"\0", NUMBERS[len(e174)], e174,)
+    o += (NUMBERS[len(e167)], e167, NUMBERS[len(e168)], e168, p170, p173, b"\1" if x175 else b"\0", NUMBERS[len(e176)], e176,)
+    a177 = v.references
+    if a177.__class__ is not tuple:
+        wrong(a177, "tuple")
+    if a177:
+        o.append(NUMBERS[len(a177)])
+        for i178 in a177:
+            c.write_OrderReference(o, i178)
+    o.append(b"\0")
 
 
 def read_ShipmentDispatched(b: bytes, i: int) -> tuple[ShipmentDispatched, int]:
@@ -1883,7 +1907,15 @@ def read_ShipmentDispatched(b: bytes, i: int) -> tuple[ShipmentDispatched, int]:
         i, j = span(b, i)
     f_by = b[i + 1 : j].decode()
     i = j
-    return ShipmentDispatched(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, location=f_location, rows=f_rows, units=f_units, accounts=f_accounts, carrier=f_carrier, service=f_service, tracking_code=f_tracking_code, tracking_url=f_tracking_url, tracked=f_tracked, by=f_by), i
+    f_references_l: list[c.OrderReference] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_references_, i = c.read_OrderReference(b, i)
+            f_references_l.append(f_references_)
+    i += 1
+    f_references = tuple(f_references_l)
+    return ShipmentDispatched(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, location=f_location, rows=f_rows, units=f_units, accounts=f_accounts, carrier=f_carrier, service=f_service, tracking_code=f_tracking_code, tracking_url=f_tracking_url, tracked=f_tracked, by=f_by, references=f_references), i
 
 
 class ShipmentPacked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -1902,47 +1934,47 @@ class ShipmentPacked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentPacked(o: list[bytes], v: ShipmentPacked) -> None:
     if v.__class__ is not ShipmentPacked:
         wrong(v, "ShipmentPacked")
-    e175 = v.entity.encode()
-    if 0 in e175:
+    e179 = v.entity.encode()
+    if 0 in e179:
         nul()
-    x176 = v.occurred_at
-    if x176.__class__ is not int:
-        wrong(x176, "int")
-    e177 = v.shipment_id.encode()
-    if 0 in e177:
+    x180 = v.occurred_at
+    if x180.__class__ is not int:
+        wrong(x180, "int")
+    e181 = v.shipment_id.encode()
+    if 0 in e181:
         nul()
-    e178 = v.location.encode()
-    if 0 in e178:
+    e182 = v.location.encode()
+    if 0 in e182:
         nul()
-    o += (NUMBERS[len(e175)], e175, NUMBERS[x176], NUMBERS[len(e177)], e177, NUMBERS[len(e178)], e178,)
-    a179 = v.rows
-    if a179.__class__ is not tuple:
-        wrong(a179, "tuple")
-    if a179:
-        o.append(NUMBERS[len(a179)])
-        for i180 in a179:
-            c.write_ShipmentRow(o, i180)
+    o += (NUMBERS[len(e179)], e179, NUMBERS[x180], NUMBERS[len(e181)], e181, NUMBERS[len(e182)], e182,)
+    a183 = v.rows
+    if a183.__class__ is not tuple:
+        wrong(a183, "tuple")
+    if a183:
+        o.append(NUMBERS[len(a183)])
+        for i184 in a183:
+            c.write_ShipmentRow(o, i184)
     o.append(b"\0")
-    a181 = v.units
-    if a181.__class__ is not tuple:
-        wrong(a181, "tuple")
-    if a181:
-        o.append(NUMBERS[len(a181)])
-        for i182 in a181:
-            c.write_ShipmentUnits(o, i182)
+    a185 = v.units
+    if a185.__class__ is not tuple:
+        wrong(a185, "tuple")
+    if a185:
+        o.append(NUMBERS[len(a185)])
+        for i186 in a185:
+            c.write_ShipmentUnits(o, i186)
     o.append(b"\0")
-    u183 = v.weight_grams
-    if u183 is None:
-        p184 = b"\0"
+    u187 = v.weight_grams
+    if u187 is None:
+        p188 = b"\0"
     else:
-        x185 = u183
-        if x185.__class__ is not int:
-            wrong(x185, "int")
-        p184 = b"\2" + NUMBERS[x185]
-    e186 = v.by.encode()
-    if 0 in e186:
+        x189 = u187
+        if x189.__class__ is not int:
+            wrong(x189, "int")
+        p188 = b"\2" + NUMBERS[x189]
+    e190 = v.by.encode()
+    if 0 in e190:
         nul()
-    o += (p184, NUMBERS[len(e186)], e186,)
+    o += (p188, NUMBERS[len(e190)], e190,)
 
 
 def read_ShipmentPacked(b: bytes, i: int) -> tuple[ShipmentPacked, int]:
@@ -2022,77 +2054,86 @@ class ShipmentPlanned(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     declared_value: int
     currency: str
     packing: str
+    references: tuple[c.OrderReference, ...] = ()
 
 
 def write_ShipmentPlanned(o: list[bytes], v: ShipmentPlanned) -> None:
     if v.__class__ is not ShipmentPlanned:
         wrong(v, "ShipmentPlanned")
-    e187 = v.entity.encode()
-    if 0 in e187:
+    e191 = v.entity.encode()
+    if 0 in e191:
         nul()
-    x188 = v.occurred_at
-    if x188.__class__ is not int:
-        wrong(x188, "int")
-    e189 = v.shipment_id.encode()
-    if 0 in e189:
+    x192 = v.occurred_at
+    if x192.__class__ is not int:
+        wrong(x192, "int")
+    e193 = v.shipment_id.encode()
+    if 0 in e193:
         nul()
-    e190 = v.location.encode()
-    if 0 in e190:
+    e194 = v.location.encode()
+    if 0 in e194:
         nul()
-    o += (NUMBERS[len(e187)], e187, NUMBERS[x188], NUMBERS[len(e189)], e189, NUMBERS[len(e190)], e190,)
-    a191 = v.rows
-    if a191.__class__ is not tuple:
-        wrong(a191, "tuple")
-    if a191:
-        o.append(NUMBERS[len(a191)])
-        for i192 in a191:
-            c.write_ShipmentRow(o, i192)
+    o += (NUMBERS[len(e191)], e191, NUMBERS[x192], NUMBERS[len(e193)], e193, NUMBERS[len(e194)], e194,)
+    a195 = v.rows
+    if a195.__class__ is not tuple:
+        wrong(a195, "tuple")
+    if a195:
+        o.append(NUMBERS[len(a195)])
+        for i196 in a195:
+            c.write_ShipmentRow(o, i196)
     o.append(b"\0")
-    a193 = v.units
-    if a193.__class__ is not tuple:
-        wrong(a193, "tuple")
-    if a193:
-        o.append(NUMBERS[len(a193)])
-        for i194 in a193:
-            c.write_ShipmentUnits(o, i194)
+    a197 = v.units
+    if a197.__class__ is not tuple:
+        wrong(a197, "tuple")
+    if a197:
+        o.append(NUMBERS[len(a197)])
+        for i198 in a197:
+            c.write_ShipmentUnits(o, i198)
     o.append(b"\0")
-    x195 = v.requires_shipping
-    if x195.__class__ is not bool:
-        wrong(x195, "bool")
-    e196 = v.carrier.encode()
-    if 0 in e196:
+    x199 = v.requires_shipping
+    if x199.__class__ is not bool:
+        wrong(x199, "bool")
+    e200 = v.carrier.encode()
+    if 0 in e200:
         nul()
-    e197 = v.service.encode()
-    if 0 in e197:
+    e201 = v.service.encode()
+    if 0 in e201:
         nul()
-    u198 = v.ship_by
-    if u198 is None:
-        p199 = b"\0"
+    u202 = v.ship_by
+    if u202 is None:
+        p203 = b"\0"
     else:
-        x200 = u198
-        if x200.__class__ is not int:
-            wrong(x200, "int")
-        p199 = b"\2" + NUMBERS[x200]
-    u201 = v.deliver_by
-    if u201 is None:
-        p202 = b"\0"
+        x204 = u202
+        if x204.__class__ is not int:
+            wrong(x204, "int")
+        p203 = b"\2" + NUMBERS[x204]
+    u205 = v.deliver_by
+    if u205 is None:
+        p206 = b"\0"
     else:
-        x203 = u201
-        if x203.__class__ is not int:
-            wrong(x203, "int")
-        p202 = b"\2" + NUMBERS[x203]
-    o += (b"\1" if x195 else b"\0", NUMBERS[len(e196)], e196, NUMBERS[len(e197)], e197, p199, p202,)
+        x207 = u205
+        if x207.__class__ is not int:
+            wrong(x207, "int")
+        p206 = b"\2" + NUMBERS[x207]
+    o += (b"\1" if x199 else b"\0", NUMBERS[len(e200)], e200, NUMBERS[len(e201)], e201, p203, p206,)
     c.write_Customer(o, v.customer)
-    x204 = v.declared_value
-    if x204.__class__ is not int:
-        wrong(x204, "int")
-    e205 = v.currency.encode()
-    if 0 in e205:
+    x208 = v.declared_value
+    if x208.__class__ is not int:
+        wrong(x208, "int")
+    e209 = v.currency.encode()
+    if 0 in e209:
         nul()
-    e206 = v.packing.encode()
-    if 0 in e206:
+    e210 = v.packing.encode()
+    if 0 in e210:
         nul()
-    o += (NUMBERS[x204], NUMBERS[len(e205)], e205, NUMBERS[len(e206)], e206,)
+    o += (NUMBERS[x208], NUMBERS[len(e209)], e209, NUMBERS[len(e210)], e210,)
+    a211 = v.references
+    if a211.__class__ is not tuple:
+        wrong(a211, "tuple")
+    if a211:
+        o.append(NUMBERS[len(a211)])
+        for i212 in a211:
+            c.write_OrderReference(o, i212)
+    o.append(b"\0")
 
 
 def read_ShipmentPlanned(b: bytes, i: int) -> tuple[ShipmentPlanned, int]:
@@ -2188,7 +2229,15 @@ def read_ShipmentPlanned(b: bytes, i: int) -> tuple[ShipmentPlanned, int]:
         i, j = span(b, i)
     f_packing = b[i + 1 : j].decode()
     i = j
-    return ShipmentPlanned(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, location=f_location, rows=f_rows, units=f_units, requires_shipping=f_requires_shipping, carrier=f_carrier, service=f_service, ship_by=f_ship_by, deliver_by=f_deliver_by, customer=f_customer, declared_value=f_declared_value, currency=f_currency, packing=f_packing), i
+    f_references_l: list[c.OrderReference] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_references_, i = c.read_OrderReference(b, i)
+            f_references_l.append(f_references_)
+    i += 1
+    f_references = tuple(f_references_l)
+    return ShipmentPlanned(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, location=f_location, rows=f_rows, units=f_units, requires_shipping=f_requires_shipping, carrier=f_carrier, service=f_service, ship_by=f_ship_by, deliver_by=f_deliver_by, customer=f_customer, declared_value=f_declared_value, currency=f_currency, packing=f_packing, references=f_references), i
 
 
 class ShipmentReady(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -2202,16 +2251,16 @@ class ShipmentReady(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentReady(o: list[bytes], v: ShipmentReady) -> None:
     if v.__class__ is not ShipmentReady:
         wrong(v, "ShipmentReady")
-    e207 = v.entity.encode()
-    if 0 in e207:
+    e213 = v.entity.encode()
+    if 0 in e213:
         nul()
-    x208 = v.occurred_at
-    if x208.__class__ is not int:
-        wrong(x208, "int")
-    e209 = v.shipment_id.encode()
-    if 0 in e209:
+    x214 = v.occurred_at
+    if x214.__class__ is not int:
+        wrong(x214, "int")
+    e215 = v.shipment_id.encode()
+    if 0 in e215:
         nul()
-    o += (NUMBERS[len(e207)], e207, NUMBERS[x208], NUMBERS[len(e209)], e209,)
+    o += (NUMBERS[len(e213)], e213, NUMBERS[x214], NUMBERS[len(e215)], e215,)
 
 
 def read_ShipmentReady(b: bytes, i: int) -> tuple[ShipmentReady, int]:
@@ -2248,31 +2297,31 @@ class ShipmentUnplannable(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentUnplannable(o: list[bytes], v: ShipmentUnplannable) -> None:
     if v.__class__ is not ShipmentUnplannable:
         wrong(v, "ShipmentUnplannable")
-    e210 = v.entity.encode()
-    if 0 in e210:
+    e216 = v.entity.encode()
+    if 0 in e216:
         nul()
-    x211 = v.occurred_at
-    if x211.__class__ is not int:
-        wrong(x211, "int")
-    e212 = v.order_id.encode()
-    if 0 in e212:
+    x217 = v.occurred_at
+    if x217.__class__ is not int:
+        wrong(x217, "int")
+    e218 = v.order_id.encode()
+    if 0 in e218:
         nul()
-    e213 = v.code.encode()
-    if 0 in e213:
+    e219 = v.code.encode()
+    if 0 in e219:
         nul()
-    o += (NUMBERS[len(e210)], e210, NUMBERS[x211], NUMBERS[len(e212)], e212, NUMBERS[len(e213)], e213,)
-    a214 = v.lines
-    if a214.__class__ is not tuple:
-        wrong(a214, "tuple")
-    if a214:
-        o.append(NUMBERS[len(a214)])
-        for i215 in a214:
-            c.write_LineQuantity(o, i215)
+    o += (NUMBERS[len(e216)], e216, NUMBERS[x217], NUMBERS[len(e218)], e218, NUMBERS[len(e219)], e219,)
+    a220 = v.lines
+    if a220.__class__ is not tuple:
+        wrong(a220, "tuple")
+    if a220:
+        o.append(NUMBERS[len(a220)])
+        for i221 in a220:
+            c.write_LineQuantity(o, i221)
     o.append(b"\0")
-    x216 = v.deadline
-    if x216.__class__ is not int:
-        wrong(x216, "int")
-    o += (NUMBERS[x216],)
+    x222 = v.deadline
+    if x222.__class__ is not int:
+        wrong(x222, "int")
+    o += (NUMBERS[x222],)
 
 
 def read_ShipmentUnplannable(b: bytes, i: int) -> tuple[ShipmentUnplannable, int]:
@@ -2328,31 +2377,31 @@ class StopTooLate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_StopTooLate(o: list[bytes], v: StopTooLate) -> None:
     if v.__class__ is not StopTooLate:
         wrong(v, "StopTooLate")
-    e217 = v.entity.encode()
-    if 0 in e217:
-        nul()
-    x218 = v.occurred_at
-    if x218.__class__ is not int:
-        wrong(x218, "int")
-    e219 = v.shipment_id.encode()
-    if 0 in e219:
-        nul()
-    e220 = v.order_id.encode()
-    if 0 in e220:
-        nul()
-    o += (NUMBERS[len(e217)], e217, NUMBERS[x218], NUMBERS[len(e219)], e219, NUMBERS[len(e220)], e220,)
-    a221 = v.rows
-    if a221.__class__ is not tuple:
-        wrong(a221, "tuple")
-    if a221:
-        o.append(NUMBERS[len(a221)])
-        for i222 in a221:
-            c.write_ShipmentRow(o, i222)
-    o.append(b"\0")
-    e223 = v.reason.encode()
+    e223 = v.entity.encode()
     if 0 in e223:
         nul()
-    o += (NUMBERS[len(e223)], e223,)
+    x224 = v.occurred_at
+    if x224.__class__ is not int:
+        wrong(x224, "int")
+    e225 = v.shipment_id.encode()
+    if 0 in e225:
+        nul()
+    e226 = v.order_id.encode()
+    if 0 in e226:
+        nul()
+    o += (NUMBERS[len(e223)], e223, NUMBERS[x224], NUMBERS[len(e225)], e225, NUMBERS[len(e226)], e226,)
+    a227 = v.rows
+    if a227.__class__ is not tuple:
+        wrong(a227, "tuple")
+    if a227:
+        o.append(NUMBERS[len(a227)])
+        for i228 in a227:
+            c.write_ShipmentRow(o, i228)
+    o.append(b"\0")
+    e229 = v.reason.encode()
+    if 0 in e229:
+        nul()
+    o += (NUMBERS[len(e229)], e229,)
 
 
 def read_StopTooLate(b: bytes, i: int) -> tuple[StopTooLate, int]:
@@ -2408,25 +2457,25 @@ class TrackingUnmatched(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_TrackingUnmatched(o: list[bytes], v: TrackingUnmatched) -> None:
     if v.__class__ is not TrackingUnmatched:
         wrong(v, "TrackingUnmatched")
-    e224 = v.entity.encode()
-    if 0 in e224:
+    e230 = v.entity.encode()
+    if 0 in e230:
         nul()
-    x225 = v.occurred_at
-    if x225.__class__ is not int:
-        wrong(x225, "int")
-    e226 = v.carrier.encode()
-    if 0 in e226:
+    x231 = v.occurred_at
+    if x231.__class__ is not int:
+        wrong(x231, "int")
+    e232 = v.carrier.encode()
+    if 0 in e232:
         nul()
-    e227 = v.tracking_code.encode()
-    if 0 in e227:
+    e233 = v.tracking_code.encode()
+    if 0 in e233:
         nul()
-    e228 = v.tracker.encode()
-    if 0 in e228:
+    e234 = v.tracker.encode()
+    if 0 in e234:
         nul()
-    x229 = v.deadline
-    if x229.__class__ is not int:
-        wrong(x229, "int")
-    o += (NUMBERS[len(e224)], e224, NUMBERS[x225], NUMBERS[len(e226)], e226, NUMBERS[len(e227)], e227, NUMBERS[len(e228)], e228, c.bytes_TrackingStatus[v.status], NUMBERS[x229],)
+    x235 = v.deadline
+    if x235.__class__ is not int:
+        wrong(x235, "int")
+    o += (NUMBERS[len(e230)], e230, NUMBERS[x231], NUMBERS[len(e232)], e232, NUMBERS[len(e233)], e233, NUMBERS[len(e234)], e234, c.bytes_TrackingStatus[v.status], NUMBERS[x235],)
 
 
 def read_TrackingUnmatched(b: bytes, i: int) -> tuple[TrackingUnmatched, int]:

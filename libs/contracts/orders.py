@@ -283,6 +283,7 @@ class FulfilmentRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     customer: c.Customer
     declared_value: int
     currency: str
+    reference: c.OrderReference | None = None
 
 
 def write_FulfilmentRequested(o: list[bytes], v: FulfilmentRequested) -> None:
@@ -356,6 +357,12 @@ def write_FulfilmentRequested(o: list[bytes], v: FulfilmentRequested) -> None:
     if 0 in e45:
         nul()
     o += (NUMBERS[x44], NUMBERS[len(e45)], e45,)
+    u46 = v.reference
+    if u46 is None:
+        o.append(b"\0")
+    else:
+        o.append(b"\2")
+        c.write_OrderReference(o, u46)
 
 
 def read_FulfilmentRequested(b: bytes, i: int) -> tuple[FulfilmentRequested, int]:
@@ -458,7 +465,15 @@ def read_FulfilmentRequested(b: bytes, i: int) -> tuple[FulfilmentRequested, int
         i, j = span(b, i)
     f_currency = b[i + 1 : j].decode()
     i = j
-    return FulfilmentRequested(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, account=f_account, lines=f_lines, blocked=f_blocked, one_parcel=f_one_parcel, ship_by=f_ship_by, deliver_by=f_deliver_by, service_level=f_service_level, customer=f_customer, declared_value=f_declared_value, currency=f_currency), i
+    f_reference: c.OrderReference | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        f_reference_, i = c.read_OrderReference(b, i)
+        f_reference = f_reference_
+    elif n:
+        branch()
+    return FulfilmentRequested(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, account=f_account, lines=f_lines, blocked=f_blocked, one_parcel=f_one_parcel, ship_by=f_ship_by, deliver_by=f_deliver_by, service_level=f_service_level, customer=f_customer, declared_value=f_declared_value, currency=f_currency, reference=f_reference), i
 
 
 class OrderAmended(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -476,32 +491,32 @@ class OrderAmended(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderAmended(o: list[bytes], v: OrderAmended) -> None:
     if v.__class__ is not OrderAmended:
         wrong(v, "OrderAmended")
-    e46 = v.entity.encode()
-    if 0 in e46:
-        nul()
-    x47 = v.occurred_at
-    if x47.__class__ is not int:
-        wrong(x47, "int")
-    e48 = v.order_id.encode()
+    e48 = v.entity.encode()
     if 0 in e48:
         nul()
-    x49 = v.revision
+    x49 = v.occurred_at
     if x49.__class__ is not int:
         wrong(x49, "int")
-    o += (NUMBERS[len(e46)], e46, NUMBERS[x47], NUMBERS[len(e48)], e48, NUMBERS[x49],)
-    c.write_Order(o, v.order)
-    a50 = v.differences
-    if a50.__class__ is not tuple:
-        wrong(a50, "tuple")
-    if a50:
-        o.append(NUMBERS[len(a50)])
-        for i51 in a50:
-            c.write_Difference(o, i51)
-    o.append(b"\0")
-    e52 = v.cause.encode()
-    if 0 in e52:
+    e50 = v.order_id.encode()
+    if 0 in e50:
         nul()
-    o += (NUMBERS[len(e52)], e52,)
+    x51 = v.revision
+    if x51.__class__ is not int:
+        wrong(x51, "int")
+    o += (NUMBERS[len(e48)], e48, NUMBERS[x49], NUMBERS[len(e50)], e50, NUMBERS[x51],)
+    c.write_Order(o, v.order)
+    a52 = v.differences
+    if a52.__class__ is not tuple:
+        wrong(a52, "tuple")
+    if a52:
+        o.append(NUMBERS[len(a52)])
+        for i53 in a52:
+            c.write_Difference(o, i53)
+    o.append(b"\0")
+    e54 = v.cause.encode()
+    if 0 in e54:
+        nul()
+    o += (NUMBERS[len(e54)], e54,)
 
 
 def read_OrderAmended(b: bytes, i: int) -> tuple[OrderAmended, int]:
@@ -557,28 +572,28 @@ class OrderCompleted(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderCompleted(o: list[bytes], v: OrderCompleted) -> None:
     if v.__class__ is not OrderCompleted:
         wrong(v, "OrderCompleted")
-    e53 = v.entity.encode()
-    if 0 in e53:
-        nul()
-    x54 = v.occurred_at
-    if x54.__class__ is not int:
-        wrong(x54, "int")
-    e55 = v.order_id.encode()
+    e55 = v.entity.encode()
     if 0 in e55:
         nul()
-    o += (NUMBERS[len(e53)], e53, NUMBERS[x54], NUMBERS[len(e55)], e55,)
-    a56 = v.lines
-    if a56.__class__ is not tuple:
-        wrong(a56, "tuple")
-    if a56:
-        o.append(NUMBERS[len(a56)])
-        for i57 in a56:
-            c.write_LineQuantity(o, i57)
-    o.append(b"\0")
-    e58 = v.rule.encode()
-    if 0 in e58:
+    x56 = v.occurred_at
+    if x56.__class__ is not int:
+        wrong(x56, "int")
+    e57 = v.order_id.encode()
+    if 0 in e57:
         nul()
-    o += (NUMBERS[len(e58)], e58,)
+    o += (NUMBERS[len(e55)], e55, NUMBERS[x56], NUMBERS[len(e57)], e57,)
+    a58 = v.lines
+    if a58.__class__ is not tuple:
+        wrong(a58, "tuple")
+    if a58:
+        o.append(NUMBERS[len(a58)])
+        for i59 in a58:
+            c.write_LineQuantity(o, i59)
+    o.append(b"\0")
+    e60 = v.rule.encode()
+    if 0 in e60:
+        nul()
+    o += (NUMBERS[len(e60)], e60,)
 
 
 def read_OrderCompleted(b: bytes, i: int) -> tuple[OrderCompleted, int]:
@@ -628,31 +643,31 @@ class OrderConfirmed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderConfirmed(o: list[bytes], v: OrderConfirmed) -> None:
     if v.__class__ is not OrderConfirmed:
         wrong(v, "OrderConfirmed")
-    e59 = v.entity.encode()
-    if 0 in e59:
-        nul()
-    x60 = v.occurred_at
-    if x60.__class__ is not int:
-        wrong(x60, "int")
-    e61 = v.order_id.encode()
+    e61 = v.entity.encode()
     if 0 in e61:
         nul()
-    x62 = v.revision
+    x62 = v.occurred_at
     if x62.__class__ is not int:
         wrong(x62, "int")
-    o += (NUMBERS[len(e59)], e59, NUMBERS[x60], NUMBERS[len(e61)], e61, NUMBERS[x62],)
-    a63 = v.lines
-    if a63.__class__ is not tuple:
-        wrong(a63, "tuple")
-    if a63:
-        o.append(NUMBERS[len(a63)])
-        for i64 in a63:
-            c.write_LineQuantity(o, i64)
+    e63 = v.order_id.encode()
+    if 0 in e63:
+        nul()
+    x64 = v.revision
+    if x64.__class__ is not int:
+        wrong(x64, "int")
+    o += (NUMBERS[len(e61)], e61, NUMBERS[x62], NUMBERS[len(e63)], e63, NUMBERS[x64],)
+    a65 = v.lines
+    if a65.__class__ is not tuple:
+        wrong(a65, "tuple")
+    if a65:
+        o.append(NUMBERS[len(a65)])
+        for i66 in a65:
+            c.write_LineQuantity(o, i66)
     o.append(b"\0")
-    x65 = v.partial
-    if x65.__class__ is not bool:
-        wrong(x65, "bool")
-    o += (b"\1" if x65 else b"\0",)
+    x67 = v.partial
+    if x67.__class__ is not bool:
+        wrong(x67, "bool")
+    o += (b"\1" if x67 else b"\0",)
 
 
 def read_OrderConfirmed(b: bytes, i: int) -> tuple[OrderConfirmed, int]:
@@ -704,28 +719,28 @@ class OrderEditTooLate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderEditTooLate(o: list[bytes], v: OrderEditTooLate) -> None:
     if v.__class__ is not OrderEditTooLate:
         wrong(v, "OrderEditTooLate")
-    e66 = v.entity.encode()
-    if 0 in e66:
-        nul()
-    x67 = v.occurred_at
-    if x67.__class__ is not int:
-        wrong(x67, "int")
-    e68 = v.order_id.encode()
+    e68 = v.entity.encode()
     if 0 in e68:
         nul()
-    o += (NUMBERS[len(e66)], e66, NUMBERS[x67], NUMBERS[len(e68)], e68,)
-    a69 = v.lines
-    if a69.__class__ is not tuple:
-        wrong(a69, "tuple")
-    if a69:
-        o.append(NUMBERS[len(a69)])
-        for i70 in a69:
-            c.write_LineQuantity(o, i70)
-    o.append(b"\0")
-    e71 = v.reason.encode()
-    if 0 in e71:
+    x69 = v.occurred_at
+    if x69.__class__ is not int:
+        wrong(x69, "int")
+    e70 = v.order_id.encode()
+    if 0 in e70:
         nul()
-    o += (NUMBERS[len(e71)], e71,)
+    o += (NUMBERS[len(e68)], e68, NUMBERS[x69], NUMBERS[len(e70)], e70,)
+    a71 = v.lines
+    if a71.__class__ is not tuple:
+        wrong(a71, "tuple")
+    if a71:
+        o.append(NUMBERS[len(a71)])
+        for i72 in a71:
+            c.write_LineQuantity(o, i72)
+    o.append(b"\0")
+    e73 = v.reason.encode()
+    if 0 in e73:
+        nul()
+    o += (NUMBERS[len(e73)], e73,)
 
 
 def read_OrderEditTooLate(b: bytes, i: int) -> tuple[OrderEditTooLate, int]:
@@ -778,25 +793,25 @@ class OrderFundsRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderFundsRecorded(o: list[bytes], v: OrderFundsRecorded) -> None:
     if v.__class__ is not OrderFundsRecorded:
         wrong(v, "OrderFundsRecorded")
-    e72 = v.entity.encode()
-    if 0 in e72:
-        nul()
-    x73 = v.occurred_at
-    if x73.__class__ is not int:
-        wrong(x73, "int")
-    e74 = v.order_id.encode()
+    e74 = v.entity.encode()
     if 0 in e74:
         nul()
-    e75 = v.funds_word.encode()
-    if 0 in e75:
+    x75 = v.occurred_at
+    if x75.__class__ is not int:
+        wrong(x75, "int")
+    e76 = v.order_id.encode()
+    if 0 in e76:
         nul()
-    x76 = v.amount
-    if x76.__class__ is not int:
-        wrong(x76, "int")
-    e77 = v.currency.encode()
+    e77 = v.funds_word.encode()
     if 0 in e77:
         nul()
-    o += (NUMBERS[len(e72)], e72, NUMBERS[x73], NUMBERS[len(e74)], e74, c.bytes_Funds[v.funds], NUMBERS[len(e75)], e75, c.bytes_Custody[v.custody], NUMBERS[x76], NUMBERS[len(e77)], e77,)
+    x78 = v.amount
+    if x78.__class__ is not int:
+        wrong(x78, "int")
+    e79 = v.currency.encode()
+    if 0 in e79:
+        nul()
+    o += (NUMBERS[len(e74)], e74, NUMBERS[x75], NUMBERS[len(e76)], e76, c.bytes_Funds[v.funds], NUMBERS[len(e77)], e77, c.bytes_Custody[v.custody], NUMBERS[x78], NUMBERS[len(e79)], e79,)
     c.write_Version(o, v.version)
 
 
@@ -859,45 +874,45 @@ class OrderHeld(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderHeld(o: list[bytes], v: OrderHeld) -> None:
     if v.__class__ is not OrderHeld:
         wrong(v, "OrderHeld")
-    e78 = v.entity.encode()
-    if 0 in e78:
-        nul()
-    x79 = v.occurred_at
-    if x79.__class__ is not int:
-        wrong(x79, "int")
-    e80 = v.order_id.encode()
+    e80 = v.entity.encode()
     if 0 in e80:
         nul()
-    e81 = v.hold_id.encode()
-    if 0 in e81:
-        nul()
-    e82 = v.reason.encode()
+    x81 = v.occurred_at
+    if x81.__class__ is not int:
+        wrong(x81, "int")
+    e82 = v.order_id.encode()
     if 0 in e82:
         nul()
-    o += (NUMBERS[len(e78)], e78, NUMBERS[x79], NUMBERS[len(e80)], e80, NUMBERS[len(e81)], e81, NUMBERS[len(e82)], e82, c.bytes_Party[v.by],)
-    a83 = v.lines
-    if a83.__class__ is not tuple:
-        wrong(a83, "tuple")
-    if a83:
-        o.append(NUMBERS[len(a83)])
-        for i84 in a83:
-            e85 = i84.encode()
-            if 0 in e85:
-                nul()
-            o += (NUMBERS[len(e85)], e85,)
-    o.append(b"\0")
-    u86 = v.until
-    if u86 is None:
-        p87 = b"\0"
-    else:
-        x88 = u86
-        if x88.__class__ is not int:
-            wrong(x88, "int")
-        p87 = b"\2" + NUMBERS[x88]
-    e89 = v.note.encode()
-    if 0 in e89:
+    e83 = v.hold_id.encode()
+    if 0 in e83:
         nul()
-    o += (p87, bytes_Blocks[v.blocks], NUMBERS[len(e89)], e89,)
+    e84 = v.reason.encode()
+    if 0 in e84:
+        nul()
+    o += (NUMBERS[len(e80)], e80, NUMBERS[x81], NUMBERS[len(e82)], e82, NUMBERS[len(e83)], e83, NUMBERS[len(e84)], e84, c.bytes_Party[v.by],)
+    a85 = v.lines
+    if a85.__class__ is not tuple:
+        wrong(a85, "tuple")
+    if a85:
+        o.append(NUMBERS[len(a85)])
+        for i86 in a85:
+            e87 = i86.encode()
+            if 0 in e87:
+                nul()
+            o += (NUMBERS[len(e87)], e87,)
+    o.append(b"\0")
+    u88 = v.until
+    if u88 is None:
+        p89 = b"\0"
+    else:
+        x90 = u88
+        if x90.__class__ is not int:
+            wrong(x90, "int")
+        p89 = b"\2" + NUMBERS[x90]
+    e91 = v.note.encode()
+    if 0 in e91:
+        nul()
+    o += (p89, bytes_Blocks[v.blocks], NUMBERS[len(e91)], e91,)
 
 
 def read_OrderHeld(b: bytes, i: int) -> tuple[OrderHeld, int]:
@@ -979,33 +994,33 @@ class OrderLineBackordered(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderLineBackordered(o: list[bytes], v: OrderLineBackordered) -> None:
     if v.__class__ is not OrderLineBackordered:
         wrong(v, "OrderLineBackordered")
-    e90 = v.entity.encode()
-    if 0 in e90:
-        nul()
-    x91 = v.occurred_at
-    if x91.__class__ is not int:
-        wrong(x91, "int")
-    e92 = v.order_id.encode()
+    e92 = v.entity.encode()
     if 0 in e92:
         nul()
-    e93 = v.line_id.encode()
-    if 0 in e93:
+    x93 = v.occurred_at
+    if x93.__class__ is not int:
+        wrong(x93, "int")
+    e94 = v.order_id.encode()
+    if 0 in e94:
         nul()
-    x94 = v.quantity
-    if x94.__class__ is not int:
-        wrong(x94, "int")
-    u95 = v.promised_at
-    if u95 is None:
-        p96 = b"\0"
+    e95 = v.line_id.encode()
+    if 0 in e95:
+        nul()
+    x96 = v.quantity
+    if x96.__class__ is not int:
+        wrong(x96, "int")
+    u97 = v.promised_at
+    if u97 is None:
+        p98 = b"\0"
     else:
-        x97 = u95
-        if x97.__class__ is not int:
-            wrong(x97, "int")
-        p96 = b"\2" + NUMBERS[x97]
-    e98 = v.cause.encode()
-    if 0 in e98:
+        x99 = u97
+        if x99.__class__ is not int:
+            wrong(x99, "int")
+        p98 = b"\2" + NUMBERS[x99]
+    e100 = v.cause.encode()
+    if 0 in e100:
         nul()
-    o += (NUMBERS[len(e90)], e90, NUMBERS[x91], NUMBERS[len(e92)], e92, NUMBERS[len(e93)], e93, NUMBERS[x94], p96, NUMBERS[len(e98)], e98,)
+    o += (NUMBERS[len(e92)], e92, NUMBERS[x93], NUMBERS[len(e94)], e94, NUMBERS[len(e95)], e95, NUMBERS[x96], p98, NUMBERS[len(e100)], e100,)
 
 
 def read_OrderLineBackordered(b: bytes, i: int) -> tuple[OrderLineBackordered, int]:
@@ -1072,32 +1087,32 @@ class OrderLineResolved(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderLineResolved(o: list[bytes], v: OrderLineResolved) -> None:
     if v.__class__ is not OrderLineResolved:
         wrong(v, "OrderLineResolved")
-    e99 = v.entity.encode()
-    if 0 in e99:
-        nul()
-    x100 = v.occurred_at
-    if x100.__class__ is not int:
-        wrong(x100, "int")
-    e101 = v.order_id.encode()
+    e101 = v.entity.encode()
     if 0 in e101:
         nul()
-    e102 = v.line_id.encode()
-    if 0 in e102:
-        nul()
-    e103 = v.sku.encode()
+    x102 = v.occurred_at
+    if x102.__class__ is not int:
+        wrong(x102, "int")
+    e103 = v.order_id.encode()
     if 0 in e103:
         nul()
-    x104 = v.units_per_listing
-    if x104.__class__ is not int:
-        wrong(x104, "int")
-    o += (NUMBERS[len(e99)], e99, NUMBERS[x100], NUMBERS[len(e101)], e101, NUMBERS[len(e102)], e102, NUMBERS[len(e103)], e103, NUMBERS[x104],)
-    a105 = v.components
-    if a105.__class__ is not tuple:
-        wrong(a105, "tuple")
-    if a105:
-        o.append(NUMBERS[len(a105)])
-        for i106 in a105:
-            c.write_Component(o, i106)
+    e104 = v.line_id.encode()
+    if 0 in e104:
+        nul()
+    e105 = v.sku.encode()
+    if 0 in e105:
+        nul()
+    x106 = v.units_per_listing
+    if x106.__class__ is not int:
+        wrong(x106, "int")
+    o += (NUMBERS[len(e101)], e101, NUMBERS[x102], NUMBERS[len(e103)], e103, NUMBERS[len(e104)], e104, NUMBERS[len(e105)], e105, NUMBERS[x106],)
+    a107 = v.components
+    if a107.__class__ is not tuple:
+        wrong(a107, "tuple")
+    if a107:
+        o.append(NUMBERS[len(a107)])
+        for i108 in a107:
+            c.write_Component(o, i108)
     o.append(b"\0")
 
 
@@ -1157,45 +1172,52 @@ class OrderLinesCancelled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     reason: str
     cause: str
     version: c.Version | None = None
+    reference: c.OrderReference | None = None
 
 
 def write_OrderLinesCancelled(o: list[bytes], v: OrderLinesCancelled) -> None:
     if v.__class__ is not OrderLinesCancelled:
         wrong(v, "OrderLinesCancelled")
-    e107 = v.entity.encode()
-    if 0 in e107:
-        nul()
-    x108 = v.occurred_at
-    if x108.__class__ is not int:
-        wrong(x108, "int")
-    e109 = v.order_id.encode()
+    e109 = v.entity.encode()
     if 0 in e109:
         nul()
-    o += (NUMBERS[len(e107)], e107, NUMBERS[x108], NUMBERS[len(e109)], e109,)
-    a110 = v.lines
-    if a110.__class__ is not tuple:
-        wrong(a110, "tuple")
-    if a110:
-        o.append(NUMBERS[len(a110)])
-        for i111 in a110:
-            c.write_LineQuantity(o, i111)
+    x110 = v.occurred_at
+    if x110.__class__ is not int:
+        wrong(x110, "int")
+    e111 = v.order_id.encode()
+    if 0 in e111:
+        nul()
+    o += (NUMBERS[len(e109)], e109, NUMBERS[x110], NUMBERS[len(e111)], e111,)
+    a112 = v.lines
+    if a112.__class__ is not tuple:
+        wrong(a112, "tuple")
+    if a112:
+        o.append(NUMBERS[len(a112)])
+        for i113 in a112:
+            c.write_LineQuantity(o, i113)
     o.append(b"\0")
-    x112 = v.whole
-    if x112.__class__ is not bool:
-        wrong(x112, "bool")
-    e113 = v.reason.encode()
-    if 0 in e113:
+    x114 = v.whole
+    if x114.__class__ is not bool:
+        wrong(x114, "bool")
+    e115 = v.reason.encode()
+    if 0 in e115:
         nul()
-    e114 = v.cause.encode()
-    if 0 in e114:
+    e116 = v.cause.encode()
+    if 0 in e116:
         nul()
-    o += (b"\1" if x112 else b"\0", c.bytes_Party[v.by], NUMBERS[len(e113)], e113, NUMBERS[len(e114)], e114,)
-    u115 = v.version
-    if u115 is None:
+    o += (b"\1" if x114 else b"\0", c.bytes_Party[v.by], NUMBERS[len(e115)], e115, NUMBERS[len(e116)], e116,)
+    u117 = v.version
+    if u117 is None:
         o.append(b"\0")
     else:
         o.append(b"\2")
-        c.write_Version(o, u115)
+        c.write_Version(o, u117)
+    u119 = v.reference
+    if u119 is None:
+        o.append(b"\0")
+    else:
+        o.append(b"\2")
+        c.write_OrderReference(o, u119)
 
 
 def read_OrderLinesCancelled(b: bytes, i: int) -> tuple[OrderLinesCancelled, int]:
@@ -1245,7 +1267,15 @@ def read_OrderLinesCancelled(b: bytes, i: int) -> tuple[OrderLinesCancelled, int
         f_version = f_version_
     elif n:
         branch()
-    return OrderLinesCancelled(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, lines=f_lines, whole=f_whole, by=f_by, reason=f_reason, cause=f_cause, version=f_version), i
+    f_reference: c.OrderReference | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        f_reference_, i = c.read_OrderReference(b, i)
+        f_reference = f_reference_
+    elif n:
+        branch()
+    return OrderLinesCancelled(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, lines=f_lines, whole=f_whole, by=f_by, reason=f_reason, cause=f_cause, version=f_version, reference=f_reference), i
 
 
 class OrderPaymentRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -1268,45 +1298,45 @@ class OrderPaymentRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderPaymentRecorded(o: list[bytes], v: OrderPaymentRecorded) -> None:
     if v.__class__ is not OrderPaymentRecorded:
         wrong(v, "OrderPaymentRecorded")
-    e117 = v.entity.encode()
-    if 0 in e117:
+    e121 = v.entity.encode()
+    if 0 in e121:
         nul()
-    x118 = v.occurred_at
-    if x118.__class__ is not int:
-        wrong(x118, "int")
-    e119 = v.order_id.encode()
-    if 0 in e119:
-        nul()
-    e120 = v.fact.encode()
-    if 0 in e120:
-        nul()
-    x121 = v.authorised
-    if x121.__class__ is not int:
-        wrong(x121, "int")
-    x122 = v.captured
+    x122 = v.occurred_at
     if x122.__class__ is not int:
         wrong(x122, "int")
-    x123 = v.refunded
-    if x123.__class__ is not int:
-        wrong(x123, "int")
-    e124 = v.currency.encode()
+    e123 = v.order_id.encode()
+    if 0 in e123:
+        nul()
+    e124 = v.fact.encode()
     if 0 in e124:
         nul()
-    e125 = v.reason.encode()
-    if 0 in e125:
-        nul()
-    x126 = v.payment_version
+    x125 = v.authorised
+    if x125.__class__ is not int:
+        wrong(x125, "int")
+    x126 = v.captured
     if x126.__class__ is not int:
         wrong(x126, "int")
-    u127 = v.deadline
-    if u127 is None:
-        p128 = b"\0"
+    x127 = v.refunded
+    if x127.__class__ is not int:
+        wrong(x127, "int")
+    e128 = v.currency.encode()
+    if 0 in e128:
+        nul()
+    e129 = v.reason.encode()
+    if 0 in e129:
+        nul()
+    x130 = v.payment_version
+    if x130.__class__ is not int:
+        wrong(x130, "int")
+    u131 = v.deadline
+    if u131 is None:
+        p132 = b"\0"
     else:
-        x129 = u127
-        if x129.__class__ is not int:
-            wrong(x129, "int")
-        p128 = b"\2" + NUMBERS[x129]
-    o += (NUMBERS[len(e117)], e117, NUMBERS[x118], NUMBERS[len(e119)], e119, c.bytes_PaymentStanding[v.standing], NUMBERS[len(e120)], e120, NUMBERS[x121], NUMBERS[x122], NUMBERS[x123], NUMBERS[len(e124)], e124, NUMBERS[len(e125)], e125, NUMBERS[x126], p128,)
+        x133 = u131
+        if x133.__class__ is not int:
+            wrong(x133, "int")
+        p132 = b"\2" + NUMBERS[x133]
+    o += (NUMBERS[len(e121)], e121, NUMBERS[x122], NUMBERS[len(e123)], e123, c.bytes_PaymentStanding[v.standing], NUMBERS[len(e124)], e124, NUMBERS[x125], NUMBERS[x126], NUMBERS[x127], NUMBERS[len(e128)], e128, NUMBERS[len(e129)], e129, NUMBERS[x130], p132,)
 
 
 def read_OrderPaymentRecorded(b: bytes, i: int) -> tuple[OrderPaymentRecorded, int]:
@@ -1397,24 +1427,24 @@ class OrderPlaced(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderPlaced(o: list[bytes], v: OrderPlaced) -> None:
     if v.__class__ is not OrderPlaced:
         wrong(v, "OrderPlaced")
-    e130 = v.entity.encode()
-    if 0 in e130:
+    e134 = v.entity.encode()
+    if 0 in e134:
         nul()
-    x131 = v.occurred_at
-    if x131.__class__ is not int:
-        wrong(x131, "int")
-    e132 = v.order_id.encode()
-    if 0 in e132:
+    x135 = v.occurred_at
+    if x135.__class__ is not int:
+        wrong(x135, "int")
+    e136 = v.order_id.encode()
+    if 0 in e136:
         nul()
-    x133 = v.revision
-    if x133.__class__ is not int:
-        wrong(x133, "int")
-    o += (NUMBERS[len(e130)], e130, NUMBERS[x131], NUMBERS[len(e132)], e132, NUMBERS[x133],)
+    x137 = v.revision
+    if x137.__class__ is not int:
+        wrong(x137, "int")
+    o += (NUMBERS[len(e134)], e134, NUMBERS[x135], NUMBERS[len(e136)], e136, NUMBERS[x137],)
     c.write_Order(o, v.order)
-    x134 = v.decide_by
-    if x134.__class__ is not int:
-        wrong(x134, "int")
-    o += (NUMBERS[x134],)
+    x138 = v.decide_by
+    if x138.__class__ is not int:
+        wrong(x138, "int")
+    o += (NUMBERS[x138],)
 
 
 def read_OrderPlaced(b: bytes, i: int) -> tuple[OrderPlaced, int]:
@@ -1464,22 +1494,22 @@ class OrderReleased(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderReleased(o: list[bytes], v: OrderReleased) -> None:
     if v.__class__ is not OrderReleased:
         wrong(v, "OrderReleased")
-    e135 = v.entity.encode()
-    if 0 in e135:
-        nul()
-    x136 = v.occurred_at
-    if x136.__class__ is not int:
-        wrong(x136, "int")
-    e137 = v.order_id.encode()
-    if 0 in e137:
-        nul()
-    e138 = v.hold_id.encode()
-    if 0 in e138:
-        nul()
-    e139 = v.reason.encode()
+    e139 = v.entity.encode()
     if 0 in e139:
         nul()
-    o += (NUMBERS[len(e135)], e135, NUMBERS[x136], NUMBERS[len(e137)], e137, NUMBERS[len(e138)], e138, NUMBERS[len(e139)], e139, c.bytes_Party[v.by],)
+    x140 = v.occurred_at
+    if x140.__class__ is not int:
+        wrong(x140, "int")
+    e141 = v.order_id.encode()
+    if 0 in e141:
+        nul()
+    e142 = v.hold_id.encode()
+    if 0 in e142:
+        nul()
+    e143 = v.reason.encode()
+    if 0 in e143:
+        nul()
+    o += (NUMBERS[len(e139)], e139, NUMBERS[x140], NUMBERS[len(e141)], e141, NUMBERS[len(e142)], e142, NUMBERS[len(e143)], e143, c.bytes_Party[v.by],)
 
 
 def read_OrderReleased(b: bytes, i: int) -> tuple[OrderReleased, int]:
@@ -1528,31 +1558,31 @@ class OrderReopened(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderReopened(o: list[bytes], v: OrderReopened) -> None:
     if v.__class__ is not OrderReopened:
         wrong(v, "OrderReopened")
-    e140 = v.entity.encode()
-    if 0 in e140:
+    e144 = v.entity.encode()
+    if 0 in e144:
         nul()
-    x141 = v.occurred_at
-    if x141.__class__ is not int:
-        wrong(x141, "int")
-    e142 = v.order_id.encode()
-    if 0 in e142:
+    x145 = v.occurred_at
+    if x145.__class__ is not int:
+        wrong(x145, "int")
+    e146 = v.order_id.encode()
+    if 0 in e146:
         nul()
-    o += (NUMBERS[len(e140)], e140, NUMBERS[x141], NUMBERS[len(e142)], e142,)
-    a143 = v.lines
-    if a143.__class__ is not tuple:
-        wrong(a143, "tuple")
-    if a143:
-        o.append(NUMBERS[len(a143)])
-        for i144 in a143:
-            c.write_LineQuantity(o, i144)
+    o += (NUMBERS[len(e144)], e144, NUMBERS[x145], NUMBERS[len(e146)], e146,)
+    a147 = v.lines
+    if a147.__class__ is not tuple:
+        wrong(a147, "tuple")
+    if a147:
+        o.append(NUMBERS[len(a147)])
+        for i148 in a147:
+            c.write_LineQuantity(o, i148)
     o.append(b"\0")
-    e145 = v.reason.encode()
-    if 0 in e145:
+    e149 = v.reason.encode()
+    if 0 in e149:
         nul()
-    x146 = v.decide_by
-    if x146.__class__ is not int:
-        wrong(x146, "int")
-    o += (NUMBERS[len(e145)], e145, NUMBERS[x146],)
+    x150 = v.decide_by
+    if x150.__class__ is not int:
+        wrong(x150, "int")
+    o += (NUMBERS[len(e149)], e149, NUMBERS[x150],)
 
 
 def read_OrderReopened(b: bytes, i: int) -> tuple[OrderReopened, int]:
@@ -1611,37 +1641,37 @@ class OrderShipmentRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True)
 def write_OrderShipmentRecorded(o: list[bytes], v: OrderShipmentRecorded) -> None:
     if v.__class__ is not OrderShipmentRecorded:
         wrong(v, "OrderShipmentRecorded")
-    e147 = v.entity.encode()
-    if 0 in e147:
-        nul()
-    x148 = v.occurred_at
-    if x148.__class__ is not int:
-        wrong(x148, "int")
-    e149 = v.order_id.encode()
-    if 0 in e149:
-        nul()
-    e150 = v.shipment_id.encode()
-    if 0 in e150:
-        nul()
-    e151 = v.fact.encode()
+    e151 = v.entity.encode()
     if 0 in e151:
         nul()
-    o += (NUMBERS[len(e147)], e147, NUMBERS[x148], NUMBERS[len(e149)], e149, NUMBERS[len(e150)], e150, c.bytes_ShipmentStatus[v.status], NUMBERS[len(e151)], e151,)
-    a152 = v.lines
-    if a152.__class__ is not tuple:
-        wrong(a152, "tuple")
-    if a152:
-        o.append(NUMBERS[len(a152)])
-        for i153 in a152:
-            c.write_LineQuantity(o, i153)
-    o.append(b"\0")
-    x154 = v.shipment_version
-    if x154.__class__ is not int:
-        wrong(x154, "int")
-    e155 = v.reason.encode()
+    x152 = v.occurred_at
+    if x152.__class__ is not int:
+        wrong(x152, "int")
+    e153 = v.order_id.encode()
+    if 0 in e153:
+        nul()
+    e154 = v.shipment_id.encode()
+    if 0 in e154:
+        nul()
+    e155 = v.fact.encode()
     if 0 in e155:
         nul()
-    o += (NUMBERS[x154], NUMBERS[len(e155)], e155,)
+    o += (NUMBERS[len(e151)], e151, NUMBERS[x152], NUMBERS[len(e153)], e153, NUMBERS[len(e154)], e154, c.bytes_ShipmentStatus[v.status], NUMBERS[len(e155)], e155,)
+    a156 = v.lines
+    if a156.__class__ is not tuple:
+        wrong(a156, "tuple")
+    if a156:
+        o.append(NUMBERS[len(a156)])
+        for i157 in a156:
+            c.write_LineQuantity(o, i157)
+    o.append(b"\0")
+    x158 = v.shipment_version
+    if x158.__class__ is not int:
+        wrong(x158, "int")
+    e159 = v.reason.encode()
+    if 0 in e159:
+        nul()
+    o += (NUMBERS[x158], NUMBERS[len(e159)], e159,)
 
 
 def read_OrderShipmentRecorded(b: bytes, i: int) -> tuple[OrderShipmentRecorded, int]:
@@ -1712,34 +1742,34 @@ class OrderStockRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderStockRecorded(o: list[bytes], v: OrderStockRecorded) -> None:
     if v.__class__ is not OrderStockRecorded:
         wrong(v, "OrderStockRecorded")
-    e156 = v.entity.encode()
-    if 0 in e156:
+    e160 = v.entity.encode()
+    if 0 in e160:
         nul()
-    x157 = v.occurred_at
-    if x157.__class__ is not int:
-        wrong(x157, "int")
-    e158 = v.order_id.encode()
-    if 0 in e158:
-        nul()
-    e159 = v.sku.encode()
-    if 0 in e159:
-        nul()
-    x160 = v.revision
-    if x160.__class__ is not int:
-        wrong(x160, "int")
-    x161 = v.reserved
+    x161 = v.occurred_at
     if x161.__class__ is not int:
         wrong(x161, "int")
-    x162 = v.short
-    if x162.__class__ is not int:
-        wrong(x162, "int")
-    x163 = v.stock_version
-    if x163.__class__ is not int:
-        wrong(x163, "int")
-    e164 = v.fact.encode()
-    if 0 in e164:
+    e162 = v.order_id.encode()
+    if 0 in e162:
         nul()
-    o += (NUMBERS[len(e156)], e156, NUMBERS[x157], NUMBERS[len(e158)], e158, NUMBERS[len(e159)], e159, NUMBERS[x160], NUMBERS[x161], NUMBERS[x162], NUMBERS[x163], NUMBERS[len(e164)], e164,)
+    e163 = v.sku.encode()
+    if 0 in e163:
+        nul()
+    x164 = v.revision
+    if x164.__class__ is not int:
+        wrong(x164, "int")
+    x165 = v.reserved
+    if x165.__class__ is not int:
+        wrong(x165, "int")
+    x166 = v.short
+    if x166.__class__ is not int:
+        wrong(x166, "int")
+    x167 = v.stock_version
+    if x167.__class__ is not int:
+        wrong(x167, "int")
+    e168 = v.fact.encode()
+    if 0 in e168:
+        nul()
+    o += (NUMBERS[len(e160)], e160, NUMBERS[x161], NUMBERS[len(e162)], e162, NUMBERS[len(e163)], e163, NUMBERS[x164], NUMBERS[x165], NUMBERS[x166], NUMBERS[x167], NUMBERS[len(e168)], e168,)
 
 
 def read_OrderStockRecorded(b: bytes, i: int) -> tuple[OrderStockRecorded, int]:
@@ -1812,42 +1842,42 @@ class OrderWaits(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderWaits(o: list[bytes], v: OrderWaits) -> None:
     if v.__class__ is not OrderWaits:
         wrong(v, "OrderWaits")
-    e165 = v.entity.encode()
-    if 0 in e165:
+    e169 = v.entity.encode()
+    if 0 in e169:
         nul()
-    x166 = v.occurred_at
-    if x166.__class__ is not int:
-        wrong(x166, "int")
-    e167 = v.order_id.encode()
-    if 0 in e167:
+    x170 = v.occurred_at
+    if x170.__class__ is not int:
+        wrong(x170, "int")
+    e171 = v.order_id.encode()
+    if 0 in e171:
         nul()
-    e168 = v.reason.encode()
-    if 0 in e168:
+    e172 = v.reason.encode()
+    if 0 in e172:
         nul()
-    o += (NUMBERS[len(e165)], e165, NUMBERS[x166], NUMBERS[len(e167)], e167, NUMBERS[len(e168)], e168,)
-    a169 = v.shortages
-    if a169.__class__ is not tuple:
-        wrong(a169, "tuple")
-    if a169:
-        o.append(NUMBERS[len(a169)])
-        for i170 in a169:
-            c.write_Demand(o, i170)
+    o += (NUMBERS[len(e169)], e169, NUMBERS[x170], NUMBERS[len(e171)], e171, NUMBERS[len(e172)], e172,)
+    a173 = v.shortages
+    if a173.__class__ is not tuple:
+        wrong(a173, "tuple")
+    if a173:
+        o.append(NUMBERS[len(a173)])
+        for i174 in a173:
+            c.write_Demand(o, i174)
     o.append(b"\0")
-    u171 = v.decide_by
-    if u171 is None:
-        p172 = b"\0"
+    u175 = v.decide_by
+    if u175 is None:
+        p176 = b"\0"
     else:
-        x173 = u171
-        if x173.__class__ is not int:
-            wrong(x173, "int")
-        p172 = b"\2" + NUMBERS[x173]
-    x174 = v.value_minor
-    if x174.__class__ is not int:
-        wrong(x174, "int")
-    e175 = v.currency.encode()
-    if 0 in e175:
+        x177 = u175
+        if x177.__class__ is not int:
+            wrong(x177, "int")
+        p176 = b"\2" + NUMBERS[x177]
+    x178 = v.value_minor
+    if x178.__class__ is not int:
+        wrong(x178, "int")
+    e179 = v.currency.encode()
+    if 0 in e179:
         nul()
-    o += (p172, NUMBERS[x174], NUMBERS[len(e175)], e175,)
+    o += (p176, NUMBERS[x178], NUMBERS[len(e179)], e179,)
 
 
 def read_OrderWaits(b: bytes, i: int) -> tuple[OrderWaits, int]:
@@ -1932,69 +1962,69 @@ class PaymentRequired(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_PaymentRequired(o: list[bytes], v: PaymentRequired) -> None:
     if v.__class__ is not PaymentRequired:
         wrong(v, "PaymentRequired")
-    e176 = v.entity.encode()
-    if 0 in e176:
-        nul()
-    x177 = v.occurred_at
-    if x177.__class__ is not int:
-        wrong(x177, "int")
-    e178 = v.order_id.encode()
-    if 0 in e178:
-        nul()
-    x179 = v.revision
-    if x179.__class__ is not int:
-        wrong(x179, "int")
-    e180 = v.account.encode()
+    e180 = v.entity.encode()
     if 0 in e180:
         nul()
-    e181 = v.provider.encode()
-    if 0 in e181:
-        nul()
-    e182 = v.currency.encode()
+    x181 = v.occurred_at
+    if x181.__class__ is not int:
+        wrong(x181, "int")
+    e182 = v.order_id.encode()
     if 0 in e182:
         nul()
-    x183 = v.amount
+    x183 = v.revision
     if x183.__class__ is not int:
         wrong(x183, "int")
-    x184 = v.total
-    if x184.__class__ is not int:
-        wrong(x184, "int")
-    o += (NUMBERS[len(e176)], e176, NUMBERS[x177], NUMBERS[len(e178)], e178, NUMBERS[x179], NUMBERS[len(e180)], e180, NUMBERS[len(e181)], e181, c.bytes_Custody[v.custody], c.bytes_Funds[v.funds], NUMBERS[len(e182)], e182, NUMBERS[x183], NUMBERS[x184],)
-    a185 = v.lines
-    if a185.__class__ is not tuple:
-        wrong(a185, "tuple")
-    if a185:
-        o.append(NUMBERS[len(a185)])
-        for i186 in a185:
-            c.write_LineAmount(o, i186)
-    o.append(b"\0")
-    x187 = v.charges_amount
+    e184 = v.account.encode()
+    if 0 in e184:
+        nul()
+    e185 = v.provider.encode()
+    if 0 in e185:
+        nul()
+    e186 = v.currency.encode()
+    if 0 in e186:
+        nul()
+    x187 = v.amount
     if x187.__class__ is not int:
         wrong(x187, "int")
-    o += (NUMBERS[x187],)
-    a188 = v.tenders
-    if a188.__class__ is not tuple:
-        wrong(a188, "tuple")
-    if a188:
-        o.append(NUMBERS[len(a188)])
-        for i189 in a188:
-            c.write_Tender(o, i189)
+    x188 = v.total
+    if x188.__class__ is not int:
+        wrong(x188, "int")
+    o += (NUMBERS[len(e180)], e180, NUMBERS[x181], NUMBERS[len(e182)], e182, NUMBERS[x183], NUMBERS[len(e184)], e184, NUMBERS[len(e185)], e185, c.bytes_Custody[v.custody], c.bytes_Funds[v.funds], NUMBERS[len(e186)], e186, NUMBERS[x187], NUMBERS[x188],)
+    a189 = v.lines
+    if a189.__class__ is not tuple:
+        wrong(a189, "tuple")
+    if a189:
+        o.append(NUMBERS[len(a189)])
+        for i190 in a189:
+            c.write_LineAmount(o, i190)
     o.append(b"\0")
-    u190 = v.method
-    if u190 is None:
-        p191 = b"\0"
+    x191 = v.charges_amount
+    if x191.__class__ is not int:
+        wrong(x191, "int")
+    o += (NUMBERS[x191],)
+    a192 = v.tenders
+    if a192.__class__ is not tuple:
+        wrong(a192, "tuple")
+    if a192:
+        o.append(NUMBERS[len(a192)])
+        for i193 in a192:
+            c.write_Tender(o, i193)
+    o.append(b"\0")
+    u194 = v.method
+    if u194 is None:
+        p195 = b"\0"
     else:
-        e192 = u190.encode()
-        if 0 in e192:
+        e196 = u194.encode()
+        if 0 in e196:
             nul()
-        p191 = b"\2" + NUMBERS[len(e192)] + e192
-    e193 = v.subject.encode()
-    if 0 in e193:
+        p195 = b"\2" + NUMBERS[len(e196)] + e196
+    e197 = v.subject.encode()
+    if 0 in e197:
         nul()
-    x194 = v.decide_by
-    if x194.__class__ is not int:
-        wrong(x194, "int")
-    o += (p191, NUMBERS[len(e193)], e193, NUMBERS[x194],)
+    x198 = v.decide_by
+    if x198.__class__ is not int:
+        wrong(x198, "int")
+    o += (p195, NUMBERS[len(e197)], e197, NUMBERS[x198],)
 
 
 def read_PaymentRequired(b: bytes, i: int) -> tuple[PaymentRequired, int]:
@@ -2114,25 +2144,25 @@ class ShortfallSettled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShortfallSettled(o: list[bytes], v: ShortfallSettled) -> None:
     if v.__class__ is not ShortfallSettled:
         wrong(v, "ShortfallSettled")
-    e195 = v.entity.encode()
-    if 0 in e195:
+    e199 = v.entity.encode()
+    if 0 in e199:
         nul()
-    x196 = v.occurred_at
-    if x196.__class__ is not int:
-        wrong(x196, "int")
-    e197 = v.order_id.encode()
-    if 0 in e197:
+    x200 = v.occurred_at
+    if x200.__class__ is not int:
+        wrong(x200, "int")
+    e201 = v.order_id.encode()
+    if 0 in e201:
         nul()
-    e198 = v.sku.encode()
-    if 0 in e198:
+    e202 = v.sku.encode()
+    if 0 in e202:
         nul()
-    x199 = v.units
-    if x199.__class__ is not int:
-        wrong(x199, "int")
-    e200 = v.decision.encode()
-    if 0 in e200:
+    x203 = v.units
+    if x203.__class__ is not int:
+        wrong(x203, "int")
+    e204 = v.decision.encode()
+    if 0 in e204:
         nul()
-    o += (NUMBERS[len(e195)], e195, NUMBERS[x196], NUMBERS[len(e197)], e197, NUMBERS[len(e198)], e198, NUMBERS[x199], NUMBERS[len(e200)], e200, c.bytes_Party[v.by],)
+    o += (NUMBERS[len(e199)], e199, NUMBERS[x200], NUMBERS[len(e201)], e201, NUMBERS[len(e202)], e202, NUMBERS[x203], NUMBERS[len(e204)], e204, c.bytes_Party[v.by],)
 
 
 def read_ShortfallSettled(b: bytes, i: int) -> tuple[ShortfallSettled, int]:
@@ -2192,50 +2222,50 @@ class StockRequired(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_StockRequired(o: list[bytes], v: StockRequired) -> None:
     if v.__class__ is not StockRequired:
         wrong(v, "StockRequired")
-    e201 = v.entity.encode()
-    if 0 in e201:
-        nul()
-    x202 = v.occurred_at
-    if x202.__class__ is not int:
-        wrong(x202, "int")
-    e203 = v.order_id.encode()
-    if 0 in e203:
-        nul()
-    x204 = v.revision
-    if x204.__class__ is not int:
-        wrong(x204, "int")
-    e205 = v.account.encode()
+    e205 = v.entity.encode()
     if 0 in e205:
         nul()
-    o += (NUMBERS[len(e201)], e201, NUMBERS[x202], NUMBERS[len(e203)], e203, NUMBERS[x204], NUMBERS[len(e205)], e205,)
-    a206 = v.demands
-    if a206.__class__ is not tuple:
-        wrong(a206, "tuple")
-    if a206:
-        o.append(NUMBERS[len(a206)])
-        for i207 in a206:
-            c.write_Demand(o, i207)
+    x206 = v.occurred_at
+    if x206.__class__ is not int:
+        wrong(x206, "int")
+    e207 = v.order_id.encode()
+    if 0 in e207:
+        nul()
+    x208 = v.revision
+    if x208.__class__ is not int:
+        wrong(x208, "int")
+    e209 = v.account.encode()
+    if 0 in e209:
+        nul()
+    o += (NUMBERS[len(e205)], e205, NUMBERS[x206], NUMBERS[len(e207)], e207, NUMBERS[x208], NUMBERS[len(e209)], e209,)
+    a210 = v.demands
+    if a210.__class__ is not tuple:
+        wrong(a210, "tuple")
+    if a210:
+        o.append(NUMBERS[len(a210)])
+        for i211 in a210:
+            c.write_Demand(o, i211)
     o.append(b"\0")
-    u208 = v.expires_at
-    if u208 is None:
-        p209 = b"\0"
+    u212 = v.expires_at
+    if u212 is None:
+        p213 = b"\0"
     else:
-        x210 = u208
-        if x210.__class__ is not int:
-            wrong(x210, "int")
-        p209 = b"\2" + NUMBERS[x210]
-    x211 = v.priority
-    if x211.__class__ is not int:
-        wrong(x211, "int")
-    if not -2147483648 <= x211 < 2147483648:
+        x214 = u212
+        if x214.__class__ is not int:
+            wrong(x214, "int")
+        p213 = b"\2" + NUMBERS[x214]
+    x215 = v.priority
+    if x215.__class__ is not int:
+        wrong(x215, "int")
+    if not -2147483648 <= x215 < 2147483648:
         beyond()
-    x212 = v.placed_at
-    if x212.__class__ is not int:
-        wrong(x212, "int")
-    x213 = v.decide_by
-    if x213.__class__ is not int:
-        wrong(x213, "int")
-    o += (c.bytes_ReservationClass[v.reservation_class], p209, NUMBERS[x211], NUMBERS[x212], NUMBERS[x213],)
+    x216 = v.placed_at
+    if x216.__class__ is not int:
+        wrong(x216, "int")
+    x217 = v.decide_by
+    if x217.__class__ is not int:
+        wrong(x217, "int")
+    o += (c.bytes_ReservationClass[v.reservation_class], p213, NUMBERS[x215], NUMBERS[x216], NUMBERS[x217],)
 
 
 def read_StockRequired(b: bytes, i: int) -> tuple[StockRequired, int]:

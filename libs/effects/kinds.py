@@ -3,7 +3,7 @@
 Says nothing of how effects are claimed and kept; an adapter only calls out and never stores.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -70,7 +70,8 @@ class EffectKind:
     honours it (`honoured` microseconds since the first attempt) and then ask; `ask` before every
     further attempt; or, done at most once, `queue` it for a person. `attempts` in all, then it is
     in the queue. `timeout` bounds a call, in seconds. `per_second` is the budget of calls that the
-    `provider` (a name shared by kinds) allows, `burst` how many may come at once.
+    `provider` (a name shared by kinds) allows, `burst` how many may come at once. `close` gives
+    back what the adapter holds, when no more calls come.
     """
 
     name: str
@@ -83,3 +84,4 @@ class EffectKind:
     timeout: float = 20.0
     per_second: float = 10.0
     burst: int = 10
+    close: Callable[[], Awaitable[None]] | None = None

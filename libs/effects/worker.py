@@ -136,5 +136,9 @@ class EffectWorker:
         """Wait for calls under way; what is not back then is in doubt when the lease ends."""
         if self.running:
             await asyncio.wait(list(self.running), timeout=seconds)
-        for task in list(self.running):
+        cut = list(self.running)
+        for task in cut:
             task.cancel()
+        await asyncio.gather(*cut, return_exceptions=True)
+        for close in {kind.close for kind in self.kinds.values() if kind.close is not None}:
+            await close()

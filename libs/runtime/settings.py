@@ -37,6 +37,16 @@ class Account(_Section):
     custody: Literal[
         "us", "channel_captures_at_our_order", "channel_remits_gross", "channel_remits_net"
     ] = "channel_remits_gross"
+    api_url: str | None = None
+    api_token: str | None = Field(default=None, repr=False)
+    api_token_file: Path | None = None
+
+    def token(self) -> Secret | None:
+        """Return the token of the shop's own API, None where we are not connected to it."""
+        told = self.api_token
+        if self.api_token_file is not None:
+            told = self.api_token_file.read_text().strip()
+        return Secret(told) if told else None
 
     def secrets(self) -> tuple[Secret, ...]:
         """Return the webhook secrets, newest first; two during a rotation."""

@@ -15,6 +15,7 @@ from services.channels.checkout import Checkout, CheckoutAnswer
 from services.channels.checkouts import Checkouts
 from services.channels.links import components_of
 from services.channels.read_model import ITEMS, LISTINGS, ItemRow, ListingRow
+from services.channels.report_api import report_routes
 from services.channels.suggestions import Why, suggest
 from services.channels.webhooks import Door
 
@@ -90,6 +91,7 @@ def routes(ports: Ports) -> APIRouter:
     door, checkouts = Door(ports), Checkouts(ports)
     _shops(router, ports, door, checkouts)
     _listings(router, ports)
+    report_routes(router, ports)
     return router
 
 

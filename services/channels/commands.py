@@ -3,6 +3,7 @@
 import msgspec
 
 from libs.contracts import channels, common
+from services.channels.reports import ReportCommand
 
 
 class RecordOrder(msgspec.Struct, frozen=True, tag=True):
@@ -34,7 +35,7 @@ class RecordDeletion(msgspec.Struct, frozen=True, tag=True):
     at: int
 
 
-ChannelOrderCommand = RecordOrder | RecordSetAside | RecordDeletion
+ChannelOrderCommand = RecordOrder | RecordSetAside | RecordDeletion | ReportCommand
 
 
 class LinkListing(msgspec.Struct, frozen=True, tag=True):

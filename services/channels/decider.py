@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from libs.contracts import channels, common
 from libs.eventsourcing.decider import Decider
-from services.channels import commands
+from services.channels import commands, reports
+from services.channels.reports import Reporting
 
 _SEEN = 8  # contents remembered of one instant: WooCommerce tells its versions apart by the second
 _RANK = {"draft": 0, "unknown": 1, "tentative": 1, "committed": 2}
@@ -22,11 +23,12 @@ OrderEvent = (
     | channels.ChannelOrderTouched
     | channels.ChannelOrderCancelled
     | channels.ChannelOrderSetAside
+    | reports.ReportEvent
 )
 
 
 class ChannelOrder(msgspec.Struct, frozen=True):
-    """What is known of an order, without the order: its version and fingerprints."""
+    """What is known of an order, without the order: its version, fingerprints, what we report."""
 
     updated_at: int = -1
     counter: int = 0
@@ -39,6 +41,7 @@ class ChannelOrder(msgspec.Struct, frozen=True):
     money: str = ""
     word: str = ""
     seen: tuple[str, ...] = ()
+    reporting: Reporting = Reporting()
 
 
 def decide(command: commands.ChannelOrderCommand, state: ChannelOrder) -> Sequence[OrderEvent]:
@@ -59,6 +62,8 @@ def decide(command: commands.ChannelOrderCommand, state: ChannelOrder) -> Sequen
             ]  # fmt: skip
         case commands.RecordDeletion():
             return [] if state.deleted else [_deleted(command, state)]
+        case reports.RequestReport() | reports.RecordReport() | reports.SettleReport():
+            return reports.decide(command, state.reporting)
         case _:
             assert_never(command)
 
@@ -118,6 +123,7 @@ def evolve(state: ChannelOrder, event: OrderEvent) -> ChannelOrder:
             moved = replace(
                 state, received=True, cancelled=order.cancelled, rank=_rank(order),
                 content=content, money=money, word=word,
+                reporting=replace(state.reporting, lines=reports.lines_of(order)),
             )  # fmt: skip
             return _moved(moved, order.version, state)
         case channels.ChannelOrderFundsChanged():
@@ -132,6 +138,13 @@ def evolve(state: ChannelOrder, event: OrderEvent) -> ChannelOrder:
         case channels.ChannelOrderSetAside(version=version):
             aside = replace(state, set_aside=True)
             return replace(aside, updated_at=version.updated_at, counter=version.counter)
+        case (
+            channels.ChannelReportRequested()
+            | channels.ChannelReportConfirmed()
+            | channels.ChannelReportRefused()
+            | channels.ChannelReportInDoubt()
+        ):
+            return replace(state, reporting=reports.evolve(state.reporting, event))
         case _:
             assert_never(event)
 
@@ -218,4 +231,5 @@ CHANNEL_ORDER = Decider(
     initial=ChannelOrder(),
     decide=decide,
     evolve=evolve,
+    version=2,
 )

@@ -1,19 +1,24 @@
 """The channels service as data: the only file here that knows how its parts are wired."""
 
-from libs.contracts import channels, inventory
+from libs.contracts import channels, fulfilment, inventory, orders
 from libs.runtime.ports import Service
-from services.channels import api
+from services.channels import api, reporting
 from services.channels.decider import CHANNEL_ORDER
 from services.channels.intake import ChannelIntake
 from services.channels.listing_decider import LISTING
+from services.channels.outbound.kinds import kinds
 from services.channels.read_model import CHANNEL_ORDERS, ITEMS, LISTINGS
+from services.channels.report_rows import REPORTS
 
 SERVICE = Service(
     name="channels",
     contracts=channels.CONTRACTS,
-    reads=inventory.CONTRACTS,
+    reads=(*inventory.CONTRACTS, *orders.CONTRACTS, *fulfilment.CONTRACTS),
     deciders=(CHANNEL_ORDER, LISTING),
-    projections=(LISTINGS, ITEMS, CHANNEL_ORDERS),
+    reacts={"orders": reporting.react_to_orders, "fulfilment": reporting.react_to_fulfilment},
+    plan=reporting.plan,
+    projections=(LISTINGS, ITEMS, CHANNEL_ORDERS, REPORTS),
     routes=api.routes,
     intake=ChannelIntake,
+    effects=kinds,
 )

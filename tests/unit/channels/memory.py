@@ -21,6 +21,7 @@ from services.channels.decider import CHANNEL_ORDER
 from services.channels.intake import ChannelIntake
 from services.channels.listing_decider import LISTING
 from services.channels.read_model import ITEMS, LISTINGS, ItemRow
+from services.channels.report_rows import REPORTS
 
 NOW = 1_709_290_000_000_000
 SECRETS = {
@@ -63,7 +64,12 @@ class Shop:
 
     def __init__(self) -> None:
         self.vault = MemoryVault()
-        self.rows = {name: Folded(p) for name, p in (("listings", LISTINGS), ("items", ITEMS))}
+        self.rows = {
+            name: Folded(p)
+            for name, p in (
+                ("listings", LISTINGS), ("items", ITEMS), ("channel_reports", REPORTS),
+            )
+        }  # fmt: skip
         self.inbox: dict[tuple[str, str], bytes] = {}
         self.states: dict[str, Any] = {}
         self.events: list[Any] = []

@@ -1,0 +1,101 @@
+"""HTTP calls of effects' adapters: one connection pool each, and what a status means by itself."""
+
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from libs.effects.kinds import NotYet, Result, Unknown
+
+CONNECT = 5.0  # seconds
+LARGEST = 4 * 1024 * 1024  # bytes of an answer that are read
+LONGEST = 3600  # seconds that an outside may ask us to wait
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """An answer: its status, its headers in lower case, and its JSON (None where it is none)."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+
+class NotReached(Exception):  # noqa: N818 - an answer to whoever asks, not a fault
+    """Nobody was reached: the call has surely not taken effect."""
+
+
+class Outside:
+    """One outside system. `headers` go with every call; the caller sets the deadline."""
+
+    def __init__(
+        self, base_url: str, headers: Mapping[str, str], auth: tuple[str, str] | None = None
+    ) -> None:
+        self.base_url, self._headers = base_url.rstrip("/"), dict(headers)
+        self._auth = aiohttp.BasicAuth(*auth) if auth is not None else None
+        self._session: aiohttp.ClientSession | None = None
+
+    async def call(
+        self, method: str, path: str, *, json: Any = None, form: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None,
+    ) -> Answered:  # fmt: skip
+        """Call and read the answer. Raises NotReached, or whatever leaves it in doubt."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                cookie_jar=aiohttp.DummyCookieJar(), auth=self._auth,
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT),
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
+            )  # fmt: skip
+        sent = {**self._headers, **(headers or {})}
+        data: bytes | Mapping[str, str] | None = form
+        if json is not None:
+            data = msgspec.json.encode(json)
+            sent["Content-Type"] = "application/json"
+        try:
+            async with self._session.request(
+                method, self.base_url + path, data=data, params=query, headers=sent,
+                allow_redirects=False,
+            ) as answer:  # fmt: skip
+                raw = await answer.content.read(LARGEST)
+                names = {name.lower(): value for name, value in answer.headers.items()}
+                return Answered(answer.status, names, _json(raw))
+        except aiohttp.ClientConnectorError as error:
+            raise NotReached(type(error).__name__) from error
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+
+def _json(raw: bytes) -> Any:
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def undecided(answer: Answered, now: int) -> Result | None:
+    """Say what a status means for any call: wait (429, 503 that says when), in doubt (5xx).
+
+    None where the answer itself decides. `now` in microseconds.
+    """
+    if answer.status == 429:
+        return NotYet("throttled", _after(answer, now))
+    if answer.status >= 500:
+        return Unknown(f"status-{answer.status}")
+    return None
+
+
+def _after(answer: Answered, now: int) -> int | None:
+    """Return how long to wait (microseconds) by Retry-After: seconds or a date (RFC 9110)."""
+    told = answer.headers.get("retry-after", "").strip()
+    if told.isascii() and told.isdigit():
+        return min(int(told[:9]), LONGEST) * 1_000_000
+    try:
+        seconds = parsedate_to_datetime(told).timestamp() - now / 1_000_000
+    except (TypeError, ValueError):
+        return None
+    return int(min(max(seconds, 0), LONGEST) * 1_000_000)

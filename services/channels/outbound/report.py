@@ -1,0 +1,32 @@
+"""What an outbound adapter is given and what its answer is to the order's stream. Pure."""
+
+from libs.contracts.channels import ChannelReportRequested
+from libs.effects.kinds import Confirmed, Rejected, Result, Unknown
+from libs.eventsourcing.states import unpack
+from libs.store.store import Call
+from services.channels.reports import RecordReport
+
+ATTEMPTS = 12
+NO_ANSWER = "outcome-unknown"  # a person finds out; trying again asks the channel first
+
+
+def report_of(call: Call) -> ChannelReportRequested:
+    """Return what the channel is to be told."""
+    report: ChannelReportRequested = unpack(ChannelReportRequested, call.request)
+    return report
+
+
+def tell(call: Call, result: Result, now: int) -> RecordReport | None:
+    """Return the result as a command to the order's stream; the last doubt is a person's matter."""
+    name = report_of(call).report_id
+    match result:
+        case Confirmed(answer=answer):
+            return RecordReport(name, "confirmed", str(answer or ""), "", call.attempt, now)
+        case Rejected(code=code, answer=answer):
+            return RecordReport(name, "refused", str(answer or ""), code, call.attempt, now)
+        case Unknown(code=code) if call.attempt >= ATTEMPTS or code == "attempts-used-up":
+            return RecordReport(name, "refused", code, NO_ANSWER, call.attempt, now)
+        case Unknown():
+            return RecordReport(name, "in-doubt", "", "", call.attempt, now)
+        case _:
+            return None

@@ -1,0 +1,246 @@
+"""What a channel must hear of us: asked for once, answered once, before its deadline. Pure.
+
+A report belongs to the stream of the channel's order, so that the channel's own words and ours to
+it are in one order.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, assert_never
+
+import msgspec
+from immutables import Map
+from msgspec.structs import replace
+
+from libs.contracts import channels, common
+from libs.eventsourcing.decider import Refused
+from libs.values.ids import derive
+
+HOUR = 3_600_000_000  # microseconds
+REPORT_WITHIN = 24 * HOUR  # where the channel told no deadline of its own
+REMEMBERED = 64  # settled reports of one order; a repeat that old comes no more
+
+State = Literal["open", "in-doubt", "confirmed", "refused"]
+Outcome = Literal["confirmed", "refused", "in-doubt"]
+
+
+class RequestReport(msgspec.Struct, frozen=True, tag=True):
+    """A channel is to be told; `rows` are our line ids, `subject` what it is about.
+
+    `ship_by` is the channel's own deadline where it told one; microseconds.
+    """
+
+    reference: common.OrderReference
+    entity: str
+    kind: common.ReportKind
+    subject: str
+    rows: tuple[common.LineQuantity, ...]
+    reason: str
+    at: int
+    carrier: str | None = None
+    tracking_code: str | None = None
+    tracking_url: str | None = None
+    whole: bool = False
+
+
+class RecordReport(msgspec.Struct, frozen=True, tag=True):
+    """What became of telling it; `answer` is the channel's own id, or its words of refusal."""
+
+    report_id: str
+    outcome: Outcome
+    answer: str
+    code: str
+    attempts: int
+    at: int
+
+
+class SettleReport(msgspec.Struct, frozen=True, tag=True):
+    """A person decides on a report that was refused or is in doubt."""
+
+    report_id: str
+    decision: Literal["retry", "confirmed"]
+    by: str
+    at: int
+
+
+ReportCommand = RequestReport | RecordReport | SettleReport
+ReportEvent = (
+    channels.ChannelReportRequested
+    | channels.ChannelReportConfirmed
+    | channels.ChannelReportRefused
+    | channels.ChannelReportInDoubt
+)
+
+
+class Line(msgspec.Struct, frozen=True, array_like=True):
+    """A line as the channel knows it: its id, and units that a parcel can hold."""
+
+    external_id: str
+    units: int
+
+
+class Report(msgspec.Struct, frozen=True, array_like=True):
+    """A report and how it stands; `request` is what was last asked for."""
+
+    state: State
+    request: channels.ChannelReportRequested
+    since: int = 0
+
+
+class Reporting(msgspec.Struct, frozen=True):
+    """Lines by our id, units told as dispatched, reports by id, settled ones in their order."""
+
+    lines: Map[str, Line] = Map()
+    told: Map[str, int] = Map()
+    reports: Map[str, Report] = Map()
+    settled: tuple[str, ...] = ()
+
+
+def report_id(order_id: str, kind: str, subject: str) -> str:
+    """Return the id of a report: the same subject is told once."""
+    return derive("channel report", order_id, kind, subject)
+
+
+def lines_of(order: common.Order) -> Map[str, Line]:
+    """Return the lines that a report may name."""
+    return Map(
+        {
+            line.line_id: Line(
+                line.external_line_id, line.quantity if line.requires_shipping else 0
+            )
+            for line in order.lines
+        }
+    )
+
+
+def decide(command: ReportCommand, state: Reporting) -> Sequence[ReportEvent]:
+    """Return what happens to a report; nothing for a repeat."""
+    match command:
+        case RequestReport():
+            return _request(command, state)
+        case RecordReport():
+            return _record(command, state)
+        case SettleReport():
+            return _settle(command, state)
+        case _:
+            assert_never(command)
+
+
+def _request(command: RequestReport, state: Reporting) -> Sequence[ReportEvent]:
+    order = command.reference
+    name = report_id(order.order_id, command.kind, command.subject)
+    if name in state.reports or name in state.settled:
+        return []
+    lines = tuple(
+        common.ExternalLineQuantity(
+            external_line_id=state.lines[row.line_id].external_id, quantity=row.quantity
+        )
+        for row in command.rows
+        if row.line_id in state.lines
+    )
+    if not lines and not command.whole:
+        return []  # nothing of it is a line of this channel's order
+    whole = command.whole or (command.kind == "dispatch" and _complete(command.rows, state))
+    return [
+        channels.ChannelReportRequested(
+            entity=command.entity, occurred_at=command.at, account=order.account,
+            provider=order.provider, external_id=order.external_id, order_id=order.order_id,
+            report_id=name, kind=command.kind, subject=command.subject, lines=lines, whole=whole,
+            carrier=command.carrier, tracking_code=command.tracking_code,
+            tracking_url=command.tracking_url, reason=command.reason,
+            due_by=command.at + REPORT_WITHIN,
+        )
+    ]  # fmt: skip
+
+
+def _complete(rows: Iterable[common.LineQuantity], state: Reporting) -> bool:
+    """Say whether with these rows nothing is left to send."""
+    told = dict(state.told)
+    for row in rows:
+        told[row.line_id] = told.get(row.line_id, 0) + row.quantity
+    return all(told.get(name, 0) >= line.units for name, line in state.lines.items())
+
+
+def _record(command: RecordReport, state: Reporting) -> Sequence[ReportEvent]:
+    known = state.reports.get(command.report_id)
+    if known is None or known.state in {"confirmed", "refused"}:
+        return []
+    names = _names(known.request, command.at)
+    match command.outcome:
+        case "confirmed":
+            return [
+                channels.ChannelReportConfirmed(
+                    **names, answer=command.answer, attempts=command.attempts
+                )
+            ]
+        case "refused":
+            return [
+                channels.ChannelReportRefused(**names, code=command.code, answer=command.answer)
+            ]
+        case "in-doubt":
+            if known.state == "in-doubt":
+                return []
+            return [channels.ChannelReportInDoubt(**names, since=command.at)]
+        case _:
+            assert_never(command.outcome)
+
+
+def _settle(command: SettleReport, state: Reporting) -> Sequence[ReportEvent]:
+    known = state.reports.get(command.report_id)
+    if known is None:
+        if command.report_id in state.settled:
+            return []
+        raise Refused("report-not-found", "There is no such report.")
+    if command.decision == "confirmed":
+        names = _names(known.request, command.at)
+        return [channels.ChannelReportConfirmed(**names, answer=f"by {command.by}", attempts=0)]
+    if known.state != "refused":
+        raise Refused("report-not-refused", "It is under way; only a refused report is retried.")
+    return [replace(known.request, occurred_at=command.at)]
+
+
+def _names(request: channels.ChannelReportRequested, at: int) -> dict[str, Any]:
+    return {
+        "entity": request.entity, "occurred_at": at, "account": request.account,
+        "provider": request.provider, "external_id": request.external_id,
+        "order_id": request.order_id, "report_id": request.report_id, "kind": request.kind,
+        "subject": request.subject, "due_by": request.due_by,
+    }  # fmt: skip
+
+
+def evolve(state: Reporting, event: ReportEvent) -> Reporting:
+    """Fold one event."""
+    match event:
+        case channels.ChannelReportRequested():
+            known = Report("open", event)
+            first = event.report_id not in state.reports
+            told = _told(state, event) if first and event.kind == "dispatch" else state.told
+            return replace(state, told=told, reports=state.reports.set(event.report_id, known))
+        case channels.ChannelReportConfirmed():
+            settled = (*state.settled, event.report_id)[-REMEMBERED:]
+            return replace(state, reports=_without(state.reports, event.report_id), settled=settled)
+        case channels.ChannelReportRefused():
+            return _moved(state, event.report_id, "refused", event.occurred_at)
+        case channels.ChannelReportInDoubt():
+            return _moved(state, event.report_id, "in-doubt", event.since)
+        case _:
+            assert_never(event)
+
+
+def _told(state: Reporting, event: channels.ChannelReportRequested) -> Map[str, int]:
+    ours: Mapping[str, str] = {line.external_id: name for name, line in state.lines.items()}
+    told = state.told
+    for line in event.lines:
+        name = ours.get(line.external_line_id)
+        if name is not None:
+            told = told.set(name, told.get(name, 0) + line.quantity)
+    return told
+
+
+def _without(reports: Map[str, Report], name: str) -> Map[str, Report]:
+    return reports.delete(name) if name in reports else reports
+
+
+def _moved(state: Reporting, name: str, to: State, since: int) -> Reporting:
+    known = state.reports[name]
+    moved = replace(known, state=to, since=since)
+    return replace(state, reports=state.reports.set(name, moved))

@@ -1,0 +1,200 @@
+"""What shops are told: asked for once per parcel or cancellation, ended once, decided by people."""
+
+from typing import Any
+
+from libs.contracts import channels, common, fulfilment, orders
+from libs.effects.kinds import Confirmed, Rejected, Unknown
+from libs.eventsourcing.envelope import Envelope
+from libs.eventsourcing.testing import given
+from libs.store.store import Call
+from services.channels import reports
+from services.channels.commands import order_stream
+from services.channels.decider import CHANNEL_ORDER
+from services.channels.outbound.report import ATTEMPTS, report_of, tell
+from services.channels.report_rows import REPORTS
+from services.channels.reporting import plan, react_to_fulfilment, react_to_orders
+from tests.unit.channels.test_channels_orders import told as record
+
+NOON = 1_709_294_400_000_000
+ORDER = common.OrderReference(
+    order_id="ord_1", account="shop", provider="woocommerce", external_id="2001"
+)
+RECORD = record()
+(FIRST,) = CHANNEL_ORDER.decide(RECORD, CHANNEL_ORDER.initial)
+LINES = [line for line in RECORD.order.lines if line.requires_shipping]
+
+
+def decided(command: Any, state: Any) -> Any:
+    return CHANNEL_ORDER.decide(command, state)
+
+
+def begun(*commands: Any) -> Any:
+    return given(CHANNEL_ORDER, FIRST).when(*commands)
+
+
+def planned(event: Any, cause: str = "e1") -> Any:
+    return plan(envelope(event, cause))
+
+
+def result(call: Call, of: Any) -> Any:
+    return tell(call, of, NOON)
+
+
+def rows(*units: int) -> tuple[common.LineQuantity, ...]:
+    return tuple(
+        common.LineQuantity(line_id=line.line_id, quantity=count)
+        for line, count in zip(LINES, units, strict=False)
+        if count
+    )
+
+
+def dispatched(shipment: str, *units: int, at: int = NOON) -> reports.RequestReport:
+    return reports.RequestReport(
+        reference=ORDER, entity="main", kind="dispatch", subject=shipment, rows=rows(*units),
+        reason="", at=at, carrier="UPS", tracking_code=f"T-{shipment}",
+    )  # fmt: skip
+
+
+def name(kind: str, subject: str) -> str:
+    return reports.report_id("ord_1", kind, subject)
+
+
+def ended(kind: str, subject: str, outcome: Any, at: int = NOON + 1) -> reports.RecordReport:
+    return reports.RecordReport(name(kind, subject), outcome, "answer", "code", 2, at)
+
+
+ALL = tuple(line.quantity for line in LINES)
+
+
+def test_a_parcel_is_told_once_with_the_channels_own_line_ids_and_a_deadline() -> None:
+    outcome = begun(dispatched("s1", *ALL))
+    (event,) = outcome.events
+    assert isinstance(event, channels.ChannelReportRequested)
+    assert event.due_by == NOON + reports.REPORT_WITHIN
+    assert {one.external_line_id for one in event.lines} == {o.external_line_id for o in LINES}
+    assert event.whole
+    assert decided(dispatched("s1", *ALL, at=NOON + 9), outcome.state) == []
+
+
+def test_the_order_is_whole_with_its_last_parcel_only() -> None:
+    state = begun(dispatched("s1", 1)).state
+    (first,) = state.reporting.reports.values()
+    assert not first.request.whole
+    rest = (ALL[0] - 1, *ALL[1:])
+    (last,) = decided(dispatched("s2", *rest), state)
+    assert last.whole
+
+
+def test_what_is_no_line_of_the_channels_order_is_not_told() -> None:
+    foreign = (common.LineQuantity(line_id="ln_other", quantity=1),)
+    command = reports.RequestReport(
+        reference=ORDER, entity="main", kind="dispatch", subject="s", rows=foreign, reason="",
+        at=NOON,
+    )  # fmt: skip
+    given(CHANNEL_ORDER, FIRST).when(command).then()
+
+
+def test_an_answer_ends_a_report_once_and_a_repeat_changes_nothing() -> None:
+    outcome = begun(dispatched("s1", *ALL), ended("dispatch", "s1", "confirmed"))
+    (event,) = outcome.events
+    assert (event.answer, event.attempts) == ("answer", 2)
+    for again in ("confirmed", "refused", "in-doubt"):
+        assert decided(ended("dispatch", "s1", again), outcome.state) == []
+    assert decided(dispatched("s1", *ALL), outcome.state) == []
+
+
+def test_a_doubt_is_told_once_and_resolved() -> None:
+    doubted = begun(dispatched("s1", *ALL), ended("dispatch", "s1", "in-doubt"))
+    assert decided(ended("dispatch", "s1", "in-doubt"), doubted.state) == []
+    (event,) = decided(ended("dispatch", "s1", "confirmed"), doubted.state)
+    assert isinstance(event, channels.ChannelReportConfirmed)
+
+
+def test_a_refused_report_is_tried_again_or_taken_as_told_by_a_person() -> None:
+    refused = begun(dispatched("s1", *ALL), ended("dispatch", "s1", "refused"))
+    retry = reports.SettleReport(name("dispatch", "s1"), "retry", "ann", NOON + 5)
+    (again,) = decided(retry, refused.state)
+    assert (again.report_id, again.occurred_at) == (name("dispatch", "s1"), NOON + 5)
+    by_hand = reports.SettleReport(name("dispatch", "s1"), "confirmed", "ann", NOON + 5)
+    (done,) = decided(by_hand, refused.state)
+    assert done.answer == "by ann"
+
+
+def test_a_person_cannot_retry_what_is_under_way_nor_what_is_not_there() -> None:
+    retry = reports.SettleReport(name("dispatch", "s1"), "retry", "ann", NOON)
+    begun(dispatched("s1", *ALL), retry).then_refused("report-not-refused")
+    begun(retry).then_refused("report-not-found")
+
+
+def envelope(event: Any, name: str = "e1") -> Envelope[Any]:
+    return Envelope(event, "", name, "s", 1, NOON, "x", 0, 1, "c", "c", "")
+
+
+def test_a_dispatch_asks_each_order_of_the_parcel() -> None:
+    other = common.OrderReference(
+        order_id="ord_2", account="store", provider="standard", external_id="9"
+    )
+    event = fulfilment.ShipmentDispatched(
+        entity="main", occurred_at=NOON, shipment_id="s1", location="main",
+        rows=(
+            common.ShipmentRow(order_id="ord_1", line_id="a", quantity=2),
+            common.ShipmentRow(order_id="ord_2", line_id="b", quantity=1),
+        ),
+        units=(), accounts=("shop", "store"), carrier="UPS", service="std", tracking_code="T",
+        tracking_url=None, tracked=True, by="policy", references=(ORDER, other),
+    )  # fmt: skip
+    asked = dict(react_to_fulfilment(envelope(event)))
+    assert set(asked) == {order_stream("shop", "2001"), order_stream("store", "9")}
+    assert [row.line_id for row in asked[order_stream("store", "9")].rows] == ["b"]
+
+
+def cancelled(cause: str) -> orders.OrderLinesCancelled:
+    return orders.OrderLinesCancelled(
+        entity="main", occurred_at=NOON, order_id="ord_1", lines=rows(1), whole=False,
+        by="seller", reason="out-of-stock", cause=cause, version=None, reference=ORDER,
+    )  # fmt: skip
+
+
+def test_a_cancellation_of_ours_is_told_and_the_channels_own_is_not() -> None:
+    ((stream, command),) = react_to_orders(envelope(cancelled("policy")))
+    assert (stream, command.kind, command.subject) == (
+        order_stream("shop", "2001"),
+        "cancellation",
+        "e1",
+    )
+    assert react_to_orders(envelope(cancelled("channel"))) == ()
+
+
+def test_each_request_plans_one_call_and_its_result_goes_back_to_the_order() -> None:
+    (event,) = begun(dispatched("s1", *ALL)).events
+    (effect,) = planned(event)
+    (again,) = planned(event, "e2")
+    assert effect.id != again.id
+    call = Call(effect.id, effect.kind, effect.stream, effect.request, 1, 1, 0, NOON)
+    assert effect.kind == "woocommerce.report"
+    assert report_of(call) == event
+    assert result(call, Confirmed("77")).outcome == "confirmed"
+    assert result(call, Rejected("no")).outcome == "refused"
+    assert result(call, Unknown("timeout")).outcome == "in-doubt"
+    last = Call(effect.id, effect.kind, effect.stream, effect.request, ATTEMPTS, 1, 0, NOON)
+    final = result(last, Unknown("timeout"))
+    assert (final.outcome, final.code) == ("refused", "outcome-unknown")
+
+
+def test_the_row_says_how_it_stands_and_whether_it_was_late() -> None:
+    state: Any = given(CHANNEL_ORDER, FIRST).state
+    row: Any = None
+    late = NOON + reports.REPORT_WITHIN + 1
+    said = (
+        dispatched("s1", *ALL), ended("dispatch", "s1", "in-doubt"),
+        ended("dispatch", "s1", "confirmed", late),
+    )  # fmt: skip
+    seen = []
+    for command in said:
+        for event in decided(command, state):
+            state = CHANNEL_ORDER.evolve(state, event)
+            (key,) = REPORTS.keys(envelope(event))
+            row = REPORTS.evolve(row, key, envelope(event))
+            assert row is not None
+            seen.append((row.state, row.late))
+    assert seen == [("open", False), ("in-doubt", False), ("confirmed", True)]
