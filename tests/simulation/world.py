@@ -35,7 +35,8 @@ class World:
         rng = self.rng
         self.loop, self.gate = VirtualLoop(BEGAN), Gate()
         reads = {one.name: [f"{name}.events" for name in one.reacts] for one in SERVICES}
-        self.broker = Broker([f"{one.name}.events" for one in SERVICES])
+        topics = {one.name for one in SERVICES} | {name for one in SERVICES for name in one.reacts}
+        self.broker = Broker(f"{name}.events" for name in sorted(topics))
         self.promises = Promises(self.broker, reads)
         self.settings = settings(rng)
         self.around = Around(self.loop, self.gate, self.broker, MemoryVault(), self.settings,
