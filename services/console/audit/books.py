@@ -1,0 +1,97 @@
+"""The outside systems' own books beside ours: money by holder, labels, what shops were told."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import aiohttp
+
+from services.console.audit.money import MoneyCheck
+from services.console.audit.parcels import ParcelsCheck
+from services.console.audit.record import Check, Finding
+
+Found = tuple[list[Finding], Mapping[str, Any]]
+
+
+async def compare(name: str, url: str, checks: Mapping[str, Check]) -> Found:
+    """Read one system's books and compare; `name` is payments, carrier, or a shop's account.
+
+    A system that cannot be reached is a finding: nothing is proved about it.
+    """
+    judge = _JUDGES.get(name, _shop)
+    try:
+        return await judge(name, url, checks)
+    except (aiohttp.ClientError, TimeoutError, KeyError, ValueError) as error:
+        text = f"{url} cannot be read ({type(error).__name__})"
+        return [Finding("P3", "books-unreachable", name, text)], {}
+
+
+async def _get(url: str) -> Any:
+    timeout = aiohttp.ClientTimeout(total=30)
+    async with aiohttp.ClientSession(timeout=timeout) as http, http.get(url) as answer:
+        answer.raise_for_status()
+        return await answer.json()
+
+
+async def _payments(name: str, url: str, checks: Mapping[str, Check]) -> Found:
+    """What the provider holds = what we captured less refunded + what is in doubt."""
+    del name
+    books, money = await _get(f"{url}/books"), checks["money"]
+    assert isinstance(money, MoneyCheck)
+    holder = books["account"]
+    taken = sum(books["captured_minor"].values()) - sum(books["refunded_minor"].values())
+    ours = money.captured.get(holder, 0) - money.refunded.get(holder, 0)
+    doubt = money.unknown.get(holder, 0)
+    found = []
+    if not ours <= taken <= ours + doubt:
+        text = f"the provider has {taken}, we say {ours} with {doubt} in doubt"
+        found.append(Finding("P3", "books-differ", holder, text))
+    for one in books["double_charges"]:
+        text = f"{one['intent']} was captured by {', '.join(one['payment_intents'])}"
+        found.append(Finding("P3", "charged-twice", holder, text))
+    figures = {
+        "holder": holder, "books_minor": taken, "captured_minor": ours, "unknown_minor": doubt,
+        "double_charges": len(books["double_charges"]), "faults": books["faults"],
+    }  # fmt: skip
+    return found, figures
+
+
+async def _carrier(name: str, url: str, checks: Mapping[str, Check]) -> Found:
+    """Each label in force is one of ours, and none is bought twice for one parcel."""
+    del name
+    books, parcels = await _get(f"{url}/books"), checks["parcels"]
+    assert isinstance(parcels, ParcelsCheck)
+    ours = {record.data["provider_shipment"] for record in parcels.labels.values()}
+    theirs = {one["shipment"]: one for one in books["labels"]}
+    found = [
+        Finding("P1", "label-bought-twice", one["reference"], ", ".join(one["shipments"]))
+        for one in books["bought_twice"]
+    ]
+    for shipment, one in theirs.items():
+        if shipment not in ours and not one["given_back"]:
+            text = f"the carrier sold a label for {one['reference']} that we know nothing of"
+            found.append(Finding("P3", "label-unknown", shipment, text))
+    for shipment in ours - theirs.keys():
+        text = "we bought a label that the carrier knows nothing of"
+        found.append(Finding("P3", "label-not-in-books", shipment, text))
+    figures = {"bought": books["bought"], "bought_twice": len(books["bought_twice"]),
+               "faults": books["faults"], "by_status": books["by_status"]}  # fmt: skip
+    return found, figures
+
+
+async def _shop(name: str, url: str, checks: Mapping[str, Check]) -> Found:
+    """Each dispatch and cancellation stands in the shop's own books once."""
+    del checks
+    books = await _get(f"{url}/books/{name}/reports")
+    found = [
+        Finding(
+            "P9", "told-twice", f"{name} {one['order']}", f"{one['what']}: {one['count']} times"
+        )
+        for one in books["repeated"]
+    ]
+    return found, {"told": books["told"], "repeated": len(books["repeated"])}
+
+
+_JUDGES: Mapping[str, Callable[[str, str, Mapping[str, Check]], Awaitable[Found]]] = {
+    "payments": _payments,
+    "carrier": _carrier,
+}

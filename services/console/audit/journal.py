@@ -1,0 +1,61 @@
+"""P4: every entry balances, and so does the whole, per company and currency."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from services.console.audit.record import Finding, Record
+
+
+class JournalCheck:
+    """Sums of debits and credits, in the entry's currency and in the company's own."""
+
+    def __init__(self) -> None:
+        self.debits: dict[tuple[str, str], int] = defaultdict(int)
+        self.credits: dict[tuple[str, str], int] = defaultdict(int)
+        self._sources: dict[tuple[str, str, str], Record] = {}
+        self._found: list[Finding] = []
+        self.entries = 0
+
+    def see(self, record: Record) -> None:
+        """Add up an entry."""
+        if record.type != "EntryPosted":
+            return
+        data = record.data
+        self.entries += 1
+        for debit, credit in (("debit", "credit"), ("functional_debit", "functional_credit")):
+            left = sum(line[debit] for line in data["lines"])
+            right = sum(line[credit] for line in data["lines"])
+            if left != right:
+                text = f"{debit}s {left}, {credit}s {right}"
+                self._say("entry-does-not-balance", data["entry_id"], text, record)
+        key = (data["entity"], data["currency"])
+        self.debits[key] += sum(line["debit"] for line in data["lines"])
+        self.credits[key] += sum(line["credit"] for line in data["lines"])
+        for line in data["lines"]:
+            if min(line["debit"], line["credit"]) < 0 or (line["debit"] and line["credit"]):
+                self._say("entry-line-malformed", data["entry_id"], str(line), record)
+        source = (data["source_event"], data["kind"], data["reference"])
+        if source in self._sources:
+            text = f"{data['source_type']} {data['source_event']} is posted twice"
+            self._say("posted-twice", data["entry_id"], text, record)
+        self._sources[source] = record
+
+    def _say(self, code: str, subject: str, text: str, record: Record) -> None:
+        self._found.append(Finding("P4", code, subject, text, (record.place,)))
+
+    def findings(self) -> Iterable[Finding]:
+        """Return entries that do not balance or stand twice, and companies whose whole does not."""
+        yield from self._found
+        for key, debits in self.debits.items():
+            if debits != self.credits[key]:
+                text = f"debits {debits}, credits {self.credits[key]}"
+                yield Finding("P4", "trial-balance-differs", " ".join(key), text)
+
+    def figures(self) -> Mapping[str, Any]:
+        """Return entries and sums by currency."""
+        return {
+            "entries": self.entries,
+            "debits_minor": {" ".join(key): units for key, units in sorted(self.debits.items())},
+            "credits_minor": {" ".join(key): units for key, units in sorted(self.credits.items())},
+        }

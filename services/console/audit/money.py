@@ -1,0 +1,122 @@
+"""P3: no order is charged more than it costs; payments, ledger and outside books agree."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from services.console.audit.record import Finding, Record
+
+DAY = 86_400_000_000  # microseconds; how old an unknown outcome may be
+
+
+class MoneyCheck:
+    """Captures, refunds and doubts by order and holder; `now` in microseconds."""
+
+    def __init__(self, now: int) -> None:
+        self._now = now
+        self.captured: dict[str, int] = defaultdict(int)  # by holder, less refunds
+        self.refunded: dict[str, int] = defaultdict(int)
+        self.unknown: dict[str, int] = defaultdict(int)
+        self._orders: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+        self._totals: dict[str, int] = {}
+        self._captures: dict[str, Record] = {}
+        self._refunds: dict[str, Record] = {}
+        self._holders: dict[str, str] = {}  # our intent -> holder
+        self._doubts: dict[str, Record] = {}
+        self._clearing: dict[str, int] = defaultdict(int)  # by holder, from the ledger
+        self._cleared: dict[tuple[str, str], Record] = {}
+        self._left: list[tuple[Record, str]] = []
+        self._found: list[Finding] = []
+
+    def see(self, record: Record) -> None:
+        """Take in what concerns money."""
+        data = record.data
+        match record.type:
+            case "OrderPlaced" | "OrderAmended":
+                known = self._totals.get(data["order_id"], 0)
+                self._totals[data["order_id"]] = max(known, data["order"]["totals"]["total"])
+            case "PaymentAuthorisationRequested" | "PaymentAuthorised":
+                self._holders[data["intent_id"]] = data["holder"]
+            case "PaymentCaptured":
+                self._once(self._captures, data["capture_id"], record, "captured-twice")
+                self.captured[data["holder"]] += data["amount"]
+                self._orders[data["order_id"]]["captured"] += data["amount"]
+            case "RefundMade":
+                self._once(self._refunds, data["refund_id"], record, "refunded-twice")
+                self.refunded[data["holder"]] += data["amount"]
+                self._orders[data["order_id"]]["refunded"] += data["amount"]
+            case "PaymentOutcomeUnknown":
+                self._doubts[data["effect_id"]] = record
+            case "PaymentOutcomeResolved":
+                self._doubts[f"resolved {data['effect_id']}"] = record
+            case "EntryPosted" if data["kind"] in {"payment", "refund", "gift_card_redeemed"}:
+                self._ledger(record)
+            case "ShipmentCleared":
+                self._cleared[data["shipment_id"], data["order_id"]] = record
+            case "ShipmentDispatched":
+                for order in {row["order_id"] for row in data["rows"]}:
+                    self._left.append((record, order))
+            case _:
+                return
+
+    def _once(self, known: dict[str, Record], name: str, record: Record, code: str) -> None:
+        if name in known:
+            places = (known[name].place, record.place)
+            self._found.append(Finding("P3", code, name, f"{name} stands twice", places))
+        known[name] = record
+
+    def _ledger(self, record: Record) -> None:
+        """Sum what the entries of payments move on the accounts that are told apart by a holder."""
+        for line in record.data["lines"]:
+            if line["account"] in CLEARING:
+                self._clearing[line["dimension"]] += line["debit"] - line["credit"]
+
+    def findings(self) -> Iterable[Finding]:
+        """Return overcharges, doubts that are too old, ledgers that differ, parcels unpaid for."""
+        yield from self._found
+        for order, sums in self._orders.items():
+            net = sums["captured"] - sums["refunded"]
+            if order in self._totals and net > self._totals[order]:
+                text = f"{net} taken for an order of {self._totals[order]}"
+                yield Finding("P3", "charged-too-much", order, text)
+            if net < 0:
+                yield Finding("P3", "refunded-too-much", order, f"{-net} given back too much")
+        yield from self._doubtful()
+        for holder in self.captured.keys() | self._clearing.keys():
+            ours = self.captured.get(holder, 0) - self.refunded.get(holder, 0)
+            if ours != self._clearing.get(holder, 0):
+                text = f"payments say {ours}, the ledger {self._clearing.get(holder, 0)}"
+                yield Finding("P3", "ledger-differs", holder, text)
+        for record, order in self._left:
+            if (record.data["shipment_id"], order) not in self._cleared:
+                text = f"{record.data['shipment_id']} left before {order} was cleared"
+                yield Finding("P3", "sent-unpaid", order, text, (record.place,))
+
+    def _doubtful(self) -> Iterable[Finding]:
+        for name, record in self._doubts.items():
+            if name.startswith("resolved ") or f"resolved {name}" in self._doubts:
+                continue
+            holder = self._holders.get(record.data["intent_id"], "")
+            self.unknown[holder] += record.data["amount"]
+            if self._now - record.data["since"] > DAY:
+                text = f"{record.data['what']} of {record.data['amount']} is unknown for a day"
+                yield Finding("P3", "unknown-too-long", name, text, (record.place,))
+
+    def figures(self) -> Mapping[str, Any]:
+        """Return what each holder has by payments and by the ledger, and what is in doubt."""
+        return {
+            "by_holder": {
+                holder: {
+                    "captured_minor": self.captured.get(holder, 0),
+                    "refunded_minor": self.refunded.get(holder, 0),
+                    "ledger_minor": self._clearing.get(holder, 0),
+                    "unknown_minor": self.unknown.get(holder, 0),
+                }
+                for holder in sorted(self.captured.keys() | self._clearing.keys())
+            },
+            "orders_paid": len(self._orders),
+        }
+
+
+# The accounts of the chart whose dimension is a holder of money.
+CLEARING = frozenset({"1200", "1210"})

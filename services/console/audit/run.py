@@ -1,0 +1,67 @@
+"""One audit: reads topics, databases and outside books, and names each promise that is not kept."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services.console.audit import books, databases
+from services.console.audit.journal import JournalCheck
+from services.console.audit.log import LogCheck
+from services.console.audit.money import MoneyCheck
+from services.console.audit.parcels import ParcelsCheck
+from services.console.audit.record import Check, Finding
+from services.console.audit.reports import ReportsCheck
+from services.console.audit.stock import StockCheck
+from services.console.audit.topics import MissingTopic, records
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where to look: topics and databases by service, outside books by name."""
+
+    kafka: str
+    topics: Mapping[str, str]
+    databases: Mapping[str, str]
+    books: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What an audit found; without findings every promise is kept."""
+
+    findings: Sequence[Finding]
+    figures: Mapping[str, Any]
+
+    @property
+    def sound(self) -> bool:
+        """Say whether nothing was found."""
+        return not self.findings
+
+
+async def audit(sources: Sources, now: int, progress: Callable[[int, int], None]) -> Verdict:
+    """Read everything and judge it; `now` in microseconds."""
+    money, reports = MoneyCheck(now), ReportsCheck(now)
+    checks: dict[str, Check] = {
+        "log": LogCheck(), "stock": StockCheck(), "parcels": ParcelsCheck(), "money": money,
+        "journal": JournalCheck(), "reports": reports,
+    }  # fmt: skip
+    findings: list[Finding] = []
+    try:
+        async for batch, seen, total in records(sources.kafka, sources.topics):
+            for record in batch:
+                for check in checks.values():
+                    check.see(record)
+            progress(seen, total)
+    except MissingTopic as error:
+        findings.append(Finding("P1", "topic-missing", str(error), "nothing is proved without it"))
+    findings += [one for check in checks.values() for one in check.findings()]
+    figures: dict[str, Any] = {name: check.figures() for name, check in checks.items()}
+    for service, dsn in sources.databases.items():
+        found, counted = await databases.look(service, dsn, now)
+        findings += found
+        figures[f"database {service}"] = counted
+    for name, url in sources.books.items():
+        found, counted = await books.compare(name, url, checks)
+        findings += found
+        figures[f"books {name}"] = counted
+    return Verdict(sorted(set(findings)), figures)

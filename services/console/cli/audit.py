@@ -1,0 +1,104 @@
+"""`lonja audit`: proves the promises from outside, or names each one that is not kept."""
+
+import asyncio
+import json
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from libs.cli.errors import Stop
+from libs.cli.output import Json, Output
+from libs.cli.run import data_folder
+from services.console.cli.options import Data
+
+app = typer.Typer(add_completion=False)
+MOST = 20  # findings that a person is shown at once
+BOOKS = Path("run/books.json")
+
+
+@app.command()
+def audit(
+    books: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=URL of outside books: payments, carrier, or a shop's account."),
+    ] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Read topics, databases and outside books, and prove the promises or name what breaks them.
+
+    It shares no code with the services: topics are read with aiokafka and fastavro by the
+    published schemas, databases by plain SQL.
+    """
+    output = Output(as_json=as_json)
+    verdict = asyncio.run(_audit(data or data_folder(), _named(books or []), output))
+    if as_json:
+        output.say("audit", "", sound=verdict.sound, figures=dict(verdict.figures),
+                   findings=[msgspec.to_builtins(one) for one in verdict.findings])  # fmt: skip
+    else:
+        _show(output, verdict)
+    if not verdict.sound:
+        raise Stop("not-sound", f"{len(verdict.findings)} promises are not kept")
+
+
+def _named(given: list[str]) -> dict[str, str]:
+    found = {}
+    for one in given:
+        name, equals, url = one.partition("=")
+        if not equals or not url:
+            raise Stop("usage", f"--books takes NAME=URL, not {one}", 2)
+        found[name] = url.rstrip("/")
+    return found
+
+
+async def _audit(data: Path, given: dict[str, str], output: Output) -> Any:
+    from libs.bus.topics import topic_of  # noqa: PLC0415 - --help stays quick
+    from libs.runtime.settings import load  # noqa: PLC0415
+    from libs.store.pool import database_dsn  # noqa: PLC0415
+    from services.console.audit.run import Sources, audit  # noqa: PLC0415
+    from services.console.backends import servers_of  # noqa: PLC0415
+    from services.console.composition import SERVICES  # noqa: PLC0415
+
+    config = data / "demo.toml"
+    servers, settings = servers_of(data), load(config if config.exists() else None)
+    noted = data / BOOKS
+    known: dict[str, str] = json.loads(noted.read_text()) if noted.exists() else {}
+    sources = Sources(
+        servers.kafka,
+        {name: topic_of(settings.topic_prefix, name) for name in SERVICES},
+        {
+            name: database_dsn(servers.postgres, f"{settings.database_prefix}{name}")
+            for name in SERVICES
+        },
+        known | given,
+    )
+
+    def progress(seen: int, total: int) -> None:
+        if not output.as_json and output.progress.is_terminal:
+            output.progress.print(f"\r  {seen:,} of {total:,} records", end="\r")
+
+    return await audit(sources, time.time_ns() // 1000, progress)
+
+
+def _show(output: Output, verdict: Any) -> None:
+    for name, figures in verdict.figures.items():
+        words = ", ".join(f"{k} {_text(v)}" for k, v in figures.items())
+        output.say("figures", f"{name}: {words}")
+    for one in verdict.findings[:MOST]:
+        output.say("finding", f"{one.promise} {one.code}: {one.subject}: {one.text}")
+        for event in one.events:
+            output.say("event", f"    {event}")
+    if len(verdict.findings) > MOST:
+        more = len(verdict.findings) - MOST
+        output.say("more", f"and {more} more; --json shows all")
+    if verdict.sound:
+        output.say("sound", "Every promise that was looked at is kept.")
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, dict):
+        return f"{value:,}" if isinstance(value, int) else str(value)
+    return "{" + ", ".join(f"{k}: {_text(v)}" for k, v in value.items()) + "}"
