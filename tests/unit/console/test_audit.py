@@ -21,12 +21,12 @@ class Story:
         self.numbers: dict[str, int] = {}
         self.versions: dict[tuple[str, str], int] = {}
 
-    def tell(self, service: str, kind: str, stream: str, at: int = NOW, **data: Any) -> "Story":
+    def tell(self, service: str, name: str, stream: str, at: int = NOW, /, **data: Any) -> "Story":
         pseq = self.numbers[service] = self.numbers.get(service, 0) + 1
         version = self.versions.get((service, stream), 0) + 1
         self.versions[service, stream] = version
         record = Record(
-            service, kind, stream, version, pseq, f"{service}-{pseq}", at, 0, pseq, data
+            service, name, stream, version, pseq, f"{service}-{pseq}", at, 0, pseq, data
         )
         self.records.append(record)
         return self
@@ -194,7 +194,12 @@ def test_parcels_sent_twice_beyond_the_order_and_labels_bought_twice_are_found()
 
 
 def reported(story: Story, *, confirmed_at: int | None = NOW + 5, due: int = NOW + 10) -> Story:
-    names = {"report_id": "r1", "order_id": "o1", "kind": "dispatch", "subject": "s1"}
+    names: dict[str, Any] = {
+        "report_id": "r1",
+        "order_id": "o1",
+        "kind": "dispatch",
+        "subject": "s1",
+    }
     story.tell("channels", "ChannelReportRequested", "channelorder-shop:1", due_by=due, **names)
     if confirmed_at is not None:
         story.tell(
