@@ -139,7 +139,10 @@ def _request(command: RequestReport, state: Reporting) -> Sequence[ReportEvent]:
     )
     if not lines and not command.whole:
         return []  # nothing of it is a line of this channel's order
-    whole = command.whole or (command.kind == "dispatch" and _complete(command.rows, state))
+    if command.kind == "dispatch":
+        whole = _complete(command.rows, state)
+    else:  # of an order with a parcel on its way only the rest is cancelled
+        whole = command.whole and not state.told
     return [
         channels.ChannelReportRequested(
             entity=command.entity, occurred_at=command.at, account=order.account,

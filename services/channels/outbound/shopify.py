@@ -1,8 +1,8 @@
 """Tells a Shopify shop over the Admin GraphQL API: fulfilments, cancelled orders, cancelled units.
 
-None of these mutations takes an idempotency key, so the shop is asked first: a fulfilment is known
-by its tracking number or by our name in it, a cancelled order by its time, cancelled units by the
-refund's note. Sources: Shopify's reference of fulfillmentCreate, orderCancel and refundCreate.
+fulfillmentCreate and orderCancel take no idempotency key, so the shop is asked first: a fulfilment
+is known by its tracking number or by our name in it, a cancelled order by its time. refundCreate,
+which takes cancelled units off, needs @idempotent. Source: Shopify's Admin API reference.
 """
 
 from collections.abc import Callable
@@ -75,7 +75,8 @@ class ShopifyReports:
         if report.whole:
             data = await self._call(gql.CANCEL, gql.cancellation(report))
             return _mutated(data.get("orderCancel"), "job")
-        data = await self._call(gql.REFUND, {"input": gql.cancelled_units(report)})
+        variables = {"input": gql.cancelled_units(report), "key": report.report_id}
+        data = await self._call(gql.REFUND, variables)
         return _mutated(data.get("refundCreate"), "refund")
 
     async def _call(

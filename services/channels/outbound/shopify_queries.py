@@ -11,7 +11,6 @@ query order($id: ID!) {
     id
     cancelledAt
     fulfillments(first: 100) { id name trackingInfo(first: 5) { number } }
-    refunds(first: 100) { id note }
     fulfillmentOrders(first: 50) {
       nodes {
         id
@@ -37,8 +36,8 @@ mutation cancel($orderId: ID!, $reason: OrderCancelReason!, $note: String!) {
   }
 }"""
 REFUND = """
-mutation cancelUnits($input: RefundInput!) {
-  refundCreate(input: $input) {
+mutation cancelUnits($input: RefundInput!, $key: String!) {
+  refundCreate(input: $input) @idempotent(key: $key) {
     refund { id note }
     userErrors { field message }
   }
@@ -54,7 +53,7 @@ def mark(report: ChannelReportRequested) -> str:
 
 
 def note(report: ChannelReportRequested) -> str:
-    """Return the note by which a cancellation is known again."""
+    """Return the note that the shop's people read on a cancellation."""
     return f"lonja {report.report_id}"
 
 
@@ -65,10 +64,9 @@ def known(order: Mapping[str, Any], report: ChannelReportRequested) -> str | Non
             if any(info.get("number") == mark(report) for info in one.get("trackingInfo") or ()):
                 return str(one["id"])
         return None
-    if report.whole:
-        return str(order["id"]) if order.get("cancelledAt") else None
-    noted = [one for one in order.get("refunds") or () if one.get("note") == note(report)]
-    return str(noted[0]["id"]) if noted else None
+    if order.get("cancelledAt"):
+        return str(order["id"])
+    return None  # cancelled units are told under a key, which may be told again
 
 
 def by_fulfilment_order(

@@ -1,7 +1,9 @@
 """Tells our own kind of store: its API honours Idempotency-Key, so a call may be repeated."""
 
 from collections.abc import Callable
+from typing import Any
 
+from libs.contracts.channels import ChannelReportRequested
 from libs.effects.http import NotReached, Outside, undecided
 from libs.effects.kinds import Confirmed, NotYet, Rejected, Result
 from libs.store.store import Call
@@ -22,17 +24,9 @@ class StandardReports:
         path = _PATHS.get(report.kind)
         if path is None:
             return Rejected("report-not-supported", report.kind)
-        body = {
-            "order_id": report.external_id, "reference": report.report_id, "whole": report.whole,
-            "lines": [
-                {"line_id": one.external_line_id, "quantity": one.quantity} for one in report.lines
-            ],
-            "carrier": report.carrier, "tracking_number": report.tracking_code,
-            "tracking_url": report.tracking_url, "reason": report.reason,
-        }  # fmt: skip
         headers = {"Idempotency-Key": report.report_id}
         try:
-            answer = await self._store.call("POST", path, json=body, headers=headers)
+            answer = await self._store.call("POST", path, json=_body(report), headers=headers)
         except NotReached:
             return NotYet("unreachable")
         found = undecided(answer, self._clock())
@@ -41,12 +35,24 @@ class StandardReports:
         told = answer.body if isinstance(answer.body, dict) else {}
         if 200 <= answer.status < 300:
             return Confirmed(str(told.get("id", ""))[:60])
-        if answer.status == 409:  # the same key is being answered right now
-            return NotYet("in-progress")
-        return Rejected(
-            "refused-by-channel", str(told.get("code", f"status-{answer.status}"))[:100]
-        )
+        code = str(told.get("code", f"status-{answer.status}"))[:100]
+        if report.kind == "cancellation" and code == "order-cancelled":
+            return Confirmed(code)  # the store has cancelled it itself meanwhile
+        return Rejected("refused-by-channel", code)
 
     async def ask(self, call: Call) -> Result:
         """Post it again: the store answers a known key with its first answer."""
         return await self.perform(call)
+
+
+def _body(report: ChannelReportRequested) -> dict[str, Any]:
+    """Return what is posted; without lines it is all that is left."""
+    whole = report.whole and report.kind == "cancellation"
+    lines = [{"line_id": o.external_line_id, "quantity": o.quantity} for o in report.lines]
+    body: dict[str, Any] = {"external_id": report.external_id, "lines": [] if whole else lines}
+    if report.kind == "cancellation":
+        return body | {"reason": report.reason}
+    return body | {
+        "carrier": report.carrier, "tracking_code": report.tracking_code,
+        "tracking_url": report.tracking_url,
+    }  # fmt: skip

@@ -1,7 +1,8 @@
 """Tells a WooCommerce shop over its REST API v3: an order's metadata names what it was told.
 
-A report's key is a metadata entry `_lonja_<report id>`; it is looked for before it is written, so
-nothing is told twice. Source: WooCommerce REST API documentation, "Update an order".
+Each report is a metadata entry of its own, looked for before it is written, so that nothing is told
+twice and two reports at once do not overwrite each other. Source: WooCommerce REST API
+documentation, "Update an order" (a line with quantity 0 is taken off).
 """
 
 from collections.abc import Callable
@@ -22,15 +23,14 @@ class WooCommerceReports:
 
     async def perform(self, call: Call) -> Result:
         """Write the state and the tracking into the order, unless it has them."""
-        known = await self.ask(call)
-        if not isinstance(known, Absent):
-            return known
         report = report_of(call)
-        body: dict[str, Any] = {"meta_data": _metadata(report)}
-        if report.whole:
-            body["status"] = "cancelled" if report.kind == "cancellation" else "completed"
+        order = await self._order(report)
+        if not isinstance(order, dict):
+            return order
+        if _has(order, report):
+            return Confirmed(_told(order))
         try:
-            answer = await self._shop.call("PUT", _path(report), json=body)
+            answer = await self._shop.call("PUT", _path(report), json=_change(order, report))
         except NotReached:
             return NotYet("unreachable")
         return self._judged(answer, report)
@@ -38,6 +38,13 @@ class WooCommerceReports:
     async def ask(self, call: Call) -> Result:
         """Look for the report in the order's metadata."""
         report = report_of(call)
+        order = await self._order(report)
+        if not isinstance(order, dict):
+            return order
+        return Confirmed(_told(order)) if _has(order, report) else Absent()
+
+    async def _order(self, report: ChannelReportRequested) -> dict[str, Any] | Result:
+        """Return the order as the shop has it, or what else the answer means."""
         try:
             answer = await self._shop.call("GET", _path(report))
         except NotReached:
@@ -48,7 +55,7 @@ class WooCommerceReports:
             return NotYet("status-5xx") if isinstance(found, Unknown) else found
         if answer.status != 200 or not isinstance(answer.body, dict):
             return _refused(answer)
-        return Confirmed(_told(answer.body)) if _has(answer.body, report) else Absent()
+        return answer.body
 
     def _judged(self, answer: Answered, report: ChannelReportRequested) -> Result:
         found = undecided(answer, self._clock())
@@ -64,16 +71,38 @@ def _path(report: ChannelReportRequested) -> str:
 
 
 def _key(report: ChannelReportRequested) -> str:
-    return f"_lonja_{report.report_id}"
+    what = "tracking" if report.kind == "dispatch" else report.kind
+    return f"_lonja_{what}_{report.report_id}"
 
 
-def _metadata(report: ChannelReportRequested) -> list[dict[str, Any]]:
-    value = {
-        "kind": report.kind, "subject": report.subject, "carrier": report.carrier or "",
-        "tracking_number": report.tracking_code or "", "tracking_link": report.tracking_url or "",
+def _change(order: dict[str, Any], report: ChannelReportRequested) -> dict[str, Any]:
+    """Return what is put: the entry, the status with the last parcel, lines that end."""
+    value: dict[str, Any] = {
+        "subject": report.subject,
         "lines": [[one.external_line_id, one.quantity] for one in report.lines],
-    }  # fmt: skip
-    return [{"key": _key(report), "value": value}]
+    }
+    if report.kind == "dispatch":
+        value |= {
+            "tracking_provider": report.carrier or "",
+            "tracking_number": report.tracking_code or report.report_id,
+            "tracking_link": report.tracking_url or "",
+        }  # fmt: skip
+    body: dict[str, Any] = {"meta_data": [{"key": _key(report), "value": value}]}
+    if report.whole:
+        body["status"] = "cancelled" if report.kind == "cancellation" else "completed"
+    elif report.kind == "cancellation":
+        body["line_items"] = _ended(order, report)
+    return body
+
+
+def _ended(order: dict[str, Any], report: ChannelReportRequested) -> list[dict[str, Any]]:
+    """Return the lines that are cancelled whole; of others the money is the shop's to say."""
+    units = {one.external_line_id: one.quantity for one in report.lines}
+    return [
+        {"id": line["id"], "quantity": 0}
+        for line in order.get("line_items") or ()
+        if units.get(str(line["id"]), 0) >= int(line["quantity"]) > 0
+    ]
 
 
 def _has(order: dict[str, Any], report: ChannelReportRequested) -> bool:
