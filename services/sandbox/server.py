@@ -11,6 +11,8 @@ from pathlib import Path
 from aiohttp import web
 
 from services.sandbox import reports
+from services.sandbox.admin.door import AdminDoor
+from services.sandbox.admin.echoes import Echoes
 from services.sandbox.books import Books
 from services.sandbox.client import HttpClient
 from services.sandbox.config import Settings, read_settings, shops
@@ -28,7 +30,7 @@ class Sandbox:
         self._target = target
         self._books = Books(folder)
         table = rows.read(Path(settings.rows) if settings.rows else rows.EXTRACT)
-        plan = plan_run(table, settings.seed, settings.orders)
+        plan = plan_run(table, settings.seed, settings.orders, settings.store_paid_by)
         self.engine = Engine(plan, shops(settings), settings, self._books)
         self.engine.restore()
         known, own = self.engine.ledger.run, digest(plan)
@@ -39,6 +41,7 @@ class Sandbox:
                 f"the books in {folder} belong to another run (seed, orders or rows differ): "
                 "give another --data, or remove that folder"
             )
+        self.echoes = Echoes(self.engine, settings.admin.hooks)
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -71,6 +74,11 @@ class Sandbox:
             with suppress(asyncio.CancelledError):
                 await self._task
 
+    async def tell(self) -> None:
+        """Deliver what the seller's reports cause, whether a run goes on or not."""
+        async with HttpClient(self._target, self.settings.timeout) as client:
+            await self.echoes.run(client)
+
     async def keep_books(self) -> None:
         """Bring the books to the disk each second, and end loudly when the deliveries failed."""
         while True:
@@ -96,11 +104,15 @@ class Api:
         app.router.add_get("/books/{shop}/deliveries", self.deliveries)
         app.router.add_post("/start", self.start)
         app.router.add_post("/stop", self.stop)
+        box = self._sandbox
+        AdminDoor(box.engine, box.settings.admin, box.echoes).routes(app)
         return app
 
     async def work(self) -> None:
         self._sandbox.resume()
-        await self._sandbox.keep_books()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._sandbox.tell())
+            group.create_task(self._sandbox.keep_books())
 
     async def close(self) -> None:
         await self._sandbox.close()
@@ -110,14 +122,17 @@ class Api:
 
     async def progress(self, _: web.Request) -> web.Response:
         return web.json_response(
-            reports.progress(self._sandbox.engine, running=self._sandbox.running)
+            reports.progress(
+                self._sandbox.engine, self._sandbox.echoes, running=self._sandbox.running
+            )
         )
 
     async def orders(self, request: web.Request) -> web.Response:
         return web.json_response(reports.orders(self._sandbox.engine, self._shop(request)))
 
     async def deliveries(self, request: web.Request) -> web.Response:
-        return web.json_response(reports.deliveries(self._sandbox.engine, self._shop(request)))
+        found = reports.deliveries(self._sandbox.engine, self._sandbox.echoes, self._shop(request))
+        return web.json_response(found)
 
     async def start(self, request: web.Request) -> web.Response:
         """`?rate=` orders per second overrides the configured rate."""

@@ -90,11 +90,15 @@ def _action(intent: Json) -> Json:
 def decline(turn: Turn, intent: Json, verdict: Verdict) -> Declined:
     """Put the failed charge and the intent that needs another method; gives the card error."""
     details = objects.card(verdict.brand, verdict.last4, None, intent["amount"])
-    failed = {"failure_code": verdict.code, "failure_message": verdict.message}
+    failed: Json = {"failure_code": verdict.code, "failure_message": verdict.message}
     failed |= {"paid": False, "status": "failed"}
     charge = turn.put(objects.charge(turn.id("charge"), intent, turn.at, details, **failed))
     error = refusals.card_error(verdict, intent, charge["id"])
-    changed = {"status": "requires_payment_method", "payment_method": None, "next_action": None}
+    changed: Json = {
+        "status": "requires_payment_method",
+        "payment_method": None,
+        "next_action": None,
+    }
     changed |= {"latest_charge": charge["id"], "last_payment_error": error}
     intent = turn.put(intent | changed)
     turn.tell("charge.failed", charge)

@@ -99,10 +99,10 @@ def _fits(one: Json, given: Json) -> bool:
         raise invalid("created", "created takes gt, gte, lt and lte.")
     try:
         return all(given[name] == one.get(name) for name in _FILTERS if name in given) and (
-            int(created.get("gte", 0)) <= one["created"]
-            and int(created.get("gt", -1)) < one["created"]
-            and one["created"] <= int(created.get("lte", one["created"]))
-            and one["created"] < int(created.get("lt", one["created"] + 1))
+            int(created.get("gte") or 0) <= one["created"]
+            and int(created.get("gt") or -1) < one["created"]
+            and one["created"] <= int(created.get("lte") or one["created"])
+            and one["created"] < int(created.get("lt") or one["created"] + 1)
         )
     except ValueError as error:
         raise invalid("created", "created takes seconds since the epoch.") from error
