@@ -57,10 +57,10 @@ class Door:
         client = HttpClient(self._target, self._settings.hooks.timeout)
         async with client, asyncio.TaskGroup() as group:
             group.create_task(self._hooks.run(client))
+            group.create_task(self._books.keep())
             while True:
                 self._tell()
                 await asyncio.sleep(_TICK)
-                await asyncio.to_thread(self._books.sync)
 
     async def close(self) -> None:
         """Nothing is in flight that the books do not know."""

@@ -16,13 +16,15 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     `order_key` and `intent_key` name the metadata by which the books tell orders and the caller's
     own intents apart. `short_share` of the authorisations end after `short_seconds`, the others
     after `authorisation_seconds`; a buyer who is asked to act answers after `action_seconds`, and
-    `action_succeeds` of them successfully. A search finds an object after `search_lag`.
+    `action_succeeds` of them successfully. A search finds an object after `search_lag`. Webhooks
+    go out for `enabled_events` only, as an endpoint chooses them at Stripe ("*": all).
     """
 
     api_key: str
     webhook_secret: str
     account: str = "stripe-main"
     path: str = "/payments/webhooks/stripe/{account}"
+    enabled_events: tuple[str, ...] = ("*",)
     seed: int = 1
     speed: float = 1.0
     order_key: str = "lonja_order"

@@ -58,10 +58,10 @@ class Door:
         client = HttpClient(self._target, self._settings.hooks.timeout)
         async with client, asyncio.TaskGroup() as group:
             group.create_task(self._hooks.run(client))
+            group.create_task(self._books.keep())
             while True:
                 self._tell(self._provider.fall_due())
                 await asyncio.sleep(_TICK)
-                await asyncio.to_thread(self._books.sync)
 
     async def close(self) -> None:
         """Nothing is in flight that the books do not know."""
@@ -70,7 +70,7 @@ class Door:
         self._books.close()
 
     def _tell(self, events: list[Json]) -> None:
-        for one in events:
+        for one in filter(self._provider.enabled, events):
             self._hooks.add(self._provider.hook(one))
 
     def _sign(self, hook: Hook) -> dict[str, str]:

@@ -13,7 +13,7 @@ def parse(text: str) -> Params:
     found: Params = {}
     for name, value in parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text)):
         parts = [part.strip("[]") for part in _NAME.findall(name)]
-        if not parts or _NAME.sub("", name):
+        if name.startswith("[") or not parts or _NAME.sub("", name):
             raise ValueError(f"invalid parameter name: {name[:80]}")
         _put(found, parts, value)
     return {name: _lists(value) for name, value in found.items()}

@@ -18,6 +18,7 @@ CREATE = frozenset(
         *("off_session", "payment_method", "payment_method_options", "payment_method_types"),
         *("receipt_email", "return_url", "setup_future_usage", "shipping", "statement_descriptor"),
         *("statement_descriptor_suffix", "transfer_group", "confirmation_method"),
+        *("mandate_data", "radar_options"),
     }
 )
 CONFIRM = frozenset(

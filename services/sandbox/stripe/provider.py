@@ -131,6 +131,11 @@ class Provider:
         """A GET's body. Raises Refused."""
         return queries.answer(self.account, path, given, self.clock.now())
 
+    def enabled(self, event: Json) -> bool:
+        """Whether the endpoint asked for events of this type."""
+        chosen = self.settings.enabled_events
+        return "*" in chosen or event["type"] in chosen
+
     def hook(self, event: Json) -> Hook:
         path = self.settings.path.format(account=self.settings.account)
         return Hook(event["id"], path, json.encode(event))
@@ -144,4 +149,5 @@ class Provider:
         return [
             (self.hook(one), self.acked.get(one["id"], set()))
             for one in self.account.objects["event"].values()
+            if self.enabled(one)
         ]
