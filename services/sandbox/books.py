@@ -3,6 +3,7 @@
 Append-only JSON lines, each written before the act that it names goes on; it sends nothing.
 """
 
+import asyncio
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -32,6 +33,12 @@ class Books:
 
     def sync(self) -> None:
         os.fsync(self._file)
+
+    async def keep(self) -> None:
+        """Bring what was written to the disk each second, until cancelled."""
+        while True:
+            await asyncio.sleep(1)
+            await asyncio.to_thread(self.sync)
 
     def close(self) -> None:
         os.fsync(self._file)

@@ -1,11 +1,29 @@
 """What a sandbox run is told: read from a JSON file, checked on the way in."""
 
 from pathlib import Path
+from typing import Literal
 
 from msgspec import Struct, json
 
+from services.sandbox.chance import Faults
+from services.sandbox.hooks import Pace
 from services.sandbox.retail.orders import ACCOUNTS
 from services.sandbox.shops.signing import Shop
+
+
+class Admin(Struct, frozen=True, forbid_unknown_fields=True):
+    """The shops' own APIs: who may call them, and what they do to a caller.
+
+    `tokens` by account: Shopify's access token, WooCommerce's `key:secret`, the store's bearer
+    token; an account without one admits nobody.
+    `points` and `points_per_second` are Shopify's bucket of query costs (its standard plan's).
+    """
+
+    tokens: dict[str, str] = {}
+    faults: Faults = Faults()
+    points: float = 2000
+    points_per_second: float = 100
+    hooks: Pace = Pace()
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -13,7 +31,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 
     `rate` is orders per second over all shops (None: as fast as they are accepted); retries wait
     their provider's schedule times `time_scale`, at least `retry_floor` and at most `retry_cap`
-    seconds.
+    seconds. `store_paid_by` "us": the own store's orders come unpaid, with a means of payment.
     """
 
     secrets: dict[str, str]
@@ -26,6 +44,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     time_scale: float = 0.001
     retry_floor: float = 0.05
     retry_cap: float = 5.0
+    store_paid_by: Literal["channel", "us"] = "channel"
+    admin: Admin = Admin()
 
 
 def read_settings(path: Path) -> Settings:

@@ -8,12 +8,14 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from random import Random
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec import Struct
 
+from services.sandbox.admin.desk import RECORDS, Desk
 from services.sandbox.books import Books, Ledger
 from services.sandbox.config import Settings
+from services.sandbox.retail.content import State
 from services.sandbox.retail.mischief import STEP, Delivery
 from services.sandbox.retail.plan import RunPlan
 from services.sandbox.shops.render import Wire, path, timeline, wire
@@ -58,6 +60,7 @@ class Engine:
         self.shops = shops
         self.ledger = Ledger()
         self.front = dict.fromkeys(shops, -1)
+        self.desk = Desk(self, self.book, settings.admin.faults, settings.seed)
         self._settings = settings
         self._books = books
         self._timeline = timeline(plan)
@@ -69,12 +72,29 @@ class Engine:
 
     def book(self, *record: object) -> None:
         self._books.write(*record)
-        self.ledger.apply(record)
+        self._apply(record)
+
+    def _apply(self, record: Sequence[Any]) -> None:
+        if record[0] in RECORDS:
+            self.desk.apply(record)
+        else:
+            self.ledger.apply(list(record))
+
+    def held(self, account: str, number: str) -> State | None:
+        """A shop's order as the story has it by now; None where it was not placed yet."""
+        states = self._timeline.states.get(number)
+        if states is None or states[0][1].content.account.name != account:
+            return None
+        position = self.front[account]
+        return self._timeline.at(number, position) if states[0][0] <= position else None
+
+    def position(self, account: str) -> int:
+        return self.front[account]
 
     def restore(self) -> None:
         """Fold the books again, and take up each shop where it stood."""
         for record in self._books.records():
-            self.ledger.apply(record)
+            self._apply(record)
         for delivery, copy in self.ledger.tried:
             one = self.plan.deliveries[delivery]
             self.front[one.account] = max(self.front[one.account], one.sends[copy])
@@ -159,12 +179,18 @@ class Engine:
 
     def _wire(self, shop: Shop, delivery: Delivery, now: int) -> Wire:
         # WooCommerce builds the payload when it delivers; the others keep what the event held.
+        position = delivery.id * STEP
         state = self.plan.happenings[delivery.happening].state
         if shop.provider == "woocommerce":
             state = self._timeline.at(delivery.number, self.front[shop.account])
-        return wire(
-            shop, delivery, state, self._timeline.before(delivery.number, state.version), now
-        )
+            position = self.front[shop.account] + 1
+        before = self._timeline.before(delivery.number, state.version)
+        reports = self.desk.reports(shop.account, delivery.number, position)
+        return wire(shop, delivery, state, before, now, reports)
+
+    def at(self, number: str, position: int) -> State:
+        """An order's state in the story when the run had come to a position."""
+        return self._timeline.at(number, position)
 
     def _backoff(self, account: str, delivery: Delivery, attempt: int) -> float:
         schedule = SCHEDULES[self.shops[account].provider]

@@ -2,16 +2,21 @@
 
 from typing import Any
 
+from services.sandbox.admin.echoes import Echoes
 from services.sandbox.engine import Engine
 from services.sandbox.retail.content import State
 from services.sandbox.retail.mischief import STEP
+from services.sandbox.shops import reported
 from services.sandbox.shops.render import external_id
 
 Json = dict[str, Any]
 
 
-def progress(engine: Engine, *, running: bool) -> Json:
-    """Sends planned and acknowledged, attempts sent and failed, keys distinct and acknowledged."""
+def progress(engine: Engine, echoes: Echoes, *, running: bool) -> Json:
+    """Sends planned and acknowledged, attempts sent and failed, keys distinct and acknowledged.
+
+    The keys of `echoes`, which answer the seller's reports, count among the distinct ones.
+    """
     ledger, plan = engine.ledger, engine.plan
     planned = sum(len(one.sends) for one in plan.deliveries)
     entries = ledger.entries.values()
@@ -21,13 +26,15 @@ def progress(engine: Engine, *, running: bool) -> Json:
         "planned_deliveries": len(plan.deliveries),
         "planned_orders": len(plan.contents),
         "sent": sum(one.sent for one in entries),
-        "distinct": sum(len(one.keys) for one in entries),
+        "distinct": sum(len(one.keys) for one in entries) + len(echoes.sent),
         "acked": len(ledger.acked),
-        "distinct_acked": sum(len(one.acked_keys) for one in entries),
+        "distinct_acked": sum(len(one.acked_keys) for one in entries)
+        + sum(key in engine.desk.acked for key in echoes.sent),
         "failed": sum(one.failed for one in entries),
         "statuses": {str(status): n for status, n in sorted(ledger.statuses.items())},
         "running": running,
         "done": len(ledger.acked) == planned,
+        "echoes": echoes.hooks.report(),
         "showcase": {
             "order": plan.showcase,
             "sent": sum(ledger.entries[one].sent for one in show if one in ledger.entries),
@@ -35,7 +42,7 @@ def progress(engine: Engine, *, running: bool) -> Json:
     }
 
 
-def deliveries(engine: Engine, account: str) -> Json:
+def deliveries(engine: Engine, echoes: Echoes, account: str) -> Json:
     """A shop's deliveries: sums, and each with its keys by the provider's documentation."""
     found: list[Json] = []
     for one in engine.plan.deliveries:
@@ -51,6 +58,7 @@ def deliveries(engine: Engine, account: str) -> Json:
                     "acknowledged": entry.acked_keys,
                 }
             )
+    found += _echoed(engine, echoes, account)
     return {
         "account": account,
         "provider": engine.shops[account].provider,
@@ -61,17 +69,35 @@ def deliveries(engine: Engine, account: str) -> Json:
     }
 
 
+def _echoed(engine: Engine, echoes: Echoes, account: str) -> list[Json]:
+    acked = engine.desk.acked
+    return [
+        {
+            "order": one.delivery.number,
+            "topic": one.delivery.topic,
+            "sent": len(acked.get(key, ())),
+            "failed": 0,
+            "keys": [key],
+            "acknowledged": [key] if key in acked else [],
+        }
+        for key, one in echoes.sent.items()
+        if one.shop.account == account
+    ]
+
+
 def orders(engine: Engine, account: str) -> Json:
     """A shop's orders as it holds them at this point of the run."""
     latest: dict[str, State] = {}
     for one in engine.plan.deliveries:
         if one.account == account and one.id * STEP <= engine.front[account]:
             latest[one.number] = engine.plan.happenings[one.happening].state
-    return {"account": account, "orders": [_order(state) for state in latest.values()]}
+    return {"account": account, "orders": [_order(engine, state) for state in latest.values()]}
 
 
-def _order(state: State) -> Json:
-    content = state.content
+def _order(engine: Engine, planned: State) -> Json:
+    content = planned.content
+    told = engine.desk.reports(content.account.name, content.number)
+    state, gone = reported.told(planned, told), reported.shipped(told)
     return {
         "external_id": external_id(content),
         "number": content.number,
@@ -89,6 +115,7 @@ def _order(state: State) -> Json:
                 "kind": line.kind,
                 "quantity": line.quantity,
                 "cancelled": state.cancelled.get(line.id, 0),
+                "shipped": gone[line.id],
             }
             for line in content.lines
         ],

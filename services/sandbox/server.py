@@ -5,19 +5,19 @@ It holds the shops' books, delivers their webhooks to a target, and answers a ch
 
 import argparse
 import asyncio
-import os
-import signal
 from contextlib import suppress
 from pathlib import Path
 
-import uvloop
 from aiohttp import web
 
 from services.sandbox import reports
+from services.sandbox.admin.door import AdminDoor
+from services.sandbox.admin.echoes import Echoes
 from services.sandbox.books import Books
 from services.sandbox.client import HttpClient
 from services.sandbox.config import Settings, read_settings, shops
 from services.sandbox.engine import Engine
+from services.sandbox.process import main
 from services.sandbox.retail import rows
 from services.sandbox.retail.plan import digest, plan_run
 
@@ -30,7 +30,7 @@ class Sandbox:
         self._target = target
         self._books = Books(folder)
         table = rows.read(Path(settings.rows) if settings.rows else rows.EXTRACT)
-        plan = plan_run(table, settings.seed, settings.orders)
+        plan = plan_run(table, settings.seed, settings.orders, settings.store_paid_by)
         self.engine = Engine(plan, shops(settings), settings, self._books)
         self.engine.restore()
         known, own = self.engine.ledger.run, digest(plan)
@@ -41,6 +41,7 @@ class Sandbox:
                 f"the books in {folder} belong to another run (seed, orders or rows differ): "
                 "give another --data, or remove that folder"
             )
+        self.echoes = Echoes(self.engine, settings.admin.hooks)
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -73,6 +74,11 @@ class Sandbox:
             with suppress(asyncio.CancelledError):
                 await self._task
 
+    async def tell(self) -> None:
+        """Deliver what the seller's reports cause, whether a run goes on or not."""
+        async with HttpClient(self._target, self.settings.timeout) as client:
+            await self.echoes.run(client)
+
     async def keep_books(self) -> None:
         """Bring the books to the disk each second, and end loudly when the deliveries failed."""
         while True:
@@ -98,18 +104,35 @@ class Api:
         app.router.add_get("/books/{shop}/deliveries", self.deliveries)
         app.router.add_post("/start", self.start)
         app.router.add_post("/stop", self.stop)
+        box = self._sandbox
+        AdminDoor(box.engine, box.settings.admin, box.echoes).routes(app)
         return app
+
+    async def work(self) -> None:
+        self._sandbox.resume()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._sandbox.tell())
+            group.create_task(self._sandbox.keep_books())
+
+    async def close(self) -> None:
+        await self._sandbox.close()
+
+    def finish(self) -> None:
+        self._sandbox.finish()
 
     async def progress(self, _: web.Request) -> web.Response:
         return web.json_response(
-            reports.progress(self._sandbox.engine, running=self._sandbox.running)
+            reports.progress(
+                self._sandbox.engine, self._sandbox.echoes, running=self._sandbox.running
+            )
         )
 
     async def orders(self, request: web.Request) -> web.Response:
         return web.json_response(reports.orders(self._sandbox.engine, self._shop(request)))
 
     async def deliveries(self, request: web.Request) -> web.Response:
-        return web.json_response(reports.deliveries(self._sandbox.engine, self._shop(request)))
+        found = reports.deliveries(self._sandbox.engine, self._sandbox.echoes, self._shop(request))
+        return web.json_response(found)
 
     async def start(self, request: web.Request) -> web.Response:
         """`?rate=` orders per second overrides the configured rate."""
@@ -133,56 +156,10 @@ class Api:
         return name
 
 
-async def _orphaned(parent: int) -> None:
-    """Ends when the process that started this one is gone."""
-    while os.getppid() == parent:  # noqa: ASYNC110 - the kernel tells nobody
-        await asyncio.sleep(0.5)
-
-
-async def serve(options: argparse.Namespace) -> None:
-    """Until SIGTERM, SIGINT or, with --exit-with-parent, the parent's end."""
-    parent = os.getppid()  # before anybody is told that we run: it may end right then
-    settings = read_settings(options.config)
-    sandbox = Sandbox(settings, options.data, options.target)
-    runner = web.AppRunner(Api(sandbox).app(), access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", options.port)
-    await site.start()
-    ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, ended.set)
-    print(f"sandbox on http://127.0.0.1:{runner.addresses[0][1]}", flush=True)  # noqa: T201
-    sandbox.resume()
-    watched = [asyncio.create_task(ended.wait()), asyncio.create_task(sandbox.keep_books())]
-    if options.exit_with_parent:
-        watched.append(asyncio.create_task(_orphaned(parent)))
-    try:
-        done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in watched:
-            task.cancel()
-        await sandbox.close()
-        await runner.cleanup()
-        sandbox.finish()
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="services.sandbox.server", description=__doc__)
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
-    parser.add_argument("--data", type=Path, required=True, help="the folder of the books")
-    parser.add_argument("--target", default="http://127.0.0.1:8080")
-    parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--exit-with-parent", action="store_true")
-    options = parser.parse_args()
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        try:
-            runner.run(serve(options))
-        except ValueError as error:
-            parser.exit(2, f"sandbox: {error}\n")
+def build(options: argparse.Namespace) -> Api:
+    """Raises ValueError where the configuration or the books do not fit."""
+    return Api(Sandbox(read_settings(options.config), options.data, options.target))
 
 
 if __name__ == "__main__":
-    main()
+    main("sandbox", "services.sandbox.server", __doc__, build)

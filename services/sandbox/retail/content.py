@@ -76,7 +76,10 @@ class Charge(Struct, frozen=True):
 
 
 class Content(Struct, frozen=True):
-    """An order. `shift` is by how many pence the shop's total disagrees with its parts."""
+    """An order. `shift` is by how many pence the shop's total disagrees with its parts.
+
+    `means` is the buyer's means of payment where not the shop but we take the money.
+    """
 
     number: str
     account: Account
@@ -87,6 +90,7 @@ class Content(Struct, frozen=True):
     charges: tuple[Charge, ...]
     case: str | None = None
     shift: int = 0
+    means: str | None = None
 
     @property
     def net(self) -> int:

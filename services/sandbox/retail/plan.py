@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from hashlib import sha256
+from typing import Literal
 
 from msgspec import Struct, msgpack
 
-from services.sandbox.retail import cases, orders, reconcile, stock, story
+from services.sandbox.retail import cases, orders, paying, reconcile, stock, story
 from services.sandbox.retail.classify import Treatment
 from services.sandbox.retail.content import Account, Content
 from services.sandbox.retail.mischief import Delivery, deliveries
@@ -50,7 +51,12 @@ class RunPlan(Struct, frozen=True):
     synthetic: tuple[str, ...]
 
 
-def plan_run(rows: Sequence[Row], seed: int, count: int | None = None) -> RunPlan:
+def plan_run(
+    rows: Sequence[Row],
+    seed: int,
+    count: int | None = None,
+    store_paid_by: Literal["channel", "us"] = "channel",
+) -> RunPlan:
     """The plan of a run over the first `count` orders (None: all); raises ValueError on none."""
     classified = reconcile.classified(rows)
     placed = orders.orders(classified)
@@ -60,6 +66,8 @@ def plan_run(rows: Sequence[Row], seed: int, count: int | None = None) -> RunPla
     run = classified if len(real) == len(placed) else _in_run(classified, real)
     extras = cases.special_cases(real, seed)
     contents = tuple(sorted((*real, *extras), key=lambda one: (one.placed_at, one.number)))
+    if store_paid_by == "us":
+        contents = paying.through_us(contents, seed)
     cancelled = story.cancellations(real, seed)
     happenings = story.story(contents, cancelled, seed)
     showcase = _showcase(real, happenings)

@@ -63,7 +63,7 @@ def story(
 
 
 def _life(content: Content, cancelled: Mapping[str, int | None], random: Random) -> list[Happening]:
-    placed = State(content, 1, content.placed_at, "open", paid=True)
+    placed = State(content, 1, content.placed_at, "open", paid=content.means is None)
     match content.case:
         case "draft":
             return [Happening("draft", replace(placed, status="draft", paid=False))]
@@ -85,7 +85,7 @@ def _ordinary(
     wait = _MINUTE * random.randint(10, 36 * 60)
     if number in cancelled:
         return [Happening("created", placed), _cancellation(placed, cancelled[number], wait)]
-    if placed.content.total and random.random() < _PAID_LATER:
+    if placed.paid and placed.content.total and random.random() < _PAID_LATER:
         unpaid = replace(placed, status="pending", paid=False)
         paid = _next(unpaid, _MINUTE * random.randint(1, 30), status="open", paid=True)
         return [Happening("created", unpaid), Happening("paid", paid)]

@@ -1,6 +1,6 @@
 """From a planned delivery to the bytes and headers on the wire; pure, the clock is handed in."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -9,7 +9,15 @@ from msgspec import Struct, json
 from services.sandbox.retail.content import Content, State
 from services.sandbox.retail.mischief import STEP, Delivery
 from services.sandbox.retail.plan import RunPlan
-from services.sandbox.shops import shopify, shopify_parts, signing, standard, woocommerce
+from services.sandbox.shops import (
+    reported,
+    shopify,
+    shopify_parts,
+    signing,
+    standard,
+    woocommerce,
+)
+from services.sandbox.shops.reported import Report
 from services.sandbox.shops.shapes import naive_utc
 from services.sandbox.shops.signing import Shop
 
@@ -73,14 +81,36 @@ def path(shop: Shop) -> str:
     return f"/channels/webhooks/{shop.provider}/{shop.account}"
 
 
-def wire(shop: Shop, delivery: Delivery, sent_state: State, before: State | None, now: int) -> Wire:
+def body(
+    shop: Shop, topic: str, state: State, before: State | None, reports: Sequence[Report] = ()
+) -> bytes:
+    """The payload of a topic with what the seller has reported laid over it."""
+    now = reported.told(state, reports) if reports else state
+    payload = _PAYLOADS[shop.provider](now, topic, before)
+    return json.encode(reported.SHOWN[shop.provider](payload, now, reports))
+
+
+def signed(shop: Shop, delivery: Delivery, content: bytes, now: int) -> dict[str, str]:
+    """The headers of one attempt at `now`, in microseconds."""
+    return _SIGN[shop.provider](shop, delivery, content, now)
+
+
+def wire(
+    shop: Shop,
+    delivery: Delivery,
+    sent_state: State,
+    before: State | None,
+    now: int,
+    reports: Sequence[Report] = (),
+) -> Wire:
     """One attempt at `now` (microseconds), with the state that the caller chose."""
-    body = json.encode(_PAYLOADS[shop.provider](sent_state, delivery.topic, before))
+    content = body(shop, delivery.topic, sent_state, before, reports)
+    held = reported.told(sent_state, reports) if reports else sent_state
     return Wire(
         path=path(shop),
-        headers=_SIGN[shop.provider](shop, delivery, body, now),
-        body=body,
-        key=_key(shop, delivery, sent_state, body),
+        headers=signed(shop, delivery, content, now),
+        body=content,
+        key=_key(shop, delivery, held, content),
     )
 
 

@@ -55,6 +55,8 @@ def order(state: State) -> Json:
 
 
 def _funds(state: State) -> str:
+    if state.content.means is not None:
+        return "none"
     if not state.paid:
         return "voided" if state.status == "cancelled" else "none"
     if state.status == "cancelled":
@@ -116,9 +118,10 @@ def _charge(charge: Charge) -> Json:
 
 
 def _tenders(state: State) -> list[Json]:
-    if not state.paid or not state.content.total:
+    means = state.content.means
+    if not (state.paid or means) or not state.content.total:
         return []
-    reference = f"pay_{shapes.token(state.content)[:24]}"
+    reference = means or f"pay_{shapes.token(state.content)[:24]}"
     return [{"kind": "card", "amount": text(state.content.total), "reference": reference}]
 
 
