@@ -31,8 +31,8 @@ symbols_Custody: tuple[Custody, ...] = ('unknown', 'us', 'channel_captures_at_ou
 bytes_Custody = {s: bytes((n << 1,)) for n, s in enumerate(symbols_Custody)}
 names_Custody = {n << 1: s for n, s in enumerate(symbols_Custody)}
 
-EntryKind = Literal['unknown', 'goods_received', 'goods_adjusted', 'payment', 'refund', 'dispatch_revenue', 'dispatch_cost', 'cost_correction', 'deposit_reversed', 'gift_card_sold', 'gift_card_redeemed', 'rounding', 'receivable_settled', 'goods_returned', 'fee']
-symbols_EntryKind: tuple[EntryKind, ...] = ('unknown', 'goods_received', 'goods_adjusted', 'payment', 'refund', 'dispatch_revenue', 'dispatch_cost', 'cost_correction', 'deposit_reversed', 'gift_card_sold', 'gift_card_redeemed', 'rounding', 'receivable_settled', 'goods_returned', 'fee',)
+EntryKind = Literal['unknown', 'goods_received', 'goods_adjusted', 'payment', 'refund', 'dispatch_revenue', 'dispatch_cost', 'cost_correction', 'deposit_reversed', 'gift_card_sold', 'gift_card_redeemed', 'rounding', 'receivable_settled', 'goods_returned', 'fee', 'dispute']
+symbols_EntryKind: tuple[EntryKind, ...] = ('unknown', 'goods_received', 'goods_adjusted', 'payment', 'refund', 'dispatch_revenue', 'dispatch_cost', 'cost_correction', 'deposit_reversed', 'gift_card_sold', 'gift_card_redeemed', 'rounding', 'receivable_settled', 'goods_returned', 'fee', 'dispute',)
 bytes_EntryKind = {s: bytes((n << 1,)) for n, s in enumerate(symbols_EntryKind)}
 names_EntryKind = {n << 1: s for n, s in enumerate(symbols_EntryKind)}
 
@@ -100,6 +100,11 @@ ReservationClass = Literal['unknown', 'hold', 'commitment']
 symbols_ReservationClass: tuple[ReservationClass, ...] = ('unknown', 'hold', 'commitment',)
 bytes_ReservationClass = {s: bytes((n << 1,)) for n, s in enumerate(symbols_ReservationClass)}
 names_ReservationClass = {n << 1: s for n, s in enumerate(symbols_ReservationClass)}
+
+SaleFactKind = Literal['unknown', 'captured', 'refunded', 'dispatched', 'completed', 'cancelled', 'ended', 'reopened', 'dispute_opened', 'dispute_won', 'dispute_lost']
+symbols_SaleFactKind: tuple[SaleFactKind, ...] = ('unknown', 'captured', 'refunded', 'dispatched', 'completed', 'cancelled', 'ended', 'reopened', 'dispute_opened', 'dispute_won', 'dispute_lost',)
+bytes_SaleFactKind = {s: bytes((n << 1,)) for n, s in enumerate(symbols_SaleFactKind)}
+names_SaleFactKind = {n << 1: s for n, s in enumerate(symbols_SaleFactKind)}
 
 Clearance = Literal['unknown', 'contact', 'statutory', 'inbox']
 symbols_Clearance: tuple[Clearance, ...] = ('unknown', 'contact', 'statutory', 'inbox',)
@@ -779,7 +784,7 @@ def read_Difference(b: bytes, i: int) -> tuple[Difference, int]:
 
 
 class EntryLine(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """One side of a journal entry: exactly one of debit and credit is above 0; minor units of the entry's currency, and of the company's own."""
+    """One side of a journal entry: either debit or credit is above 0, neither in a line of exchange differences; minor units of the entry's currency, and of the company's own."""
 
     account: str
     debit: int
@@ -1762,6 +1767,247 @@ def read_Order(b: bytes, i: int) -> tuple[Order, int]:
     return Order(entity=f_entity, account=f_account, provider=f_provider, external_id=f_external_id, display_number=f_display_number, placed_at=f_placed_at, time_zone=f_time_zone, currency=f_currency, settlement_currency=f_settlement_currency, commitment=f_commitment, funds=f_funds, custody=f_custody, status_word=f_status_word, version=f_version, test=f_test, cancelled=f_cancelled, expires_at=f_expires_at, ship_by=f_ship_by, deliver_by=f_deliver_by, service_level=f_service_level, shortage=f_shortage, priority=f_priority, related_orders=f_related_orders, customer=f_customer, lines=f_lines, charges=f_charges, discounts=f_discounts, tenders=f_tenders, totals=f_totals, settlement_totals=f_settlement_totals), i
 
 
+class SaleCharge(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What a charge of a sale brings: net of every tax, and its taxes; minor units."""
+
+    kind: ChargeKind
+    net: int
+    taxes: tuple[TaxLine, ...]
+
+
+def write_SaleCharge(o: list[bytes], v: SaleCharge) -> None:
+    if v.__class__ is not SaleCharge:
+        wrong(v, "SaleCharge")
+    x145 = v.net
+    if x145.__class__ is not int:
+        wrong(x145, "int")
+    o += (bytes_ChargeKind[v.kind], NUMBERS[x145],)
+    a146 = v.taxes
+    if a146.__class__ is not tuple:
+        wrong(a146, "tuple")
+    if a146:
+        o.append(NUMBERS[len(a146)])
+        for i147 in a146:
+            write_TaxLine(o, i147)
+    o.append(b"\0")
+
+
+def read_SaleCharge(b: bytes, i: int) -> tuple[SaleCharge, int]:
+    f_kind = names_ChargeKind[b[i]]
+    i += 1
+    n = b[i]
+    if n < 128:
+        f_net = ZIGZAG[n]
+        i += 1
+    else:
+        f_net, i = long(b, i)
+    f_taxes_l: list[TaxLine] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_taxes_, i = read_TaxLine(b, i)
+            f_taxes_l.append(f_taxes_)
+    i += 1
+    f_taxes = tuple(f_taxes_l)
+    return SaleCharge(kind=f_kind, net=f_net, taxes=f_taxes), i
+
+
+class SaleFact(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A fact of a sale as the ledger keeps it: money by its holder, or units by line."""
+
+    kind: SaleFactKind
+    reference: str
+    source_event: str
+    source_type: str
+    source_version: int
+    occurred_at: int
+    business_date: str
+    holder: str
+    tender: TenderKind
+    amount: int
+    currency: str
+    charges_amount: int
+    lines: tuple[LineAmount, ...]
+
+
+def write_SaleFact(o: list[bytes], v: SaleFact) -> None:
+    if v.__class__ is not SaleFact:
+        wrong(v, "SaleFact")
+    e148 = v.reference.encode()
+    if 0 in e148:
+        nul()
+    e149 = v.source_event.encode()
+    if 0 in e149:
+        nul()
+    e150 = v.source_type.encode()
+    if 0 in e150:
+        nul()
+    x151 = v.source_version
+    if x151.__class__ is not int:
+        wrong(x151, "int")
+    x152 = v.occurred_at
+    if x152.__class__ is not int:
+        wrong(x152, "int")
+    e153 = v.business_date.encode()
+    if 0 in e153:
+        nul()
+    e154 = v.holder.encode()
+    if 0 in e154:
+        nul()
+    x155 = v.amount
+    if x155.__class__ is not int:
+        wrong(x155, "int")
+    e156 = v.currency.encode()
+    if 0 in e156:
+        nul()
+    x157 = v.charges_amount
+    if x157.__class__ is not int:
+        wrong(x157, "int")
+    o += (bytes_SaleFactKind[v.kind], NUMBERS[len(e148)], e148, NUMBERS[len(e149)], e149, NUMBERS[len(e150)], e150, NUMBERS[x151], NUMBERS[x152], NUMBERS[len(e153)], e153, NUMBERS[len(e154)], e154, bytes_TenderKind[v.tender], NUMBERS[x155], NUMBERS[len(e156)], e156, NUMBERS[x157],)
+    a158 = v.lines
+    if a158.__class__ is not tuple:
+        wrong(a158, "tuple")
+    if a158:
+        o.append(NUMBERS[len(a158)])
+        for i159 in a158:
+            write_LineAmount(o, i159)
+    o.append(b"\0")
+
+
+def read_SaleFact(b: bytes, i: int) -> tuple[SaleFact, int]:
+    f_kind = names_SaleFactKind[b[i]]
+    i += 1
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reference = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_source_event = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_source_type = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_source_version = ZIGZAG[n]
+        i += 1
+    else:
+        f_source_version, i = long(b, i)
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_business_date = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_holder = b[i + 1 : j].decode()
+    i = j
+    f_tender = names_TenderKind[b[i]]
+    i += 1
+    n = b[i]
+    if n < 128:
+        f_amount = ZIGZAG[n]
+        i += 1
+    else:
+        f_amount, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_currency = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_charges_amount = ZIGZAG[n]
+        i += 1
+    else:
+        f_charges_amount, i = long(b, i)
+    f_lines_l: list[LineAmount] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = read_LineAmount(b, i)
+            f_lines_l.append(f_lines_)
+    i += 1
+    f_lines = tuple(f_lines_l)
+    return SaleFact(kind=f_kind, reference=f_reference, source_event=f_source_event, source_type=f_source_type, source_version=f_source_version, occurred_at=f_occurred_at, business_date=f_business_date, holder=f_holder, tender=f_tender, amount=f_amount, currency=f_currency, charges_amount=f_charges_amount, lines=f_lines), i
+
+
+class SaleLine(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What a line of a sale brings: net of discount and of every tax, and its taxes; minor units."""
+
+    line_id: str
+    kind: LineKind
+    quantity: int
+    net: int
+    taxes: tuple[TaxLine, ...]
+
+
+def write_SaleLine(o: list[bytes], v: SaleLine) -> None:
+    if v.__class__ is not SaleLine:
+        wrong(v, "SaleLine")
+    e160 = v.line_id.encode()
+    if 0 in e160:
+        nul()
+    x161 = v.quantity
+    if x161.__class__ is not int:
+        wrong(x161, "int")
+    x162 = v.net
+    if x162.__class__ is not int:
+        wrong(x162, "int")
+    o += (NUMBERS[len(e160)], e160, bytes_LineKind[v.kind], NUMBERS[x161], NUMBERS[x162],)
+    a163 = v.taxes
+    if a163.__class__ is not tuple:
+        wrong(a163, "tuple")
+    if a163:
+        o.append(NUMBERS[len(a163)])
+        for i164 in a163:
+            write_TaxLine(o, i164)
+    o.append(b"\0")
+
+
+def read_SaleLine(b: bytes, i: int) -> tuple[SaleLine, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_line_id = b[i + 1 : j].decode()
+    i = j
+    f_kind = names_LineKind[b[i]]
+    i += 1
+    n = b[i]
+    if n < 128:
+        f_quantity = ZIGZAG[n]
+        i += 1
+    else:
+        f_quantity, i = long(b, i)
+    n = b[i]
+    if n < 128:
+        f_net = ZIGZAG[n]
+        i += 1
+    else:
+        f_net, i = long(b, i)
+    f_taxes_l: list[TaxLine] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_taxes_, i = read_TaxLine(b, i)
+            f_taxes_l.append(f_taxes_)
+    i += 1
+    f_taxes = tuple(f_taxes_l)
+    return SaleLine(line_id=f_line_id, kind=f_kind, quantity=f_quantity, net=f_net, taxes=f_taxes), i
+
+
 class ShipmentRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Units of one line of one order in a shipment."""
 
@@ -1773,16 +2019,16 @@ class ShipmentRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentRow(o: list[bytes], v: ShipmentRow) -> None:
     if v.__class__ is not ShipmentRow:
         wrong(v, "ShipmentRow")
-    e145 = v.order_id.encode()
-    if 0 in e145:
+    e165 = v.order_id.encode()
+    if 0 in e165:
         nul()
-    e146 = v.line_id.encode()
-    if 0 in e146:
+    e166 = v.line_id.encode()
+    if 0 in e166:
         nul()
-    x147 = v.quantity
-    if x147.__class__ is not int:
-        wrong(x147, "int")
-    o += (NUMBERS[len(e145)], e145, NUMBERS[len(e146)], e146, NUMBERS[x147],)
+    x167 = v.quantity
+    if x167.__class__ is not int:
+        wrong(x167, "int")
+    o += (NUMBERS[len(e165)], e165, NUMBERS[len(e166)], e166, NUMBERS[x167],)
 
 
 def read_ShipmentRow(b: bytes, i: int) -> tuple[ShipmentRow, int]:
@@ -1816,16 +2062,16 @@ class ShipmentUnits(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentUnits(o: list[bytes], v: ShipmentUnits) -> None:
     if v.__class__ is not ShipmentUnits:
         wrong(v, "ShipmentUnits")
-    e148 = v.order_id.encode()
-    if 0 in e148:
+    e168 = v.order_id.encode()
+    if 0 in e168:
         nul()
-    e149 = v.sku.encode()
-    if 0 in e149:
+    e169 = v.sku.encode()
+    if 0 in e169:
         nul()
-    x150 = v.units
-    if x150.__class__ is not int:
-        wrong(x150, "int")
-    o += (NUMBERS[len(e148)], e148, NUMBERS[len(e149)], e149, NUMBERS[x150],)
+    x170 = v.units
+    if x170.__class__ is not int:
+        wrong(x170, "int")
+    o += (NUMBERS[len(e168)], e168, NUMBERS[len(e169)], e169, NUMBERS[x170],)
 
 
 def read_ShipmentUnits(b: bytes, i: int) -> tuple[ShipmentUnits, int]:
