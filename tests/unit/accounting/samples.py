@@ -213,6 +213,7 @@ class Story:
     def __init__(self, ledger: Ledger | None = None) -> None:
         self.ledger = ledger or Ledger()
         self.versions: dict[str, int] = defaultdict(int)
+        self.told: list[Envelope[Any]] = []
 
     def envelope(self, event: Any) -> Envelope[Any]:
         service = type(event).__module__.rpartition(".")[2]
@@ -223,7 +224,8 @@ class Story:
 
     def tell(self, *events: Any) -> "Story":
         for event in events:
-            self.ledger.hear(self.envelope(event))
+            self.told.append(self.envelope(event))
+            self.ledger.hear(self.told[-1])
         return self
 
     @property
