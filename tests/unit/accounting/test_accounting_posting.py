@@ -127,6 +127,13 @@ def test_part_cancelled_and_refunded_leaves_no_balance_with_the_customer() -> No
     }  # fmt: skip
 
 
+def test_rounding_waits_for_the_last_unit_where_a_version_takes_cancelled_ones_out() -> None:
+    two = order(line("mug", 2, 667), rounding=1)
+    story = Story().tell(placed(TWO), cancelled(("mug", 1)), amended(two))
+    assert "7000" not in story.tell(dispatched(("mug", 1))).balances
+    assert story.tell(dispatched(("mug", 1), shipment="shp2")).balances["7000"] == -1
+
+
 def test_an_order_that_changes_after_it_left_corrects_its_revenue() -> None:
     story = Story().tell(placed(TWO), captured(1561), dispatched(("mug", 3)))
     less = order(line("mug", 3, 900, tax(180)), charges=(shipping(300, tax(60)),), rounding=1)

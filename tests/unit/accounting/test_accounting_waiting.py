@@ -85,6 +85,25 @@ def test_money_in_another_currency_than_the_order_is_left_out_by_a_person() -> N
     assert (story.balances, waiting(story)) == ({}, {})
 
 
+def test_each_payment_in_another_currency_waits_alone() -> None:
+    story = Story().tell(placed(order(MUG)), captured(700, currency="EUR"))
+    story.tell(captured(500, "cap2", currency="EUR"))
+    amounts = [row.amount for row in folded(QUEUES, story.ledger.log).values()]
+    assert sorted(amounts) == [500, 700]
+
+
+def test_facts_before_their_order_wait_on_for_a_person_where_they_must() -> None:
+    story = Story().tell(dispatched(("mug", 1)), captured(9, currency="EUR"), placed(NOWHERE))
+    assert (story.balances, waiting(story)) == (
+        {}, {"tax-country-unknown": 1200, "currency-differs": 9},
+    )  # fmt: skip
+
+
+def test_a_country_once_known_stays_known() -> None:
+    story = Story().tell(placed(order(MUG)), amended(NOWHERE), dispatched(("mug", 1)))
+    assert (story.balances["4000"], waiting(story)) == (-1000, {})
+
+
 def test_a_fact_of_an_order_that_nobody_knows_is_shown_until_the_order_comes() -> None:
     story = Story().tell(captured(1200))
     assert waiting(story) == {"order-unknown": 1200}
