@@ -28,6 +28,7 @@ class EntryPosted(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     source_event: str
     source_type: str
     lines: tuple[c.EntryLine, ...]
+    fact: c.SaleFact | None = None
 
 
 def write_EntryPosted(o: list[bytes], v: EntryPosted) -> None:
@@ -99,6 +100,12 @@ def write_EntryPosted(o: list[bytes], v: EntryPosted) -> None:
         for i22 in a21:
             c.write_EntryLine(o, i22)
     o.append(b"\0")
+    u23 = v.fact
+    if u23 is None:
+        o.append(b"\0")
+    else:
+        o.append(b"\2")
+        c.write_SaleFact(o, u23)
 
 
 def read_EntryPosted(b: bytes, i: int) -> tuple[EntryPosted, int]:
@@ -204,7 +211,15 @@ def read_EntryPosted(b: bytes, i: int) -> tuple[EntryPosted, int]:
             f_lines_l.append(f_lines_)
     i += 1
     f_lines = tuple(f_lines_l)
-    return EntryPosted(entity=f_entity, occurred_at=f_occurred_at, entry_id=f_entry_id, kind=f_kind, reference=f_reference, order_id=f_order_id, sku=f_sku, business_date=f_business_date, tax_point=f_tax_point, currency=f_currency, functional_currency=f_functional_currency, rate=f_rate, rate_source=f_rate_source, source_event=f_source_event, source_type=f_source_type, lines=f_lines), i
+    f_fact: c.SaleFact | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        f_fact_, i = c.read_SaleFact(b, i)
+        f_fact = f_fact_
+    elif n:
+        branch()
+    return EntryPosted(entity=f_entity, occurred_at=f_occurred_at, entry_id=f_entry_id, kind=f_kind, reference=f_reference, order_id=f_order_id, sku=f_sku, business_date=f_business_date, tax_point=f_tax_point, currency=f_currency, functional_currency=f_functional_currency, rate=f_rate, rate_source=f_rate_source, source_event=f_source_event, source_type=f_source_type, lines=f_lines, fact=f_fact), i
 
 
 class PostingHeld(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -219,49 +234,54 @@ class PostingHeld(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     amount: int
     currency: str
     deadline: int
+    kind: c.EntryKind = 'unknown'
+    units: int = 0
 
 
 def write_PostingHeld(o: list[bytes], v: PostingHeld) -> None:
     if v.__class__ is not PostingHeld:
         wrong(v, "PostingHeld")
-    e23 = v.entity.encode()
-    if 0 in e23:
+    e25 = v.entity.encode()
+    if 0 in e25:
         nul()
-    x24 = v.occurred_at
-    if x24.__class__ is not int:
-        wrong(x24, "int")
-    u25 = v.order_id
-    if u25 is None:
-        p26 = b"\0"
+    x26 = v.occurred_at
+    if x26.__class__ is not int:
+        wrong(x26, "int")
+    u27 = v.order_id
+    if u27 is None:
+        p28 = b"\0"
     else:
-        e27 = u25.encode()
-        if 0 in e27:
+        e29 = u27.encode()
+        if 0 in e29:
             nul()
-        p26 = b"\2" + NUMBERS[len(e27)] + e27
-    u28 = v.sku
-    if u28 is None:
-        p29 = b"\0"
+        p28 = b"\2" + NUMBERS[len(e29)] + e29
+    u30 = v.sku
+    if u30 is None:
+        p31 = b"\0"
     else:
-        e30 = u28.encode()
-        if 0 in e30:
+        e32 = u30.encode()
+        if 0 in e32:
             nul()
-        p29 = b"\2" + NUMBERS[len(e30)] + e30
-    e31 = v.code.encode()
-    if 0 in e31:
+        p31 = b"\2" + NUMBERS[len(e32)] + e32
+    e33 = v.code.encode()
+    if 0 in e33:
         nul()
-    e32 = v.source_event.encode()
-    if 0 in e32:
-        nul()
-    x33 = v.amount
-    if x33.__class__ is not int:
-        wrong(x33, "int")
-    e34 = v.currency.encode()
+    e34 = v.source_event.encode()
     if 0 in e34:
         nul()
-    x35 = v.deadline
+    x35 = v.amount
     if x35.__class__ is not int:
         wrong(x35, "int")
-    o += (NUMBERS[len(e23)], e23, NUMBERS[x24], p26, p29, NUMBERS[len(e31)], e31, NUMBERS[len(e32)], e32, NUMBERS[x33], NUMBERS[len(e34)], e34, NUMBERS[x35],)
+    e36 = v.currency.encode()
+    if 0 in e36:
+        nul()
+    x37 = v.deadline
+    if x37.__class__ is not int:
+        wrong(x37, "int")
+    x38 = v.units
+    if x38.__class__ is not int:
+        wrong(x38, "int")
+    o += (NUMBERS[len(e25)], e25, NUMBERS[x26], p28, p31, NUMBERS[len(e33)], e33, NUMBERS[len(e34)], e34, NUMBERS[x35], NUMBERS[len(e36)], e36, NUMBERS[x37], c.bytes_EntryKind[v.kind], NUMBERS[x38],)
 
 
 def read_PostingHeld(b: bytes, i: int) -> tuple[PostingHeld, int]:
@@ -327,80 +347,156 @@ def read_PostingHeld(b: bytes, i: int) -> tuple[PostingHeld, int]:
         i += 1
     else:
         f_deadline, i = long(b, i)
-    return PostingHeld(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, sku=f_sku, code=f_code, source_event=f_source_event, amount=f_amount, currency=f_currency, deadline=f_deadline), i
+    f_kind = c.names_EntryKind[b[i]]
+    i += 1
+    n = b[i]
+    if n < 128:
+        f_units = ZIGZAG[n]
+        i += 1
+    else:
+        f_units, i = long(b, i)
+    return PostingHeld(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, sku=f_sku, code=f_code, source_event=f_source_event, amount=f_amount, currency=f_currency, deadline=f_deadline, kind=f_kind, units=f_units), i
+
+
+class PostingSettled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What a posting waited for is known, or somebody decided to leave it out."""
+
+    entity: str
+    occurred_at: int
+    order_id: str | None = None
+    sku: str | None = None
+    code: str
+    source_event: str
+    value: str
+    by: str
+
+
+def write_PostingSettled(o: list[bytes], v: PostingSettled) -> None:
+    if v.__class__ is not PostingSettled:
+        wrong(v, "PostingSettled")
+    e39 = v.entity.encode()
+    if 0 in e39:
+        nul()
+    x40 = v.occurred_at
+    if x40.__class__ is not int:
+        wrong(x40, "int")
+    u41 = v.order_id
+    if u41 is None:
+        p42 = b"\0"
+    else:
+        e43 = u41.encode()
+        if 0 in e43:
+            nul()
+        p42 = b"\2" + NUMBERS[len(e43)] + e43
+    u44 = v.sku
+    if u44 is None:
+        p45 = b"\0"
+    else:
+        e46 = u44.encode()
+        if 0 in e46:
+            nul()
+        p45 = b"\2" + NUMBERS[len(e46)] + e46
+    e47 = v.code.encode()
+    if 0 in e47:
+        nul()
+    e48 = v.source_event.encode()
+    if 0 in e48:
+        nul()
+    e49 = v.value.encode()
+    if 0 in e49:
+        nul()
+    e50 = v.by.encode()
+    if 0 in e50:
+        nul()
+    o += (NUMBERS[len(e39)], e39, NUMBERS[x40], p42, p45, NUMBERS[len(e47)], e47, NUMBERS[len(e48)], e48, NUMBERS[len(e49)], e49, NUMBERS[len(e50)], e50,)
+
+
+def read_PostingSettled(b: bytes, i: int) -> tuple[PostingSettled, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    f_order_id: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_order_id_ = b[i + 1 : j].decode()
+        i = j
+        f_order_id = f_order_id_
+    elif n:
+        branch()
+    f_sku: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_sku_ = b[i + 1 : j].decode()
+        i = j
+        f_sku = f_sku_
+    elif n:
+        branch()
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_code = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_source_event = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_value = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_by = b[i + 1 : j].decode()
+    i = j
+    return PostingSettled(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, sku=f_sku, code=f_code, source_event=f_source_event, value=f_value, by=f_by), i
 
 
 class SaleNoted(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """A fact on an order that can only be posted once more is known."""
+    """A fact on an order that moved no account, or cannot be posted before more is known."""
 
     entity: str
     occurred_at: int
     order_id: str
-    kind: c.EntryKind
-    source_event: str
-    source_type: str
-    source_at: int
-    shipment_id: str | None = None
-    rows: tuple[c.ShipmentRow, ...]
-    holder: str | None = None
-    tender: c.TenderKind
-    amount: int
-    currency: str
+    code: str
+    fact: c.SaleFact
 
 
 def write_SaleNoted(o: list[bytes], v: SaleNoted) -> None:
     if v.__class__ is not SaleNoted:
         wrong(v, "SaleNoted")
-    e36 = v.entity.encode()
-    if 0 in e36:
-        nul()
-    x37 = v.occurred_at
-    if x37.__class__ is not int:
-        wrong(x37, "int")
-    e38 = v.order_id.encode()
-    if 0 in e38:
-        nul()
-    e39 = v.source_event.encode()
-    if 0 in e39:
-        nul()
-    e40 = v.source_type.encode()
-    if 0 in e40:
-        nul()
-    x41 = v.source_at
-    if x41.__class__ is not int:
-        wrong(x41, "int")
-    u42 = v.shipment_id
-    if u42 is None:
-        p43 = b"\0"
-    else:
-        e44 = u42.encode()
-        if 0 in e44:
-            nul()
-        p43 = b"\2" + NUMBERS[len(e44)] + e44
-    o += (NUMBERS[len(e36)], e36, NUMBERS[x37], NUMBERS[len(e38)], e38, c.bytes_EntryKind[v.kind], NUMBERS[len(e39)], e39, NUMBERS[len(e40)], e40, NUMBERS[x41], p43,)
-    a45 = v.rows
-    if a45.__class__ is not tuple:
-        wrong(a45, "tuple")
-    if a45:
-        o.append(NUMBERS[len(a45)])
-        for i46 in a45:
-            c.write_ShipmentRow(o, i46)
-    o.append(b"\0")
-    u47 = v.holder
-    if u47 is None:
-        p48 = b"\0"
-    else:
-        e49 = u47.encode()
-        if 0 in e49:
-            nul()
-        p48 = b"\2" + NUMBERS[len(e49)] + e49
-    x50 = v.amount
-    if x50.__class__ is not int:
-        wrong(x50, "int")
-    e51 = v.currency.encode()
+    e51 = v.entity.encode()
     if 0 in e51:
         nul()
-    o += (p48, c.bytes_TenderKind[v.tender], NUMBERS[x50], NUMBERS[len(e51)], e51,)
+    x52 = v.occurred_at
+    if x52.__class__ is not int:
+        wrong(x52, "int")
+    e53 = v.order_id.encode()
+    if 0 in e53:
+        nul()
+    e54 = v.code.encode()
+    if 0 in e54:
+        nul()
+    o += (NUMBERS[len(e51)], e51, NUMBERS[x52], NUMBERS[len(e53)], e53, NUMBERS[len(e54)], e54,)
+    c.write_SaleFact(o, v.fact)
 
 
 def read_SaleNoted(b: bytes, i: int) -> tuple[SaleNoted, int]:
@@ -420,70 +516,13 @@ def read_SaleNoted(b: bytes, i: int) -> tuple[SaleNoted, int]:
         i, j = span(b, i)
     f_order_id = b[i + 1 : j].decode()
     i = j
-    f_kind = c.names_EntryKind[b[i]]
-    i += 1
     j = i + SPAN[b[i]]
     if i == j:
         i, j = span(b, i)
-    f_source_event = b[i + 1 : j].decode()
+    f_code = b[i + 1 : j].decode()
     i = j
-    j = i + SPAN[b[i]]
-    if i == j:
-        i, j = span(b, i)
-    f_source_type = b[i + 1 : j].decode()
-    i = j
-    n = b[i]
-    if n < 128:
-        f_source_at = ZIGZAG[n]
-        i += 1
-    else:
-        f_source_at, i = long(b, i)
-    f_shipment_id: str | None = None
-    n = b[i]
-    i += 1
-    if n == 2:
-        j = i + SPAN[b[i]]
-        if i == j:
-            i, j = span(b, i)
-        f_shipment_id_ = b[i + 1 : j].decode()
-        i = j
-        f_shipment_id = f_shipment_id_
-    elif n:
-        branch()
-    f_rows_l: list[c.ShipmentRow] = []
-    while b[i]:
-        n, i = count(b, i)
-        for _ in range(n):
-            f_rows_, i = c.read_ShipmentRow(b, i)
-            f_rows_l.append(f_rows_)
-    i += 1
-    f_rows = tuple(f_rows_l)
-    f_holder: str | None = None
-    n = b[i]
-    i += 1
-    if n == 2:
-        j = i + SPAN[b[i]]
-        if i == j:
-            i, j = span(b, i)
-        f_holder_ = b[i + 1 : j].decode()
-        i = j
-        f_holder = f_holder_
-    elif n:
-        branch()
-    f_tender = c.names_TenderKind[b[i]]
-    i += 1
-    n = b[i]
-    if n < 128:
-        f_amount = ZIGZAG[n]
-        i += 1
-    else:
-        f_amount, i = long(b, i)
-    j = i + SPAN[b[i]]
-    if i == j:
-        i, j = span(b, i)
-    f_currency = b[i + 1 : j].decode()
-    i = j
-    return SaleNoted(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, kind=f_kind, source_event=f_source_event, source_type=f_source_type, source_at=f_source_at, shipment_id=f_shipment_id, rows=f_rows, holder=f_holder, tender=f_tender, amount=f_amount, currency=f_currency), i
+    f_fact, i = c.read_SaleFact(b, i)
+    return SaleNoted(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, code=f_code, fact=f_fact), i
 
 
 class SaleRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -495,40 +534,89 @@ class SaleRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     account: str
     currency: str
     revision: int
+    country: str
+    functional_currency: str
+    rate: str
+    rate_source: str
     total: int
     rounding: int
-    order: c.Order
+    gift_card: int
+    store_credit: int
+    lines: tuple[c.SaleLine, ...]
+    charges: tuple[c.SaleCharge, ...]
+    source_event: str
+    source_version: int
 
 
 def write_SaleRecorded(o: list[bytes], v: SaleRecorded) -> None:
     if v.__class__ is not SaleRecorded:
         wrong(v, "SaleRecorded")
-    e52 = v.entity.encode()
-    if 0 in e52:
-        nul()
-    x53 = v.occurred_at
-    if x53.__class__ is not int:
-        wrong(x53, "int")
-    e54 = v.order_id.encode()
-    if 0 in e54:
-        nul()
-    e55 = v.account.encode()
+    e55 = v.entity.encode()
     if 0 in e55:
         nul()
-    e56 = v.currency.encode()
-    if 0 in e56:
+    x56 = v.occurred_at
+    if x56.__class__ is not int:
+        wrong(x56, "int")
+    e57 = v.order_id.encode()
+    if 0 in e57:
         nul()
-    x57 = v.revision
-    if x57.__class__ is not int:
-        wrong(x57, "int")
-    x58 = v.total
-    if x58.__class__ is not int:
-        wrong(x58, "int")
-    x59 = v.rounding
-    if x59.__class__ is not int:
-        wrong(x59, "int")
-    o += (NUMBERS[len(e52)], e52, NUMBERS[x53], NUMBERS[len(e54)], e54, NUMBERS[len(e55)], e55, NUMBERS[len(e56)], e56, NUMBERS[x57], NUMBERS[x58], NUMBERS[x59],)
-    c.write_Order(o, v.order)
+    e58 = v.account.encode()
+    if 0 in e58:
+        nul()
+    e59 = v.currency.encode()
+    if 0 in e59:
+        nul()
+    x60 = v.revision
+    if x60.__class__ is not int:
+        wrong(x60, "int")
+    e61 = v.country.encode()
+    if 0 in e61:
+        nul()
+    e62 = v.functional_currency.encode()
+    if 0 in e62:
+        nul()
+    e63 = v.rate.encode()
+    if 0 in e63:
+        nul()
+    e64 = v.rate_source.encode()
+    if 0 in e64:
+        nul()
+    x65 = v.total
+    if x65.__class__ is not int:
+        wrong(x65, "int")
+    x66 = v.rounding
+    if x66.__class__ is not int:
+        wrong(x66, "int")
+    x67 = v.gift_card
+    if x67.__class__ is not int:
+        wrong(x67, "int")
+    x68 = v.store_credit
+    if x68.__class__ is not int:
+        wrong(x68, "int")
+    o += (NUMBERS[len(e55)], e55, NUMBERS[x56], NUMBERS[len(e57)], e57, NUMBERS[len(e58)], e58, NUMBERS[len(e59)], e59, NUMBERS[x60], NUMBERS[len(e61)], e61, NUMBERS[len(e62)], e62, NUMBERS[len(e63)], e63, NUMBERS[len(e64)], e64, NUMBERS[x65], NUMBERS[x66], NUMBERS[x67], NUMBERS[x68],)
+    a69 = v.lines
+    if a69.__class__ is not tuple:
+        wrong(a69, "tuple")
+    if a69:
+        o.append(NUMBERS[len(a69)])
+        for i70 in a69:
+            c.write_SaleLine(o, i70)
+    o.append(b"\0")
+    a71 = v.charges
+    if a71.__class__ is not tuple:
+        wrong(a71, "tuple")
+    if a71:
+        o.append(NUMBERS[len(a71)])
+        for i72 in a71:
+            c.write_SaleCharge(o, i72)
+    o.append(b"\0")
+    e73 = v.source_event.encode()
+    if 0 in e73:
+        nul()
+    x74 = v.source_version
+    if x74.__class__ is not int:
+        wrong(x74, "int")
+    o += (NUMBERS[len(e73)], e73, NUMBERS[x74],)
 
 
 def read_SaleRecorded(b: bytes, i: int) -> tuple[SaleRecorded, int]:
@@ -564,6 +652,26 @@ def read_SaleRecorded(b: bytes, i: int) -> tuple[SaleRecorded, int]:
         i += 1
     else:
         f_revision, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_country = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_functional_currency = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_rate = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_rate_source = b[i + 1 : j].decode()
+    i = j
     n = b[i]
     if n < 128:
         f_total = ZIGZAG[n]
@@ -576,8 +684,46 @@ def read_SaleRecorded(b: bytes, i: int) -> tuple[SaleRecorded, int]:
         i += 1
     else:
         f_rounding, i = long(b, i)
-    f_order, i = c.read_Order(b, i)
-    return SaleRecorded(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, account=f_account, currency=f_currency, revision=f_revision, total=f_total, rounding=f_rounding, order=f_order), i
+    n = b[i]
+    if n < 128:
+        f_gift_card = ZIGZAG[n]
+        i += 1
+    else:
+        f_gift_card, i = long(b, i)
+    n = b[i]
+    if n < 128:
+        f_store_credit = ZIGZAG[n]
+        i += 1
+    else:
+        f_store_credit, i = long(b, i)
+    f_lines_l: list[c.SaleLine] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = c.read_SaleLine(b, i)
+            f_lines_l.append(f_lines_)
+    i += 1
+    f_lines = tuple(f_lines_l)
+    f_charges_l: list[c.SaleCharge] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_charges_, i = c.read_SaleCharge(b, i)
+            f_charges_l.append(f_charges_)
+    i += 1
+    f_charges = tuple(f_charges_l)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_source_event = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_source_version = ZIGZAG[n]
+        i += 1
+    else:
+        f_source_version, i = long(b, i)
+    return SaleRecorded(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, account=f_account, currency=f_currency, revision=f_revision, country=f_country, functional_currency=f_functional_currency, rate=f_rate, rate_source=f_rate_source, total=f_total, rounding=f_rounding, gift_card=f_gift_card, store_credit=f_store_credit, lines=f_lines, charges=f_charges, source_event=f_source_event, source_version=f_source_version), i
 
 
 class StockValued(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -590,49 +736,57 @@ class StockValued(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     value: int
     currency: str
     average: str
+    cost_value: int
+    cost_units: int
     uncosted: int
     cause: str
     source_event: str
-    source_position: str
+    source_version: int
 
 
 def write_StockValued(o: list[bytes], v: StockValued) -> None:
     if v.__class__ is not StockValued:
         wrong(v, "StockValued")
-    e60 = v.entity.encode()
-    if 0 in e60:
+    e75 = v.entity.encode()
+    if 0 in e75:
         nul()
-    x61 = v.occurred_at
-    if x61.__class__ is not int:
-        wrong(x61, "int")
-    e62 = v.sku.encode()
-    if 0 in e62:
+    x76 = v.occurred_at
+    if x76.__class__ is not int:
+        wrong(x76, "int")
+    e77 = v.sku.encode()
+    if 0 in e77:
         nul()
-    x63 = v.units
-    if x63.__class__ is not int:
-        wrong(x63, "int")
-    x64 = v.value
-    if x64.__class__ is not int:
-        wrong(x64, "int")
-    e65 = v.currency.encode()
-    if 0 in e65:
+    x78 = v.units
+    if x78.__class__ is not int:
+        wrong(x78, "int")
+    x79 = v.value
+    if x79.__class__ is not int:
+        wrong(x79, "int")
+    e80 = v.currency.encode()
+    if 0 in e80:
         nul()
-    e66 = v.average.encode()
-    if 0 in e66:
+    e81 = v.average.encode()
+    if 0 in e81:
         nul()
-    x67 = v.uncosted
-    if x67.__class__ is not int:
-        wrong(x67, "int")
-    e68 = v.cause.encode()
-    if 0 in e68:
+    x82 = v.cost_value
+    if x82.__class__ is not int:
+        wrong(x82, "int")
+    x83 = v.cost_units
+    if x83.__class__ is not int:
+        wrong(x83, "int")
+    x84 = v.uncosted
+    if x84.__class__ is not int:
+        wrong(x84, "int")
+    e85 = v.cause.encode()
+    if 0 in e85:
         nul()
-    e69 = v.source_event.encode()
-    if 0 in e69:
+    e86 = v.source_event.encode()
+    if 0 in e86:
         nul()
-    e70 = v.source_position.encode()
-    if 0 in e70:
-        nul()
-    o += (NUMBERS[len(e60)], e60, NUMBERS[x61], NUMBERS[len(e62)], e62, NUMBERS[x63], NUMBERS[x64], NUMBERS[len(e65)], e65, NUMBERS[len(e66)], e66, NUMBERS[x67], NUMBERS[len(e68)], e68, NUMBERS[len(e69)], e69, NUMBERS[len(e70)], e70,)
+    x87 = v.source_version
+    if x87.__class__ is not int:
+        wrong(x87, "int")
+    o += (NUMBERS[len(e75)], e75, NUMBERS[x76], NUMBERS[len(e77)], e77, NUMBERS[x78], NUMBERS[x79], NUMBERS[len(e80)], e80, NUMBERS[len(e81)], e81, NUMBERS[x82], NUMBERS[x83], NUMBERS[x84], NUMBERS[len(e85)], e85, NUMBERS[len(e86)], e86, NUMBERS[x87],)
 
 
 def read_StockValued(b: bytes, i: int) -> tuple[StockValued, int]:
@@ -676,6 +830,18 @@ def read_StockValued(b: bytes, i: int) -> tuple[StockValued, int]:
     i = j
     n = b[i]
     if n < 128:
+        f_cost_value = ZIGZAG[n]
+        i += 1
+    else:
+        f_cost_value, i = long(b, i)
+    n = b[i]
+    if n < 128:
+        f_cost_units = ZIGZAG[n]
+        i += 1
+    else:
+        f_cost_units, i = long(b, i)
+    n = b[i]
+    if n < 128:
         f_uncosted = ZIGZAG[n]
         i += 1
     else:
@@ -690,12 +856,13 @@ def read_StockValued(b: bytes, i: int) -> tuple[StockValued, int]:
         i, j = span(b, i)
     f_source_event = b[i + 1 : j].decode()
     i = j
-    j = i + SPAN[b[i]]
-    if i == j:
-        i, j = span(b, i)
-    f_source_position = b[i + 1 : j].decode()
-    i = j
-    return StockValued(entity=f_entity, occurred_at=f_occurred_at, sku=f_sku, units=f_units, value=f_value, currency=f_currency, average=f_average, uncosted=f_uncosted, cause=f_cause, source_event=f_source_event, source_position=f_source_position), i
+    n = b[i]
+    if n < 128:
+        f_source_version = ZIGZAG[n]
+        i += 1
+    else:
+        f_source_version, i = long(b, i)
+    return StockValued(entity=f_entity, occurred_at=f_occurred_at, sku=f_sku, units=f_units, value=f_value, currency=f_currency, average=f_average, cost_value=f_cost_value, cost_units=f_cost_units, uncosted=f_uncosted, cause=f_cause, source_event=f_source_event, source_version=f_source_version), i
 
 
 def encode_EntryPosted(value: EntryPosted) -> bytes:
@@ -729,6 +896,25 @@ def encode_PostingHeld(value: PostingHeld) -> bytes:
 def decode_PostingHeld(data: bytes) -> PostingHeld:
     try:
         value, end = read_PostingHeld(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
+def encode_PostingSettled(value: PostingSettled) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_PostingSettled(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_PostingSettled(data: bytes) -> PostingSettled:
+    try:
+        value, end = read_PostingSettled(data, 0)
     except READING as error:
         raise unread(error) from None
     if end != len(data):
@@ -796,6 +982,7 @@ def decode_StockValued(data: bytes) -> StockValued:
 AccountingEvent = (
     EntryPosted
     | PostingHeld
+    | PostingSettled
     | SaleNoted
     | SaleRecorded
     | StockValued
@@ -804,6 +991,7 @@ AccountingEvent = (
 CONTRACTS = (
     Contract('lonja.accounting.EntryPosted', EntryPosted, 1, encode_EntryPosted, decode_EntryPosted, {1: decode_EntryPosted}),
     Contract('lonja.accounting.PostingHeld', PostingHeld, 1, encode_PostingHeld, decode_PostingHeld, {1: decode_PostingHeld}),
+    Contract('lonja.accounting.PostingSettled', PostingSettled, 1, encode_PostingSettled, decode_PostingSettled, {1: decode_PostingSettled}),
     Contract('lonja.accounting.SaleNoted', SaleNoted, 1, encode_SaleNoted, decode_SaleNoted, {1: decode_SaleNoted}),
     Contract('lonja.accounting.SaleRecorded', SaleRecorded, 1, encode_SaleRecorded, decode_SaleRecorded, {1: decode_SaleRecorded}),
     Contract('lonja.accounting.StockValued', StockValued, 1, encode_StockValued, decode_StockValued, {1: decode_StockValued}),

@@ -31,8 +31,8 @@ symbols_Custody: tuple[Custody, ...] = ('unknown', 'us', 'channel_captures_at_ou
 bytes_Custody = {s: bytes((n << 1,)) for n, s in enumerate(symbols_Custody)}
 names_Custody = {n << 1: s for n, s in enumerate(symbols_Custody)}
 
-EntryKind = Literal['unknown', 'goods_received', 'goods_adjusted', 'payment', 'refund', 'dispatch_revenue', 'dispatch_cost', 'cost_correction', 'deposit_reversed', 'gift_card_sold', 'gift_card_redeemed', 'rounding', 'receivable_settled', 'goods_returned', 'fee']
-symbols_EntryKind: tuple[EntryKind, ...] = ('unknown', 'goods_received', 'goods_adjusted', 'payment', 'refund', 'dispatch_revenue', 'dispatch_cost', 'cost_correction', 'deposit_reversed', 'gift_card_sold', 'gift_card_redeemed', 'rounding', 'receivable_settled', 'goods_returned', 'fee',)
+EntryKind = Literal['unknown', 'goods_received', 'goods_adjusted', 'payment', 'refund', 'dispatch_revenue', 'dispatch_cost', 'cost_correction', 'deposit_reversed', 'gift_card_sold', 'gift_card_redeemed', 'rounding', 'receivable_settled', 'goods_returned', 'fee', 'dispute']
+symbols_EntryKind: tuple[EntryKind, ...] = ('unknown', 'goods_received', 'goods_adjusted', 'payment', 'refund', 'dispatch_revenue', 'dispatch_cost', 'cost_correction', 'deposit_reversed', 'gift_card_sold', 'gift_card_redeemed', 'rounding', 'receivable_settled', 'goods_returned', 'fee', 'dispute',)
 bytes_EntryKind = {s: bytes((n << 1,)) for n, s in enumerate(symbols_EntryKind)}
 names_EntryKind = {n << 1: s for n, s in enumerate(symbols_EntryKind)}
 
@@ -100,6 +100,11 @@ ReservationClass = Literal['unknown', 'hold', 'commitment']
 symbols_ReservationClass: tuple[ReservationClass, ...] = ('unknown', 'hold', 'commitment',)
 bytes_ReservationClass = {s: bytes((n << 1,)) for n, s in enumerate(symbols_ReservationClass)}
 names_ReservationClass = {n << 1: s for n, s in enumerate(symbols_ReservationClass)}
+
+SaleFactKind = Literal['unknown', 'captured', 'refunded', 'dispatched', 'completed', 'cancelled', 'ended', 'reopened', 'dispute_opened', 'dispute_won', 'dispute_lost']
+symbols_SaleFactKind: tuple[SaleFactKind, ...] = ('unknown', 'captured', 'refunded', 'dispatched', 'completed', 'cancelled', 'ended', 'reopened', 'dispute_opened', 'dispute_won', 'dispute_lost',)
+bytes_SaleFactKind = {s: bytes((n << 1,)) for n, s in enumerate(symbols_SaleFactKind)}
+names_SaleFactKind = {n << 1: s for n, s in enumerate(symbols_SaleFactKind)}
 
 Clearance = Literal['unknown', 'contact', 'statutory', 'inbox']
 symbols_Clearance: tuple[Clearance, ...] = ('unknown', 'contact', 'statutory', 'inbox',)
@@ -779,7 +784,7 @@ def read_Difference(b: bytes, i: int) -> tuple[Difference, int]:
 
 
 class EntryLine(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """One side of a journal entry: exactly one of debit and credit is above 0; minor units of the entry's currency, and of the company's own."""
+    """One side of a journal entry: either debit or credit is above 0, neither in a line of exchange differences; minor units of the entry's currency, and of the company's own."""
 
     account: str
     debit: int
@@ -1813,6 +1818,247 @@ def read_OrderReference(b: bytes, i: int) -> tuple[OrderReference, int]:
     return OrderReference(order_id=f_order_id, account=f_account, provider=f_provider, external_id=f_external_id), i
 
 
+class SaleCharge(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What a charge of a sale brings: net of every tax, and its taxes; minor units."""
+
+    kind: ChargeKind
+    net: int
+    taxes: tuple[TaxLine, ...]
+
+
+def write_SaleCharge(o: list[bytes], v: SaleCharge) -> None:
+    if v.__class__ is not SaleCharge:
+        wrong(v, "SaleCharge")
+    x149 = v.net
+    if x149.__class__ is not int:
+        wrong(x149, "int")
+    o += (bytes_ChargeKind[v.kind], NUMBERS[x149],)
+    a150 = v.taxes
+    if a150.__class__ is not tuple:
+        wrong(a150, "tuple")
+    if a150:
+        o.append(NUMBERS[len(a150)])
+        for i151 in a150:
+            write_TaxLine(o, i151)
+    o.append(b"\0")
+
+
+def read_SaleCharge(b: bytes, i: int) -> tuple[SaleCharge, int]:
+    f_kind = names_ChargeKind[b[i]]
+    i += 1
+    n = b[i]
+    if n < 128:
+        f_net = ZIGZAG[n]
+        i += 1
+    else:
+        f_net, i = long(b, i)
+    f_taxes_l: list[TaxLine] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_taxes_, i = read_TaxLine(b, i)
+            f_taxes_l.append(f_taxes_)
+    i += 1
+    f_taxes = tuple(f_taxes_l)
+    return SaleCharge(kind=f_kind, net=f_net, taxes=f_taxes), i
+
+
+class SaleFact(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A fact of a sale as the ledger keeps it: money by its holder, or units by line."""
+
+    kind: SaleFactKind
+    reference: str
+    source_event: str
+    source_type: str
+    source_version: int
+    occurred_at: int
+    business_date: str
+    holder: str
+    tender: TenderKind
+    amount: int
+    currency: str
+    charges_amount: int
+    lines: tuple[LineAmount, ...]
+
+
+def write_SaleFact(o: list[bytes], v: SaleFact) -> None:
+    if v.__class__ is not SaleFact:
+        wrong(v, "SaleFact")
+    e152 = v.reference.encode()
+    if 0 in e152:
+        nul()
+    e153 = v.source_event.encode()
+    if 0 in e153:
+        nul()
+    e154 = v.source_type.encode()
+    if 0 in e154:
+        nul()
+    x155 = v.source_version
+    if x155.__class__ is not int:
+        wrong(x155, "int")
+    x156 = v.occurred_at
+    if x156.__class__ is not int:
+        wrong(x156, "int")
+    e157 = v.business_date.encode()
+    if 0 in e157:
+        nul()
+    e158 = v.holder.encode()
+    if 0 in e158:
+        nul()
+    x159 = v.amount
+    if x159.__class__ is not int:
+        wrong(x159, "int")
+    e160 = v.currency.encode()
+    if 0 in e160:
+        nul()
+    x161 = v.charges_amount
+    if x161.__class__ is not int:
+        wrong(x161, "int")
+    o += (bytes_SaleFactKind[v.kind], NUMBERS[len(e152)], e152, NUMBERS[len(e153)], e153, NUMBERS[len(e154)], e154, NUMBERS[x155], NUMBERS[x156], NUMBERS[len(e157)], e157, NUMBERS[len(e158)], e158, bytes_TenderKind[v.tender], NUMBERS[x159], NUMBERS[len(e160)], e160, NUMBERS[x161],)
+    a162 = v.lines
+    if a162.__class__ is not tuple:
+        wrong(a162, "tuple")
+    if a162:
+        o.append(NUMBERS[len(a162)])
+        for i163 in a162:
+            write_LineAmount(o, i163)
+    o.append(b"\0")
+
+
+def read_SaleFact(b: bytes, i: int) -> tuple[SaleFact, int]:
+    f_kind = names_SaleFactKind[b[i]]
+    i += 1
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reference = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_source_event = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_source_type = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_source_version = ZIGZAG[n]
+        i += 1
+    else:
+        f_source_version, i = long(b, i)
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_business_date = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_holder = b[i + 1 : j].decode()
+    i = j
+    f_tender = names_TenderKind[b[i]]
+    i += 1
+    n = b[i]
+    if n < 128:
+        f_amount = ZIGZAG[n]
+        i += 1
+    else:
+        f_amount, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_currency = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_charges_amount = ZIGZAG[n]
+        i += 1
+    else:
+        f_charges_amount, i = long(b, i)
+    f_lines_l: list[LineAmount] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = read_LineAmount(b, i)
+            f_lines_l.append(f_lines_)
+    i += 1
+    f_lines = tuple(f_lines_l)
+    return SaleFact(kind=f_kind, reference=f_reference, source_event=f_source_event, source_type=f_source_type, source_version=f_source_version, occurred_at=f_occurred_at, business_date=f_business_date, holder=f_holder, tender=f_tender, amount=f_amount, currency=f_currency, charges_amount=f_charges_amount, lines=f_lines), i
+
+
+class SaleLine(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What a line of a sale brings: net of discount and of every tax, and its taxes; minor units."""
+
+    line_id: str
+    kind: LineKind
+    quantity: int
+    net: int
+    taxes: tuple[TaxLine, ...]
+
+
+def write_SaleLine(o: list[bytes], v: SaleLine) -> None:
+    if v.__class__ is not SaleLine:
+        wrong(v, "SaleLine")
+    e164 = v.line_id.encode()
+    if 0 in e164:
+        nul()
+    x165 = v.quantity
+    if x165.__class__ is not int:
+        wrong(x165, "int")
+    x166 = v.net
+    if x166.__class__ is not int:
+        wrong(x166, "int")
+    o += (NUMBERS[len(e164)], e164, bytes_LineKind[v.kind], NUMBERS[x165], NUMBERS[x166],)
+    a167 = v.taxes
+    if a167.__class__ is not tuple:
+        wrong(a167, "tuple")
+    if a167:
+        o.append(NUMBERS[len(a167)])
+        for i168 in a167:
+            write_TaxLine(o, i168)
+    o.append(b"\0")
+
+
+def read_SaleLine(b: bytes, i: int) -> tuple[SaleLine, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_line_id = b[i + 1 : j].decode()
+    i = j
+    f_kind = names_LineKind[b[i]]
+    i += 1
+    n = b[i]
+    if n < 128:
+        f_quantity = ZIGZAG[n]
+        i += 1
+    else:
+        f_quantity, i = long(b, i)
+    n = b[i]
+    if n < 128:
+        f_net = ZIGZAG[n]
+        i += 1
+    else:
+        f_net, i = long(b, i)
+    f_taxes_l: list[TaxLine] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_taxes_, i = read_TaxLine(b, i)
+            f_taxes_l.append(f_taxes_)
+    i += 1
+    f_taxes = tuple(f_taxes_l)
+    return SaleLine(line_id=f_line_id, kind=f_kind, quantity=f_quantity, net=f_net, taxes=f_taxes), i
+
+
 class ShipmentRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Units of one line of one order in a shipment."""
 
@@ -1824,16 +2070,16 @@ class ShipmentRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentRow(o: list[bytes], v: ShipmentRow) -> None:
     if v.__class__ is not ShipmentRow:
         wrong(v, "ShipmentRow")
-    e149 = v.order_id.encode()
-    if 0 in e149:
+    e169 = v.order_id.encode()
+    if 0 in e169:
         nul()
-    e150 = v.line_id.encode()
-    if 0 in e150:
+    e170 = v.line_id.encode()
+    if 0 in e170:
         nul()
-    x151 = v.quantity
-    if x151.__class__ is not int:
-        wrong(x151, "int")
-    o += (NUMBERS[len(e149)], e149, NUMBERS[len(e150)], e150, NUMBERS[x151],)
+    x171 = v.quantity
+    if x171.__class__ is not int:
+        wrong(x171, "int")
+    o += (NUMBERS[len(e169)], e169, NUMBERS[len(e170)], e170, NUMBERS[x171],)
 
 
 def read_ShipmentRow(b: bytes, i: int) -> tuple[ShipmentRow, int]:
@@ -1867,16 +2113,16 @@ class ShipmentUnits(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentUnits(o: list[bytes], v: ShipmentUnits) -> None:
     if v.__class__ is not ShipmentUnits:
         wrong(v, "ShipmentUnits")
-    e152 = v.order_id.encode()
-    if 0 in e152:
+    e172 = v.order_id.encode()
+    if 0 in e172:
         nul()
-    e153 = v.sku.encode()
-    if 0 in e153:
+    e173 = v.sku.encode()
+    if 0 in e173:
         nul()
-    x154 = v.units
-    if x154.__class__ is not int:
-        wrong(x154, "int")
-    o += (NUMBERS[len(e152)], e152, NUMBERS[len(e153)], e153, NUMBERS[x154],)
+    x174 = v.units
+    if x174.__class__ is not int:
+        wrong(x174, "int")
+    o += (NUMBERS[len(e172)], e172, NUMBERS[len(e173)], e173, NUMBERS[x174],)
 
 
 def read_ShipmentUnits(b: bytes, i: int) -> tuple[ShipmentUnits, int]:

@@ -127,7 +127,8 @@ class Service:
     """A service as data: what it decides, reacts to, shows and offers.
 
     `contracts` are its own events, `reads` those of the services that it reacts to or projects;
-    `reacts` maps a service's name to the reaction to its facts. `acts`: a service that is added
+    `reacts` maps a service's name to the reaction to its facts; where reactions depend on settings,
+    `configured` makes them, for the same services. `acts`: a service that is added
     later reads everything from the beginning either way; "from now" suppresses the effects of what
     was recorded before its first start.
     """
@@ -137,6 +138,7 @@ class Service:
     deciders: tuple[Decider[Any, Any, Any], ...]
     reads: tuple[Contract[Any], ...] = ()
     reacts: Mapping[str, React] = field(default_factory=dict)
+    configured: Callable[[Settings], Mapping[str, React]] | None = None
     plan: Plan = plan_nothing
     projections: tuple[Projection[Any], ...] = ()
     routes: Callable[[Ports], APIRouter] | None = None

@@ -97,7 +97,8 @@ class RunningService:
         started = await first_start(self.pool, f"{self.name}.reactor", self.clock())
         acts_from = started if service.acts == "from now" else 0
         inbox = StoreInbox(self.name, store, self.vault, self.clock)
-        interpreter = Interpreter(self.name, every, service.reacts, acts_from)
+        reacts = service.configured(self.settings) if service.configured else service.reacts
+        interpreter = Interpreter(self.name, every, reacts, acts_from)
         self.parked = ParkedWork(mind, store, self.loop, interpreter, self.vault)
         rows = await self._project(every)
         commands = TurnCommands(self.name, self.loop, store)

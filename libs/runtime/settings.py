@@ -5,9 +5,18 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from libs.runtime.errors import ConfigurationError
 from libs.security.secrets import Secret
@@ -15,6 +24,8 @@ from libs.security.secrets import Secret
 __all__ = ["Account", "ConfigurationError", "Limits", "Location", "Server", "Settings", "load"]
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+RatePair = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}/[A-Z]{3}$")]
+Rate = Annotated[str, StringConstraints(pattern=r"^\d{1,9}(\.\d{1,12})?$")]
 
 
 class _Section(BaseModel):
@@ -63,6 +74,21 @@ class Location(_Section):
     master: Literal["us", "them"] = "us"
 
 
+class Company(_Section):
+    """A legal company of ours: its own currency, the zone of its days, its country of tax."""
+
+    currency: str = Field(default="GBP", pattern="^[A-Z]{3}$")
+    time_zone: str = "Europe/London"
+    country: str = Field(default="GB", pattern="^[A-Z]{2}$")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in available_timezones():
+            raise ValueError("not a time zone of the IANA list")
+        return name
+
+
 class Server(_Section):
     """Where the HTTP server listens; another address than loopback needs tokens."""
 
@@ -86,14 +112,23 @@ class Settings(_Section):
     limits: Limits = Limits()
     channels: Mapping[Name, Account] = Field(default_factory=dict)
     locations: Mapping[Name, Location] = Field(default_factory=lambda: {"main": Location()})
+    companies: Mapping[Name, Company] = Field(default_factory=lambda: {"main": Company()})
+    rates: Mapping[RatePair, Rate] = Field(default_factory=dict)
     topic_prefix: str = ""
     database_prefix: str = "lonja_"
+
+    @model_validator(mode="after")
+    def _companies_known(self) -> Self:
+        for name, account in self.channels.items():
+            if account.entity not in self.companies:
+                raise ValueError(f"channels.{name}.entity: no company is called {account.entity}")
+        return self
 
 
 def _override(data: dict[str, Any], environ: Mapping[str, str]) -> None:
     """Take LONJA_CHANNELS__<ACCOUNT>__WEBHOOK_SECRETS and the like from the environment."""
     for name, value in environ.items():
-        path = re.fullmatch(r"LONJA_(SERVER|LIMITS|CHANNELS|LOCATIONS)__(.+)", name)
+        path = re.fullmatch(r"LONJA_(SERVER|LIMITS|CHANNELS|LOCATIONS|COMPANIES)__(.+)", name)
         if path is None:
             continue
         keys = [path[1].lower(), *path[2].lower().split("__")]

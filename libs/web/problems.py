@@ -35,6 +35,8 @@ STATUS: Mapping[str, int] = {
     "bad-token": 400,
     "malformed-json": 400,
     "item-not-found": 404,
+    "posting-not-held": 404,
+    "value-not-possible": 422,
     "expired": 410,
 }
 
