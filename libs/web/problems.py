@@ -36,6 +36,10 @@ STATUS: Mapping[str, int] = {
     "malformed-json": 400,
     "item-not-found": 404,
     "expired": 410,
+    "customer-not-found": 404,
+    "contact-unknown": 404,
+    "subject-erased": 410,
+    "unreadable-sealed-value": 500,
 }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from libs.runtime.settings import Account, Limits, Location, Server, Settings, load
+from libs.runtime.settings import Account, Limits, Location, Privacy, Server, Settings, load
 from services.console.demo import memory
 from services.sandbox.retail.orders import ACCOUNTS
 
@@ -18,6 +18,7 @@ def sections() -> list[tuple[type[BaseModel], dict[str, Any]]]:
     (account,), (location,) = written["channels"].values(), written["locations"].values()
     return [
         (Settings, written), (Server, written["server"]), (Limits, written["limits"]),
+        (Privacy, written["privacy"]),
         (Account, account), (Location, location),
     ]  # fmt: skip
 
