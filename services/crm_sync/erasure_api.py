@@ -39,32 +39,27 @@ class Erasures:
     async def shown(self, customer_id: str) -> views.ErasureOut:
         """Return the plan, and how far it is."""
         person = await self.identity.known(customer_id)
-        row = await self._row(person)
-        years = self.ports.settings.privacy.statutory_years
-        now = self.ports.clock()
+        found = [await self.rows.get(subject) for subject in person.subjects]
+        rows = [row for row in found if row is not None]
+        settings, now = self.ports.settings, self.ports.clock()
+        years = settings.privacy.statutory_years
         until = years_after(await self.last_order(person) or now, years)
-        state = _state(person, row)
-        left = () if state == "completed" else person.subjects
+        left = sorted(set(person.subjects) - {row.subject for row in rows if row.erased})
+        asked = len(rows) == len(person.subjects)
+        state: State = "completed" if not left else "requested" if asked else "planned"
         keys = [views.KeyOut(subject=s, clearance="contact", action="destroy") for s in left]
         keys += [
-            views.KeyOut(subject=s, clearance="statutory", action="keep", until=until)
-            for s in left
-        ]  # fmt: skip
+            views.KeyOut(subject=s, clearance="statutory", action="keep", until=until) for s in left
+        ]
+        dates = [row.retained_until for row in rows if row.retained_until is not None]
         return views.ErasureOut(
             customer_id=person.customer_id, state=state, subjects=person.subjects,
             keys=tuple(keys), read_models=await self._scrubbed(person), retained=RETAINED,
-            raw_deliveries_until=now + self.ports.settings.limits.inbox_days * DAY,
-            requested_at=row.requested_at if row else None,
-            answer_by=row.answer_by if row else None,
-            retained_until=row.retained_until if row else None,
-            owner="privacy", next_action=_NEXT[state],
+            raw_deliveries_until=now + settings.limits.inbox_days * DAY,
+            requested_at=min((row.requested_at for row in rows), default=None),
+            answer_by=min((row.answer_by for row in rows), default=None),
+            retained_until=max(dates, default=None), owner="privacy", next_action=_NEXT[state],
         )  # fmt: skip
-
-    async def _row(self, person: Person) -> read_model.ErasureRow | None:
-        """Return the erasure that was asked for by any of the person's ids, the latest of them."""
-        found = [await self.rows.get(member.customer_id) for member in person.members]
-        known = [row for row in found if row is not None]
-        return max(known, key=lambda row: (row.requested_at, row.customer_id), default=None)
 
     async def _scrubbed(self, person: Person) -> tuple[views.ScrubOut, ...]:
         sealed = evidence = 0
@@ -81,20 +76,12 @@ class Erasures:
         )
 
 
+# A subject that joins behind an erasure makes it planned again.
 _NEXT = {
     "planned": "show the plan to whoever asked, then request the erasure",
     "requested": "wait for the vault; look at the effects of crm_sync if it takes long",
     "completed": "tell whoever asked",
 }
-
-
-def _state(person: Person, row: read_model.ErasureRow | None) -> State:
-    """Say how far: a subject that joined behind an erasure makes it planned again."""
-    if all(member.forgotten for member in person.members):
-        return "completed"
-    if row is not None and set(person.subjects) <= {*row.requested, *row.erased}:
-        return "completed" if set(person.subjects) <= set(row.erased) else "requested"
-    return "planned"
 
 
 def add(router: APIRouter, ports: Ports) -> None:

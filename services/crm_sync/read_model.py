@@ -68,14 +68,17 @@ class ContactRow(msgspec.Struct, frozen=True):
 
 
 class ErasureRow(msgspec.Struct, frozen=True):
-    """What was asked to be forgotten, and what is; `answer_by` is the latest lawful moment."""
+    """A subject that was asked to be forgotten; `answer_by` is the latest lawful moment.
 
-    customer_id: str
-    requested: tuple[str, ...] = ()
-    erased: tuple[str, ...] = ()
+    It may be asked for by several customers' ids: the first request counts, the latest date holds.
+    """
+
+    subject: str
+    customer_id: str = ""
     requested_at: int = 0
     answer_by: int = 0
     by: str = ""
+    erased: bool = False
     retained_until: int | None = None
 
 
@@ -173,7 +176,7 @@ def _contact(row: ContactRow | None, key: Key, envelope: Envelope[Any]) -> Conta
 def _erasure_keys(envelope: Envelope[Any]) -> Sequence[Key]:
     match envelope.event:
         case events.ErasureRequested() | events.ErasureCompleted() as event:
-            return ((event.customer_id,),)
+            return [(subject,) for subject in event.subjects]
         case _:
             return ()
 
@@ -182,14 +185,16 @@ def _erasure(row: ErasureRow | None, key: Key, envelope: Envelope[Any]) -> Erasu
     row = row or ErasureRow(str(key[0]))
     match envelope.event:
         case events.ErasureRequested() as event:
-            wanted = tuple(sorted({*row.requested, *event.subjects}))
+            asked = (event.occurred_at, event.customer_id)
+            if row.customer_id and (row.requested_at, row.customer_id) <= asked:
+                return row
             return replace(
-                row, requested=wanted, requested_at=event.occurred_at, answer_by=event.answer_by,
-                by=event.by,
+                row, customer_id=event.customer_id, requested_at=event.occurred_at,
+                answer_by=event.answer_by, by=event.by,
             )  # fmt: skip
-        case events.ErasureCompleted() as event:
-            done = tuple(sorted({*row.erased, *event.subjects}))
-            return replace(row, erased=done, retained_until=event.retained_until)
+        case events.ErasureCompleted(retained_until=until):
+            dates = [date for date in (row.retained_until, until) if date is not None]
+            return replace(row, erased=True, retained_until=max(dates, default=None))
         case _:
             return row
 
@@ -209,6 +214,6 @@ CONTACTS = Projection(
     "customer_contacts", 1, ContactRow, ("subject",), ("orders", *OURS), _contact_keys, _contact,
 )  # fmt: skip
 ERASURES = Projection(
-    "erasures", 1, ErasureRow, ("customer_id",), OURS, _erasure_keys, _erasure,
+    "erasures", 1, ErasureRow, ("subject",), OURS, _erasure_keys, _erasure,
 )  # fmt: skip
 ALL = (CUSTOMERS, NAMED, ORDERS, CONTACTS, ERASURES, TIMELINE)
