@@ -621,6 +621,68 @@ def read_MergeSuggested(b: bytes, i: int) -> tuple[MergeSuggested, int]:
     return MergeSuggested(entity=f_entity, occurred_at=f_occurred_at, customer_id=f_customer_id, other_id=f_other_id, kind=f_kind, index=f_index), i
 
 
+class RetentionExtended(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """An erased buyer has ordered again: the law counts from here."""
+
+    entity: str
+    occurred_at: int
+    customer_id: str
+    subject: str
+    last_order_at: int
+
+
+def write_RetentionExtended(o: list[bytes], v: RetentionExtended) -> None:
+    if v.__class__ is not RetentionExtended:
+        wrong(v, "RetentionExtended")
+    e58 = v.entity.encode()
+    if 0 in e58:
+        nul()
+    x59 = v.occurred_at
+    if x59.__class__ is not int:
+        wrong(x59, "int")
+    e60 = v.customer_id.encode()
+    if 0 in e60:
+        nul()
+    e61 = v.subject.encode()
+    if 0 in e61:
+        nul()
+    x62 = v.last_order_at
+    if x62.__class__ is not int:
+        wrong(x62, "int")
+    o += (NUMBERS[len(e58)], e58, NUMBERS[x59], NUMBERS[len(e60)], e60, NUMBERS[len(e61)], e61, NUMBERS[x62],)
+
+
+def read_RetentionExtended(b: bytes, i: int) -> tuple[RetentionExtended, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_customer_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_subject = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_last_order_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_last_order_at, i = long(b, i)
+    return RetentionExtended(entity=f_entity, occurred_at=f_occurred_at, customer_id=f_customer_id, subject=f_subject, last_order_at=f_last_order_at), i
+
+
 class SubjectParted(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Evidence no longer names this customer, and never will again."""
 
@@ -635,25 +697,25 @@ class SubjectParted(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_SubjectParted(o: list[bytes], v: SubjectParted) -> None:
     if v.__class__ is not SubjectParted:
         wrong(v, "SubjectParted")
-    e58 = v.entity.encode()
-    if 0 in e58:
-        nul()
-    x59 = v.occurred_at
-    if x59.__class__ is not int:
-        wrong(x59, "int")
-    e60 = v.index.encode()
-    if 0 in e60:
-        nul()
-    e61 = v.customer_id.encode()
-    if 0 in e61:
-        nul()
-    e62 = v.by.encode()
-    if 0 in e62:
-        nul()
-    e63 = v.reason.encode()
+    e63 = v.entity.encode()
     if 0 in e63:
         nul()
-    o += (NUMBERS[len(e58)], e58, NUMBERS[x59], NUMBERS[len(e60)], e60, NUMBERS[len(e61)], e61, NUMBERS[len(e62)], e62, NUMBERS[len(e63)], e63,)
+    x64 = v.occurred_at
+    if x64.__class__ is not int:
+        wrong(x64, "int")
+    e65 = v.index.encode()
+    if 0 in e65:
+        nul()
+    e66 = v.customer_id.encode()
+    if 0 in e66:
+        nul()
+    e67 = v.by.encode()
+    if 0 in e67:
+        nul()
+    e68 = v.reason.encode()
+    if 0 in e68:
+        nul()
+    o += (NUMBERS[len(e63)], e63, NUMBERS[x64], NUMBERS[len(e65)], e65, NUMBERS[len(e66)], e66, NUMBERS[len(e67)], e67, NUMBERS[len(e68)], e68,)
 
 
 def read_SubjectParted(b: bytes, i: int) -> tuple[SubjectParted, int]:
@@ -708,28 +770,28 @@ class SubjectSeen(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_SubjectSeen(o: list[bytes], v: SubjectSeen) -> None:
     if v.__class__ is not SubjectSeen:
         wrong(v, "SubjectSeen")
-    e64 = v.entity.encode()
-    if 0 in e64:
-        nul()
-    x65 = v.occurred_at
-    if x65.__class__ is not int:
-        wrong(x65, "int")
-    e66 = v.index.encode()
-    if 0 in e66:
-        nul()
-    e67 = v.customer_id.encode()
-    if 0 in e67:
-        nul()
-    e68 = v.subject.encode()
-    if 0 in e68:
-        nul()
-    e69 = v.account.encode()
+    e69 = v.entity.encode()
     if 0 in e69:
         nul()
-    e70 = v.by.encode()
-    if 0 in e70:
+    x70 = v.occurred_at
+    if x70.__class__ is not int:
+        wrong(x70, "int")
+    e71 = v.index.encode()
+    if 0 in e71:
         nul()
-    o += (NUMBERS[len(e64)], e64, NUMBERS[x65], NUMBERS[len(e66)], e66, c.bytes_EvidenceKind[v.kind], NUMBERS[len(e67)], e67, NUMBERS[len(e68)], e68, NUMBERS[len(e69)], e69, c.bytes_IdentityStrength[v.strength], NUMBERS[len(e70)], e70,)
+    e72 = v.customer_id.encode()
+    if 0 in e72:
+        nul()
+    e73 = v.subject.encode()
+    if 0 in e73:
+        nul()
+    e74 = v.account.encode()
+    if 0 in e74:
+        nul()
+    e75 = v.by.encode()
+    if 0 in e75:
+        nul()
+    o += (NUMBERS[len(e69)], e69, NUMBERS[x70], NUMBERS[len(e71)], e71, c.bytes_EvidenceKind[v.kind], NUMBERS[len(e72)], e72, NUMBERS[len(e73)], e73, NUMBERS[len(e74)], e74, c.bytes_IdentityStrength[v.strength], NUMBERS[len(e75)], e75,)
 
 
 def read_SubjectSeen(b: bytes, i: int) -> tuple[SubjectSeen, int]:
@@ -909,6 +971,25 @@ def decode_MergeSuggested(data: bytes) -> MergeSuggested:
     return value
 
 
+def encode_RetentionExtended(value: RetentionExtended) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_RetentionExtended(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_RetentionExtended(data: bytes) -> RetentionExtended:
+    try:
+        value, end = read_RetentionExtended(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
 def encode_SubjectParted(value: SubjectParted) -> bytes:
     o: list[bytes] = []
     try:
@@ -955,6 +1036,7 @@ Crm_syncEvent = (
     | ErasureCompleted
     | ErasureRequested
     | MergeSuggested
+    | RetentionExtended
     | SubjectParted
     | SubjectSeen
 )
@@ -967,6 +1049,7 @@ CONTRACTS = (
     Contract('lonja.crm_sync.ErasureCompleted', ErasureCompleted, 1, encode_ErasureCompleted, decode_ErasureCompleted, {1: decode_ErasureCompleted}),
     Contract('lonja.crm_sync.ErasureRequested', ErasureRequested, 1, encode_ErasureRequested, decode_ErasureRequested, {1: decode_ErasureRequested}),
     Contract('lonja.crm_sync.MergeSuggested', MergeSuggested, 1, encode_MergeSuggested, decode_MergeSuggested, {1: decode_MergeSuggested}),
+    Contract('lonja.crm_sync.RetentionExtended', RetentionExtended, 1, encode_RetentionExtended, decode_RetentionExtended, {1: decode_RetentionExtended}),
     Contract('lonja.crm_sync.SubjectParted', SubjectParted, 1, encode_SubjectParted, decode_SubjectParted, {1: decode_SubjectParted}),
     Contract('lonja.crm_sync.SubjectSeen', SubjectSeen, 1, encode_SubjectSeen, decode_SubjectSeen, {1: decode_SubjectSeen}),
 )

@@ -19,18 +19,28 @@ MOST_WEAK = 100  # pieces of weak evidence that are kept of one customer
 
 
 class Customer(msgspec.Struct, frozen=True):
-    """A buyer of one account: the evidence by index (whether it is strong), and what is over."""
+    """A buyer of one account: the evidence by index (whether it is strong), and what is over.
+
+    `kept_from` is the newest order of an erased one, from which the law's years are counted.
+    """
 
     subject: str = ""
     account: str = ""
     evidence: Map[str, bool] = Map()
     parted: Map[str, bool] = Map()
     forgotten: bool = False
+    kept_from: int = 0
 
 
-def decide_customer(
-    command: commands.CustomerCommand, state: Customer
-) -> Sequence[events.CustomerSeen | events.CustomersUnmerged | events.CustomerForgotten]:
+CustomerEvent = (
+    events.CustomerSeen
+    | events.CustomersUnmerged
+    | events.CustomerForgotten
+    | events.RetentionExtended
+)
+
+
+def decide_customer(command: commands.CustomerCommand, state: Customer) -> Sequence[CustomerEvent]:
     """Return what happens to one buyer."""
     match command:
         case commands.SightCustomer():
@@ -64,9 +74,9 @@ def decide_customer(
             assert_never(command)
 
 
-def _sighted(command: commands.SightCustomer, state: Customer) -> list[events.CustomerSeen]:
+def _sighted(command: commands.SightCustomer, state: Customer) -> Sequence[CustomerEvent]:
     if state.forgotten:
-        return []
+        return _kept(command, state)
     fresh: dict[str, Evidence] = {}
     weak = sum(not strong for strong in state.evidence.values())
     for one in command.evidence:
@@ -91,6 +101,18 @@ def _sighted(command: commands.SightCustomer, state: Customer) -> list[events.Cu
     ]  # fmt: skip
 
 
+def _kept(command: commands.SightCustomer, state: Customer) -> Sequence[CustomerEvent]:
+    """Look at nothing but the date: an invoice of today is kept as long as any other."""
+    if command.occurred_at <= state.kept_from:
+        return []
+    return [
+        events.RetentionExtended(
+            entity=command.entity, occurred_at=command.at, customer_id=command.customer_id,
+            subject=command.subject, last_order_at=command.occurred_at,
+        )
+    ]  # fmt: skip
+
+
 def evolve_customer(state: Customer, event: object) -> Customer:
     """Fold one of a customer's events."""
     replace = msgspec.structs.replace
@@ -107,6 +129,8 @@ def evolve_customer(state: Customer, event: object) -> Customer:
         case events.CustomerForgotten():
             # A buyer whose keys went before any order was read is known all the same.
             return replace(state, subject=event.subject, evidence=Map(), forgotten=True)
+        case events.RetentionExtended():
+            return replace(state, kept_from=event.last_order_at)
         case _:
             return state
 

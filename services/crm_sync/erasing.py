@@ -3,17 +3,18 @@
 Calls the vault and nothing else; decides nothing about which subjects are a person's.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 
-from libs.effects.kinds import Confirmed, EffectKind, Result
+from libs.effects.kinds import Adapter, Confirmed, EffectKind, Result
 from libs.runtime.ports import Ports
 from libs.security.vault.vault import Vault
 from libs.store.store import Call
 from services.crm_sync import commands
-from services.crm_sync.process import SHRED, Shred
+from services.crm_sync.process import RETAIN, SHRED, Retain, Shred
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -46,6 +47,23 @@ class Shredder:
         return await self.perform(call)
 
 
+class Retainer:
+    """Moves the date of an erased subject's statutory key; it only ever moves on."""
+
+    def __init__(self, vault: Vault, years: int) -> None:
+        self._vault, self._years = vault, years
+
+    async def perform(self, call: Call) -> Result:
+        """Set the date that an order gives."""
+        wanted = msgspec.msgpack.decode(call.request, type=Retain)
+        await self._vault.retain(wanted.subject, years_after(wanted.last_order_at, self._years))
+        return Confirmed()
+
+    async def ask(self, call: Call) -> Result:
+        """Do it again."""
+        return await self.perform(call)
+
+
 def tell(call: Call, result: Result, at: int) -> Any | None:
     """Say what the vault did, once it is sure."""
     if not isinstance(result, Confirmed):
@@ -56,14 +74,25 @@ def tell(call: Call, result: Result, at: int) -> Any | None:
     )
 
 
+def _nobody(call: Call, result: Result, at: int) -> None:
+    """Tell nobody: the date stands in the vault."""
+    del call, result, at
+
+
 def effects(ports: Ports) -> tuple[EffectKind, ...]:
-    """Return the one kind of effect."""
-    shredder = Shredder(ports.vault, ports.settings.privacy.statutory_years)
-    kind = EffectKind(
-        name=SHRED, adapter=shredder, tell=tell, doubt="repeat", provider="vault",
-        honoured=_FOR_EVER, attempts=1_000, timeout=60.0, per_second=50.0, burst=50,
+    """Return what the vault is asked to do."""
+    years = ports.settings.privacy.statutory_years
+    kinds: tuple[tuple[str, Adapter, Callable[[Call, Result, int], Any | None]], ...] = (
+        (SHRED, Shredder(ports.vault, years), tell),
+        (RETAIN, Retainer(ports.vault, years), _nobody),
+    )
+    return tuple(
+        EffectKind(
+            name=name, adapter=adapter, tell=told, doubt="repeat", provider="vault",
+            honoured=_FOR_EVER, attempts=1_000, timeout=60.0, per_second=50.0, burst=50,
+        )
+        for name, adapter, told in kinds
     )  # fmt: skip
-    return (kind,)
 
 
 def years_after(at: int, years: int) -> int:

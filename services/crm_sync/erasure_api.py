@@ -58,7 +58,8 @@ class Erasures:
             raw_deliveries_until=now + settings.limits.inbox_days * DAY,
             requested_at=min((row.requested_at for row in rows), default=None),
             answer_by=min((row.answer_by for row in rows), default=None),
-            retained_until=max(dates, default=None), owner="privacy", next_action=_NEXT[state],
+            retained_until=max(*dates, until) if dates else None, owner="privacy",
+            next_action=_NEXT[state],
         )  # fmt: skip
 
     async def _scrubbed(self, person: Person) -> tuple[views.ScrubOut, ...]:

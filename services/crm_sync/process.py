@@ -17,7 +17,7 @@ from libs.values.ids import derive
 from services.crm_sync import commands
 from services.crm_sync.commands import customer_stream, evidence_stream, index_of
 
-SHRED = "vault-shred"
+SHRED, RETAIN = "vault-shred", "vault-retain"
 COMPARED = frozenset({"email", "phone", "name"})  # the channel's own id is the subject already
 
 
@@ -27,6 +27,13 @@ class Shred(msgspec.Struct, frozen=True):
     entity: str
     customer_id: str
     subjects: tuple[str, ...]
+    last_order_at: int
+
+
+class Retain(msgspec.Struct, frozen=True):
+    """The request of the effect: an erased subject's statutory key is to live longer."""
+
+    subject: str
     last_order_at: int
 
 
@@ -95,11 +102,14 @@ def _forget(entity: str, subject: str, at: int) -> tuple[str, commands.CustomerC
 
 
 def plan(envelope: Envelope[Any]) -> Sequence[Timer | Effect]:
-    """Plan the destruction of keys, once for each request."""
+    """Plan what the vault is to do: destroy keys, once for each request, or keep one longer."""
     match envelope.event:
         case events.ErasureRequested() as event:
             wanted = Shred(event.entity, event.customer_id, event.subjects, event.last_order_at)
             request = msgspec.msgpack.encode(wanted)
             return (Effect(derive("shred", envelope.id), SHRED, envelope.stream, request),)
+        case events.RetentionExtended(subject=subject, last_order_at=at):
+            request = msgspec.msgpack.encode(Retain(subject, at))
+            return (Effect(derive("retain", envelope.id), RETAIN, envelope.stream, request),)
         case _:
             return ()

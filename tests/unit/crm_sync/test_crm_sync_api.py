@@ -197,6 +197,23 @@ async def test_contact_is_opened_until_it_is_erased_and_statutory_to_its_date(de
     assert (await desk.get(f"{ann}/statutory"))[0] == 410
 
 
+async def test_an_erased_buyer_who_orders_again_is_kept_for_the_law_from_then_on(
+    desk: Desk,
+) -> None:
+    cyd, subject = f"/{desk.id('cyd')}", desk.subjects["cyd"]
+    await desk.post(f"{cyd}/erasure", {"subjects": [subject]})
+    await desk.world.perform()
+    first = (await desk.get(f"{cyd}/erasure"))[1]["retained_until"]
+    later = placed(subject, proof("email", desk.index), number="9", at=NOW + 24 * HOUR)
+    desk.world.fact(later)
+    desk.world.settle()
+    await desk.world.perform()
+    _, done = await desk.get(f"{cyd}/erasure")
+    assert (done["state"], done["retained_until"]) == ("completed", first + 24 * HOUR)
+    assert await desk.world.vault.destroy_retained(first + 23 * HOUR) == 0
+    assert await desk.world.vault.destroy_retained(first + 24 * HOUR) == 1
+
+
 async def test_nobody_is_joined_to_an_erased_customer(desk: Desk) -> None:
     cyd = f"/{desk.id('cyd')}"
     await desk.post(f"{cyd}/erasure", {"subjects": [desk.subjects["cyd"]]})

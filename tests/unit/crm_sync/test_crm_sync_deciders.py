@@ -110,7 +110,9 @@ def test_a_forgotten_customer_is_not_seen_again() -> None:
     forget = commands.ForgetCustomer("main", "cus_a", "sub_a", NOW)
     (told,) = given(CUSTOMER).when(sight(proof("email", "bi_1")), forget).events
     assert told.indexes == ("bi_1",)
-    assert given(CUSTOMER).when(sight(), forget, sight(proof("email", "bi_2"))).events == []
+    (told,) = given(CUSTOMER).when(sight(), forget, sight(proof("email", "bi_2"))).events
+    assert (type(told).__name__, told.last_order_at) == ("RetentionExtended", NOW)
+    assert given(CUSTOMER).when(sight(), forget, sight(), sight(proof("email", "x"))).events == []
     assert given(CUSTOMER).when(sight(), forget, forget).events == []
     assert types(given(CUSTOMER).when(forget).events) == ["CustomerForgotten"]
 

@@ -142,12 +142,14 @@ class World:
 
     async def perform(self) -> None:
         """Do the planned effects, twice, as a worker that died in between would."""
-        (kind,) = effects(self.ports)
+        kinds = {kind.name: kind for kind in effects(self.ports)}
         for effect in self.effects:
+            kind = kinds[effect.kind]
             call = Call(effect.id, effect.kind, effect.stream, effect.request, 1, 1, 0, self.now)
             await kind.adapter.perform(call)
             command = kind.tell(call, await kind.adapter.perform(call), self.now)
-            self.tell(effect.stream, command)
+            if command is not None:
+                self.tell(effect.stream, command)
         self.effects.clear()
         self.settle()
 
