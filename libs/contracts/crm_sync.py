@@ -9,21 +9,19 @@ from libs.codec.contract import Contract
 from libs.codec.wire import READING, WRITING, unended, unread, unwritten, FLAGS, NUMBERS, SPAN, ZIGZAG, beyond, branch, count, long, nul, small, span, wrong
 from libs.contracts import common as c
 
-class CustomerLinked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """A buyer belongs to a customer."""
+class CustomerForgotten(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Nothing tells any more who this buyer was; what comes later under the same subject is not looked at."""
 
     entity: str
     occurred_at: int
     customer_id: str
     subject: str
-    account: str
-    strength: c.IdentityStrength
-    evidence: tuple[c.Evidence, ...]
+    indexes: tuple[str, ...]
 
 
-def write_CustomerLinked(o: list[bytes], v: CustomerLinked) -> None:
-    if v.__class__ is not CustomerLinked:
-        wrong(v, "CustomerLinked")
+def write_CustomerForgotten(o: list[bytes], v: CustomerForgotten) -> None:
+    if v.__class__ is not CustomerForgotten:
+        wrong(v, "CustomerForgotten")
     e1 = v.entity.encode()
     if 0 in e1:
         nul()
@@ -36,21 +34,21 @@ def write_CustomerLinked(o: list[bytes], v: CustomerLinked) -> None:
     e4 = v.subject.encode()
     if 0 in e4:
         nul()
-    e5 = v.account.encode()
-    if 0 in e5:
-        nul()
-    o += (NUMBERS[len(e1)], e1, NUMBERS[x2], NUMBERS[len(e3)], e3, NUMBERS[len(e4)], e4, NUMBERS[len(e5)], e5, c.bytes_IdentityStrength[v.strength],)
-    a6 = v.evidence
-    if a6.__class__ is not tuple:
-        wrong(a6, "tuple")
-    if a6:
-        o.append(NUMBERS[len(a6)])
-        for i7 in a6:
-            c.write_Evidence(o, i7)
+    o += (NUMBERS[len(e1)], e1, NUMBERS[x2], NUMBERS[len(e3)], e3, NUMBERS[len(e4)], e4,)
+    a5 = v.indexes
+    if a5.__class__ is not tuple:
+        wrong(a5, "tuple")
+    if a5:
+        o.append(NUMBERS[len(a5)])
+        for i6 in a5:
+            e7 = i6.encode()
+            if 0 in e7:
+                nul()
+            o += (NUMBERS[len(e7)], e7,)
     o.append(b"\0")
 
 
-def read_CustomerLinked(b: bytes, i: int) -> tuple[CustomerLinked, int]:
+def read_CustomerForgotten(b: bytes, i: int) -> tuple[CustomerForgotten, int]:
     j = i + SPAN[b[i]]
     if i == j:
         i, j = span(b, i)
@@ -72,26 +70,23 @@ def read_CustomerLinked(b: bytes, i: int) -> tuple[CustomerLinked, int]:
         i, j = span(b, i)
     f_subject = b[i + 1 : j].decode()
     i = j
-    j = i + SPAN[b[i]]
-    if i == j:
-        i, j = span(b, i)
-    f_account = b[i + 1 : j].decode()
-    i = j
-    f_strength = c.names_IdentityStrength[b[i]]
-    i += 1
-    f_evidence_l: list[c.Evidence] = []
+    f_indexes_l: list[str] = []
     while b[i]:
         n, i = count(b, i)
         for _ in range(n):
-            f_evidence_, i = c.read_Evidence(b, i)
-            f_evidence_l.append(f_evidence_)
+            j = i + SPAN[b[i]]
+            if i == j:
+                i, j = span(b, i)
+            f_indexes_ = b[i + 1 : j].decode()
+            i = j
+            f_indexes_l.append(f_indexes_)
     i += 1
-    f_evidence = tuple(f_evidence_l)
-    return CustomerLinked(entity=f_entity, occurred_at=f_occurred_at, customer_id=f_customer_id, subject=f_subject, account=f_account, strength=f_strength, evidence=f_evidence), i
+    f_indexes = tuple(f_indexes_l)
+    return CustomerForgotten(entity=f_entity, occurred_at=f_occurred_at, customer_id=f_customer_id, subject=f_subject, indexes=f_indexes), i
 
 
 class CustomerSeen(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """A buyer of a channel account, with what tells who it is."""
+    """A buyer of a channel account, with what tells who it is and was not known before."""
 
     entity: str
     occurred_at: int
@@ -258,7 +253,7 @@ def read_CustomersMerged(b: bytes, i: int) -> tuple[CustomersMerged, int]:
 
 
 class CustomersUnmerged(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """A merge is undone."""
+    """A person says that two customers are not one; the same evidence never joins them again."""
 
     entity: str
     occurred_at: int
@@ -266,6 +261,7 @@ class CustomersUnmerged(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     merged_id: str
     by: str
     reason: str
+    indexes: tuple[str, ...]
 
 
 def write_CustomersUnmerged(o: list[bytes], v: CustomersUnmerged) -> None:
@@ -290,6 +286,17 @@ def write_CustomersUnmerged(o: list[bytes], v: CustomersUnmerged) -> None:
     if 0 in e28:
         nul()
     o += (NUMBERS[len(e23)], e23, NUMBERS[x24], NUMBERS[len(e25)], e25, NUMBERS[len(e26)], e26, NUMBERS[len(e27)], e27, NUMBERS[len(e28)], e28,)
+    a29 = v.indexes
+    if a29.__class__ is not tuple:
+        wrong(a29, "tuple")
+    if a29:
+        o.append(NUMBERS[len(a29)])
+        for i30 in a29:
+            e31 = i30.encode()
+            if 0 in e31:
+                nul()
+            o += (NUMBERS[len(e31)], e31,)
+    o.append(b"\0")
 
 
 def read_CustomersUnmerged(b: bytes, i: int) -> tuple[CustomersUnmerged, int]:
@@ -324,7 +331,19 @@ def read_CustomersUnmerged(b: bytes, i: int) -> tuple[CustomersUnmerged, int]:
         i, j = span(b, i)
     f_reason = b[i + 1 : j].decode()
     i = j
-    return CustomersUnmerged(entity=f_entity, occurred_at=f_occurred_at, customer_id=f_customer_id, merged_id=f_merged_id, by=f_by, reason=f_reason), i
+    f_indexes_l: list[str] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            j = i + SPAN[b[i]]
+            if i == j:
+                i, j = span(b, i)
+            f_indexes_ = b[i + 1 : j].decode()
+            i = j
+            f_indexes_l.append(f_indexes_)
+    i += 1
+    f_indexes = tuple(f_indexes_l)
+    return CustomersUnmerged(entity=f_entity, occurred_at=f_occurred_at, customer_id=f_customer_id, merged_id=f_merged_id, by=f_by, reason=f_reason, indexes=f_indexes), i
 
 
 class ErasureCompleted(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -341,28 +360,17 @@ class ErasureCompleted(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ErasureCompleted(o: list[bytes], v: ErasureCompleted) -> None:
     if v.__class__ is not ErasureCompleted:
         wrong(v, "ErasureCompleted")
-    e29 = v.entity.encode()
-    if 0 in e29:
+    e32 = v.entity.encode()
+    if 0 in e32:
         nul()
-    x30 = v.occurred_at
-    if x30.__class__ is not int:
-        wrong(x30, "int")
-    e31 = v.customer_id.encode()
-    if 0 in e31:
+    x33 = v.occurred_at
+    if x33.__class__ is not int:
+        wrong(x33, "int")
+    e34 = v.customer_id.encode()
+    if 0 in e34:
         nul()
-    o += (NUMBERS[len(e29)], e29, NUMBERS[x30], NUMBERS[len(e31)], e31,)
-    a32 = v.subjects
-    if a32.__class__ is not tuple:
-        wrong(a32, "tuple")
-    if a32:
-        o.append(NUMBERS[len(a32)])
-        for i33 in a32:
-            e34 = i33.encode()
-            if 0 in e34:
-                nul()
-            o += (NUMBERS[len(e34)], e34,)
-    o.append(b"\0")
-    a35 = v.clearances
+    o += (NUMBERS[len(e32)], e32, NUMBERS[x33], NUMBERS[len(e34)], e34,)
+    a35 = v.subjects
     if a35.__class__ is not tuple:
         wrong(a35, "tuple")
     if a35:
@@ -373,15 +381,26 @@ def write_ErasureCompleted(o: list[bytes], v: ErasureCompleted) -> None:
                 nul()
             o += (NUMBERS[len(e37)], e37,)
     o.append(b"\0")
-    u38 = v.retained_until
-    if u38 is None:
-        p39 = b"\0"
+    a38 = v.clearances
+    if a38.__class__ is not tuple:
+        wrong(a38, "tuple")
+    if a38:
+        o.append(NUMBERS[len(a38)])
+        for i39 in a38:
+            e40 = i39.encode()
+            if 0 in e40:
+                nul()
+            o += (NUMBERS[len(e40)], e40,)
+    o.append(b"\0")
+    u41 = v.retained_until
+    if u41 is None:
+        p42 = b"\0"
     else:
-        x40 = u38
-        if x40.__class__ is not int:
-            wrong(x40, "int")
-        p39 = b"\2" + NUMBERS[x40]
-    o += (p39,)
+        x43 = u41
+        if x43.__class__ is not int:
+            wrong(x43, "int")
+        p42 = b"\2" + NUMBERS[x43]
+    o += (p42,)
 
 
 def read_ErasureCompleted(b: bytes, i: int) -> tuple[ErasureCompleted, int]:
@@ -450,39 +469,43 @@ class ErasureRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     subjects: tuple[str, ...]
     by: str
     answer_by: int
+    last_order_at: int
 
 
 def write_ErasureRequested(o: list[bytes], v: ErasureRequested) -> None:
     if v.__class__ is not ErasureRequested:
         wrong(v, "ErasureRequested")
-    e41 = v.entity.encode()
-    if 0 in e41:
+    e44 = v.entity.encode()
+    if 0 in e44:
         nul()
-    x42 = v.occurred_at
-    if x42.__class__ is not int:
-        wrong(x42, "int")
-    e43 = v.customer_id.encode()
-    if 0 in e43:
+    x45 = v.occurred_at
+    if x45.__class__ is not int:
+        wrong(x45, "int")
+    e46 = v.customer_id.encode()
+    if 0 in e46:
         nul()
-    o += (NUMBERS[len(e41)], e41, NUMBERS[x42], NUMBERS[len(e43)], e43,)
-    a44 = v.subjects
-    if a44.__class__ is not tuple:
-        wrong(a44, "tuple")
-    if a44:
-        o.append(NUMBERS[len(a44)])
-        for i45 in a44:
-            e46 = i45.encode()
-            if 0 in e46:
+    o += (NUMBERS[len(e44)], e44, NUMBERS[x45], NUMBERS[len(e46)], e46,)
+    a47 = v.subjects
+    if a47.__class__ is not tuple:
+        wrong(a47, "tuple")
+    if a47:
+        o.append(NUMBERS[len(a47)])
+        for i48 in a47:
+            e49 = i48.encode()
+            if 0 in e49:
                 nul()
-            o += (NUMBERS[len(e46)], e46,)
+            o += (NUMBERS[len(e49)], e49,)
     o.append(b"\0")
-    e47 = v.by.encode()
-    if 0 in e47:
+    e50 = v.by.encode()
+    if 0 in e50:
         nul()
-    x48 = v.answer_by
-    if x48.__class__ is not int:
-        wrong(x48, "int")
-    o += (NUMBERS[len(e47)], e47, NUMBERS[x48],)
+    x51 = v.answer_by
+    if x51.__class__ is not int:
+        wrong(x51, "int")
+    x52 = v.last_order_at
+    if x52.__class__ is not int:
+        wrong(x52, "int")
+    o += (NUMBERS[len(e50)], e50, NUMBERS[x51], NUMBERS[x52],)
 
 
 def read_ErasureRequested(b: bytes, i: int) -> tuple[ErasureRequested, int]:
@@ -525,7 +548,13 @@ def read_ErasureRequested(b: bytes, i: int) -> tuple[ErasureRequested, int]:
         i += 1
     else:
         f_answer_by, i = long(b, i)
-    return ErasureRequested(entity=f_entity, occurred_at=f_occurred_at, customer_id=f_customer_id, subjects=f_subjects, by=f_by, answer_by=f_answer_by), i
+    n = b[i]
+    if n < 128:
+        f_last_order_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_last_order_at, i = long(b, i)
+    return ErasureRequested(entity=f_entity, occurred_at=f_occurred_at, customer_id=f_customer_id, subjects=f_subjects, by=f_by, answer_by=f_answer_by, last_order_at=f_last_order_at), i
 
 
 class MergeSuggested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -542,22 +571,22 @@ class MergeSuggested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_MergeSuggested(o: list[bytes], v: MergeSuggested) -> None:
     if v.__class__ is not MergeSuggested:
         wrong(v, "MergeSuggested")
-    e49 = v.entity.encode()
-    if 0 in e49:
-        nul()
-    x50 = v.occurred_at
-    if x50.__class__ is not int:
-        wrong(x50, "int")
-    e51 = v.customer_id.encode()
-    if 0 in e51:
-        nul()
-    e52 = v.other_id.encode()
-    if 0 in e52:
-        nul()
-    e53 = v.index.encode()
+    e53 = v.entity.encode()
     if 0 in e53:
         nul()
-    o += (NUMBERS[len(e49)], e49, NUMBERS[x50], NUMBERS[len(e51)], e51, NUMBERS[len(e52)], e52, c.bytes_EvidenceKind[v.kind], NUMBERS[len(e53)], e53,)
+    x54 = v.occurred_at
+    if x54.__class__ is not int:
+        wrong(x54, "int")
+    e55 = v.customer_id.encode()
+    if 0 in e55:
+        nul()
+    e56 = v.other_id.encode()
+    if 0 in e56:
+        nul()
+    e57 = v.index.encode()
+    if 0 in e57:
+        nul()
+    o += (NUMBERS[len(e53)], e53, NUMBERS[x54], NUMBERS[len(e55)], e55, NUMBERS[len(e56)], e56, c.bytes_EvidenceKind[v.kind], NUMBERS[len(e57)], e57,)
 
 
 def read_MergeSuggested(b: bytes, i: int) -> tuple[MergeSuggested, int]:
@@ -592,8 +621,140 @@ def read_MergeSuggested(b: bytes, i: int) -> tuple[MergeSuggested, int]:
     return MergeSuggested(entity=f_entity, occurred_at=f_occurred_at, customer_id=f_customer_id, other_id=f_other_id, kind=f_kind, index=f_index), i
 
 
+class RetentionExtended(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """An erased buyer has ordered again: the law counts from here."""
+
+    entity: str
+    occurred_at: int
+    customer_id: str
+    subject: str
+    last_order_at: int
+
+
+def write_RetentionExtended(o: list[bytes], v: RetentionExtended) -> None:
+    if v.__class__ is not RetentionExtended:
+        wrong(v, "RetentionExtended")
+    e58 = v.entity.encode()
+    if 0 in e58:
+        nul()
+    x59 = v.occurred_at
+    if x59.__class__ is not int:
+        wrong(x59, "int")
+    e60 = v.customer_id.encode()
+    if 0 in e60:
+        nul()
+    e61 = v.subject.encode()
+    if 0 in e61:
+        nul()
+    x62 = v.last_order_at
+    if x62.__class__ is not int:
+        wrong(x62, "int")
+    o += (NUMBERS[len(e58)], e58, NUMBERS[x59], NUMBERS[len(e60)], e60, NUMBERS[len(e61)], e61, NUMBERS[x62],)
+
+
+def read_RetentionExtended(b: bytes, i: int) -> tuple[RetentionExtended, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_customer_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_subject = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_last_order_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_last_order_at, i = long(b, i)
+    return RetentionExtended(entity=f_entity, occurred_at=f_occurred_at, customer_id=f_customer_id, subject=f_subject, last_order_at=f_last_order_at), i
+
+
+class SubjectParted(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Evidence no longer names this customer, and never will again."""
+
+    entity: str
+    occurred_at: int
+    index: str
+    customer_id: str
+    by: str
+    reason: str
+
+
+def write_SubjectParted(o: list[bytes], v: SubjectParted) -> None:
+    if v.__class__ is not SubjectParted:
+        wrong(v, "SubjectParted")
+    e63 = v.entity.encode()
+    if 0 in e63:
+        nul()
+    x64 = v.occurred_at
+    if x64.__class__ is not int:
+        wrong(x64, "int")
+    e65 = v.index.encode()
+    if 0 in e65:
+        nul()
+    e66 = v.customer_id.encode()
+    if 0 in e66:
+        nul()
+    e67 = v.by.encode()
+    if 0 in e67:
+        nul()
+    e68 = v.reason.encode()
+    if 0 in e68:
+        nul()
+    o += (NUMBERS[len(e63)], e63, NUMBERS[x64], NUMBERS[len(e65)], e65, NUMBERS[len(e66)], e66, NUMBERS[len(e67)], e67, NUMBERS[len(e68)], e68,)
+
+
+def read_SubjectParted(b: bytes, i: int) -> tuple[SubjectParted, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_index = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_customer_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_by = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reason = b[i + 1 : j].decode()
+    i = j
+    return SubjectParted(entity=f_entity, occurred_at=f_occurred_at, index=f_index, customer_id=f_customer_id, by=f_by, reason=f_reason), i
+
+
 class SubjectSeen(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """Evidence names a buyer: who has the same evidence is the same person."""
+    """Evidence names a buyer: whom strong evidence names are one person, weak evidence only suggests it."""
 
     entity: str
     occurred_at: int
@@ -602,30 +763,35 @@ class SubjectSeen(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     customer_id: str
     subject: str
     account: str
+    strength: c.IdentityStrength
+    by: str
 
 
 def write_SubjectSeen(o: list[bytes], v: SubjectSeen) -> None:
     if v.__class__ is not SubjectSeen:
         wrong(v, "SubjectSeen")
-    e54 = v.entity.encode()
-    if 0 in e54:
+    e69 = v.entity.encode()
+    if 0 in e69:
         nul()
-    x55 = v.occurred_at
-    if x55.__class__ is not int:
-        wrong(x55, "int")
-    e56 = v.index.encode()
-    if 0 in e56:
+    x70 = v.occurred_at
+    if x70.__class__ is not int:
+        wrong(x70, "int")
+    e71 = v.index.encode()
+    if 0 in e71:
         nul()
-    e57 = v.customer_id.encode()
-    if 0 in e57:
+    e72 = v.customer_id.encode()
+    if 0 in e72:
         nul()
-    e58 = v.subject.encode()
-    if 0 in e58:
+    e73 = v.subject.encode()
+    if 0 in e73:
         nul()
-    e59 = v.account.encode()
-    if 0 in e59:
+    e74 = v.account.encode()
+    if 0 in e74:
         nul()
-    o += (NUMBERS[len(e54)], e54, NUMBERS[x55], NUMBERS[len(e56)], e56, c.bytes_EvidenceKind[v.kind], NUMBERS[len(e57)], e57, NUMBERS[len(e58)], e58, NUMBERS[len(e59)], e59,)
+    e75 = v.by.encode()
+    if 0 in e75:
+        nul()
+    o += (NUMBERS[len(e69)], e69, NUMBERS[x70], NUMBERS[len(e71)], e71, c.bytes_EvidenceKind[v.kind], NUMBERS[len(e72)], e72, NUMBERS[len(e73)], e73, NUMBERS[len(e74)], e74, c.bytes_IdentityStrength[v.strength], NUMBERS[len(e75)], e75,)
 
 
 def read_SubjectSeen(b: bytes, i: int) -> tuple[SubjectSeen, int]:
@@ -662,21 +828,28 @@ def read_SubjectSeen(b: bytes, i: int) -> tuple[SubjectSeen, int]:
         i, j = span(b, i)
     f_account = b[i + 1 : j].decode()
     i = j
-    return SubjectSeen(entity=f_entity, occurred_at=f_occurred_at, index=f_index, kind=f_kind, customer_id=f_customer_id, subject=f_subject, account=f_account), i
+    f_strength = c.names_IdentityStrength[b[i]]
+    i += 1
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_by = b[i + 1 : j].decode()
+    i = j
+    return SubjectSeen(entity=f_entity, occurred_at=f_occurred_at, index=f_index, kind=f_kind, customer_id=f_customer_id, subject=f_subject, account=f_account, strength=f_strength, by=f_by), i
 
 
-def encode_CustomerLinked(value: CustomerLinked) -> bytes:
+def encode_CustomerForgotten(value: CustomerForgotten) -> bytes:
     o: list[bytes] = []
     try:
-        write_CustomerLinked(o, value)
+        write_CustomerForgotten(o, value)
     except WRITING as error:
         raise unwritten(error) from None
     return b"".join(o)
 
 
-def decode_CustomerLinked(data: bytes) -> CustomerLinked:
+def decode_CustomerForgotten(data: bytes) -> CustomerForgotten:
     try:
-        value, end = read_CustomerLinked(data, 0)
+        value, end = read_CustomerForgotten(data, 0)
     except READING as error:
         raise unread(error) from None
     if end != len(data):
@@ -798,6 +971,44 @@ def decode_MergeSuggested(data: bytes) -> MergeSuggested:
     return value
 
 
+def encode_RetentionExtended(value: RetentionExtended) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_RetentionExtended(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_RetentionExtended(data: bytes) -> RetentionExtended:
+    try:
+        value, end = read_RetentionExtended(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
+def encode_SubjectParted(value: SubjectParted) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_SubjectParted(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_SubjectParted(data: bytes) -> SubjectParted:
+    try:
+        value, end = read_SubjectParted(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
 def encode_SubjectSeen(value: SubjectSeen) -> bytes:
     o: list[bytes] = []
     try:
@@ -818,23 +1029,27 @@ def decode_SubjectSeen(data: bytes) -> SubjectSeen:
 
 
 Crm_syncEvent = (
-    CustomerLinked
+    CustomerForgotten
     | CustomerSeen
     | CustomersMerged
     | CustomersUnmerged
     | ErasureCompleted
     | ErasureRequested
     | MergeSuggested
+    | RetentionExtended
+    | SubjectParted
     | SubjectSeen
 )
 
 CONTRACTS = (
-    Contract('lonja.crm_sync.CustomerLinked', CustomerLinked, 1, encode_CustomerLinked, decode_CustomerLinked, {1: decode_CustomerLinked}),
+    Contract('lonja.crm_sync.CustomerForgotten', CustomerForgotten, 1, encode_CustomerForgotten, decode_CustomerForgotten, {1: decode_CustomerForgotten}),
     Contract('lonja.crm_sync.CustomerSeen', CustomerSeen, 1, encode_CustomerSeen, decode_CustomerSeen, {1: decode_CustomerSeen}),
     Contract('lonja.crm_sync.CustomersMerged', CustomersMerged, 1, encode_CustomersMerged, decode_CustomersMerged, {1: decode_CustomersMerged}),
     Contract('lonja.crm_sync.CustomersUnmerged', CustomersUnmerged, 1, encode_CustomersUnmerged, decode_CustomersUnmerged, {1: decode_CustomersUnmerged}),
     Contract('lonja.crm_sync.ErasureCompleted', ErasureCompleted, 1, encode_ErasureCompleted, decode_ErasureCompleted, {1: decode_ErasureCompleted}),
     Contract('lonja.crm_sync.ErasureRequested', ErasureRequested, 1, encode_ErasureRequested, decode_ErasureRequested, {1: decode_ErasureRequested}),
     Contract('lonja.crm_sync.MergeSuggested', MergeSuggested, 1, encode_MergeSuggested, decode_MergeSuggested, {1: decode_MergeSuggested}),
+    Contract('lonja.crm_sync.RetentionExtended', RetentionExtended, 1, encode_RetentionExtended, decode_RetentionExtended, {1: decode_RetentionExtended}),
+    Contract('lonja.crm_sync.SubjectParted', SubjectParted, 1, encode_SubjectParted, decode_SubjectParted, {1: decode_SubjectParted}),
     Contract('lonja.crm_sync.SubjectSeen', SubjectSeen, 1, encode_SubjectSeen, decode_SubjectSeen, {1: decode_SubjectSeen}),
 )

@@ -59,8 +59,10 @@ class Housekeeping:
         bodies = await self.rows.drop_bodies(now - days * DAY)
         rows = await self.rows.drop_rows(now - self.limits.keys_days * DAY)
         keys = await self.vault.destroy_expired(self.service, now, days)
-        if bodies or rows or keys:
-            log.info("retention-kept", rows=rows, count=bodies, what=f"{keys} day keys destroyed")
+        ended = await self.vault.destroy_retained(now)
+        if bodies or rows or keys or ended:
+            what = f"{keys} day keys, {ended} statutory keys destroyed"
+            log.info("retention-kept", rows=rows, count=bodies, what=what)
 
     async def _reseal(self, page: Page, keep: Keep, before: int, now: int) -> int:
         """Seal again what is not finished; how many could not be opened."""

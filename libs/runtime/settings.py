@@ -21,7 +21,9 @@ from pydantic import (
 from libs.runtime.errors import ConfigurationError
 from libs.security.secrets import Secret
 
-__all__ = ["Account", "ConfigurationError", "Limits", "Location", "Server", "Settings", "load"]
+__all__ = [
+    "Account", "ConfigurationError", "Limits", "Location", "Privacy", "Server", "Settings", "load",
+]  # fmt: skip
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 RatePair = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}/[A-Z]{3}$")]
@@ -105,11 +107,18 @@ class Limits(_Section):
     keys_days: int = Field(default=90, ge=1)
 
 
+class Privacy(_Section):
+    """How long the law obliges us to keep what stands on an invoice."""
+
+    statutory_years: int = Field(default=10, ge=0, le=100)
+
+
 class Settings(_Section):
     """Everything that can be configured; each key is described in `lonja.example.toml`."""
 
     server: Server = Server()
     limits: Limits = Limits()
+    privacy: Privacy = Privacy()
     channels: Mapping[Name, Account] = Field(default_factory=dict)
     locations: Mapping[Name, Location] = Field(default_factory=lambda: {"main": Location()})
     companies: Mapping[Name, Company] = Field(default_factory=lambda: {"main": Company()})
@@ -125,10 +134,13 @@ class Settings(_Section):
         return self
 
 
+_SECTIONS = "SERVER|LIMITS|PRIVACY|CHANNELS|LOCATIONS|COMPANIES"
+
+
 def _override(data: dict[str, Any], environ: Mapping[str, str]) -> None:
     """Take LONJA_CHANNELS__<ACCOUNT>__WEBHOOK_SECRETS and the like from the environment."""
     for name, value in environ.items():
-        path = re.fullmatch(r"LONJA_(SERVER|LIMITS|CHANNELS|LOCATIONS|COMPANIES)__(.+)", name)
+        path = re.fullmatch(rf"LONJA_({_SECTIONS})__(.+)", name)
         if path is None:
             continue
         keys = [path[1].lower(), *path[2].lower().split("__")]

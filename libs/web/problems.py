@@ -38,6 +38,10 @@ STATUS: Mapping[str, int] = {
     "posting-not-held": 404,
     "value-not-possible": 422,
     "expired": 410,
+    "customer-not-found": 404,
+    "contact-unknown": 404,
+    "subject-erased": 410,
+    "unreadable-sealed-value": 500,
 }
 
 

@@ -1,6 +1,7 @@
 """Who may do what: bearer tokens by role. On loopback without tokens everything is open."""
 
 import hmac
+import re
 
 from fastapi import Request, Response
 
@@ -10,6 +11,7 @@ from libs.web.problems import problem
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 OPEN = ("/health/", "/channels/webhooks/")  # webhooks are open by signature
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
+PERSONAL = re.compile(r"/customers/[^/]+/(contact|statutory)/?")  # reading these takes an operator
 
 
 def check_listening(server: Server) -> None:
@@ -29,7 +31,8 @@ def permitted(server: Server, request: Request) -> Response | None:
     if scheme.lower() == "bearer":
         for token, role in server.tokens.items():
             if hmac.compare_digest(token.encode(), given.encode()):
-                if role == "operator" or request.method in READS:
+                personal = PERSONAL.fullmatch(request.url.path) is not None
+                if role == "operator" or (request.method in READS and not personal):
                     return None
-                return problem("forbidden", "This token may only read.")
+                return problem("forbidden", "This token may only read, and nothing personal.")
     return problem("unauthorised", "Send a bearer token.")

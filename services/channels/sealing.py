@@ -11,6 +11,7 @@ from libs.contracts import common
 from libs.security.vault.sealing import Key, Shredded, seal
 from libs.security.vault.vault import Vault, Wanted
 from services.channels.adapters.neutral import Fields, Person, Whole
+from services.channels.evidence import evidence_of
 
 _NO_NONCE = bytes(12)
 _encoder = msgspec.json.Encoder(order="sorted")
@@ -32,7 +33,10 @@ class Sealer:
             if fields
         ]
         keys = await self._keys(list(dict.fromkeys(wanted)))
-        return [_sealed(one, subject, keys) for one, subject in zip(orders, subjects, strict=True)]
+        return [
+            _sealed(one, subject, keys, evidence_of(self._vault, subject, one.person))
+            for one, subject in zip(orders, subjects, strict=True)
+        ]
 
     def _subject(self, one: Whole) -> str:
         """Name the buyer by the channel's id, a guest by the order: accounts share nothing."""
@@ -60,17 +64,24 @@ def _classes(person: Person) -> tuple[tuple[common.Clearance, Fields], ...]:
     return ("contact", person.contact), ("statutory", person.statutory)
 
 
-def _sealed(one: Whole, subject: str, keys: Mapping[tuple[str, str], Key]) -> Whole:
+def _sealed(
+    one: Whole,
+    subject: str,
+    keys: Mapping[tuple[str, str], Key],
+    evidence: tuple[common.Evidence, ...],
+) -> Whole:
     found: dict[str, common.Sealed] = {
         clearance: _seal(keys[subject, clearance], clearance, _encoder.encode(fields))
         for clearance, fields in _classes(one.person)
         if fields and (subject, clearance) in keys
     }
+    forgotten = bool(one.person.contact) and "contact" not in found
     customer = replace(
         one.order.customer,
         subject=subject,
         contact=found.get("contact"),
         statutory=found.get("statutory"),
+        evidence=() if forgotten else evidence,
     )
     nobody = Person(one.person.customer, {}, {})
     return replace(one, order=replace(one.order, customer=customer), person=nobody)

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from libs.runtime.ports import Service
 from services.accounting.service import SERVICE as ACCOUNTING
 from services.channels.service import SERVICE as CHANNELS
+from services.crm_sync.service import SERVICE as CRM_SYNC
 from services.inventory.service import SERVICE as INVENTORY
 from services.orders.service import SERVICE as ORDERS
 
 SERVICES: Mapping[str, Service] = {
-    service.name: service for service in (CHANNELS, ORDERS, INVENTORY, ACCOUNTING)
+    service.name: service for service in (CHANNELS, ORDERS, INVENTORY, ACCOUNTING, CRM_SYNC)
 }

@@ -209,6 +209,25 @@ async def test_a_service_destroys_its_own_day_keys_only(keys: Keys) -> None:
         await vault.open(mine, "name")
 
 
+async def test_a_statutory_key_lives_to_its_latest_date_and_no_longer(keys: Keys) -> None:
+    vault = keys.vault()
+    law: Wanted = (ANN[0], "statutory")
+    kept, other = await sealed_by(vault, law), await sealed_by(vault, (BOB[0], "statutory"))
+    contact = await sealed_by(vault, ANN)
+    assert await vault.retain(ANN[0], NOW + 1) == NOW + 1
+    assert await vault.retain(ANN[0], NOW) == NOW + 1
+    assert await keys.vault().retain(ANN[0], NOW + 3) == NOW + 3
+    assert await vault.retain(NAMES.subject("shop", "nobody"), NOW) is None
+    assert await vault.destroy_retained(NOW + 2) == 0
+    assert await vault.open(kept, "name") == b"plain"
+    assert await vault.destroy_retained(NOW + 3) == 1
+    assert await vault.destroy_retained(NOW + 3) == 0
+    with pytest.raises(Shredded):
+        await vault.open(kept, "name")
+    assert await vault.retain(ANN[0], NOW + 9) is None
+    assert [await vault.open(one, "name") for one in (other, contact)] == [b"plain", b"plain"]
+
+
 async def test_a_resealed_value_outlives_its_day(keys: Keys) -> None:
     vault = keys.vault()
     sealed = await sealed_by(vault, (inbox_day("shop", NOW), "inbox"))

@@ -21,6 +21,7 @@ import pytest_asyncio
 from libs.stack.jars import classpath
 from libs.stack.kafka import java
 from libs.stack.stack import Servers, attach, database_dsn
+from services.console.launch import ALL
 from tests.e2e.launching import lonja, told
 from tests.support import eventually
 
@@ -160,7 +161,7 @@ async def test_nothing_personal_leaves_the_vault(system: System) -> None:
     assert (await system.deliver(bad, signed(bad, "c-2006")))[0] == 200
     await eventually(lambda: system.state(2005), timeout=20)
     needles = [CANARY.encode(), base64.b64encode(CANARY.encode())[:12]]
-    for database in ("channels", "orders", "inventory", "accounting", "vault"):
+    for database in (*ALL, "vault"):
         for table in await system.rows(
             database, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
         ):

@@ -40,6 +40,14 @@ class KeyTable(Protocol):
         """Empty a key's row."""
         ...
 
+    async def retain(self, subject: str, until: int) -> int | None:
+        """Keep the later of both dates with the statutory key; None where there is none."""
+        ...
+
+    async def shred_retained(self, now: int) -> int:
+        """Empty the statutory keys whose date has come."""
+        ...
+
     async def shred_days_before(self, subject: str) -> int:
         """Empty the inbox keys of this subject's service whose day is earlier."""
         ...
@@ -107,6 +115,17 @@ class KeyringVault:
             return await self.table.shred(subject, clearance)
         finally:  # also when the answer was lost
             self._forget([(subject, clearance)])
+
+    async def retain(self, subject: str, until: int) -> int | None:
+        """Set a date for the statutory key."""
+        return await self.table.retain(subject, until)
+
+    async def destroy_retained(self, now: int) -> int:
+        """Destroy the statutory keys whose date has come."""
+        try:
+            return await self.table.shred_retained(now)
+        finally:
+            self._forget([one for one in self._open if one[1] == "statutory"])
 
     async def destroy_expired(self, service: str, now: int, days: int = RETENTION) -> int:
         """Destroy the day keys whose last body is older than `days`."""

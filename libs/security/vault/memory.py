@@ -15,6 +15,7 @@ class MemoryKeys:
 
     def __init__(self) -> None:
         self.rows: dict[tuple[str, str], KeyRow] = {}
+        self.retained: dict[str, int] = {}
 
     async def add(self, rows: Sequence[KeyRow], kek_id: str) -> Sequence[KeyRow]:
         del kek_id
@@ -29,6 +30,17 @@ class MemoryKeys:
             return False
         self.rows[subject, clearance] = msgspec.structs.replace(row, wrapped=None)
         return True
+
+    async def retain(self, subject: str, until: int) -> int | None:
+        row = self.rows.get((subject, "statutory"))
+        if row is None or row.wrapped is None:
+            return None
+        self.retained[subject] = max(until, self.retained.get(subject, until))
+        return self.retained[subject]
+
+    async def shred_retained(self, now: int) -> int:
+        due = [subject for subject, until in self.retained.items() if until <= now]
+        return sum([await self.shred(subject, "statutory") for subject in due])
 
     async def shred_days_before(self, subject: str) -> int:
         days = [

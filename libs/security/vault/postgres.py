@@ -29,6 +29,16 @@ _SHRED_DAYS = """
     WHERE clearance = 'inbox' AND wrapped IS NOT NULL
         AND starts_with(subject, $2) AND subject < $1 COLLATE "C"
 """
+# Microseconds are turned into a time by whole numbers: a float would lose some of them.
+_RETAIN = """
+    UPDATE subject_keys SET retained_until = greatest(
+        retained_until, 'epoch'::timestamptz + $2::bigint * interval '1 microsecond')
+    WHERE subject = $1 AND clearance = 'statutory' AND wrapped IS NOT NULL
+    RETURNING (extract(epoch FROM retained_until) * 1000000)::bigint"""
+_SHRED_RETAINED = """
+    UPDATE subject_keys SET wrapped = NULL, shredded_at = now()
+    WHERE clearance = 'statutory' AND wrapped IS NOT NULL
+        AND retained_until <= 'epoch'::timestamptz + $1::bigint * interval '1 microsecond'"""
 _OTHER_MASTER = """
     SELECT kek_id FROM (SELECT kek_id FROM subject_keys WHERE wrapped IS NOT NULL LIMIT 1) k
     WHERE kek_id <> $1"""
@@ -55,6 +65,14 @@ class PostgresKeys:
 
     async def shred(self, subject: str, clearance: Clearance) -> bool:
         return str(await self.pool.execute(_SHRED, subject, clearance)) == "UPDATE 1"
+
+    async def retain(self, subject: str, until: int) -> int | None:
+        found: int | None = await self.pool.fetchval(_RETAIN, subject, until)
+        return found
+
+    async def shred_retained(self, now: int) -> int:
+        status = str(await self.pool.execute(_SHRED_RETAINED, now))
+        return int(status.rpartition(" ")[2])
 
     async def shred_days_before(self, subject: str) -> int:
         service = subject[: -len("YYYY-MM-DD")]

@@ -10,7 +10,7 @@ from libs.contracts.common import Clearance, Sealed
 from libs.security.vault.sealing import Key, VaultError, seal
 
 Wanted = tuple[str, Clearance]
-Kind = Literal["email", "phone"]
+Kind = Literal["email", "phone", "name"]
 DAY = 86_400_000_000  # microseconds
 RETENTION = 30  # days that bodies in an inbox can be opened
 
@@ -35,6 +35,17 @@ class Vault(Protocol):
 
     async def shred(self, subject: str, clearance: Clearance) -> bool:
         """Destroy a key; False where there was none."""
+        ...
+
+    async def retain(self, subject: str, until: int) -> int | None:
+        """Let the law's own key of an erased subject live until then (microseconds), and no longer.
+
+        A later date that was set before stays. Returns the date, None where there is no such key.
+        """
+        ...
+
+    async def destroy_retained(self, now: int) -> int:
+        """Destroy the statutory keys whose date has come; how many."""
         ...
 
     async def destroy_expired(self, service: str, now: int, days: int = RETENTION) -> int:
@@ -96,6 +107,8 @@ def normalised(kind: Kind, value: str) -> str:
             return value.strip().casefold()
         case "phone":
             return "".join(str(int(c)) for c in value if c.isdecimal())
+        case "name":
+            return " ".join(value.casefold().split())
         case _:
             assert_never(kind)
 

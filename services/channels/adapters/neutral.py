@@ -24,13 +24,17 @@ class Terms(msgspec.Struct, frozen=True):
 class Person:
     """The personal fields of an order by clearance; no text and no encoder shows them.
 
-    `customer` is the channel's own id of the buyer, None for a guest.
+    `customer` is the channel's own id of the buyer, None for a guest; `verified` says that the
+    channel has made sure that the e-mail is the buyer's.
     """
 
-    __slots__ = ("contact", "customer", "statutory")
+    __slots__ = ("contact", "customer", "statutory", "verified")
 
-    def __init__(self, customer: str | None, contact: Fields, statutory: Fields) -> None:
+    def __init__(
+        self, customer: str | None, contact: Fields, statutory: Fields, *, verified: bool = False
+    ) -> None:
         self.customer, self.contact, self.statutory = customer, contact, statutory
+        self.verified = verified
 
     def __repr__(self) -> str:
         return "Person(***)"

@@ -175,10 +175,14 @@ def _person(data: Json) -> Person:
     buyer = read.record(data, "customer")
     shipping = read.record(data, "shipping_address")
     billing = read.record(data, "billing_address")
+    known = read.text(buyer, "email")
+    email = read.text(data, "email") or known
     return Person(
+        # Shopify verifies the customer's address; the order may name another one.
+        verified=buyer.get("verified_email") is True and email.casefold() == known.casefold(),
         customer=read.optional_identifier(buyer, "id"),
         contact=filled(
-            email=read.text(data, "email") or read.text(buyer, "email"),
+            email=email,
             phone=read.text(data, "phone") or read.text(shipping, "phone"),
             name=_name(shipping) or _name(buyer),
             company=read.text(shipping, "company"),

@@ -130,6 +130,7 @@ def _person(data: Json) -> Person:
     shipping = read.record(data, "shipping_address")
     billing = read.record(data, "billing_address")
     return Person(
+        verified=buyer.get("email_verified") is True,
         customer=read.optional_identifier(buyer, "id"),
         contact=filled(
             email=read.text(buyer, "email"),

@@ -157,8 +157,10 @@ def _person(data: Json) -> Person:
         for one in read.records(data, "meta_data")
         if one.get("key") in _TAX_IDS and isinstance(one.get("value"), (str, int))
     ]
+    registered = read.optional_identifier(data, "customer_id")
     return Person(
-        customer=read.optional_identifier(data, "customer_id"),
+        verified=registered is not None,  # an account of the shop; 0 is a guest, who types anything
+        customer=registered,
         contact=filled(
             email=read.text(billing, "email"),
             phone=read.text(shipping, "phone") or read.text(billing, "phone"),

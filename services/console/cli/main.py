@@ -26,6 +26,7 @@ class Verbs(LazyGroup):
         "stuck": (f"{_CLI}.stuck", "Orders that wait or are held, by reason."),
         "dlq": (f"{_CLI}.dlq", "Parked commands: look, redrive, discard."),
         "audit": (f"{_CLI}.audit", "Prove the promises from topics, databases and outside books."),
+        "erase": (f"{_CLI}.erase", "Forget a customer: the plan first, then the keys."),
         "rebuild": (f"{_CLI}.rebuild", "Fill read models anew from the topics, and compare."),
     }
 

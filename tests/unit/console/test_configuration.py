@@ -6,7 +6,16 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from libs.runtime.settings import Account, Company, Limits, Location, Server, Settings, load
+from libs.runtime.settings import (
+    Account,
+    Company,
+    Limits,
+    Location,
+    Privacy,
+    Server,
+    Settings,
+    load,
+)
 from services.console.demo import memory
 from services.sandbox.retail.orders import ACCOUNTS
 
@@ -19,6 +28,7 @@ def sections() -> list[tuple[type[BaseModel], dict[str, Any]]]:
     (company,) = written["companies"].values()
     return [
         (Settings, written), (Server, written["server"]), (Limits, written["limits"]),
+        (Privacy, written["privacy"]),
         (Account, account), (Location, location), (Company, company),
     ]  # fmt: skip
 

@@ -1,0 +1,118 @@
+"""`lonja erase CUSTOMER`: shows what would be destroyed and what is kept, asks, then does it."""
+
+import asyncio
+import os
+import sys
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from libs.cli.errors import Stop
+from libs.cli.output import Json, Output
+from libs.cli.run import data_folder
+from services.console.cli.options import Data, Url
+
+if TYPE_CHECKING:
+    from services.console.http import Http
+
+app = typer.Typer(add_completion=False)
+Customer = Annotated[str, typer.Argument(help="A customer's id (cus_…), or an order's (ord_…).")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+PATIENCE = 60.0  # seconds until the vault has answered
+POLL = 0.1
+
+
+@app.command()
+def erase(
+    customer: Customer,
+    yes: Yes = False,
+    by: Annotated[str, typer.Option(help="Who asks; stays in the history.")] = "operator",
+    data: Data = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Destroy the keys of everything that says who a customer is; the plan comes first."""
+    output = Output(as_json=as_json)
+    asyncio.run(_erase(data or data_folder(), url, customer, by, output, yes=yes))
+
+
+async def _erase(
+    data: Path, url: str | None, customer: str, by: str, output: Output, *, yes: bool
+) -> None:
+    from services.console.backends import url_of  # noqa: PLC0415 - --help stays quick
+    from services.console.http import Http, Refusal  # noqa: PLC0415
+
+    async with Http(url_of(data, url), os.environ.get("LONJA_TOKEN")) as http:
+        try:
+            path = f"/customers/{await _customer(http, customer)}/erasure"
+            plan = await http.get(path)
+            _show(plan, output)
+            if plan["state"] == "completed":
+                return
+            if plan["state"] == "planned":
+                await _confirmed(output, yes=yes)
+                body = {"subjects": plan["subjects"], "by": by}
+                await http.post(path, body, key=f"erase-{uuid.uuid4().hex}")
+            await _followed(http, path, plan["subjects"], output)
+        except Refusal as error:
+            raise Stop(error.code, str(error)) from error
+
+
+async def _customer(http: "Http", given: str) -> str:
+    from libs.values.ids import short  # noqa: PLC0415
+    from services.console.http import part  # noqa: PLC0415
+
+    if not given.startswith("ord_"):
+        return part(given)
+    order = await http.get(f"/orders/{part(given)}")
+    return "cus_" + short(order["customer"])
+
+
+def _show(plan: dict[str, Any], output: Output) -> None:
+    lines = [f"{plan['customer_id']}: {plan['state']}; {len(plan['subjects'])} subjects"]
+    for key in plan["keys"]:
+        until = f" until {_day(key['until'])}" if key["until"] else ""
+        lines.append(f"  {key['action']:8} {key['clearance']:9} key of {key['subject']}{until}")
+    lines += [
+        f"  scrub    {scrub['rows']} rows of {scrub['read_model']}: {scrub['what']}"
+        for scrub in plan["read_models"]
+    ]
+    lines += [f"  kept     {text}" for text in plan["retained"]]
+    raw = _day(plan["raw_deliveries_until"])
+    lines.append(
+        f"  kept     raw deliveries: sealed, under keys of a day, until {raw} at the latest"
+    )
+    output.say("erasure", "\n".join(lines), **plan)
+
+
+async def _confirmed(output: Output, *, yes: bool) -> None:
+    """Ask the person at the terminal. Raises Stop where nobody agreed."""
+    if yes:
+        return
+    if output.as_json or not sys.stdin.isatty():
+        raise Stop("not-confirmed", "nothing is done yet; --yes carries this plan out")
+    if not await asyncio.to_thread(typer.confirm, "This cannot be undone. Erase?"):
+        raise Stop("not-confirmed", "nothing was done")
+
+
+async def _followed(http: "Http", path: str, subjects: list[str], output: Output) -> None:
+    """Wait until every subject is erased, also where they are no longer one customer."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + PATIENCE
+    with output.waiting("Destroying keys"):
+        while (now := await http.get(path))["state"] != "completed":
+            if loop.time() > end:
+                text = f"it is requested, and not done after {PATIENCE:g} s; look again later"
+                raise Stop("not-erased-yet", text)
+            await asyncio.sleep(POLL)
+    until = now["retained_until"]
+    kept = f"; invoices can be opened until {_day(until)}" if until else ""
+    output.say("erased", f"Erased: {len(subjects)} subjects{kept}.", customer_id=now["customer_id"],
+               subjects=subjects, retained_until=until)  # fmt: skip
+
+
+def _day(at: int) -> str:
+    return f"{datetime.fromtimestamp(at // 1_000_000, UTC):%Y-%m-%d}"
