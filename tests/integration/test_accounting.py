@@ -179,7 +179,8 @@ async def _entries_name_their_source(http: AsgiClient) -> None:
     found = (await http.get(f"/accounting/entries?source={one['source']}")).json()["entries"]
     assert found == [one]
     assert [row["account"] for row in one["lines"]] == ["1100", "2100"]
-    seen, cursor = set[str](), ""
+    seen: set[str] = set()
+    cursor: str | None = ""
     while cursor is not None:
         query = f"account=7000&limit=7&cursor={cursor}" if cursor else "account=7000&limit=7"
         page = (await http.get(f"/accounting/entries?{query}")).json()

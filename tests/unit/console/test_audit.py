@@ -75,7 +75,7 @@ def placed(story: Story, total: int = 1000) -> Story:
 def captured(story: Story, amount: int = 1000, capture: str = "c1") -> Story:
     return story.tell(
         "payments", "PaymentCaptured", "payment-o1", order_id="o1", capture_id=capture,
-        holder="stripe", amount=amount,
+        holder="stripe", tender="card", amount=amount,
     )  # fmt: skip
 
 
@@ -85,7 +85,7 @@ def cleared(story: Story) -> Story:
 
 def posted(story: Story, debit: int = 1000, credit: int = 1000, source: str = "e1") -> Story:
     lines = [
-        {"account": "1200", "debit": debit, "credit": 0, "functional_debit": debit,
+        {"account": "1100", "debit": debit, "credit": 0, "functional_debit": debit,
          "functional_credit": 0, "dimension": "stripe"},
         {"account": "2100", "debit": 0, "credit": credit, "functional_debit": 0,
          "functional_credit": credit, "dimension": ""},
