@@ -5,7 +5,7 @@ Says nothing of how effects are claimed and kept; an adapter only calls out and 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -57,6 +57,15 @@ class Adapter(Protocol):
 
     async def ask(self, call: Call) -> Result:
         """Find out what became of earlier attempts: Confirmed, Rejected, Absent or Unknown."""
+        ...
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """An adapter that keeps connections."""
+
+    async def close(self) -> None:
+        """Give them back; no call is under way any more."""
         ...
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from libs.effects.budget import Budget
-from libs.effects.kinds import EffectKind, NotYet, Result, Unknown
+from libs.effects.kinds import Closing, EffectKind, NotYet, Result, Unknown
 from libs.effects.policy import FINAL, Step, step, verdict
 from libs.eventsourcing.inputs import Input
 from libs.runtime.turns import TurnLoop
@@ -138,3 +138,9 @@ class EffectWorker:
             await asyncio.wait(list(self.running), timeout=seconds)
         for task in list(self.running):
             task.cancel()
+
+    async def close(self) -> None:
+        """Give back what adapters keep open, once nothing is under way."""
+        for kind in self.kinds.values():
+            if isinstance(kind.adapter, Closing):
+                await kind.adapter.close()

@@ -53,7 +53,8 @@ class RunningService:
         vault: Vault,
         clock: Callable[[], int],
     ) -> None:
-        self.service, self.servers, self.settings = service, servers, settings
+        self.service = service.configured(settings) if service.configured else service
+        self.servers, self.settings = servers, settings
         self.vault, self.clock = vault, clock
         self.name = service.name
         self.topic = topic_of(settings.topic_prefix, service.name)
@@ -212,6 +213,8 @@ class RunningService:
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
+        if self.effects is not None:
+            await self.effects.close()
         if self.reactor is not None:
             await self.reactor.source.stop()
         if self.projector is not None:

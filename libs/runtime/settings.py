@@ -5,14 +5,30 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from libs.runtime.errors import ConfigurationError
 from libs.security.secrets import Secret
 
-__all__ = ["Account", "ConfigurationError", "Limits", "Location", "Server", "Settings", "load"]
+__all__ = [
+    "Account",
+    "ConfigurationError",
+    "Limits",
+    "Location",
+    "PaymentAccount",
+    "Server",
+    "Settings",
+    "load",
+]
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 
@@ -37,13 +53,43 @@ class Account(_Section):
     custody: Literal[
         "us", "channel_captures_at_our_order", "channel_remits_gross", "channel_remits_net"
     ] = "channel_remits_gross"
+    payments: str | None = None  # the payments account that charges where custody is us
 
     def secrets(self) -> tuple[Secret, ...]:
         """Return the webhook secrets, newest first; two during a rotation."""
-        listed = self.webhook_secrets
-        if self.webhook_secrets_file is not None:
-            listed += tuple(self.webhook_secrets_file.read_text().split())
-        return tuple(Secret(value) for value in listed)
+        return _secrets(self.webhook_secrets, self.webhook_secrets_file)
+
+
+def _secrets(listed: tuple[str, ...], file: Path | None) -> tuple[Secret, ...]:
+    if file is not None:
+        listed += tuple(file.read_text().split())
+    return tuple(Secret(value) for value in listed)
+
+
+class PaymentAccount(_Section):
+    """One account with a payment provider."""
+
+    provider: Literal["stripe"]
+    api_url: str = Field(default="https://api.stripe.com", pattern="^https?://[^ ?#]+$")
+    api_key: str = Field(default="", repr=False)
+    api_key_file: Path | None = None
+    webhook_secrets: tuple[str, ...] = Field(default=(), repr=False)
+    webhook_secrets_file: Path | None = None
+    second_parcel: Literal["capture_all", "one_parcel", "capture_then_reauthorise"] = "one_parcel"
+    authorisation_expiry: Literal["capture", "reauthorise", "release"] = "release"
+    expiry_margin_hours: int = Field(default=24, ge=0, le=24 * 7)
+    accept_risk_minor: int = Field(default=0, ge=0)
+    statement: str = Field(default="", max_length=22)
+
+    def secrets(self) -> tuple[Secret, ...]:
+        """Return the webhook secrets, newest first; two during a rotation."""
+        return _secrets(self.webhook_secrets, self.webhook_secrets_file)
+
+    def key(self) -> Secret:
+        """Return the key of the provider's API."""
+        if self.api_key_file is not None:
+            return Secret(self.api_key_file.read_text().strip())
+        return Secret(self.api_key)
 
 
 class Location(_Section):
@@ -75,15 +121,23 @@ class Settings(_Section):
     server: Server = Server()
     limits: Limits = Limits()
     channels: Mapping[Name, Account] = Field(default_factory=dict)
+    payments: Mapping[Name, PaymentAccount] = Field(default_factory=dict)
     locations: Mapping[Name, Location] = Field(default_factory=lambda: {"main": Location()})
     topic_prefix: str = ""
     database_prefix: str = "lonja_"
+
+    @model_validator(mode="after")
+    def _accounts_exist(self) -> Self:
+        for name, account in self.channels.items():
+            if account.payments is not None and account.payments not in self.payments:
+                raise ValueError(f"channels.{name}.payments names no account of [payments]")
+        return self
 
 
 def _override(data: dict[str, Any], environ: Mapping[str, str]) -> None:
     """Take LONJA_CHANNELS__<ACCOUNT>__WEBHOOK_SECRETS and the like from the environment."""
     for name, value in environ.items():
-        path = re.fullmatch(r"LONJA_(SERVER|LIMITS|CHANNELS|LOCATIONS)__(.+)", name)
+        path = re.fullmatch(r"LONJA_(SERVER|LIMITS|CHANNELS|PAYMENTS|LOCATIONS)__(.+)", name)
         if path is None:
             continue
         keys = [path[1].lower(), *path[2].lower().split("__")]

@@ -35,6 +35,9 @@ STATUS: Mapping[str, int] = {
     "bad-token": 400,
     "malformed-json": 400,
     "item-not-found": 404,
+    "payment-not-found": 404,
+    "disagreement-not-found": 404,
+    "reference-missing": 422,
     "expired": 410,
 }
 

@@ -6,7 +6,8 @@ from libs.runtime.ports import Service
 from services.channels.service import SERVICE as CHANNELS
 from services.inventory.service import SERVICE as INVENTORY
 from services.orders.service import SERVICE as ORDERS
+from services.payments.service import SERVICE as PAYMENTS
 
 SERVICES: Mapping[str, Service] = {
-    service.name: service for service in (CHANNELS, ORDERS, INVENTORY)
+    service.name: service for service in (CHANNELS, ORDERS, INVENTORY, PAYMENTS)
 }
