@@ -6,7 +6,15 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from libs.runtime.settings import Account, Limits, Location, Server, Settings, load
+from libs.runtime.settings import (
+    Account,
+    Limits,
+    Location,
+    PaymentAccount,
+    Server,
+    Settings,
+    load,
+)
 from services.console.demo import memory
 from services.sandbox.retail.orders import ACCOUNTS
 
@@ -16,9 +24,10 @@ EXAMPLE = Path(__file__).parents[3] / "lonja.example.toml"
 def sections() -> list[tuple[type[BaseModel], dict[str, Any]]]:
     written = tomllib.loads(EXAMPLE.read_text())
     (account,), (location,) = written["channels"].values(), written["locations"].values()
+    (payments,) = written["payments"].values()
     return [
         (Settings, written), (Server, written["server"]), (Limits, written["limits"]),
-        (Account, account), (Location, location),
+        (Account, account), (Location, location), (PaymentAccount, payments),
     ]  # fmt: skip
 
 
@@ -29,6 +38,7 @@ def test_every_key_stands_in_the_example_and_nothing_else() -> None:
 
 def test_every_default_of_the_example_is_the_real_one() -> None:
     own = {"provider", "webhook_secrets", "webhook_secrets_file", "tokens", "channels"}
+    own |= {"payments", "api_key", "api_key_file"}
     for model, written in sections():
         for name, value in written.items():
             default = model.model_fields[name].get_default(call_default_factory=True)

@@ -73,7 +73,8 @@ def enveloped(event: Any, version: int, service: str, at: int = NOW) -> Envelope
 class Provider:
     """A provider's books: what is set aside, captured and sent back, by its own rules."""
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "pi") -> None:
+        self.prefix = prefix
         self.intents: dict[str, dict[str, Any]] = {}
         self.refunds: dict[str, int] = {}
         self.by_key: dict[str, Any] = {}
@@ -102,7 +103,7 @@ class Provider:
             case calls.Authorise():
                 if self.decline is not None:
                     return Rejected(self.decline[0], calls.Refusal("word", self.decline[1]))
-                name = f"pi_{len(self.intents)}"
+                name = f"{self.prefix}_{len(self.intents)}"
                 self.intents[name] = {"amount": request.amount, "received": 0, "open": True}
                 return Confirmed(calls.Authorised("authorised", name, "ch", request.amount, "GBP",
                                                   self.expires, self.mandate))  # fmt: skip
@@ -180,13 +181,15 @@ class Payment:
             told += self.answer(next(iter(self.calls)))
         return told
 
-    def answer(self, name: str, *, lost: bool = False) -> list[Any]:
-        """Answer a call; one whose answer is lost has been done, and stays open."""
+    def answer(self, name: str, *, lost: bool = False, dropped: bool = False) -> list[Any]:
+        """Answer a call; one whose answer is lost has been done, a dropped one has not been."""
         effect = self.calls[name]
-        result = self.provider.call(name, calls.decode(effect.request))
+        lost = lost or dropped
+        result = None if dropped else self.provider.call(name, calls.decode(effect.request))
         if not lost:
             del self.calls[name]
-        command = tell(self.call(effect), Unknown("timeout") if lost else result, self.now)
+        command = tell(self.call(effect), Unknown("timeout") if lost or result is None else result,
+                       self.now)  # fmt: skip
         return self.tell(command) if command is not None else []
 
     def call(self, effect: Effect, doubt_since: int = 0) -> Call:
