@@ -184,7 +184,7 @@ def test_any_interleaving_of_statements_and_parcels_ends_alike(
                  funds="paid" if custody != "us" else "none", total=total * 700 + 99)
         for revision, n in enumerate(amounts, 1)
     ]  # fmt: skip
-    sources = [statements]
+    sources: list[list[Any]] = [list(statements)]
     for number, (n, stops) in enumerate(parcels):
         name = f"s{number}"
         sources.append([packed(name, ("a", n)), *([stopped(name, ("a", n))] if stops else [])])
