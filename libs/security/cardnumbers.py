@@ -4,6 +4,7 @@ Sources: ISO/IEC 7812 (the sum), the card schemes' published ranges. Pure.
 """
 
 import re
+from collections.abc import Sequence
 
 MASK = "[card number]"
 # Groups of digits with at most two separators between them: spaces, dots and dashes of any kind.
@@ -24,18 +25,32 @@ def holds_card_number(text: str) -> bool:
 
 def _masked_run(run: re.Match[str]) -> str:
     text = run[0]
-    if sum(letter.isdigit() for letter in text) < 13:
-        return text
     groups = [(one.start(), one.end()) for one in _DIGITS.finditer(text)]
-    for first, (start, _) in enumerate(groups):
-        for _, end in reversed(groups[first:]):
-            if _is_card(text[start:end]):
-                return text[:start] + MASK + masked(text[end:])
-    return text
+    parts: list[str] = []
+    done = first = 0
+    while first < len(groups):
+        past = _card_from(text, groups, first)
+        if past > first:
+            parts += [text[done : groups[first][0]], MASK]
+            done = groups[past - 1][1]
+        first = max(past, first + 1)
+    return "".join([*parts, text[done:]])
+
+
+def _card_from(text: str, groups: Sequence[tuple[int, int]], first: int) -> int:
+    """Return the group after the longest card number that begins with this one, 0 if none does."""
+    digits, past = "", 0
+    for n, (start, end) in enumerate(groups[first : first + 19], first + 1):
+        digits += text[start:end]
+        if len(digits) > 19:
+            break
+        if len(digits) >= 13 and _is_card(digits):
+            past = n
+    return past
 
 
 def _is_card(text: str) -> bool:
-    digits = [int(letter) for letter in text if letter.isdigit()]
+    digits = [int(letter) for letter in text]
     if len(digits) not in _lengths("".join(map(str, digits[:6]))):
         return False
     doubled = [

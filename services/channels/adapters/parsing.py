@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from libs.security.cardnumbers import masked
 from libs.security.structure import sound
 from libs.values.money import MoneyError, to_minor
 
@@ -101,6 +102,11 @@ def text(data: Mapping[str, Any], name: str, default: str = "") -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
         raise ChannelDataError("malformed-order", name)
     return _CONTROL.sub(" ", str(value)[:MAX_TEXT])
+
+
+def free_text(data: Mapping[str, Any], name: str) -> str:
+    """Return a text that a person wrote, without any card number that got into it."""
+    return masked(text(data, name))
 
 
 def identifier(data: Mapping[str, Any], name: str) -> str:
