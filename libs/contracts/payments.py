@@ -162,6 +162,7 @@ class ClearanceDelayed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     amount: int
     currency: str
     deadline: int | None = None
+    lines: tuple[c.LineAmount, ...] = ()
 
 
 def write_ClearanceDelayed(o: list[bytes], v: ClearanceDelayed) -> None:
@@ -197,6 +198,14 @@ def write_ClearanceDelayed(o: list[bytes], v: ClearanceDelayed) -> None:
             wrong(x22, "int")
         p21 = b"\2" + NUMBERS[x22]
     o += (NUMBERS[len(e13)], e13, NUMBERS[x14], NUMBERS[len(e15)], e15, NUMBERS[len(e16)], e16, NUMBERS[len(e17)], e17, NUMBERS[x18], NUMBERS[len(e19)], e19, p21,)
+    a23 = v.lines
+    if a23.__class__ is not tuple:
+        wrong(a23, "tuple")
+    if a23:
+        o.append(NUMBERS[len(a23)])
+        for i24 in a23:
+            c.write_LineAmount(o, i24)
+    o.append(b"\0")
 
 
 def read_ClearanceDelayed(b: bytes, i: int) -> tuple[ClearanceDelayed, int]:
@@ -250,7 +259,104 @@ def read_ClearanceDelayed(b: bytes, i: int) -> tuple[ClearanceDelayed, int]:
         f_deadline = f_deadline_
     elif n:
         branch()
-    return ClearanceDelayed(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, shipment_id=f_shipment_id, reason=f_reason, amount=f_amount, currency=f_currency, deadline=f_deadline), i
+    f_lines_l: list[c.LineAmount] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = c.read_LineAmount(b, i)
+            f_lines_l.append(f_lines_)
+    i += 1
+    f_lines = tuple(f_lines_l)
+    return ClearanceDelayed(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, shipment_id=f_shipment_id, reason=f_reason, amount=f_amount, currency=f_currency, deadline=f_deadline, lines=f_lines), i
+
+
+class ClearanceWithdrawn(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Units of a parcel do not leave: what they were to cost is free again. Its lines are what is left in it."""
+
+    entity: str
+    occurred_at: int
+    order_id: str
+    shipment_id: str
+    reason: str
+    lines: tuple[c.LineAmount, ...] = ()
+    shipment_version: int
+
+
+def write_ClearanceWithdrawn(o: list[bytes], v: ClearanceWithdrawn) -> None:
+    if v.__class__ is not ClearanceWithdrawn:
+        wrong(v, "ClearanceWithdrawn")
+    e25 = v.entity.encode()
+    if 0 in e25:
+        nul()
+    x26 = v.occurred_at
+    if x26.__class__ is not int:
+        wrong(x26, "int")
+    e27 = v.order_id.encode()
+    if 0 in e27:
+        nul()
+    e28 = v.shipment_id.encode()
+    if 0 in e28:
+        nul()
+    e29 = v.reason.encode()
+    if 0 in e29:
+        nul()
+    o += (NUMBERS[len(e25)], e25, NUMBERS[x26], NUMBERS[len(e27)], e27, NUMBERS[len(e28)], e28, NUMBERS[len(e29)], e29,)
+    a30 = v.lines
+    if a30.__class__ is not tuple:
+        wrong(a30, "tuple")
+    if a30:
+        o.append(NUMBERS[len(a30)])
+        for i31 in a30:
+            c.write_LineAmount(o, i31)
+    o.append(b"\0")
+    x32 = v.shipment_version
+    if x32.__class__ is not int:
+        wrong(x32, "int")
+    o += (NUMBERS[x32],)
+
+
+def read_ClearanceWithdrawn(b: bytes, i: int) -> tuple[ClearanceWithdrawn, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_shipment_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reason = b[i + 1 : j].decode()
+    i = j
+    f_lines_l: list[c.LineAmount] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = c.read_LineAmount(b, i)
+            f_lines_l.append(f_lines_)
+    i += 1
+    f_lines = tuple(f_lines_l)
+    n = b[i]
+    if n < 128:
+        f_shipment_version = ZIGZAG[n]
+        i += 1
+    else:
+        f_shipment_version, i = long(b, i)
+    return ClearanceWithdrawn(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, shipment_id=f_shipment_id, reason=f_reason, lines=f_lines, shipment_version=f_shipment_version), i
 
 
 class DisputeLost(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -268,28 +374,28 @@ class DisputeLost(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_DisputeLost(o: list[bytes], v: DisputeLost) -> None:
     if v.__class__ is not DisputeLost:
         wrong(v, "DisputeLost")
-    e23 = v.entity.encode()
-    if 0 in e23:
+    e33 = v.entity.encode()
+    if 0 in e33:
         nul()
-    x24 = v.occurred_at
-    if x24.__class__ is not int:
-        wrong(x24, "int")
-    e25 = v.order_id.encode()
-    if 0 in e25:
+    x34 = v.occurred_at
+    if x34.__class__ is not int:
+        wrong(x34, "int")
+    e35 = v.order_id.encode()
+    if 0 in e35:
         nul()
-    e26 = v.dispute_id.encode()
-    if 0 in e26:
+    e36 = v.dispute_id.encode()
+    if 0 in e36:
         nul()
-    e27 = v.holder.encode()
-    if 0 in e27:
+    e37 = v.holder.encode()
+    if 0 in e37:
         nul()
-    x28 = v.amount
-    if x28.__class__ is not int:
-        wrong(x28, "int")
-    e29 = v.currency.encode()
-    if 0 in e29:
+    x38 = v.amount
+    if x38.__class__ is not int:
+        wrong(x38, "int")
+    e39 = v.currency.encode()
+    if 0 in e39:
         nul()
-    o += (NUMBERS[len(e23)], e23, NUMBERS[x24], NUMBERS[len(e25)], e25, NUMBERS[len(e26)], e26, NUMBERS[len(e27)], e27, NUMBERS[x28], NUMBERS[len(e29)], e29,)
+    o += (NUMBERS[len(e33)], e33, NUMBERS[x34], NUMBERS[len(e35)], e35, NUMBERS[len(e36)], e36, NUMBERS[len(e37)], e37, NUMBERS[x38], NUMBERS[len(e39)], e39,)
 
 
 def read_DisputeLost(b: bytes, i: int) -> tuple[DisputeLost, int]:
@@ -351,37 +457,37 @@ class DisputeOpened(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_DisputeOpened(o: list[bytes], v: DisputeOpened) -> None:
     if v.__class__ is not DisputeOpened:
         wrong(v, "DisputeOpened")
-    e30 = v.entity.encode()
-    if 0 in e30:
+    e40 = v.entity.encode()
+    if 0 in e40:
         nul()
-    x31 = v.occurred_at
-    if x31.__class__ is not int:
-        wrong(x31, "int")
-    e32 = v.order_id.encode()
-    if 0 in e32:
+    x41 = v.occurred_at
+    if x41.__class__ is not int:
+        wrong(x41, "int")
+    e42 = v.order_id.encode()
+    if 0 in e42:
         nul()
-    e33 = v.dispute_id.encode()
-    if 0 in e33:
+    e43 = v.dispute_id.encode()
+    if 0 in e43:
         nul()
-    e34 = v.provider_reference.encode()
-    if 0 in e34:
+    e44 = v.provider_reference.encode()
+    if 0 in e44:
         nul()
-    e35 = v.holder.encode()
-    if 0 in e35:
+    e45 = v.holder.encode()
+    if 0 in e45:
         nul()
-    x36 = v.amount
-    if x36.__class__ is not int:
-        wrong(x36, "int")
-    e37 = v.currency.encode()
-    if 0 in e37:
+    x46 = v.amount
+    if x46.__class__ is not int:
+        wrong(x46, "int")
+    e47 = v.currency.encode()
+    if 0 in e47:
         nul()
-    e38 = v.reason.encode()
-    if 0 in e38:
+    e48 = v.reason.encode()
+    if 0 in e48:
         nul()
-    x39 = v.deadline
-    if x39.__class__ is not int:
-        wrong(x39, "int")
-    o += (NUMBERS[len(e30)], e30, NUMBERS[x31], NUMBERS[len(e32)], e32, NUMBERS[len(e33)], e33, NUMBERS[len(e34)], e34, NUMBERS[len(e35)], e35, NUMBERS[x36], NUMBERS[len(e37)], e37, NUMBERS[len(e38)], e38, NUMBERS[x39],)
+    x49 = v.deadline
+    if x49.__class__ is not int:
+        wrong(x49, "int")
+    o += (NUMBERS[len(e40)], e40, NUMBERS[x41], NUMBERS[len(e42)], e42, NUMBERS[len(e43)], e43, NUMBERS[len(e44)], e44, NUMBERS[len(e45)], e45, NUMBERS[x46], NUMBERS[len(e47)], e47, NUMBERS[len(e48)], e48, NUMBERS[x49],)
 
 
 def read_DisputeOpened(b: bytes, i: int) -> tuple[DisputeOpened, int]:
@@ -456,28 +562,28 @@ class DisputeWon(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_DisputeWon(o: list[bytes], v: DisputeWon) -> None:
     if v.__class__ is not DisputeWon:
         wrong(v, "DisputeWon")
-    e40 = v.entity.encode()
-    if 0 in e40:
+    e50 = v.entity.encode()
+    if 0 in e50:
         nul()
-    x41 = v.occurred_at
-    if x41.__class__ is not int:
-        wrong(x41, "int")
-    e42 = v.order_id.encode()
-    if 0 in e42:
+    x51 = v.occurred_at
+    if x51.__class__ is not int:
+        wrong(x51, "int")
+    e52 = v.order_id.encode()
+    if 0 in e52:
         nul()
-    e43 = v.dispute_id.encode()
-    if 0 in e43:
+    e53 = v.dispute_id.encode()
+    if 0 in e53:
         nul()
-    e44 = v.holder.encode()
-    if 0 in e44:
+    e54 = v.holder.encode()
+    if 0 in e54:
         nul()
-    x45 = v.amount
-    if x45.__class__ is not int:
-        wrong(x45, "int")
-    e46 = v.currency.encode()
-    if 0 in e46:
+    x55 = v.amount
+    if x55.__class__ is not int:
+        wrong(x55, "int")
+    e56 = v.currency.encode()
+    if 0 in e56:
         nul()
-    o += (NUMBERS[len(e40)], e40, NUMBERS[x41], NUMBERS[len(e42)], e42, NUMBERS[len(e43)], e43, NUMBERS[len(e44)], e44, NUMBERS[x45], NUMBERS[len(e46)], e46,)
+    o += (NUMBERS[len(e50)], e50, NUMBERS[x51], NUMBERS[len(e52)], e52, NUMBERS[len(e53)], e53, NUMBERS[len(e54)], e54, NUMBERS[x55], NUMBERS[len(e56)], e56,)
 
 
 def read_DisputeWon(b: bytes, i: int) -> tuple[DisputeWon, int]:
@@ -536,28 +642,28 @@ class PaymentActionRequired(msgspec.Struct, frozen=True, gc=False, kw_only=True)
 def write_PaymentActionRequired(o: list[bytes], v: PaymentActionRequired) -> None:
     if v.__class__ is not PaymentActionRequired:
         wrong(v, "PaymentActionRequired")
-    e47 = v.entity.encode()
-    if 0 in e47:
+    e57 = v.entity.encode()
+    if 0 in e57:
         nul()
-    x48 = v.occurred_at
-    if x48.__class__ is not int:
-        wrong(x48, "int")
-    e49 = v.order_id.encode()
-    if 0 in e49:
+    x58 = v.occurred_at
+    if x58.__class__ is not int:
+        wrong(x58, "int")
+    e59 = v.order_id.encode()
+    if 0 in e59:
         nul()
-    e50 = v.intent_id.encode()
-    if 0 in e50:
+    e60 = v.intent_id.encode()
+    if 0 in e60:
         nul()
-    e51 = v.provider_intent.encode()
-    if 0 in e51:
+    e61 = v.provider_intent.encode()
+    if 0 in e61:
         nul()
-    e52 = v.reason.encode()
-    if 0 in e52:
+    e62 = v.reason.encode()
+    if 0 in e62:
         nul()
-    x53 = v.deadline
-    if x53.__class__ is not int:
-        wrong(x53, "int")
-    o += (NUMBERS[len(e47)], e47, NUMBERS[x48], NUMBERS[len(e49)], e49, NUMBERS[len(e50)], e50, NUMBERS[len(e51)], e51, NUMBERS[len(e52)], e52, NUMBERS[x53],)
+    x63 = v.deadline
+    if x63.__class__ is not int:
+        wrong(x63, "int")
+    o += (NUMBERS[len(e57)], e57, NUMBERS[x58], NUMBERS[len(e59)], e59, NUMBERS[len(e60)], e60, NUMBERS[len(e61)], e61, NUMBERS[len(e62)], e62, NUMBERS[x63],)
 
 
 def read_PaymentActionRequired(b: bytes, i: int) -> tuple[PaymentActionRequired, int]:
@@ -613,39 +719,56 @@ class PaymentAuthorisationRequested(msgspec.Struct, frozen=True, gc=False, kw_on
     currency: str
     attempt: int
     reason: str
+    method: str | None = None
+    off_session: bool = False
+    keep_method: bool = False
 
 
 def write_PaymentAuthorisationRequested(o: list[bytes], v: PaymentAuthorisationRequested) -> None:
     if v.__class__ is not PaymentAuthorisationRequested:
         wrong(v, "PaymentAuthorisationRequested")
-    e54 = v.entity.encode()
-    if 0 in e54:
+    e64 = v.entity.encode()
+    if 0 in e64:
         nul()
-    x55 = v.occurred_at
-    if x55.__class__ is not int:
-        wrong(x55, "int")
-    e56 = v.order_id.encode()
-    if 0 in e56:
+    x65 = v.occurred_at
+    if x65.__class__ is not int:
+        wrong(x65, "int")
+    e66 = v.order_id.encode()
+    if 0 in e66:
         nul()
-    e57 = v.intent_id.encode()
-    if 0 in e57:
+    e67 = v.intent_id.encode()
+    if 0 in e67:
         nul()
-    e58 = v.holder.encode()
-    if 0 in e58:
+    e68 = v.holder.encode()
+    if 0 in e68:
         nul()
-    x59 = v.amount
-    if x59.__class__ is not int:
-        wrong(x59, "int")
-    e60 = v.currency.encode()
-    if 0 in e60:
+    x69 = v.amount
+    if x69.__class__ is not int:
+        wrong(x69, "int")
+    e70 = v.currency.encode()
+    if 0 in e70:
         nul()
-    x61 = v.attempt
-    if x61.__class__ is not int:
-        wrong(x61, "int")
-    e62 = v.reason.encode()
-    if 0 in e62:
+    x71 = v.attempt
+    if x71.__class__ is not int:
+        wrong(x71, "int")
+    e72 = v.reason.encode()
+    if 0 in e72:
         nul()
-    o += (NUMBERS[len(e54)], e54, NUMBERS[x55], NUMBERS[len(e56)], e56, NUMBERS[len(e57)], e57, NUMBERS[len(e58)], e58, NUMBERS[x59], NUMBERS[len(e60)], e60, NUMBERS[x61], NUMBERS[len(e62)], e62,)
+    u73 = v.method
+    if u73 is None:
+        p74 = b"\0"
+    else:
+        e75 = u73.encode()
+        if 0 in e75:
+            nul()
+        p74 = b"\2" + NUMBERS[len(e75)] + e75
+    x76 = v.off_session
+    if x76.__class__ is not bool:
+        wrong(x76, "bool")
+    x77 = v.keep_method
+    if x77.__class__ is not bool:
+        wrong(x77, "bool")
+    o += (NUMBERS[len(e64)], e64, NUMBERS[x65], NUMBERS[len(e66)], e66, NUMBERS[len(e67)], e67, NUMBERS[len(e68)], e68, NUMBERS[x69], NUMBERS[len(e70)], e70, NUMBERS[x71], NUMBERS[len(e72)], e72, p74, b"\1" if x76 else b"\0", b"\1" if x77 else b"\0",)
 
 
 def read_PaymentAuthorisationRequested(b: bytes, i: int) -> tuple[PaymentAuthorisationRequested, int]:
@@ -697,7 +820,23 @@ def read_PaymentAuthorisationRequested(b: bytes, i: int) -> tuple[PaymentAuthori
         i, j = span(b, i)
     f_reason = b[i + 1 : j].decode()
     i = j
-    return PaymentAuthorisationRequested(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, intent_id=f_intent_id, holder=f_holder, amount=f_amount, currency=f_currency, attempt=f_attempt, reason=f_reason), i
+    f_method: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_method_ = b[i + 1 : j].decode()
+        i = j
+        f_method = f_method_
+    elif n:
+        branch()
+    f_off_session = FLAGS[b[i]]
+    i += 1
+    f_keep_method = FLAGS[b[i]]
+    i += 1
+    return PaymentAuthorisationRequested(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, intent_id=f_intent_id, holder=f_holder, amount=f_amount, currency=f_currency, attempt=f_attempt, reason=f_reason, method=f_method, off_session=f_off_session, keep_method=f_keep_method), i
 
 
 class PaymentAuthorised(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -714,50 +853,59 @@ class PaymentAuthorised(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     capture_before: int | None = None
     single_capture: bool
     mandate: bool
+    decide_by: int | None = None
 
 
 def write_PaymentAuthorised(o: list[bytes], v: PaymentAuthorised) -> None:
     if v.__class__ is not PaymentAuthorised:
         wrong(v, "PaymentAuthorised")
-    e63 = v.entity.encode()
-    if 0 in e63:
+    e78 = v.entity.encode()
+    if 0 in e78:
         nul()
-    x64 = v.occurred_at
-    if x64.__class__ is not int:
-        wrong(x64, "int")
-    e65 = v.order_id.encode()
-    if 0 in e65:
+    x79 = v.occurred_at
+    if x79.__class__ is not int:
+        wrong(x79, "int")
+    e80 = v.order_id.encode()
+    if 0 in e80:
         nul()
-    e66 = v.intent_id.encode()
-    if 0 in e66:
+    e81 = v.intent_id.encode()
+    if 0 in e81:
         nul()
-    e67 = v.provider_intent.encode()
-    if 0 in e67:
+    e82 = v.provider_intent.encode()
+    if 0 in e82:
         nul()
-    e68 = v.holder.encode()
-    if 0 in e68:
+    e83 = v.holder.encode()
+    if 0 in e83:
         nul()
-    x69 = v.amount
-    if x69.__class__ is not int:
-        wrong(x69, "int")
-    e70 = v.currency.encode()
-    if 0 in e70:
+    x84 = v.amount
+    if x84.__class__ is not int:
+        wrong(x84, "int")
+    e85 = v.currency.encode()
+    if 0 in e85:
         nul()
-    u71 = v.capture_before
-    if u71 is None:
-        p72 = b"\0"
+    u86 = v.capture_before
+    if u86 is None:
+        p87 = b"\0"
     else:
-        x73 = u71
-        if x73.__class__ is not int:
-            wrong(x73, "int")
-        p72 = b"\2" + NUMBERS[x73]
-    x74 = v.single_capture
-    if x74.__class__ is not bool:
-        wrong(x74, "bool")
-    x75 = v.mandate
-    if x75.__class__ is not bool:
-        wrong(x75, "bool")
-    o += (NUMBERS[len(e63)], e63, NUMBERS[x64], NUMBERS[len(e65)], e65, NUMBERS[len(e66)], e66, NUMBERS[len(e67)], e67, NUMBERS[len(e68)], e68, NUMBERS[x69], NUMBERS[len(e70)], e70, p72, b"\1" if x74 else b"\0", b"\1" if x75 else b"\0",)
+        x88 = u86
+        if x88.__class__ is not int:
+            wrong(x88, "int")
+        p87 = b"\2" + NUMBERS[x88]
+    x89 = v.single_capture
+    if x89.__class__ is not bool:
+        wrong(x89, "bool")
+    x90 = v.mandate
+    if x90.__class__ is not bool:
+        wrong(x90, "bool")
+    u91 = v.decide_by
+    if u91 is None:
+        p92 = b"\0"
+    else:
+        x93 = u91
+        if x93.__class__ is not int:
+            wrong(x93, "int")
+        p92 = b"\2" + NUMBERS[x93]
+    o += (NUMBERS[len(e78)], e78, NUMBERS[x79], NUMBERS[len(e80)], e80, NUMBERS[len(e81)], e81, NUMBERS[len(e82)], e82, NUMBERS[len(e83)], e83, NUMBERS[x84], NUMBERS[len(e85)], e85, p87, b"\1" if x89 else b"\0", b"\1" if x90 else b"\0", p92,)
 
 
 def read_PaymentAuthorised(b: bytes, i: int) -> tuple[PaymentAuthorised, int]:
@@ -820,7 +968,20 @@ def read_PaymentAuthorised(b: bytes, i: int) -> tuple[PaymentAuthorised, int]:
     i += 1
     f_mandate = FLAGS[b[i]]
     i += 1
-    return PaymentAuthorised(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, intent_id=f_intent_id, provider_intent=f_provider_intent, holder=f_holder, amount=f_amount, currency=f_currency, capture_before=f_capture_before, single_capture=f_single_capture, mandate=f_mandate), i
+    f_decide_by: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_decide_by_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_decide_by_, i = long(b, i)
+        f_decide_by = f_decide_by_
+    elif n:
+        branch()
+    return PaymentAuthorised(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, intent_id=f_intent_id, provider_intent=f_provider_intent, holder=f_holder, amount=f_amount, currency=f_currency, capture_before=f_capture_before, single_capture=f_single_capture, mandate=f_mandate, decide_by=f_decide_by), i
 
 
 class PaymentCaptureFailed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -842,45 +1003,45 @@ class PaymentCaptureFailed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_PaymentCaptureFailed(o: list[bytes], v: PaymentCaptureFailed) -> None:
     if v.__class__ is not PaymentCaptureFailed:
         wrong(v, "PaymentCaptureFailed")
-    e76 = v.entity.encode()
-    if 0 in e76:
+    e94 = v.entity.encode()
+    if 0 in e94:
         nul()
-    x77 = v.occurred_at
-    if x77.__class__ is not int:
-        wrong(x77, "int")
-    e78 = v.order_id.encode()
-    if 0 in e78:
+    x95 = v.occurred_at
+    if x95.__class__ is not int:
+        wrong(x95, "int")
+    e96 = v.order_id.encode()
+    if 0 in e96:
         nul()
-    e79 = v.intent_id.encode()
-    if 0 in e79:
+    e97 = v.intent_id.encode()
+    if 0 in e97:
         nul()
-    e80 = v.capture_id.encode()
-    if 0 in e80:
+    e98 = v.capture_id.encode()
+    if 0 in e98:
         nul()
-    u81 = v.shipment_id
-    if u81 is None:
-        p82 = b"\0"
+    u99 = v.shipment_id
+    if u99 is None:
+        p100 = b"\0"
     else:
-        e83 = u81.encode()
-        if 0 in e83:
+        e101 = u99.encode()
+        if 0 in e101:
             nul()
-        p82 = b"\2" + NUMBERS[len(e83)] + e83
-    x84 = v.amount
-    if x84.__class__ is not int:
-        wrong(x84, "int")
-    e85 = v.currency.encode()
-    if 0 in e85:
+        p100 = b"\2" + NUMBERS[len(e101)] + e101
+    x102 = v.amount
+    if x102.__class__ is not int:
+        wrong(x102, "int")
+    e103 = v.currency.encode()
+    if 0 in e103:
         nul()
-    e86 = v.code.encode()
-    if 0 in e86:
+    e104 = v.code.encode()
+    if 0 in e104:
         nul()
-    e87 = v.provider_code.encode()
-    if 0 in e87:
+    e105 = v.provider_code.encode()
+    if 0 in e105:
         nul()
-    x88 = v.deadline
-    if x88.__class__ is not int:
-        wrong(x88, "int")
-    o += (NUMBERS[len(e76)], e76, NUMBERS[x77], NUMBERS[len(e78)], e78, NUMBERS[len(e79)], e79, NUMBERS[len(e80)], e80, p82, NUMBERS[x84], NUMBERS[len(e85)], e85, NUMBERS[len(e86)], e86, NUMBERS[len(e87)], e87, NUMBERS[x88],)
+    x106 = v.deadline
+    if x106.__class__ is not int:
+        wrong(x106, "int")
+    o += (NUMBERS[len(e94)], e94, NUMBERS[x95], NUMBERS[len(e96)], e96, NUMBERS[len(e97)], e97, NUMBERS[len(e98)], e98, p100, NUMBERS[x102], NUMBERS[len(e103)], e103, NUMBERS[len(e104)], e104, NUMBERS[len(e105)], e105, NUMBERS[x106],)
 
 
 def read_PaymentCaptureFailed(b: bytes, i: int) -> tuple[PaymentCaptureFailed, int]:
@@ -967,59 +1128,67 @@ class PaymentCaptureRequested(msgspec.Struct, frozen=True, gc=False, kw_only=Tru
     charges_amount: int
     final: bool
     reason: str
+    provider_intent: str = ''
+    holder: str = ''
 
 
 def write_PaymentCaptureRequested(o: list[bytes], v: PaymentCaptureRequested) -> None:
     if v.__class__ is not PaymentCaptureRequested:
         wrong(v, "PaymentCaptureRequested")
-    e89 = v.entity.encode()
-    if 0 in e89:
+    e107 = v.entity.encode()
+    if 0 in e107:
         nul()
-    x90 = v.occurred_at
-    if x90.__class__ is not int:
-        wrong(x90, "int")
-    e91 = v.order_id.encode()
-    if 0 in e91:
+    x108 = v.occurred_at
+    if x108.__class__ is not int:
+        wrong(x108, "int")
+    e109 = v.order_id.encode()
+    if 0 in e109:
         nul()
-    e92 = v.intent_id.encode()
-    if 0 in e92:
+    e110 = v.intent_id.encode()
+    if 0 in e110:
         nul()
-    e93 = v.capture_id.encode()
-    if 0 in e93:
+    e111 = v.capture_id.encode()
+    if 0 in e111:
         nul()
-    u94 = v.shipment_id
-    if u94 is None:
-        p95 = b"\0"
+    u112 = v.shipment_id
+    if u112 is None:
+        p113 = b"\0"
     else:
-        e96 = u94.encode()
-        if 0 in e96:
+        e114 = u112.encode()
+        if 0 in e114:
             nul()
-        p95 = b"\2" + NUMBERS[len(e96)] + e96
-    x97 = v.amount
-    if x97.__class__ is not int:
-        wrong(x97, "int")
-    e98 = v.currency.encode()
-    if 0 in e98:
+        p113 = b"\2" + NUMBERS[len(e114)] + e114
+    x115 = v.amount
+    if x115.__class__ is not int:
+        wrong(x115, "int")
+    e116 = v.currency.encode()
+    if 0 in e116:
         nul()
-    o += (NUMBERS[len(e89)], e89, NUMBERS[x90], NUMBERS[len(e91)], e91, NUMBERS[len(e92)], e92, NUMBERS[len(e93)], e93, p95, NUMBERS[x97], NUMBERS[len(e98)], e98,)
-    a99 = v.lines
-    if a99.__class__ is not tuple:
-        wrong(a99, "tuple")
-    if a99:
-        o.append(NUMBERS[len(a99)])
-        for i100 in a99:
-            c.write_LineAmount(o, i100)
+    o += (NUMBERS[len(e107)], e107, NUMBERS[x108], NUMBERS[len(e109)], e109, NUMBERS[len(e110)], e110, NUMBERS[len(e111)], e111, p113, NUMBERS[x115], NUMBERS[len(e116)], e116,)
+    a117 = v.lines
+    if a117.__class__ is not tuple:
+        wrong(a117, "tuple")
+    if a117:
+        o.append(NUMBERS[len(a117)])
+        for i118 in a117:
+            c.write_LineAmount(o, i118)
     o.append(b"\0")
-    x101 = v.charges_amount
-    if x101.__class__ is not int:
-        wrong(x101, "int")
-    x102 = v.final
-    if x102.__class__ is not bool:
-        wrong(x102, "bool")
-    e103 = v.reason.encode()
-    if 0 in e103:
+    x119 = v.charges_amount
+    if x119.__class__ is not int:
+        wrong(x119, "int")
+    x120 = v.final
+    if x120.__class__ is not bool:
+        wrong(x120, "bool")
+    e121 = v.reason.encode()
+    if 0 in e121:
         nul()
-    o += (NUMBERS[x101], b"\1" if x102 else b"\0", NUMBERS[len(e103)], e103,)
+    e122 = v.provider_intent.encode()
+    if 0 in e122:
+        nul()
+    e123 = v.holder.encode()
+    if 0 in e123:
+        nul()
+    o += (NUMBERS[x119], b"\1" if x120 else b"\0", NUMBERS[len(e121)], e121, NUMBERS[len(e122)], e122, NUMBERS[len(e123)], e123,)
 
 
 def read_PaymentCaptureRequested(b: bytes, i: int) -> tuple[PaymentCaptureRequested, int]:
@@ -1093,7 +1262,17 @@ def read_PaymentCaptureRequested(b: bytes, i: int) -> tuple[PaymentCaptureReques
         i, j = span(b, i)
     f_reason = b[i + 1 : j].decode()
     i = j
-    return PaymentCaptureRequested(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, intent_id=f_intent_id, capture_id=f_capture_id, shipment_id=f_shipment_id, amount=f_amount, currency=f_currency, lines=f_lines, charges_amount=f_charges_amount, final=f_final, reason=f_reason), i
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_provider_intent = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_holder = b[i + 1 : j].decode()
+    i = j
+    return PaymentCaptureRequested(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, intent_id=f_intent_id, capture_id=f_capture_id, shipment_id=f_shipment_id, amount=f_amount, currency=f_currency, lines=f_lines, charges_amount=f_charges_amount, final=f_final, reason=f_reason, provider_intent=f_provider_intent, holder=f_holder), i
 
 
 class PaymentCaptured(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -1121,73 +1300,73 @@ class PaymentCaptured(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_PaymentCaptured(o: list[bytes], v: PaymentCaptured) -> None:
     if v.__class__ is not PaymentCaptured:
         wrong(v, "PaymentCaptured")
-    e104 = v.entity.encode()
-    if 0 in e104:
+    e124 = v.entity.encode()
+    if 0 in e124:
         nul()
-    x105 = v.occurred_at
-    if x105.__class__ is not int:
-        wrong(x105, "int")
-    e106 = v.order_id.encode()
-    if 0 in e106:
+    x125 = v.occurred_at
+    if x125.__class__ is not int:
+        wrong(x125, "int")
+    e126 = v.order_id.encode()
+    if 0 in e126:
         nul()
-    e107 = v.intent_id.encode()
-    if 0 in e107:
+    e127 = v.intent_id.encode()
+    if 0 in e127:
         nul()
-    e108 = v.capture_id.encode()
-    if 0 in e108:
+    e128 = v.capture_id.encode()
+    if 0 in e128:
         nul()
-    e109 = v.provider_reference.encode()
-    if 0 in e109:
+    e129 = v.provider_reference.encode()
+    if 0 in e129:
         nul()
-    e110 = v.holder.encode()
-    if 0 in e110:
+    e130 = v.holder.encode()
+    if 0 in e130:
         nul()
-    x111 = v.amount
-    if x111.__class__ is not int:
-        wrong(x111, "int")
-    e112 = v.currency.encode()
-    if 0 in e112:
+    x131 = v.amount
+    if x131.__class__ is not int:
+        wrong(x131, "int")
+    e132 = v.currency.encode()
+    if 0 in e132:
         nul()
-    u113 = v.settlement_amount
-    if u113 is None:
-        p114 = b"\0"
+    u133 = v.settlement_amount
+    if u133 is None:
+        p134 = b"\0"
     else:
-        x115 = u113
-        if x115.__class__ is not int:
-            wrong(x115, "int")
-        p114 = b"\2" + NUMBERS[x115]
-    u116 = v.settlement_currency
-    if u116 is None:
-        p117 = b"\0"
+        x135 = u133
+        if x135.__class__ is not int:
+            wrong(x135, "int")
+        p134 = b"\2" + NUMBERS[x135]
+    u136 = v.settlement_currency
+    if u136 is None:
+        p137 = b"\0"
     else:
-        e118 = u116.encode()
-        if 0 in e118:
+        e138 = u136.encode()
+        if 0 in e138:
             nul()
-        p117 = b"\2" + NUMBERS[len(e118)] + e118
-    u119 = v.shipment_id
-    if u119 is None:
-        p120 = b"\0"
+        p137 = b"\2" + NUMBERS[len(e138)] + e138
+    u139 = v.shipment_id
+    if u139 is None:
+        p140 = b"\0"
     else:
-        e121 = u119.encode()
-        if 0 in e121:
+        e141 = u139.encode()
+        if 0 in e141:
             nul()
-        p120 = b"\2" + NUMBERS[len(e121)] + e121
-    o += (NUMBERS[len(e104)], e104, NUMBERS[x105], NUMBERS[len(e106)], e106, NUMBERS[len(e107)], e107, NUMBERS[len(e108)], e108, NUMBERS[len(e109)], e109, NUMBERS[len(e110)], e110, c.bytes_Custody[v.custody], c.bytes_TenderKind[v.tender], NUMBERS[x111], NUMBERS[len(e112)], e112, p114, p117, p120,)
-    a122 = v.lines
-    if a122.__class__ is not tuple:
-        wrong(a122, "tuple")
-    if a122:
-        o.append(NUMBERS[len(a122)])
-        for i123 in a122:
-            c.write_LineAmount(o, i123)
+        p140 = b"\2" + NUMBERS[len(e141)] + e141
+    o += (NUMBERS[len(e124)], e124, NUMBERS[x125], NUMBERS[len(e126)], e126, NUMBERS[len(e127)], e127, NUMBERS[len(e128)], e128, NUMBERS[len(e129)], e129, NUMBERS[len(e130)], e130, c.bytes_Custody[v.custody], c.bytes_TenderKind[v.tender], NUMBERS[x131], NUMBERS[len(e132)], e132, p134, p137, p140,)
+    a142 = v.lines
+    if a142.__class__ is not tuple:
+        wrong(a142, "tuple")
+    if a142:
+        o.append(NUMBERS[len(a142)])
+        for i143 in a142:
+            c.write_LineAmount(o, i143)
     o.append(b"\0")
-    x124 = v.charges_amount
-    if x124.__class__ is not int:
-        wrong(x124, "int")
-    x125 = v.final
-    if x125.__class__ is not bool:
-        wrong(x125, "bool")
-    o += (NUMBERS[x124], b"\1" if x125 else b"\0",)
+    x144 = v.charges_amount
+    if x144.__class__ is not int:
+        wrong(x144, "int")
+    x145 = v.final
+    if x145.__class__ is not bool:
+        wrong(x145, "bool")
+    o += (NUMBERS[x144], b"\1" if x145 else b"\0",)
 
 
 def read_PaymentCaptured(b: bytes, i: int) -> tuple[PaymentCaptured, int]:
@@ -1298,6 +1477,116 @@ def read_PaymentCaptured(b: bytes, i: int) -> tuple[PaymentCaptured, int]:
     return PaymentCaptured(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, intent_id=f_intent_id, capture_id=f_capture_id, provider_reference=f_provider_reference, holder=f_holder, custody=f_custody, tender=f_tender, amount=f_amount, currency=f_currency, settlement_amount=f_settlement_amount, settlement_currency=f_settlement_currency, shipment_id=f_shipment_id, lines=f_lines, charges_amount=f_charges_amount, final=f_final), i
 
 
+class PaymentDecided(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A person decided on a payment that waits."""
+
+    entity: str
+    occurred_at: int
+    order_id: str
+    decision: str
+    by: str
+    reason: str
+    effect_id: str | None = None
+    amount: int
+    currency: str
+
+
+def write_PaymentDecided(o: list[bytes], v: PaymentDecided) -> None:
+    if v.__class__ is not PaymentDecided:
+        wrong(v, "PaymentDecided")
+    e146 = v.entity.encode()
+    if 0 in e146:
+        nul()
+    x147 = v.occurred_at
+    if x147.__class__ is not int:
+        wrong(x147, "int")
+    e148 = v.order_id.encode()
+    if 0 in e148:
+        nul()
+    e149 = v.decision.encode()
+    if 0 in e149:
+        nul()
+    e150 = v.by.encode()
+    if 0 in e150:
+        nul()
+    e151 = v.reason.encode()
+    if 0 in e151:
+        nul()
+    u152 = v.effect_id
+    if u152 is None:
+        p153 = b"\0"
+    else:
+        e154 = u152.encode()
+        if 0 in e154:
+            nul()
+        p153 = b"\2" + NUMBERS[len(e154)] + e154
+    x155 = v.amount
+    if x155.__class__ is not int:
+        wrong(x155, "int")
+    e156 = v.currency.encode()
+    if 0 in e156:
+        nul()
+    o += (NUMBERS[len(e146)], e146, NUMBERS[x147], NUMBERS[len(e148)], e148, NUMBERS[len(e149)], e149, NUMBERS[len(e150)], e150, NUMBERS[len(e151)], e151, p153, NUMBERS[x155], NUMBERS[len(e156)], e156,)
+
+
+def read_PaymentDecided(b: bytes, i: int) -> tuple[PaymentDecided, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_decision = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_by = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reason = b[i + 1 : j].decode()
+    i = j
+    f_effect_id: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_effect_id_ = b[i + 1 : j].decode()
+        i = j
+        f_effect_id = f_effect_id_
+    elif n:
+        branch()
+    n = b[i]
+    if n < 128:
+        f_amount = ZIGZAG[n]
+        i += 1
+    else:
+        f_amount, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_currency = b[i + 1 : j].decode()
+    i = j
+    return PaymentDecided(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, decision=f_decision, by=f_by, reason=f_reason, effect_id=f_effect_id, amount=f_amount, currency=f_currency), i
+
+
 class PaymentDeclined(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The provider refused; nothing was set aside."""
 
@@ -1317,45 +1606,45 @@ class PaymentDeclined(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_PaymentDeclined(o: list[bytes], v: PaymentDeclined) -> None:
     if v.__class__ is not PaymentDeclined:
         wrong(v, "PaymentDeclined")
-    e126 = v.entity.encode()
-    if 0 in e126:
+    e157 = v.entity.encode()
+    if 0 in e157:
         nul()
-    x127 = v.occurred_at
-    if x127.__class__ is not int:
-        wrong(x127, "int")
-    e128 = v.order_id.encode()
-    if 0 in e128:
+    x158 = v.occurred_at
+    if x158.__class__ is not int:
+        wrong(x158, "int")
+    e159 = v.order_id.encode()
+    if 0 in e159:
         nul()
-    e129 = v.intent_id.encode()
-    if 0 in e129:
+    e160 = v.intent_id.encode()
+    if 0 in e160:
         nul()
-    e130 = v.holder.encode()
-    if 0 in e130:
+    e161 = v.holder.encode()
+    if 0 in e161:
         nul()
-    x131 = v.amount
-    if x131.__class__ is not int:
-        wrong(x131, "int")
-    e132 = v.currency.encode()
-    if 0 in e132:
+    x162 = v.amount
+    if x162.__class__ is not int:
+        wrong(x162, "int")
+    e163 = v.currency.encode()
+    if 0 in e163:
         nul()
-    e133 = v.code.encode()
-    if 0 in e133:
+    e164 = v.code.encode()
+    if 0 in e164:
         nul()
-    e134 = v.provider_code.encode()
-    if 0 in e134:
+    e165 = v.provider_code.encode()
+    if 0 in e165:
         nul()
-    x135 = v.final
-    if x135.__class__ is not bool:
-        wrong(x135, "bool")
-    u136 = v.deadline
-    if u136 is None:
-        p137 = b"\0"
+    x166 = v.final
+    if x166.__class__ is not bool:
+        wrong(x166, "bool")
+    u167 = v.deadline
+    if u167 is None:
+        p168 = b"\0"
     else:
-        x138 = u136
-        if x138.__class__ is not int:
-            wrong(x138, "int")
-        p137 = b"\2" + NUMBERS[x138]
-    o += (NUMBERS[len(e126)], e126, NUMBERS[x127], NUMBERS[len(e128)], e128, NUMBERS[len(e129)], e129, NUMBERS[len(e130)], e130, NUMBERS[x131], NUMBERS[len(e132)], e132, NUMBERS[len(e133)], e133, NUMBERS[len(e134)], e134, b"\1" if x135 else b"\0", p137,)
+        x169 = u167
+        if x169.__class__ is not int:
+            wrong(x169, "int")
+        p168 = b"\2" + NUMBERS[x169]
+    o += (NUMBERS[len(e157)], e157, NUMBERS[x158], NUMBERS[len(e159)], e159, NUMBERS[len(e160)], e160, NUMBERS[len(e161)], e161, NUMBERS[x162], NUMBERS[len(e163)], e163, NUMBERS[len(e164)], e164, NUMBERS[len(e165)], e165, b"\1" if x166 else b"\0", p168,)
 
 
 def read_PaymentDeclined(b: bytes, i: int) -> tuple[PaymentDeclined, int]:
@@ -1443,45 +1732,45 @@ class PaymentDisagreed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_PaymentDisagreed(o: list[bytes], v: PaymentDisagreed) -> None:
     if v.__class__ is not PaymentDisagreed:
         wrong(v, "PaymentDisagreed")
-    e139 = v.entity.encode()
-    if 0 in e139:
+    e170 = v.entity.encode()
+    if 0 in e170:
         nul()
-    x140 = v.occurred_at
-    if x140.__class__ is not int:
-        wrong(x140, "int")
-    e141 = v.holder.encode()
-    if 0 in e141:
+    x171 = v.occurred_at
+    if x171.__class__ is not int:
+        wrong(x171, "int")
+    e172 = v.holder.encode()
+    if 0 in e172:
         nul()
-    u142 = v.order_id
-    if u142 is None:
-        p143 = b"\0"
+    u173 = v.order_id
+    if u173 is None:
+        p174 = b"\0"
     else:
-        e144 = u142.encode()
-        if 0 in e144:
+        e175 = u173.encode()
+        if 0 in e175:
             nul()
-        p143 = b"\2" + NUMBERS[len(e144)] + e144
-    e145 = v.provider_reference.encode()
-    if 0 in e145:
+        p174 = b"\2" + NUMBERS[len(e175)] + e175
+    e176 = v.provider_reference.encode()
+    if 0 in e176:
         nul()
-    e146 = v.code.encode()
-    if 0 in e146:
+    e177 = v.code.encode()
+    if 0 in e177:
         nul()
-    x147 = v.amount
-    if x147.__class__ is not int:
-        wrong(x147, "int")
-    e148 = v.currency.encode()
-    if 0 in e148:
+    x178 = v.amount
+    if x178.__class__ is not int:
+        wrong(x178, "int")
+    e179 = v.currency.encode()
+    if 0 in e179:
         nul()
-    x149 = v.expected_amount
-    if x149.__class__ is not int:
-        wrong(x149, "int")
-    e150 = v.expected_currency.encode()
-    if 0 in e150:
+    x180 = v.expected_amount
+    if x180.__class__ is not int:
+        wrong(x180, "int")
+    e181 = v.expected_currency.encode()
+    if 0 in e181:
         nul()
-    x151 = v.deadline
-    if x151.__class__ is not int:
-        wrong(x151, "int")
-    o += (NUMBERS[len(e139)], e139, NUMBERS[x140], NUMBERS[len(e141)], e141, p143, NUMBERS[len(e145)], e145, NUMBERS[len(e146)], e146, NUMBERS[x147], NUMBERS[len(e148)], e148, NUMBERS[x149], NUMBERS[len(e150)], e150, NUMBERS[x151],)
+    x182 = v.deadline
+    if x182.__class__ is not int:
+        wrong(x182, "int")
+    o += (NUMBERS[len(e170)], e170, NUMBERS[x171], NUMBERS[len(e172)], e172, p174, NUMBERS[len(e176)], e176, NUMBERS[len(e177)], e177, NUMBERS[x178], NUMBERS[len(e179)], e179, NUMBERS[x180], NUMBERS[len(e181)], e181, NUMBERS[x182],)
 
 
 def read_PaymentDisagreed(b: bytes, i: int) -> tuple[PaymentDisagreed, int]:
@@ -1570,36 +1859,36 @@ class PaymentDisagreementSettled(msgspec.Struct, frozen=True, gc=False, kw_only=
 def write_PaymentDisagreementSettled(o: list[bytes], v: PaymentDisagreementSettled) -> None:
     if v.__class__ is not PaymentDisagreementSettled:
         wrong(v, "PaymentDisagreementSettled")
-    e152 = v.entity.encode()
-    if 0 in e152:
+    e183 = v.entity.encode()
+    if 0 in e183:
         nul()
-    x153 = v.occurred_at
-    if x153.__class__ is not int:
-        wrong(x153, "int")
-    e154 = v.holder.encode()
-    if 0 in e154:
+    x184 = v.occurred_at
+    if x184.__class__ is not int:
+        wrong(x184, "int")
+    e185 = v.holder.encode()
+    if 0 in e185:
         nul()
-    u155 = v.order_id
-    if u155 is None:
-        p156 = b"\0"
+    u186 = v.order_id
+    if u186 is None:
+        p187 = b"\0"
     else:
-        e157 = u155.encode()
-        if 0 in e157:
+        e188 = u186.encode()
+        if 0 in e188:
             nul()
-        p156 = b"\2" + NUMBERS[len(e157)] + e157
-    e158 = v.provider_reference.encode()
-    if 0 in e158:
+        p187 = b"\2" + NUMBERS[len(e188)] + e188
+    e189 = v.provider_reference.encode()
+    if 0 in e189:
         nul()
-    e159 = v.code.encode()
-    if 0 in e159:
+    e190 = v.code.encode()
+    if 0 in e190:
         nul()
-    e160 = v.decision.encode()
-    if 0 in e160:
+    e191 = v.decision.encode()
+    if 0 in e191:
         nul()
-    e161 = v.by.encode()
-    if 0 in e161:
+    e192 = v.by.encode()
+    if 0 in e192:
         nul()
-    o += (NUMBERS[len(e152)], e152, NUMBERS[x153], NUMBERS[len(e154)], e154, p156, NUMBERS[len(e158)], e158, NUMBERS[len(e159)], e159, NUMBERS[len(e160)], e160, NUMBERS[len(e161)], e161,)
+    o += (NUMBERS[len(e183)], e183, NUMBERS[x184], NUMBERS[len(e185)], e185, p187, NUMBERS[len(e189)], e189, NUMBERS[len(e190)], e190, NUMBERS[len(e191)], e191, NUMBERS[len(e192)], e192,)
 
 
 def read_PaymentDisagreementSettled(b: bytes, i: int) -> tuple[PaymentDisagreementSettled, int]:
@@ -1672,62 +1961,83 @@ class PaymentExpected(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     tender: c.TenderKind
     method: str | None = None
     decide_by: int
+    funds: c.Funds = 'unknown'
+    gift_amount: int = 0
+    second_parcel: str = 'one_parcel'
+    on_expiry: str = 'release'
+    expiry_margin: int = 0
+    accept_risk: int = 0
 
 
 def write_PaymentExpected(o: list[bytes], v: PaymentExpected) -> None:
     if v.__class__ is not PaymentExpected:
         wrong(v, "PaymentExpected")
-    e162 = v.entity.encode()
-    if 0 in e162:
+    e193 = v.entity.encode()
+    if 0 in e193:
         nul()
-    x163 = v.occurred_at
-    if x163.__class__ is not int:
-        wrong(x163, "int")
-    e164 = v.order_id.encode()
-    if 0 in e164:
+    x194 = v.occurred_at
+    if x194.__class__ is not int:
+        wrong(x194, "int")
+    e195 = v.order_id.encode()
+    if 0 in e195:
         nul()
-    x165 = v.revision
-    if x165.__class__ is not int:
-        wrong(x165, "int")
-    e166 = v.account.encode()
-    if 0 in e166:
+    x196 = v.revision
+    if x196.__class__ is not int:
+        wrong(x196, "int")
+    e197 = v.account.encode()
+    if 0 in e197:
         nul()
-    e167 = v.holder.encode()
-    if 0 in e167:
+    e198 = v.holder.encode()
+    if 0 in e198:
         nul()
-    x168 = v.amount
-    if x168.__class__ is not int:
-        wrong(x168, "int")
-    x169 = v.total
-    if x169.__class__ is not int:
-        wrong(x169, "int")
-    o += (NUMBERS[len(e162)], e162, NUMBERS[x163], NUMBERS[len(e164)], e164, NUMBERS[x165], NUMBERS[len(e166)], e166, NUMBERS[len(e167)], e167, c.bytes_Custody[v.custody], NUMBERS[x168], NUMBERS[x169],)
-    a170 = v.lines
-    if a170.__class__ is not tuple:
-        wrong(a170, "tuple")
-    if a170:
-        o.append(NUMBERS[len(a170)])
-        for i171 in a170:
-            c.write_LineAmount(o, i171)
+    x199 = v.amount
+    if x199.__class__ is not int:
+        wrong(x199, "int")
+    x200 = v.total
+    if x200.__class__ is not int:
+        wrong(x200, "int")
+    o += (NUMBERS[len(e193)], e193, NUMBERS[x194], NUMBERS[len(e195)], e195, NUMBERS[x196], NUMBERS[len(e197)], e197, NUMBERS[len(e198)], e198, c.bytes_Custody[v.custody], NUMBERS[x199], NUMBERS[x200],)
+    a201 = v.lines
+    if a201.__class__ is not tuple:
+        wrong(a201, "tuple")
+    if a201:
+        o.append(NUMBERS[len(a201)])
+        for i202 in a201:
+            c.write_LineAmount(o, i202)
     o.append(b"\0")
-    x172 = v.charges_amount
-    if x172.__class__ is not int:
-        wrong(x172, "int")
-    e173 = v.currency.encode()
-    if 0 in e173:
+    x203 = v.charges_amount
+    if x203.__class__ is not int:
+        wrong(x203, "int")
+    e204 = v.currency.encode()
+    if 0 in e204:
         nul()
-    u174 = v.method
-    if u174 is None:
-        p175 = b"\0"
+    u205 = v.method
+    if u205 is None:
+        p206 = b"\0"
     else:
-        e176 = u174.encode()
-        if 0 in e176:
+        e207 = u205.encode()
+        if 0 in e207:
             nul()
-        p175 = b"\2" + NUMBERS[len(e176)] + e176
-    x177 = v.decide_by
-    if x177.__class__ is not int:
-        wrong(x177, "int")
-    o += (NUMBERS[x172], NUMBERS[len(e173)], e173, c.bytes_TenderKind[v.tender], p175, NUMBERS[x177],)
+        p206 = b"\2" + NUMBERS[len(e207)] + e207
+    x208 = v.decide_by
+    if x208.__class__ is not int:
+        wrong(x208, "int")
+    x209 = v.gift_amount
+    if x209.__class__ is not int:
+        wrong(x209, "int")
+    e210 = v.second_parcel.encode()
+    if 0 in e210:
+        nul()
+    e211 = v.on_expiry.encode()
+    if 0 in e211:
+        nul()
+    x212 = v.expiry_margin
+    if x212.__class__ is not int:
+        wrong(x212, "int")
+    x213 = v.accept_risk
+    if x213.__class__ is not int:
+        wrong(x213, "int")
+    o += (NUMBERS[x203], NUMBERS[len(e204)], e204, c.bytes_TenderKind[v.tender], p206, NUMBERS[x208], c.bytes_Funds[v.funds], NUMBERS[x209], NUMBERS[len(e210)], e210, NUMBERS[len(e211)], e211, NUMBERS[x212], NUMBERS[x213],)
 
 
 def read_PaymentExpected(b: bytes, i: int) -> tuple[PaymentExpected, int]:
@@ -1816,7 +2126,37 @@ def read_PaymentExpected(b: bytes, i: int) -> tuple[PaymentExpected, int]:
         i += 1
     else:
         f_decide_by, i = long(b, i)
-    return PaymentExpected(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, account=f_account, holder=f_holder, custody=f_custody, amount=f_amount, total=f_total, lines=f_lines, charges_amount=f_charges_amount, currency=f_currency, tender=f_tender, method=f_method, decide_by=f_decide_by), i
+    f_funds = c.names_Funds[b[i]]
+    i += 1
+    n = b[i]
+    if n < 128:
+        f_gift_amount = ZIGZAG[n]
+        i += 1
+    else:
+        f_gift_amount, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_second_parcel = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_on_expiry = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_expiry_margin = ZIGZAG[n]
+        i += 1
+    else:
+        f_expiry_margin, i = long(b, i)
+    n = b[i]
+    if n < 128:
+        f_accept_risk = ZIGZAG[n]
+        i += 1
+    else:
+        f_accept_risk, i = long(b, i)
+    return PaymentExpected(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, account=f_account, holder=f_holder, custody=f_custody, amount=f_amount, total=f_total, lines=f_lines, charges_amount=f_charges_amount, currency=f_currency, tender=f_tender, method=f_method, decide_by=f_decide_by, funds=f_funds, gift_amount=f_gift_amount, second_parcel=f_second_parcel, on_expiry=f_on_expiry, expiry_margin=f_expiry_margin, accept_risk=f_accept_risk), i
 
 
 class PaymentNotRequired(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -1834,25 +2174,25 @@ class PaymentNotRequired(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_PaymentNotRequired(o: list[bytes], v: PaymentNotRequired) -> None:
     if v.__class__ is not PaymentNotRequired:
         wrong(v, "PaymentNotRequired")
-    e178 = v.entity.encode()
-    if 0 in e178:
+    e214 = v.entity.encode()
+    if 0 in e214:
         nul()
-    x179 = v.occurred_at
-    if x179.__class__ is not int:
-        wrong(x179, "int")
-    e180 = v.order_id.encode()
-    if 0 in e180:
+    x215 = v.occurred_at
+    if x215.__class__ is not int:
+        wrong(x215, "int")
+    e216 = v.order_id.encode()
+    if 0 in e216:
         nul()
-    x181 = v.revision
-    if x181.__class__ is not int:
-        wrong(x181, "int")
-    x182 = v.amount
-    if x182.__class__ is not int:
-        wrong(x182, "int")
-    e183 = v.currency.encode()
-    if 0 in e183:
+    x217 = v.revision
+    if x217.__class__ is not int:
+        wrong(x217, "int")
+    x218 = v.amount
+    if x218.__class__ is not int:
+        wrong(x218, "int")
+    e219 = v.currency.encode()
+    if 0 in e219:
         nul()
-    o += (NUMBERS[len(e178)], e178, NUMBERS[x179], NUMBERS[len(e180)], e180, NUMBERS[x181], c.bytes_NotRequiredReason[v.reason], NUMBERS[x182], NUMBERS[len(e183)], e183,)
+    o += (NUMBERS[len(e214)], e214, NUMBERS[x215], NUMBERS[len(e216)], e216, NUMBERS[x217], c.bytes_NotRequiredReason[v.reason], NUMBERS[x218], NUMBERS[len(e219)], e219,)
 
 
 def read_PaymentNotRequired(b: bytes, i: int) -> tuple[PaymentNotRequired, int]:
@@ -1910,31 +2250,31 @@ class PaymentOutcomeResolved(msgspec.Struct, frozen=True, gc=False, kw_only=True
 def write_PaymentOutcomeResolved(o: list[bytes], v: PaymentOutcomeResolved) -> None:
     if v.__class__ is not PaymentOutcomeResolved:
         wrong(v, "PaymentOutcomeResolved")
-    e184 = v.entity.encode()
-    if 0 in e184:
+    e220 = v.entity.encode()
+    if 0 in e220:
         nul()
-    x185 = v.occurred_at
-    if x185.__class__ is not int:
-        wrong(x185, "int")
-    e186 = v.order_id.encode()
-    if 0 in e186:
+    x221 = v.occurred_at
+    if x221.__class__ is not int:
+        wrong(x221, "int")
+    e222 = v.order_id.encode()
+    if 0 in e222:
         nul()
-    e187 = v.effect_id.encode()
-    if 0 in e187:
+    e223 = v.effect_id.encode()
+    if 0 in e223:
         nul()
-    e188 = v.what.encode()
-    if 0 in e188:
+    e224 = v.what.encode()
+    if 0 in e224:
         nul()
-    e189 = v.intent_id.encode()
-    if 0 in e189:
+    e225 = v.intent_id.encode()
+    if 0 in e225:
         nul()
-    e190 = v.outcome.encode()
-    if 0 in e190:
+    e226 = v.outcome.encode()
+    if 0 in e226:
         nul()
-    x191 = v.since
-    if x191.__class__ is not int:
-        wrong(x191, "int")
-    o += (NUMBERS[len(e184)], e184, NUMBERS[x185], NUMBERS[len(e186)], e186, NUMBERS[len(e187)], e187, NUMBERS[len(e188)], e188, NUMBERS[len(e189)], e189, NUMBERS[len(e190)], e190, NUMBERS[x191],)
+    x227 = v.since
+    if x227.__class__ is not int:
+        wrong(x227, "int")
+    o += (NUMBERS[len(e220)], e220, NUMBERS[x221], NUMBERS[len(e222)], e222, NUMBERS[len(e223)], e223, NUMBERS[len(e224)], e224, NUMBERS[len(e225)], e225, NUMBERS[len(e226)], e226, NUMBERS[x227],)
 
 
 def read_PaymentOutcomeResolved(b: bytes, i: int) -> tuple[PaymentOutcomeResolved, int]:
@@ -1996,42 +2336,50 @@ class PaymentOutcomeUnknown(msgspec.Struct, frozen=True, gc=False, kw_only=True)
     currency: str
     since: int
     deadline: int
+    subject: str = ''
+    owner: str = 'policy'
 
 
 def write_PaymentOutcomeUnknown(o: list[bytes], v: PaymentOutcomeUnknown) -> None:
     if v.__class__ is not PaymentOutcomeUnknown:
         wrong(v, "PaymentOutcomeUnknown")
-    e192 = v.entity.encode()
-    if 0 in e192:
+    e228 = v.entity.encode()
+    if 0 in e228:
         nul()
-    x193 = v.occurred_at
-    if x193.__class__ is not int:
-        wrong(x193, "int")
-    e194 = v.order_id.encode()
-    if 0 in e194:
+    x229 = v.occurred_at
+    if x229.__class__ is not int:
+        wrong(x229, "int")
+    e230 = v.order_id.encode()
+    if 0 in e230:
         nul()
-    e195 = v.effect_id.encode()
-    if 0 in e195:
+    e231 = v.effect_id.encode()
+    if 0 in e231:
         nul()
-    e196 = v.what.encode()
-    if 0 in e196:
+    e232 = v.what.encode()
+    if 0 in e232:
         nul()
-    e197 = v.intent_id.encode()
-    if 0 in e197:
+    e233 = v.intent_id.encode()
+    if 0 in e233:
         nul()
-    x198 = v.amount
-    if x198.__class__ is not int:
-        wrong(x198, "int")
-    e199 = v.currency.encode()
-    if 0 in e199:
+    x234 = v.amount
+    if x234.__class__ is not int:
+        wrong(x234, "int")
+    e235 = v.currency.encode()
+    if 0 in e235:
         nul()
-    x200 = v.since
-    if x200.__class__ is not int:
-        wrong(x200, "int")
-    x201 = v.deadline
-    if x201.__class__ is not int:
-        wrong(x201, "int")
-    o += (NUMBERS[len(e192)], e192, NUMBERS[x193], NUMBERS[len(e194)], e194, NUMBERS[len(e195)], e195, NUMBERS[len(e196)], e196, NUMBERS[len(e197)], e197, NUMBERS[x198], NUMBERS[len(e199)], e199, NUMBERS[x200], NUMBERS[x201],)
+    x236 = v.since
+    if x236.__class__ is not int:
+        wrong(x236, "int")
+    x237 = v.deadline
+    if x237.__class__ is not int:
+        wrong(x237, "int")
+    e238 = v.subject.encode()
+    if 0 in e238:
+        nul()
+    e239 = v.owner.encode()
+    if 0 in e239:
+        nul()
+    o += (NUMBERS[len(e228)], e228, NUMBERS[x229], NUMBERS[len(e230)], e230, NUMBERS[len(e231)], e231, NUMBERS[len(e232)], e232, NUMBERS[len(e233)], e233, NUMBERS[x234], NUMBERS[len(e235)], e235, NUMBERS[x236], NUMBERS[x237], NUMBERS[len(e238)], e238, NUMBERS[len(e239)], e239,)
 
 
 def read_PaymentOutcomeUnknown(b: bytes, i: int) -> tuple[PaymentOutcomeUnknown, int]:
@@ -2089,7 +2437,17 @@ def read_PaymentOutcomeUnknown(b: bytes, i: int) -> tuple[PaymentOutcomeUnknown,
         i += 1
     else:
         f_deadline, i = long(b, i)
-    return PaymentOutcomeUnknown(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, effect_id=f_effect_id, what=f_what, intent_id=f_intent_id, amount=f_amount, currency=f_currency, since=f_since, deadline=f_deadline), i
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_subject = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_owner = b[i + 1 : j].decode()
+    i = j
+    return PaymentOutcomeUnknown(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, effect_id=f_effect_id, what=f_what, intent_id=f_intent_id, amount=f_amount, currency=f_currency, since=f_since, deadline=f_deadline, subject=f_subject, owner=f_owner), i
 
 
 class PaymentVoidRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -2102,33 +2460,41 @@ class PaymentVoidRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     amount: int
     currency: str
     reason: str
+    provider_intent: str = ''
+    holder: str = ''
 
 
 def write_PaymentVoidRequested(o: list[bytes], v: PaymentVoidRequested) -> None:
     if v.__class__ is not PaymentVoidRequested:
         wrong(v, "PaymentVoidRequested")
-    e202 = v.entity.encode()
-    if 0 in e202:
+    e240 = v.entity.encode()
+    if 0 in e240:
         nul()
-    x203 = v.occurred_at
-    if x203.__class__ is not int:
-        wrong(x203, "int")
-    e204 = v.order_id.encode()
-    if 0 in e204:
+    x241 = v.occurred_at
+    if x241.__class__ is not int:
+        wrong(x241, "int")
+    e242 = v.order_id.encode()
+    if 0 in e242:
         nul()
-    e205 = v.intent_id.encode()
-    if 0 in e205:
+    e243 = v.intent_id.encode()
+    if 0 in e243:
         nul()
-    x206 = v.amount
-    if x206.__class__ is not int:
-        wrong(x206, "int")
-    e207 = v.currency.encode()
-    if 0 in e207:
+    x244 = v.amount
+    if x244.__class__ is not int:
+        wrong(x244, "int")
+    e245 = v.currency.encode()
+    if 0 in e245:
         nul()
-    e208 = v.reason.encode()
-    if 0 in e208:
+    e246 = v.reason.encode()
+    if 0 in e246:
         nul()
-    o += (NUMBERS[len(e202)], e202, NUMBERS[x203], NUMBERS[len(e204)], e204, NUMBERS[len(e205)], e205, NUMBERS[x206], NUMBERS[len(e207)], e207, NUMBERS[len(e208)], e208,)
+    e247 = v.provider_intent.encode()
+    if 0 in e247:
+        nul()
+    e248 = v.holder.encode()
+    if 0 in e248:
+        nul()
+    o += (NUMBERS[len(e240)], e240, NUMBERS[x241], NUMBERS[len(e242)], e242, NUMBERS[len(e243)], e243, NUMBERS[x244], NUMBERS[len(e245)], e245, NUMBERS[len(e246)], e246, NUMBERS[len(e247)], e247, NUMBERS[len(e248)], e248,)
 
 
 def read_PaymentVoidRequested(b: bytes, i: int) -> tuple[PaymentVoidRequested, int]:
@@ -2169,7 +2535,17 @@ def read_PaymentVoidRequested(b: bytes, i: int) -> tuple[PaymentVoidRequested, i
         i, j = span(b, i)
     f_reason = b[i + 1 : j].decode()
     i = j
-    return PaymentVoidRequested(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, intent_id=f_intent_id, amount=f_amount, currency=f_currency, reason=f_reason), i
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_provider_intent = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_holder = b[i + 1 : j].decode()
+    i = j
+    return PaymentVoidRequested(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, intent_id=f_intent_id, amount=f_amount, currency=f_currency, reason=f_reason, provider_intent=f_provider_intent, holder=f_holder), i
 
 
 class PaymentVoided(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -2187,28 +2563,28 @@ class PaymentVoided(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_PaymentVoided(o: list[bytes], v: PaymentVoided) -> None:
     if v.__class__ is not PaymentVoided:
         wrong(v, "PaymentVoided")
-    e209 = v.entity.encode()
-    if 0 in e209:
+    e249 = v.entity.encode()
+    if 0 in e249:
         nul()
-    x210 = v.occurred_at
-    if x210.__class__ is not int:
-        wrong(x210, "int")
-    e211 = v.order_id.encode()
-    if 0 in e211:
+    x250 = v.occurred_at
+    if x250.__class__ is not int:
+        wrong(x250, "int")
+    e251 = v.order_id.encode()
+    if 0 in e251:
         nul()
-    e212 = v.intent_id.encode()
-    if 0 in e212:
+    e252 = v.intent_id.encode()
+    if 0 in e252:
         nul()
-    x213 = v.amount
-    if x213.__class__ is not int:
-        wrong(x213, "int")
-    e214 = v.currency.encode()
-    if 0 in e214:
+    x253 = v.amount
+    if x253.__class__ is not int:
+        wrong(x253, "int")
+    e254 = v.currency.encode()
+    if 0 in e254:
         nul()
-    e215 = v.reason.encode()
-    if 0 in e215:
+    e255 = v.reason.encode()
+    if 0 in e255:
         nul()
-    o += (NUMBERS[len(e209)], e209, NUMBERS[x210], NUMBERS[len(e211)], e211, NUMBERS[len(e212)], e212, NUMBERS[x213], NUMBERS[len(e214)], e214, NUMBERS[len(e215)], e215,)
+    o += (NUMBERS[len(e249)], e249, NUMBERS[x250], NUMBERS[len(e251)], e251, NUMBERS[len(e252)], e252, NUMBERS[x253], NUMBERS[len(e254)], e254, NUMBERS[len(e255)], e255,)
 
 
 def read_PaymentVoided(b: bytes, i: int) -> tuple[PaymentVoided, int]:
@@ -2270,37 +2646,37 @@ class RefundFailed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_RefundFailed(o: list[bytes], v: RefundFailed) -> None:
     if v.__class__ is not RefundFailed:
         wrong(v, "RefundFailed")
-    e216 = v.entity.encode()
-    if 0 in e216:
+    e256 = v.entity.encode()
+    if 0 in e256:
         nul()
-    x217 = v.occurred_at
-    if x217.__class__ is not int:
-        wrong(x217, "int")
-    e218 = v.order_id.encode()
-    if 0 in e218:
+    x257 = v.occurred_at
+    if x257.__class__ is not int:
+        wrong(x257, "int")
+    e258 = v.order_id.encode()
+    if 0 in e258:
         nul()
-    e219 = v.refund_id.encode()
-    if 0 in e219:
+    e259 = v.refund_id.encode()
+    if 0 in e259:
         nul()
-    e220 = v.capture_id.encode()
-    if 0 in e220:
+    e260 = v.capture_id.encode()
+    if 0 in e260:
         nul()
-    x221 = v.amount
-    if x221.__class__ is not int:
-        wrong(x221, "int")
-    e222 = v.currency.encode()
-    if 0 in e222:
+    x261 = v.amount
+    if x261.__class__ is not int:
+        wrong(x261, "int")
+    e262 = v.currency.encode()
+    if 0 in e262:
         nul()
-    e223 = v.code.encode()
-    if 0 in e223:
+    e263 = v.code.encode()
+    if 0 in e263:
         nul()
-    e224 = v.provider_code.encode()
-    if 0 in e224:
+    e264 = v.provider_code.encode()
+    if 0 in e264:
         nul()
-    x225 = v.deadline
-    if x225.__class__ is not int:
-        wrong(x225, "int")
-    o += (NUMBERS[len(e216)], e216, NUMBERS[x217], NUMBERS[len(e218)], e218, NUMBERS[len(e219)], e219, NUMBERS[len(e220)], e220, NUMBERS[x221], NUMBERS[len(e222)], e222, NUMBERS[len(e223)], e223, NUMBERS[len(e224)], e224, NUMBERS[x225],)
+    x265 = v.deadline
+    if x265.__class__ is not int:
+        wrong(x265, "int")
+    o += (NUMBERS[len(e256)], e256, NUMBERS[x257], NUMBERS[len(e258)], e258, NUMBERS[len(e259)], e259, NUMBERS[len(e260)], e260, NUMBERS[x261], NUMBERS[len(e262)], e262, NUMBERS[len(e263)], e263, NUMBERS[len(e264)], e264, NUMBERS[x265],)
 
 
 def read_RefundFailed(b: bytes, i: int) -> tuple[RefundFailed, int]:
@@ -2382,49 +2758,49 @@ class RefundMade(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_RefundMade(o: list[bytes], v: RefundMade) -> None:
     if v.__class__ is not RefundMade:
         wrong(v, "RefundMade")
-    e226 = v.entity.encode()
-    if 0 in e226:
+    e266 = v.entity.encode()
+    if 0 in e266:
         nul()
-    x227 = v.occurred_at
-    if x227.__class__ is not int:
-        wrong(x227, "int")
-    e228 = v.order_id.encode()
-    if 0 in e228:
+    x267 = v.occurred_at
+    if x267.__class__ is not int:
+        wrong(x267, "int")
+    e268 = v.order_id.encode()
+    if 0 in e268:
         nul()
-    e229 = v.refund_id.encode()
-    if 0 in e229:
+    e269 = v.refund_id.encode()
+    if 0 in e269:
         nul()
-    e230 = v.capture_id.encode()
-    if 0 in e230:
+    e270 = v.capture_id.encode()
+    if 0 in e270:
         nul()
-    e231 = v.provider_reference.encode()
-    if 0 in e231:
+    e271 = v.provider_reference.encode()
+    if 0 in e271:
         nul()
-    e232 = v.holder.encode()
-    if 0 in e232:
+    e272 = v.holder.encode()
+    if 0 in e272:
         nul()
-    x233 = v.amount
-    if x233.__class__ is not int:
-        wrong(x233, "int")
-    e234 = v.currency.encode()
-    if 0 in e234:
+    x273 = v.amount
+    if x273.__class__ is not int:
+        wrong(x273, "int")
+    e274 = v.currency.encode()
+    if 0 in e274:
         nul()
-    o += (NUMBERS[len(e226)], e226, NUMBERS[x227], NUMBERS[len(e228)], e228, NUMBERS[len(e229)], e229, NUMBERS[len(e230)], e230, NUMBERS[len(e231)], e231, NUMBERS[len(e232)], e232, c.bytes_Executor[v.executor], c.bytes_RefundOrigin[v.origin], NUMBERS[x233], NUMBERS[len(e234)], e234,)
-    a235 = v.lines
-    if a235.__class__ is not tuple:
-        wrong(a235, "tuple")
-    if a235:
-        o.append(NUMBERS[len(a235)])
-        for i236 in a235:
-            c.write_LineAmount(o, i236)
+    o += (NUMBERS[len(e266)], e266, NUMBERS[x267], NUMBERS[len(e268)], e268, NUMBERS[len(e269)], e269, NUMBERS[len(e270)], e270, NUMBERS[len(e271)], e271, NUMBERS[len(e272)], e272, c.bytes_Executor[v.executor], c.bytes_RefundOrigin[v.origin], NUMBERS[x273], NUMBERS[len(e274)], e274,)
+    a275 = v.lines
+    if a275.__class__ is not tuple:
+        wrong(a275, "tuple")
+    if a275:
+        o.append(NUMBERS[len(a275)])
+        for i276 in a275:
+            c.write_LineAmount(o, i276)
     o.append(b"\0")
-    x237 = v.charges_amount
-    if x237.__class__ is not int:
-        wrong(x237, "int")
-    e238 = v.reason.encode()
-    if 0 in e238:
+    x277 = v.charges_amount
+    if x277.__class__ is not int:
+        wrong(x277, "int")
+    e278 = v.reason.encode()
+    if 0 in e278:
         nul()
-    o += (NUMBERS[x237], NUMBERS[len(e238)], e238,)
+    o += (NUMBERS[x277], NUMBERS[len(e278)], e278,)
 
 
 def read_RefundMade(b: bytes, i: int) -> tuple[RefundMade, int]:
@@ -2516,54 +2892,59 @@ class RefundRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     lines: tuple[c.LineAmount, ...]
     charges_amount: int
     reason: str
+    provider_intent: str = ''
+    executor: c.Executor = 'unknown'
 
 
 def write_RefundRequested(o: list[bytes], v: RefundRequested) -> None:
     if v.__class__ is not RefundRequested:
         wrong(v, "RefundRequested")
-    e239 = v.entity.encode()
-    if 0 in e239:
+    e279 = v.entity.encode()
+    if 0 in e279:
         nul()
-    x240 = v.occurred_at
-    if x240.__class__ is not int:
-        wrong(x240, "int")
-    e241 = v.order_id.encode()
-    if 0 in e241:
+    x280 = v.occurred_at
+    if x280.__class__ is not int:
+        wrong(x280, "int")
+    e281 = v.order_id.encode()
+    if 0 in e281:
         nul()
-    e242 = v.refund_id.encode()
-    if 0 in e242:
+    e282 = v.refund_id.encode()
+    if 0 in e282:
         nul()
-    e243 = v.capture_id.encode()
-    if 0 in e243:
+    e283 = v.capture_id.encode()
+    if 0 in e283:
         nul()
-    e244 = v.intent_id.encode()
-    if 0 in e244:
+    e284 = v.intent_id.encode()
+    if 0 in e284:
         nul()
-    e245 = v.holder.encode()
-    if 0 in e245:
+    e285 = v.holder.encode()
+    if 0 in e285:
         nul()
-    x246 = v.amount
-    if x246.__class__ is not int:
-        wrong(x246, "int")
-    e247 = v.currency.encode()
-    if 0 in e247:
+    x286 = v.amount
+    if x286.__class__ is not int:
+        wrong(x286, "int")
+    e287 = v.currency.encode()
+    if 0 in e287:
         nul()
-    o += (NUMBERS[len(e239)], e239, NUMBERS[x240], NUMBERS[len(e241)], e241, NUMBERS[len(e242)], e242, NUMBERS[len(e243)], e243, NUMBERS[len(e244)], e244, NUMBERS[len(e245)], e245, NUMBERS[x246], NUMBERS[len(e247)], e247,)
-    a248 = v.lines
-    if a248.__class__ is not tuple:
-        wrong(a248, "tuple")
-    if a248:
-        o.append(NUMBERS[len(a248)])
-        for i249 in a248:
-            c.write_LineAmount(o, i249)
+    o += (NUMBERS[len(e279)], e279, NUMBERS[x280], NUMBERS[len(e281)], e281, NUMBERS[len(e282)], e282, NUMBERS[len(e283)], e283, NUMBERS[len(e284)], e284, NUMBERS[len(e285)], e285, NUMBERS[x286], NUMBERS[len(e287)], e287,)
+    a288 = v.lines
+    if a288.__class__ is not tuple:
+        wrong(a288, "tuple")
+    if a288:
+        o.append(NUMBERS[len(a288)])
+        for i289 in a288:
+            c.write_LineAmount(o, i289)
     o.append(b"\0")
-    x250 = v.charges_amount
-    if x250.__class__ is not int:
-        wrong(x250, "int")
-    e251 = v.reason.encode()
-    if 0 in e251:
+    x290 = v.charges_amount
+    if x290.__class__ is not int:
+        wrong(x290, "int")
+    e291 = v.reason.encode()
+    if 0 in e291:
         nul()
-    o += (NUMBERS[x250], NUMBERS[len(e251)], e251,)
+    e292 = v.provider_intent.encode()
+    if 0 in e292:
+        nul()
+    o += (NUMBERS[x290], NUMBERS[len(e291)], e291, NUMBERS[len(e292)], e292, c.bytes_Executor[v.executor],)
 
 
 def read_RefundRequested(b: bytes, i: int) -> tuple[RefundRequested, int]:
@@ -2633,7 +3014,14 @@ def read_RefundRequested(b: bytes, i: int) -> tuple[RefundRequested, int]:
         i, j = span(b, i)
     f_reason = b[i + 1 : j].decode()
     i = j
-    return RefundRequested(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, refund_id=f_refund_id, capture_id=f_capture_id, intent_id=f_intent_id, holder=f_holder, amount=f_amount, currency=f_currency, lines=f_lines, charges_amount=f_charges_amount, reason=f_reason), i
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_provider_intent = b[i + 1 : j].decode()
+    i = j
+    f_executor = c.names_Executor[b[i]]
+    i += 1
+    return RefundRequested(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, refund_id=f_refund_id, capture_id=f_capture_id, intent_id=f_intent_id, holder=f_holder, amount=f_amount, currency=f_currency, lines=f_lines, charges_amount=f_charges_amount, reason=f_reason, provider_intent=f_provider_intent, executor=f_executor), i
 
 
 class ShipmentCleared(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -2647,38 +3035,47 @@ class ShipmentCleared(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     amount: int
     currency: str
     capture_id: str | None = None
+    lines: tuple[c.LineAmount, ...] = ()
 
 
 def write_ShipmentCleared(o: list[bytes], v: ShipmentCleared) -> None:
     if v.__class__ is not ShipmentCleared:
         wrong(v, "ShipmentCleared")
-    e252 = v.entity.encode()
-    if 0 in e252:
+    e293 = v.entity.encode()
+    if 0 in e293:
         nul()
-    x253 = v.occurred_at
-    if x253.__class__ is not int:
-        wrong(x253, "int")
-    e254 = v.order_id.encode()
-    if 0 in e254:
+    x294 = v.occurred_at
+    if x294.__class__ is not int:
+        wrong(x294, "int")
+    e295 = v.order_id.encode()
+    if 0 in e295:
         nul()
-    e255 = v.shipment_id.encode()
-    if 0 in e255:
+    e296 = v.shipment_id.encode()
+    if 0 in e296:
         nul()
-    x256 = v.amount
-    if x256.__class__ is not int:
-        wrong(x256, "int")
-    e257 = v.currency.encode()
-    if 0 in e257:
+    x297 = v.amount
+    if x297.__class__ is not int:
+        wrong(x297, "int")
+    e298 = v.currency.encode()
+    if 0 in e298:
         nul()
-    u258 = v.capture_id
-    if u258 is None:
-        p259 = b"\0"
+    u299 = v.capture_id
+    if u299 is None:
+        p300 = b"\0"
     else:
-        e260 = u258.encode()
-        if 0 in e260:
+        e301 = u299.encode()
+        if 0 in e301:
             nul()
-        p259 = b"\2" + NUMBERS[len(e260)] + e260
-    o += (NUMBERS[len(e252)], e252, NUMBERS[x253], NUMBERS[len(e254)], e254, NUMBERS[len(e255)], e255, c.bytes_ClearanceBasis[v.basis], NUMBERS[x256], NUMBERS[len(e257)], e257, p259,)
+        p300 = b"\2" + NUMBERS[len(e301)] + e301
+    o += (NUMBERS[len(e293)], e293, NUMBERS[x294], NUMBERS[len(e295)], e295, NUMBERS[len(e296)], e296, c.bytes_ClearanceBasis[v.basis], NUMBERS[x297], NUMBERS[len(e298)], e298, p300,)
+    a302 = v.lines
+    if a302.__class__ is not tuple:
+        wrong(a302, "tuple")
+    if a302:
+        o.append(NUMBERS[len(a302)])
+        for i303 in a302:
+            c.write_LineAmount(o, i303)
+    o.append(b"\0")
 
 
 def read_ShipmentCleared(b: bytes, i: int) -> tuple[ShipmentCleared, int]:
@@ -2728,7 +3125,15 @@ def read_ShipmentCleared(b: bytes, i: int) -> tuple[ShipmentCleared, int]:
         f_capture_id = f_capture_id_
     elif n:
         branch()
-    return ShipmentCleared(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, shipment_id=f_shipment_id, basis=f_basis, amount=f_amount, currency=f_currency, capture_id=f_capture_id), i
+    f_lines_l: list[c.LineAmount] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = c.read_LineAmount(b, i)
+            f_lines_l.append(f_lines_)
+    i += 1
+    f_lines = tuple(f_lines_l)
+    return ShipmentCleared(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, shipment_id=f_shipment_id, basis=f_basis, amount=f_amount, currency=f_currency, capture_id=f_capture_id, lines=f_lines), i
 
 
 def encode_AuthorisationExpired(value: AuthorisationExpired) -> bytes:
@@ -2781,6 +3186,25 @@ def encode_ClearanceDelayed(value: ClearanceDelayed) -> bytes:
 def decode_ClearanceDelayed(data: bytes) -> ClearanceDelayed:
     try:
         value, end = read_ClearanceDelayed(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
+def encode_ClearanceWithdrawn(value: ClearanceWithdrawn) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_ClearanceWithdrawn(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_ClearanceWithdrawn(data: bytes) -> ClearanceWithdrawn:
+    try:
+        value, end = read_ClearanceWithdrawn(data, 0)
     except READING as error:
         raise unread(error) from None
     if end != len(data):
@@ -2952,6 +3376,25 @@ def encode_PaymentCaptured(value: PaymentCaptured) -> bytes:
 def decode_PaymentCaptured(data: bytes) -> PaymentCaptured:
     try:
         value, end = read_PaymentCaptured(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
+def encode_PaymentDecided(value: PaymentDecided) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_PaymentDecided(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_PaymentDecided(data: bytes) -> PaymentDecided:
+    try:
+        value, end = read_PaymentDecided(data, 0)
     except READING as error:
         raise unread(error) from None
     if end != len(data):
@@ -3210,6 +3653,7 @@ PaymentsEvent = (
     AuthorisationExpired
     | AuthorisationExpiring
     | ClearanceDelayed
+    | ClearanceWithdrawn
     | DisputeLost
     | DisputeOpened
     | DisputeWon
@@ -3219,6 +3663,7 @@ PaymentsEvent = (
     | PaymentCaptureFailed
     | PaymentCaptureRequested
     | PaymentCaptured
+    | PaymentDecided
     | PaymentDeclined
     | PaymentDisagreed
     | PaymentDisagreementSettled
@@ -3238,6 +3683,7 @@ CONTRACTS = (
     Contract('lonja.payments.AuthorisationExpired', AuthorisationExpired, 1, encode_AuthorisationExpired, decode_AuthorisationExpired, {1: decode_AuthorisationExpired}),
     Contract('lonja.payments.AuthorisationExpiring', AuthorisationExpiring, 1, encode_AuthorisationExpiring, decode_AuthorisationExpiring, {1: decode_AuthorisationExpiring}),
     Contract('lonja.payments.ClearanceDelayed', ClearanceDelayed, 1, encode_ClearanceDelayed, decode_ClearanceDelayed, {1: decode_ClearanceDelayed}),
+    Contract('lonja.payments.ClearanceWithdrawn', ClearanceWithdrawn, 1, encode_ClearanceWithdrawn, decode_ClearanceWithdrawn, {1: decode_ClearanceWithdrawn}),
     Contract('lonja.payments.DisputeLost', DisputeLost, 1, encode_DisputeLost, decode_DisputeLost, {1: decode_DisputeLost}),
     Contract('lonja.payments.DisputeOpened', DisputeOpened, 1, encode_DisputeOpened, decode_DisputeOpened, {1: decode_DisputeOpened}),
     Contract('lonja.payments.DisputeWon', DisputeWon, 1, encode_DisputeWon, decode_DisputeWon, {1: decode_DisputeWon}),
@@ -3247,6 +3693,7 @@ CONTRACTS = (
     Contract('lonja.payments.PaymentCaptureFailed', PaymentCaptureFailed, 1, encode_PaymentCaptureFailed, decode_PaymentCaptureFailed, {1: decode_PaymentCaptureFailed}),
     Contract('lonja.payments.PaymentCaptureRequested', PaymentCaptureRequested, 1, encode_PaymentCaptureRequested, decode_PaymentCaptureRequested, {1: decode_PaymentCaptureRequested}),
     Contract('lonja.payments.PaymentCaptured', PaymentCaptured, 1, encode_PaymentCaptured, decode_PaymentCaptured, {1: decode_PaymentCaptured}),
+    Contract('lonja.payments.PaymentDecided', PaymentDecided, 1, encode_PaymentDecided, decode_PaymentDecided, {1: decode_PaymentDecided}),
     Contract('lonja.payments.PaymentDeclined', PaymentDeclined, 1, encode_PaymentDeclined, decode_PaymentDeclined, {1: decode_PaymentDeclined}),
     Contract('lonja.payments.PaymentDisagreed', PaymentDisagreed, 1, encode_PaymentDisagreed, decode_PaymentDisagreed, {1: decode_PaymentDisagreed}),
     Contract('lonja.payments.PaymentDisagreementSettled', PaymentDisagreementSettled, 1, encode_PaymentDisagreementSettled, decode_PaymentDisagreementSettled, {1: decode_PaymentDisagreementSettled}),

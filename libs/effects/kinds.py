@@ -3,9 +3,9 @@
 Says nothing of how effects are claimed and kept; an adapter only calls out and never stores.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -60,6 +60,15 @@ class Adapter(Protocol):
         ...
 
 
+@runtime_checkable
+class Closing(Protocol):
+    """An adapter that keeps connections."""
+
+    async def close(self) -> None:
+        """Give them back; no call is under way any more."""
+        ...
+
+
 @dataclass(frozen=True)
 class EffectKind:
     """One kind of effect.
@@ -70,8 +79,7 @@ class EffectKind:
     honours it (`honoured` microseconds since the first attempt) and then ask; `ask` before every
     further attempt; or, done at most once, `queue` it for a person. `attempts` in all, then it is
     in the queue. `timeout` bounds a call, in seconds. `per_second` is the budget of calls that the
-    `provider` (a name shared by kinds) allows, `burst` how many may come at once. `close` gives
-    back what the adapter holds, when no more calls come.
+    `provider` (a name shared by kinds) allows, `burst` how many may come at once.
     """
 
     name: str
@@ -84,4 +92,3 @@ class EffectKind:
     timeout: float = 20.0
     per_second: float = 10.0
     burst: int = 10
-    close: Callable[[], Awaitable[None]] | None = None

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from libs.effects.budget import Budget
-from libs.effects.kinds import EffectKind, NotYet, Result, Unknown
+from libs.effects.kinds import Closing, EffectKind, NotYet, Result, Unknown
 from libs.effects.policy import FINAL, Step, step, verdict
 from libs.eventsourcing.inputs import Input
 from libs.runtime.turns import TurnLoop
@@ -140,5 +140,9 @@ class EffectWorker:
         for task in cut:
             task.cancel()
         await asyncio.gather(*cut, return_exceptions=True)
-        for close in {kind.close for kind in self.kinds.values() if kind.close is not None}:
-            await close()
+
+    async def close(self) -> None:
+        """Give back what adapters keep open, once nothing is under way."""
+        for kind in self.kinds.values():
+            if isinstance(kind.adapter, Closing):
+                await kind.adapter.close()

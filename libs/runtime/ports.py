@@ -127,10 +127,10 @@ class Service:
     """A service as data: what it decides, reacts to, shows and offers.
 
     `contracts` are its own events, `reads` those of the services that it reacts to or projects;
-    `reacts` maps a service's name to the reaction to its facts; where reactions depend on settings,
-    `configured` makes them, for the same services. `acts`: a service that is added
+    `reacts` maps a service's name to the reaction to its facts. `acts`: a service that is added
     later reads everything from the beginning either way; "from now" suppresses the effects of what
-    was recorded before its first start.
+    was recorded before its first start. `configured` gives the service as the settings want it,
+    where a reaction needs an account's terms: they enter with the message.
     """
 
     name: str
@@ -138,10 +138,10 @@ class Service:
     deciders: tuple[Decider[Any, Any, Any], ...]
     reads: tuple[Contract[Any], ...] = ()
     reacts: Mapping[str, React] = field(default_factory=dict)
-    configured: Callable[[Settings], Mapping[str, React]] | None = None
     plan: Plan = plan_nothing
     projections: tuple[Projection[Any], ...] = ()
     routes: Callable[[Ports], APIRouter] | None = None
     intake: Callable[[Ports], Intake] | None = None
     effects: Callable[[Ports], Sequence[EffectKind]] | None = None
     acts: Literal["from the beginning", "from now"] = "from the beginning"
+    configured: "Callable[[Settings], Service] | None" = None

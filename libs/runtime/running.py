@@ -53,7 +53,8 @@ class RunningService:
         vault: Vault,
         clock: Callable[[], int],
     ) -> None:
-        self.service, self.servers, self.settings = service, servers, settings
+        self.service = service.configured(settings) if service.configured else service
+        self.servers, self.settings = servers, settings
         self.vault, self.clock = vault, clock
         self.name = service.name
         self.topic = topic_of(settings.topic_prefix, service.name)
@@ -97,8 +98,7 @@ class RunningService:
         started = await first_start(self.pool, f"{self.name}.reactor", self.clock())
         acts_from = started if service.acts == "from now" else 0
         inbox = StoreInbox(self.name, store, self.vault, self.clock)
-        reacts = service.configured(self.settings) if service.configured else service.reacts
-        interpreter = Interpreter(self.name, every, reacts, acts_from)
+        interpreter = Interpreter(self.name, every, service.reacts, acts_from)
         self.parked = ParkedWork(mind, store, self.loop, interpreter, self.vault)
         rows = await self._project(every)
         commands = TurnCommands(self.name, self.loop, store)
@@ -213,6 +213,8 @@ class RunningService:
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
+        if self.effects is not None:
+            await self.effects.close()
         if self.reactor is not None:
             await self.reactor.source.stop()
         if self.projector is not None:

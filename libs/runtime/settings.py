@@ -22,7 +22,8 @@ from libs.runtime.errors import ConfigurationError
 from libs.security.secrets import Secret
 
 __all__ = [
-    "Account", "ConfigurationError", "Limits", "Location", "Privacy", "Server", "Settings", "load",
+    "Account", "Company", "ConfigurationError", "Limits", "Location", "PaymentAccount", "Privacy",
+    "Server", "Settings", "load",
 ]  # fmt: skip
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
@@ -61,12 +62,43 @@ class Account(_Section):
             told = self.api_token_file.read_text().strip()
         return Secret(told) if told else None
 
+    payments: str | None = None  # the payments account that charges where custody is us
+
     def secrets(self) -> tuple[Secret, ...]:
         """Return the webhook secrets, newest first; two during a rotation."""
-        listed = self.webhook_secrets
-        if self.webhook_secrets_file is not None:
-            listed += tuple(self.webhook_secrets_file.read_text().split())
-        return tuple(Secret(value) for value in listed)
+        return _secrets(self.webhook_secrets, self.webhook_secrets_file)
+
+
+def _secrets(listed: tuple[str, ...], file: Path | None) -> tuple[Secret, ...]:
+    if file is not None:
+        listed += tuple(file.read_text().split())
+    return tuple(Secret(value) for value in listed)
+
+
+class PaymentAccount(_Section):
+    """One account with a payment provider."""
+
+    provider: Literal["stripe"]
+    api_url: str = Field(default="https://api.stripe.com", pattern="^https?://[^ ?#]+$")
+    api_key: str = Field(default="", repr=False)
+    api_key_file: Path | None = None
+    webhook_secrets: tuple[str, ...] = Field(default=(), repr=False)
+    webhook_secrets_file: Path | None = None
+    second_parcel: Literal["capture_all", "one_parcel", "capture_then_reauthorise"] = "one_parcel"
+    authorisation_expiry: Literal["capture", "reauthorise", "release"] = "release"
+    expiry_margin_hours: int = Field(default=24, ge=0, le=24 * 7)
+    accept_risk_minor: int = Field(default=0, ge=0)
+    statement: str = Field(default="", max_length=22)
+
+    def secrets(self) -> tuple[Secret, ...]:
+        """Return the webhook secrets, newest first; two during a rotation."""
+        return _secrets(self.webhook_secrets, self.webhook_secrets_file)
+
+    def key(self) -> Secret:
+        """Return the key of the provider's API."""
+        if self.api_key_file is not None:
+            return Secret(self.api_key_file.read_text().strip())
+        return Secret(self.api_key)
 
 
 class Location(_Section):
@@ -120,6 +152,7 @@ class Settings(_Section):
     limits: Limits = Limits()
     privacy: Privacy = Privacy()
     channels: Mapping[Name, Account] = Field(default_factory=dict)
+    payments: Mapping[Name, PaymentAccount] = Field(default_factory=dict)
     locations: Mapping[Name, Location] = Field(default_factory=lambda: {"main": Location()})
     companies: Mapping[Name, Company] = Field(default_factory=lambda: {"main": Company()})
     rates: Mapping[RatePair, Rate] = Field(default_factory=dict)
@@ -127,14 +160,16 @@ class Settings(_Section):
     database_prefix: str = "lonja_"
 
     @model_validator(mode="after")
-    def _companies_known(self) -> Self:
+    def _names_known(self) -> Self:
         for name, account in self.channels.items():
             if account.entity not in self.companies:
                 raise ValueError(f"channels.{name}.entity: no company is called {account.entity}")
+            if account.payments is not None and account.payments not in self.payments:
+                raise ValueError(f"channels.{name}.payments names no account of [payments]")
         return self
 
 
-_SECTIONS = "SERVER|LIMITS|PRIVACY|CHANNELS|LOCATIONS|COMPANIES"
+_SECTIONS = "SERVER|LIMITS|PRIVACY|CHANNELS|PAYMENTS|LOCATIONS|COMPANIES"
 
 
 def _override(data: dict[str, Any], environ: Mapping[str, str]) -> None:

@@ -51,5 +51,12 @@ def sign_standard(secret: Secret, body: bytes, *, webhook_id: str, now: int) -> 
     }
 
 
+def sign_stripe(secret: Secret, body: bytes, *, now: int) -> dict[str, str]:
+    """Sign the time of the attempt (`now`, in microseconds) and the body, in hexadecimal."""
+    time = str(now // 1_000_000)
+    digest = hmac.digest(secret.reveal().encode(), f"{time}.".encode() + body, "sha256")
+    return {"Stripe-Signature": f"t={time},v1={digest.hex()}"}
+
+
 def _hmac(key: bytes, message: bytes) -> str:
     return base64.b64encode(hmac.digest(key, message, "sha256")).decode()

@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 import structlog
 
+from libs.security.cardnumbers import masked
+
 # A key that is not here is dropped, not masked: nothing personal or secret can slip into a line.
 ALLOWED = frozenset(
     [
@@ -61,8 +63,12 @@ ALLOWED = frozenset(
 
 
 def keep_allowed(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Drop every key that is not allow-listed; say how many were dropped."""
-    kept = {k: v for k, v in event.items() if k in ALLOWED and isinstance(v, str | int | float)}
+    """Drop every key that is not allow-listed, and say how many; take card numbers out of texts."""
+    kept = {
+        k: masked(v) if isinstance(v, str) else v
+        for k, v in event.items()
+        if k in ALLOWED and isinstance(v, str | int | float)
+    }
     if len(kept) < len(event):
         kept["dropped"] = len(event) - len(kept)
     return kept

@@ -1,11 +1,10 @@
 """Accounting, assembled: what it decides, reacts to, shows and offers."""
 
-from collections.abc import Mapping
+from dataclasses import replace
 
 from fastapi import APIRouter
 
 from libs.contracts import accounting, fulfilment, inventory, orders, payments
-from libs.eventsourcing.process import React
 from libs.runtime.ports import Ports, Service
 from libs.runtime.settings import Settings
 from services.accounting import api, process
@@ -26,9 +25,9 @@ def companies_of(settings: Settings) -> Companies:
     )
 
 
-def configured(settings: Settings) -> Mapping[str, React]:
-    """Return the reactions for these settings."""
-    return process.reactions(companies_of(settings))
+def configured(settings: Settings) -> Service:
+    """Return the service whose reactions know our companies."""
+    return replace(SERVICE, reacts=process.reactions(companies_of(settings)))
 
 
 def routes(ports: Ports) -> APIRouter:

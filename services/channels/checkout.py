@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from libs.security.cardnumbers import masked
 from libs.values.money import to_text
 from services.channels.adapters import standard
 from services.channels.adapters.amounts import product
@@ -12,6 +13,7 @@ from services.channels.adapters.parsing import ChannelDataError, decimal, money
 
 Amount = Annotated[str, Field(pattern=r"^-?[0-9]{1,12}(\.[0-9]{1,6})?$")]
 Text = Annotated[str, Field(max_length=200)]
+FreeText = Annotated[Text, AfterValidator(masked)]  # a person wrote it: never a card number
 
 
 class _Body(BaseModel):
@@ -23,7 +25,7 @@ class CheckoutLine(_Body):
 
     listing_id: Text | None = None
     sku: Text | None = None
-    title: Text = ""
+    title: FreeText = ""
     quantity: int = Field(ge=1, le=10**9)
     unit_price: Amount
     tax: Amount = "0"

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from libs.runtime.ports import Ports
 from libs.security.secrets import Secret
 from libs.security.webhooks import BadSignature, Refusal, verify
+from libs.web.deliveries import raw_body
 from libs.web.problems import Problem
 from services.channels.adapters.parsing import ChannelDataError, check_structure
 
@@ -27,9 +28,7 @@ class Door:
 
     async def take(self, provider: str, account: str, request: Request) -> Response:
         """Answer 200 when the delivery is committed, or raise the Problem."""
-        body = await self._body(request)
-        if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
-            raise Problem("content-encoding-not-supported", "Send the body as it is.")
+        body = await raw_body(request, self._cap)
         if provider == "woocommerce" and is_ping(request, body):
             return JSONResponse({"status": "pong"})
         secrets = self._secrets.get((provider, account), ())
@@ -47,20 +46,6 @@ class Door:
             trace=request.headers.get("traceparent", "")[:100],
         )  # fmt: skip
         return JSONResponse({"status": "accepted" if new else "known"})
-
-    async def _body(self, request: Request) -> bytes:
-        """Read at most the cap; what says that it is longer is not read at all."""
-        told = request.headers.get("content-length")
-        if told is not None and told.isascii() and told.isdigit() and int(told[:20]) > self._cap:
-            raise Problem("body-too-large", f"At most {self._cap} bytes.")
-        parts: list[bytes] = []
-        size = 0
-        async for part in request.stream():
-            size += len(part)
-            if size > self._cap:
-                raise Problem("body-too-large", f"At most {self._cap} bytes.")
-            parts.append(part)
-        return b"".join(parts)
 
 
 def is_ping(request: Request, body: bytes) -> bool:

@@ -8,7 +8,9 @@ from services.channels.service import SERVICE as CHANNELS
 from services.crm_sync.service import SERVICE as CRM_SYNC
 from services.inventory.service import SERVICE as INVENTORY
 from services.orders.service import SERVICE as ORDERS
+from services.payments.service import SERVICE as PAYMENTS
 
 SERVICES: Mapping[str, Service] = {
-    service.name: service for service in (CHANNELS, ORDERS, INVENTORY, ACCOUNTING, CRM_SYNC)
+    service.name: service
+    for service in (CHANNELS, ORDERS, INVENTORY, PAYMENTS, ACCOUNTING, CRM_SYNC)
 }

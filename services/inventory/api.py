@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from libs.contracts.common import Component
 from libs.runtime.ports import Ports
+from libs.security.cardnumbers import masked
 from libs.web.problems import Problem
 from libs.web.writes import After, WriteRequest, caught_up
 from services.inventory import commands, views
@@ -18,6 +19,7 @@ Sku = Annotated[str, Path(min_length=1, max_length=100, pattern=r"^[!-~ ]+$")]
 Units = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Text = Annotated[str, Field(max_length=200)]
+FreeText = Annotated[Text, AfterValidator(masked)]  # a person wrote it: never a card number
 WRITE_OFFS = Literal[
     "damage", "loss", "recode", "count", "found", "free-issue", "return", "quality", "other"
 ]
@@ -31,7 +33,7 @@ class Receipt(BaseModel):
     unit_cost: str | None = Field(default=None, pattern=r"^\d{1,12}(\.\d{1,6})?$")
     currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$")
     document: Text | None = Field(default=None, description="Default: the Idempotency-Key.")
-    by: Text = "operator"
+    by: FreeText = "operator"
 
 
 class Count(BaseModel):
@@ -40,7 +42,7 @@ class Count(BaseModel):
     counted: int = Field(ge=0, le=1_000_000_000)
     location: str = "main"
     document: Text | None = None
-    by: Text = "operator"
+    by: FreeText = "operator"
 
 
 class Adjustment(BaseModel):
@@ -51,7 +53,7 @@ class Adjustment(BaseModel):
     location: str = "main"
     document: Text | None = None
     note: Text = ""
-    by: Text = "operator"
+    by: FreeText = "operator"
 
 
 class Move(BaseModel):
@@ -61,7 +63,7 @@ class Move(BaseModel):
     location_from: str
     location_to: str
     document: Text | None = None
-    by: Text = "operator"
+    by: FreeText = "operator"
 
 
 class Part(BaseModel):
@@ -77,7 +79,7 @@ class Item(BaseModel):
     description: Text = ""
     barcode: str | None = Field(default=None, max_length=40)
     components: list[Part] = Field(default=[], max_length=100)
-    by: Text = "operator"
+    by: FreeText = "operator"
 
 
 def _normal(sku: str) -> str:

@@ -45,7 +45,9 @@ def _priced(
 ) -> list[_Priced]:
     """Gross, discounts and taxes of each line, then of each charge."""
     included = read.flag(data, "taxes_included")
-    codes = [read.text(one, "code") or None for one in read.records(data, "discount_applications")]
+    codes = [
+        read.free_text(one, "code") or None for one in read.records(data, "discount_applications")
+    ]
     found = [
         _line_money(item, side, codes, included, n) for item, n in zip(items, left, strict=True)
     ]
@@ -91,7 +93,7 @@ def _taxes(
 ) -> tuple[common.TaxLine, ...]:
     return tuple(
         common.TaxLine(
-            jurisdiction=read.text(one, "title")[:100],
+            jurisdiction=read.free_text(one, "title")[:100],
             rate=read.plain(read.decimal(one.get("rate"), "rate")),
             amount=amounts.part(side.amount(one, "price"), left, ordered),
             included=included,
@@ -108,7 +110,7 @@ def _shared(
     given = sum(one.amount for _, discounts, _ in found for one in discounts)
     missing = side.amount(data, "total_discounts") - given
     if missing > 0 and not given and lines:
-        codes = [read.text(one, "code") for one in read.records(data, "discount_codes")]
+        codes = [read.free_text(one, "code") for one in read.records(data, "discount_codes")]
         code = codes[0] or None if codes else None
         shares = amounts.shared_discounts(missing, [gross for gross, _, _ in found[:lines]], code)
         for i, share in enumerate(shares):
@@ -140,7 +142,7 @@ def _line(
         channel_sku=sku, sku=None, units_per_listing=1, components=(), kind=kind, kind_word=word,
         quantity=left, fulfilled_by=_fulfilled_by(item, pos),
         requires_shipping=read.flag(item, "requires_shipping", kind == "goods"),
-        title=read.text(item, "title")[:200],
+        title=read.free_text(item, "title")[:200],
         unit_price=read.plain(read.decimal(side.value(item, "price"), "price")),
         amounts=amounts.amounts(*priced), discounts=priced[1],
         settlement_amounts=amounts.amounts(*settled) if settled else None,
@@ -170,7 +172,7 @@ def _charge(found: tuple[Json, _Priced]) -> common.Charge:
     line, priced = found
     return common.Charge(
         kind="shipping",
-        kind_word=read.text(line, "code")[:100] or "shipping",
+        kind_word=read.free_text(line, "code")[:100] or "shipping",
         amounts=amounts.amounts(*priced),
         discounts=priced[1],
     )

@@ -75,7 +75,7 @@ def totals(
 def _discounts(data: Json, currency: str) -> tuple[common.Discount, ...]:
     return tuple(
         common.Discount(
-            code=read.text(one, "code")[:100] or None,
+            code=read.free_text(one, "code")[:100] or None,
             amount=read.amount(one, "amount", currency, needed=True),
             allocated_by="channel",
         )
@@ -111,7 +111,7 @@ def _line(item: Json, external_id: str, terms: Terms, currency: str) -> common.O
         kind=kind if kind in _KINDS else "unknown",  # type: ignore[arg-type]
         kind_word=word, quantity=read.quantity(item, "quantity"), fulfilled_by="us",
         requires_shipping=read.flag(item, "requires_shipping", kind == "goods"),
-        title=read.text(item, "title")[:200],
+        title=read.free_text(item, "title")[:200],
         unit_price=read.plain(read.decimal(item.get("unit_price"), "unit_price")),
         amounts=cost, discounts=shares, settlement_amounts=None,
     )  # fmt: skip

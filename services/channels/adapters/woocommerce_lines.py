@@ -43,7 +43,7 @@ def discounts(data: Json, currency: str) -> tuple[common.Discount, ...]:
     """Read the coupons as given; their shares stand in the lines."""
     return tuple(
         common.Discount(
-            code=read.text(one, "code")[:100] or None,
+            code=read.free_text(one, "code")[:100] or None,
             amount=read.amount(one, "discount", currency),
             allocated_by="channel",
         )
@@ -96,7 +96,7 @@ def _line(
         line_id=line_id(terms, external_id, own), external_line_id=own, listing_id=_listing(item),
         channel_sku=read.text(item, "sku")[:200], sku=None, units_per_listing=1, components=(),
         kind=kind, kind_word=word, quantity=units, fulfilled_by="us",
-        requires_shipping=kind == "goods", title=read.text(item, "name")[:200],
+        requires_shipping=kind == "goods", title=read.free_text(item, "name")[:200],
         unit_price=read.plain(read.decimal(item.get("price"), "price")), amounts=found,
         discounts=shares, settlement_amounts=None,
     )  # fmt: skip

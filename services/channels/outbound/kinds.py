@@ -95,7 +95,7 @@ def kinds(ports: Ports) -> Sequence[EffectKind]:
             EffectKind(
                 kind_of(provider), reports, tell, "repeat" if provider == "standard" else "ask",
                 provider, honoured=DAY if provider == "standard" else 0, attempts=ATTEMPTS,
-                per_second=per_second * many, burst=burst * many, close=reports.close,
+                per_second=per_second * many, burst=burst * many,
             )
         )  # fmt: skip
     return found

@@ -15,7 +15,7 @@ from libs.cli.run import data_folder
 from services.console.cli.options import Data, Url
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
-SERVICES = ("channels", "orders", "inventory", "accounting", "crm_sync")
+SERVICES = ("channels", "orders", "inventory", "payments", "accounting", "crm_sync")
 
 
 @app.callback()

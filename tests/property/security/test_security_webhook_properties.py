@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.security.secrets import Secret
-from libs.security.signing import sign_shopify, sign_standard, sign_woocommerce
+from libs.security.signing import sign_shopify, sign_standard, sign_stripe, sign_woocommerce
 from libs.security.webhooks import BadSignature, Refusal, verify
 
 NOW = 1_780_000_000_000_000
@@ -12,11 +12,13 @@ SECRETS = {
     "shopify": Secret("shopify secret"),
     "woocommerce": Secret("woo &amp; secret"),
     "standard": Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLjSw"),
+    "stripe": Secret("whsec_a secret that is no base64"),
 }
 SIGNATURES = {
     "shopify": "X-Shopify-Hmac-Sha256",
     "woocommerce": "X-WC-Webhook-Signature",
     "standard": "webhook-signature",
+    "stripe": "Stripe-Signature",
 }
 PROVIDERS = st.sampled_from(sorted(SECRETS))
 
@@ -31,6 +33,8 @@ def signed(provider: str, body: bytes) -> dict[str, str]:
         return sign_woocommerce(
             secret, body, source="https://x.invalid/", topic="order.created", webhook_id=1, now=NOW
         )
+    if provider == "stripe":
+        return sign_stripe(secret, body, now=NOW)
     return sign_standard(secret, body, webhook_id="msg_1", now=NOW)
 
 
@@ -87,7 +91,7 @@ NAMES = st.sampled_from(
     [
         "x-shopify-hmac-sha256", "X-Shopify-Webhook-Id", "x-shopify-webhook-id", "x-shopify-topic",
         "x-shopify-triggered-at", "x-wc-webhook-signature", "x-wc-webhook-topic", "webhook-id",
-        "webhook-timestamp", "webhook-signature", "Webhook-Signature",
+        "webhook-timestamp", "webhook-signature", "Webhook-Signature", "Stripe-Signature",
     ]
 )  # fmt: skip
 ANY = st.text(st.characters(), max_size=40)  # lone surrogates too

@@ -55,7 +55,7 @@ def settings(folder: Path, text: str) -> Any:
 def test_a_companys_currency_days_and_rates_are_in_its_commands(tmp_path: Path) -> None:
     found = settings(tmp_path, CONFIG.format(entity="iberia"))
     assert companies_of(found).of("iberia") == Company("EUR", "Europe/Madrid", "ES")
-    reactions = configured(found)
+    reactions = configured(found).reacts
     assert reactions.keys() == SERVICE.reacts.keys()
     envelope = told(RECEIVED, 1, "inventory", "stock-MUG")
     [(stream, command)] = reactions["inventory"](envelope)

@@ -11,6 +11,7 @@ from libs.runtime.settings import (
     Company,
     Limits,
     Location,
+    PaymentAccount,
     Privacy,
     Server,
     Settings,
@@ -25,11 +26,12 @@ EXAMPLE = Path(__file__).parents[3] / "lonja.example.toml"
 def sections() -> list[tuple[type[BaseModel], dict[str, Any]]]:
     written = tomllib.loads(EXAMPLE.read_text())
     (account,), (location,) = written["channels"].values(), written["locations"].values()
-    (company,) = written["companies"].values()
+    (company,), (payments,) = written["companies"].values(), written["payments"].values()
     return [
         (Settings, written), (Server, written["server"]), (Limits, written["limits"]),
         (Privacy, written["privacy"]),
         (Account, account), (Location, location), (Company, company),
+        (PaymentAccount, payments),
     ]  # fmt: skip
 
 
@@ -40,6 +42,7 @@ def test_every_key_stands_in_the_example_and_nothing_else() -> None:
 
 def test_every_default_of_the_example_is_the_real_one() -> None:
     own = {"rates", "provider", "webhook_secrets", "webhook_secrets_file", "tokens", "channels"}
+    own |= {"payments", "api_key", "api_key_file", "api_url", "api_token", "api_token_file"}
     for model, written in sections():
         for name, value in written.items():
             default = model.model_fields[name].get_default(call_default_factory=True)

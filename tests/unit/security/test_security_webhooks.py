@@ -9,7 +9,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from libs.security.secrets import Secret
-from libs.security.signing import sign_shopify, sign_standard, sign_woocommerce
+from libs.security.signing import sign_shopify, sign_standard, sign_stripe, sign_woocommerce
 from libs.security.webhooks import (
     BadSignature,
     Headers,
@@ -255,3 +255,32 @@ def test_a_secret_without_padding_is_the_same_secret() -> None:
     headers = sign_standard(Secret("whsec_c2VjcmV0MQ=="), BODY, webhook_id="m", now=NOW)
     assert code("standard", [Secret("whsec_c2VjcmV0MQ")], headers) == "taken"
     assert code("standard", [Secret("c2VjcmV0MQ==")], headers) == "taken"
+
+
+def stripe(at: int = NOW, secret: Secret = NEW) -> dict[str, str]:
+    return sign_stripe(secret, BODY, now=at)
+
+
+def test_stripe_signs_time_and_body_in_hexadecimal() -> None:
+    found = verify("stripe", [NEW], stripe(), BODY, NOW)
+    assert (found.sent_at, found.key) == (NOW, hashlib.sha256(BODY).hexdigest())
+    # printf '1700000000.{}' | openssl dgst -sha256 -hmac hush
+    known = hmac.new(b"hush", b"1700000000.{}", hashlib.sha256).hexdigest()
+    assert sign_stripe(Secret("hush"), b"{}", now=1_700_000_000_000_000) == {
+        "Stripe-Signature": f"t=1700000000,v1={known}"
+    }
+
+
+def test_stripe_may_sign_with_two_secrets_at_once_and_with_schemes_of_no_meaning() -> None:
+    old, new = stripe(secret=OLD)["Stripe-Signature"], stripe()["Stripe-Signature"]
+    both = {"Stripe-Signature": f"{new},{old.partition(',')[2]},v0=00"}
+    assert code("stripe", [OLD], both) == code("stripe", [NEW], both) == "taken"
+    forged = {"Stripe-Signature": new.replace("v1=", "v0=")}
+    assert code("stripe", [NEW], forged) == "bad-signature"
+    assert code("stripe", [NEW], {"Stripe-Signature": f"t=1,{new}"}) == "bad-signature"
+
+
+@pytest.mark.parametrize("seconds", [-301, 301])
+def test_stripe_is_refused_when_too_old_and_when_too_new(seconds: int) -> None:
+    assert code("stripe", [NEW], stripe(NOW + seconds * SECOND)) == "stale-delivery"
+    assert code("stripe", [NEW], stripe(NOW + seconds // 301 * 300 * SECOND)) == "taken"

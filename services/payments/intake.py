@@ -1,0 +1,193 @@
+"""Understands a provider's events: which payment each is about, and what it says of it.
+
+A payload is a hint of a state, in any order: deciders compare it with what they know.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from libs.codec.errors import CodecError
+from libs.runtime.ports import InboxRow, Interpreted, Ports, Rows
+from libs.runtime.settings import Settings
+from services.payments import commands, stripe_answers
+from services.payments.commands import disagreement_stream, payment_stream
+from services.payments.read_model import INTENTS, IntentRow
+
+_ORDER = re.compile(r"ord_[0-9a-f]{20}")
+_SECOND = 1_000_000  # microseconds
+_INTENT = frozenset({"amount_capturable_updated", "succeeded", "payment_failed", "canceled"})
+_CHARGE = frozenset({"captured", "refunded", "expired"})
+
+
+class MalformedEventError(CodecError):
+    """A delivery that is not what the provider's reference says."""
+
+    code = "malformed-event"
+
+
+class _Data(msgspec.Struct, frozen=True):
+    object: msgspec.Raw
+
+
+class _Event(msgspec.Struct, frozen=True):
+    id: str
+    type: str
+    created: int
+    data: _Data
+
+
+class _Evidence(msgspec.Struct, frozen=True):
+    due_by: int | None = None
+
+
+class _Dispute(msgspec.Struct, frozen=True):
+    id: str
+    amount: int
+    currency: str
+    status: str
+    reason: str = ""
+    charge: str | None = None
+    payment_intent: str | None = None
+    evidence_details: _Evidence | None = None
+
+
+class PaymentsIntake:
+    """Turns deliveries into commands; a payment is named by its metadata, else looked up."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._accounts = ports.settings.payments
+        self._entities = entities(ports.settings)
+        self._intents: Rows[IntentRow] = ports.rows(INTENTS)
+
+    async def interpret(self, rows: Sequence[InboxRow]) -> Sequence[Interpreted | Exception]:
+        """Read each delivery; an exception in a place parks that delivery."""
+        return [await self._one(row) for row in rows]
+
+    async def _one(self, row: InboxRow) -> Interpreted | Exception:
+        try:
+            event = msgspec.json.decode(row.body, type=_Event)
+            return await self._understood(row, event)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return MalformedEventError("The event is not as its provider's reference says.")
+        except CodecError as error:
+            return error
+
+    async def _understood(self, row: InboxRow, event: _Event) -> Interpreted:
+        family, _, word = event.type.rpartition(".")
+        if family == "payment_intent" and word in _INTENT:
+            return await self._intent(row, event)
+        if family == "charge" and word in _CHARGE:
+            return await self._charge(row, event, word)
+        if family == "charge.dispute" and word in {"created", "closed"}:
+            return await self._dispute(row, event)
+        return Interpreted(f"{row.account}:-", (), "event-not-needed")
+
+    async def _intent(self, row: InboxRow, event: _Event) -> Interpreted:
+        seen = msgspec.json.decode(event.data.object, type=stripe_answers.Intent)
+        fault = seen.last_payment_error or stripe_answers.Fault()
+        word = seen.cancellation_reason or fault.decline_code or fault.code or ""
+        return await self._seen(row, event, seen, word)
+
+    async def _charge(self, row: InboxRow, event: _Event, word: str) -> Interpreted:
+        charge = msgspec.json.decode(event.data.object, type=stripe_answers.Charge)
+        if charge.payment_intent is None:
+            return self._unknown(row, event, charge.id, charge.amount, charge.currency)
+        if word == "refunded":
+            return await self._refunded(row, event, charge)
+        expired = word == "expired"
+        seen = stripe_answers.Intent(
+            charge.payment_intent, charge.amount, charge.currency,
+            "canceled" if expired else "succeeded", 0, charge.amount_captured, charge.id,
+            cancellation_reason="expired" if expired else None, metadata=charge.metadata,
+        )  # fmt: skip
+        return await self._seen(row, event, seen, "expired" if expired else "")
+
+    async def _seen(
+        self, row: InboxRow, event: _Event, seen: stripe_answers.Intent, word: str
+    ) -> Interpreted:
+        order, intent = await self._named(row.account, seen.id, seen.metadata)
+        if not order:
+            if seen.status in {"canceled", "requires_payment_method"}:
+                return Interpreted(f"{row.account}:{seen.id}", (), "no-money-of-ours")
+            return self._unknown(row, event, seen.id, seen.amount, seen.currency)
+        command = commands.RecordIntentSeen(
+            entity=self._entity(row.account), order_id=order, holder=row.account,
+            intent_id=intent, provider_intent=seen.id, status=seen.status, amount=seen.amount,
+            capturable=seen.amount_capturable, received=seen.amount_received,
+            currency=seen.currency.upper(), reference=seen.reference, word=word,
+            capture_before=seen.capture_before, occurred_at=event.created * _SECOND,
+            at=row.received_at,
+        )  # fmt: skip
+        return Interpreted(f"{row.account}:{seen.id}", ((payment_stream(order), command),))
+
+    async def _refunded(
+        self, row: InboxRow, event: _Event, charge: stripe_answers.Charge
+    ) -> Interpreted:
+        intent = charge.payment_intent or ""
+        order, _ = await self._named(row.account, intent, charge.metadata)
+        if not order:
+            return self._unknown(row, event, charge.id, charge.amount_refunded, charge.currency)
+        command = commands.RecordRefundSeen(
+            entity=self._entity(row.account), order_id=order, holder=row.account,
+            provider_intent=intent, reference=charge.id, refunded=charge.amount_refunded,
+            currency=charge.currency.upper(), occurred_at=event.created * _SECOND,
+            at=row.received_at,
+        )  # fmt: skip
+        return Interpreted(f"{row.account}:{intent}", ((payment_stream(order), command),))
+
+    async def _dispute(self, row: InboxRow, event: _Event) -> Interpreted:
+        dispute = msgspec.json.decode(event.data.object, type=_Dispute)
+        intent = dispute.payment_intent or ""
+        order, _ = await self._named(row.account, intent, {})
+        if not order:
+            return self._unknown(row, event, dispute.id, dispute.amount, dispute.currency)
+        won = dispute.status in {"won", "warning_closed"}
+        due = dispute.evidence_details.due_by if dispute.evidence_details else None
+        command = commands.RecordDispute(
+            entity=self._entity(row.account), order_id=order, holder=row.account,
+            provider_intent=intent, dispute_id=dispute.id,
+            state="won" if won else "lost" if dispute.status == "lost" else "open",
+            amount=dispute.amount, currency=dispute.currency.upper(), reason=dispute.reason,
+            due_by=(due or event.created + 7 * 86_400) * _SECOND,
+            occurred_at=event.created * _SECOND, at=row.received_at,
+        )  # fmt: skip
+        return Interpreted(f"{row.account}:{intent}", ((payment_stream(order), command),))
+
+    async def _named(
+        self, account: str, intent: str, metadata: Mapping[str, Any]
+    ) -> tuple[str, str]:
+        """Return the order and our intent; a name that is none of ours is not believed."""
+        order = str(metadata.get("lonja_order", ""))
+        ours = str(metadata.get("lonja_intent", ""))
+        if _ORDER.fullmatch(order) and ours:
+            return order, ours
+        known = await self._intents.get(account, intent) if intent else None
+        return (known.order_id, known.intent_id) if known is not None else ("", "")
+
+    def _unknown(
+        self, row: InboxRow, event: _Event, reference: str, amount: int, currency: str
+    ) -> Interpreted:
+        if not re.fullmatch(r"[A-Za-z0-9_]{1,120}", reference):
+            raise MalformedEventError("The provider's reference is none.")
+        command = commands.Disagree(
+            entity=self._entity(row.account), holder=row.account, reference=reference,
+            code="payment-unknown", amount=amount, currency=currency.upper()[:3],
+            occurred_at=event.created * _SECOND, at=row.received_at,
+        )  # fmt: skip
+        stream = disagreement_stream(row.account, reference)
+        return Interpreted(f"{row.account}:{reference}", ((stream, command),))
+
+    def _entity(self, account: str) -> str:
+        return self._entities.get(account, "main")
+
+
+def entities(settings: Settings) -> Mapping[str, str]:
+    """Return the company of each payments account: that of the first channel that it serves."""
+    found: dict[str, str] = {}
+    for channel in settings.channels.values():
+        if channel.payments is not None:
+            found.setdefault(channel.payments, channel.entity)
+    return found

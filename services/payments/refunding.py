@@ -1,0 +1,136 @@
+"""Money that goes back: authorisations that are not due, captures above what is due. Pure."""
+
+from libs.contracts import common, payments
+from services.payments.commands import PERSON_WITHIN, refund_id
+from services.payments.state import GIFT_HOLDER, PaymentState, goal, held, lack
+from services.payments.story import Story
+
+_CHANNEL_DID = frozenset({"part_refunded", "refunded"})
+
+
+def give_back(story: Story) -> None:
+    """Ask to void authorisations beyond what is due; the newest first."""
+    state = story.state
+    spare = _authorised(state) - lack(state)
+    for name, one in sorted(state.intents.items(), reverse=True):
+        left = one.amount - one.captured
+        under_way = any(
+            capture.intent_id == name and capture.status == "asked"
+            for capture in state.captures.values()
+        )
+        ours = bool(one.provider_intent) and one.status in {"authorised", "action"}
+        if ours and not under_way and 0 < left <= spare:
+            spare -= left
+            void(story, name, "not-due")
+
+
+def _authorised(state: PaymentState) -> int:
+    return sum(
+        one.amount - one.captured
+        for one in state.intents.values()
+        if one.status in {"authorised", "action"} and not one.outside
+    )
+
+
+def void(story: Story, name: str, reason: str) -> None:
+    """Ask the provider to give an authorisation back."""
+    state = story.state
+    one = state.intents[name]
+    story.tell(
+        payments.PaymentVoidRequested(
+            **story.names(), intent_id=name, amount=one.amount - one.captured,
+            currency=state.currency, reason=reason, provider_intent=one.provider_intent,
+            holder=one.holder,
+        )
+    )  # fmt: skip
+
+
+def refund(story: Story) -> None:
+    """Ask for, or record, the return of what is ours above what is due."""
+    if story.state.custody != "us" and story.state.funds in _CHANNEL_DID:
+        _channel_did(story)
+    state = story.state
+    excess = held(state) - goal(state)
+    order = sorted(
+        state.captures.items(), key=lambda item: (item[1].holder == GIFT_HOLDER, item[0])
+    )
+    for name, one in order:
+        back = min(excess, one.amount - one.refunded)
+        if one.status != "made" or back <= 0:
+            continue
+        excess -= back
+        key = refund_id(state.order_id, len(story.state.refunds) + 1)
+        executor: common.Executor = (
+            "us" if one.custody == "us" and one.holder != GIFT_HOLDER else "channel"
+        )
+        intent = state.intents.get(one.intent_id)
+        if executor == "channel" and one.holder != GIFT_HOLDER and state.funds in _CHANNEL_DID:
+            refunded(story, key, name, back, "", executor, "channel", "channel-refunded")
+            continue
+        story.tell(
+            payments.RefundRequested(
+                **story.names(), refund_id=key, capture_id=name, intent_id=one.intent_id,
+                holder=one.holder, amount=back, currency=state.currency, lines=(),
+                charges_amount=0, reason="no-longer-due",
+                provider_intent=intent.provider_intent if intent else "", executor=executor,
+            )
+        )  # fmt: skip
+
+
+def _channel_did(story: Story) -> None:
+    """Take what the channel was to send back as sent: it says that it did."""
+    for name, one in sorted(story.state.refunds.items()):
+        if one.status == "asked" and one.executor == "channel":
+            refunded(
+                story,
+                name,
+                one.capture_id,
+                one.amount,
+                "",
+                "channel",
+                "channel",
+                "channel-refunded",
+            )
+
+
+def refunded(
+    story: Story, name: str, capture: str, amount: int, reference: str,
+    executor: common.Executor, origin: common.RefundOrigin, reason: str,
+) -> None:  # fmt: skip
+    """Tell that money went back."""
+    one = story.state.captures[capture]
+    story.tell(
+        payments.RefundMade(
+            **story.names(), refund_id=name, capture_id=capture, provider_reference=reference,
+            holder=one.holder, executor=executor, origin=origin, amount=amount,
+            currency=story.state.currency, lines=(), charges_amount=0, reason=reason,
+        )
+    )  # fmt: skip
+
+
+def failed(story: Story, name: str, code: str, provider_code: str) -> None:
+    """Tell that the provider refused a refund; the money is still owed."""
+    one = story.state.refunds[name]
+    story.tell(
+        payments.RefundFailed(
+            **story.names(), refund_id=name, capture_id=one.capture_id, amount=one.amount,
+            currency=story.state.currency, code=code, provider_code=provider_code,
+            deadline=story.at + PERSON_WITHIN,
+        )
+    )  # fmt: skip
+
+
+def again(story: Story, name: str) -> None:
+    """Ask for a refund once more, under a new key; it is known to have left no trace."""
+    state = story.state
+    one = state.refunds[name]
+    capture = state.captures[one.capture_id]
+    intent = state.intents.get(capture.intent_id)
+    story.tell(
+        payments.RefundRequested(
+            **story.names(), refund_id=name, capture_id=one.capture_id,
+            intent_id=capture.intent_id, holder=capture.holder, amount=one.amount,
+            currency=state.currency, lines=(), charges_amount=0, reason="retry",
+            provider_intent=intent.provider_intent if intent else "", executor=one.executor,
+        )
+    )  # fmt: skip

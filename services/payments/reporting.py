@@ -1,0 +1,172 @@
+"""What a provider tells unasked: in any order, twice, late, or of the unknown. Pure."""
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from libs.contracts import payments
+from services.payments import commands
+from services.payments.answering import action, capture_outside, expired, made
+from services.payments.authorising import authorised, decline
+from services.payments.evolve import PaymentEvent
+from services.payments.refunding import refunded
+from services.payments.settling import settle
+from services.payments.state import Capture, Intent, PaymentState
+from services.payments.story import Story
+
+
+def intent_seen(command: commands.RecordIntentSeen, state: PaymentState) -> Sequence[PaymentEvent]:
+    """Take a payment intent as it is now; what does not fit waits for a person, whole."""
+    story = _story(state, command.order_id, command.entity, command.at)
+    intent = state.intents.get(command.intent_id)
+    reference = command.provider_intent
+    if intent is None or intent.outside:
+        story.disagree("payment-unknown", command.holder, reference, command.amount,
+                       command.currency, 0)  # fmt: skip
+        return story.events
+    if command.currency != state.currency:
+        story.disagree("currency-differs", command.holder, reference, command.amount,
+                       command.currency, intent.amount)  # fmt: skip
+        return story.events
+    if command.amount != intent.amount:
+        story.disagree("amount-differs", command.holder, reference, command.amount,
+                       command.currency, intent.amount)  # fmt: skip
+        return story.events
+    match command.status:
+        case "requires_capture":
+            _set_aside(story, command, intent)
+        case "succeeded":
+            _succeeded(story, command, intent)
+        case "canceled":
+            _cancelled(story, command, intent)
+        case "requires_action" if intent.status == "asked":
+            action(story, command.intent_id, reference, "buyer-authentication")
+        case "requires_payment_method" if intent.status in {"asked", "action"} and command.word:
+            story.resolve("", command.intent_id, "refused")
+            decline(story, command.intent_id, intent.amount, "declined", final=False,
+                    provider_code=command.word)  # fmt: skip
+        case _:
+            return story.events
+    return settle(story)
+
+
+def _story(state: PaymentState, order_id: str, entity: str, at: int) -> Story:
+    return Story(
+        replace(state, order_id=state.order_id or order_id, entity=state.entity or entity), at
+    )
+
+
+def _set_aside(story: Story, command: commands.RecordIntentSeen, intent: Intent) -> None:
+    if intent.status in {"asked", "action", "declined"}:
+        story.resolve("", command.intent_id, "adopted")
+        authorised(story, command.intent_id, command.provider_intent, command.amount,
+                   command.capture_before, mandate=intent.mandate)  # fmt: skip
+
+
+def _succeeded(story: Story, command: commands.RecordIntentSeen, intent: Intent) -> None:
+    """Match what was received with what was asked for; else record, or disagree."""
+    ours = {k: c for k, c in story.state.captures.items() if c.intent_id == command.intent_id}
+    done = sum(one.amount for one in ours.values() if one.status == "made")
+    waiting = {key: one for key, one in sorted(ours.items()) if one.status == "asked"}
+    more = command.received - done
+    if more <= 0:
+        return
+    if command.received > intent.amount:
+        _differs(story, command, "capture-above-authorisation", intent.amount)
+    elif waiting and more != sum(one.amount for one in waiting.values()):
+        _differs(story, command, "amount-differs", done + sum(c.amount for c in waiting.values()))
+    elif waiting:
+        for key, one in waiting.items():
+            story.resolve("", key, "adopted")
+            made(story, key, one, command.reference)
+    else:
+        _set_aside(story, command, intent)
+        capture_outside(story, command.intent_id, more, command.reference)
+
+
+def _differs(story: Story, command: commands.RecordIntentSeen, code: str, expected: int) -> None:
+    story.disagree(code, command.holder, command.provider_intent, command.received,
+                   command.currency, expected)  # fmt: skip
+
+
+def _cancelled(story: Story, command: commands.RecordIntentSeen, intent: Intent) -> None:
+    name = command.intent_id
+    by_time = command.word in {"automatic", "expired"}
+    if intent.status in {"asked", "action"}:
+        story.resolve("", name, "refused")
+        decline(story, name, intent.amount, "cancelled-at-provider", final=False,
+                provider_code=command.word)  # fmt: skip
+    elif intent.status == "authorised" and by_time:
+        expired(story, name)
+    elif intent.status in {"authorised", "voiding"}:
+        asked = intent.status == "voiding"
+        story.resolve("", name, "adopted")
+        story.tell(
+            payments.PaymentVoided(
+                **story.names(), intent_id=name, amount=intent.amount - intent.captured,
+                currency=story.state.currency, reason="asked" if asked else "provider",
+            )
+        )  # fmt: skip
+
+
+def refund_seen(command: commands.RecordRefundSeen, state: PaymentState) -> Sequence[PaymentEvent]:
+    """Take what went back of a charge in all: our own refunds first, then somebody else's."""
+    story = _story(state, command.order_id, command.entity, command.at)
+    ours = _of_intent(state, command.provider_intent)
+    known = sum(one.amount for one in ours.values())
+    if not ours or command.currency != state.currency or command.refunded > known:
+        code = "payment-unknown" if not ours else "amount-differs"
+        code = "currency-differs" if ours and command.currency != state.currency else code
+        story.disagree(code, command.holder, command.reference, command.refunded,
+                       command.currency, known)  # fmt: skip
+        return story.events
+    back = [one for one in state.refunds.values() if one.capture_id in ours]
+    more = command.refunded - sum(one.amount for one in back if one.status == "made")
+    for name, one in sorted(state.refunds.items()):
+        if one.capture_id in ours and one.status == "asked" and one.amount <= more:
+            more -= one.amount
+            story.resolve("", name, "adopted")
+            refunded(story, name, one.capture_id, one.amount, command.reference, one.executor,
+                     "us", "no-longer-due")  # fmt: skip
+    for key, taken in sorted(story.state.captures.items()):
+        part = min(more, taken.amount - taken.refunded) if key in ours else 0
+        if part > 0:
+            more -= part
+            name = commands.refund_id(command.order_id, len(story.state.refunds) + 1)
+            refunded(story, name, key, part, command.reference, "us", "provider_dashboard",
+                     "provider-dashboard")  # fmt: skip
+    return settle(story)
+
+
+def _of_intent(state: PaymentState, provider_intent: str) -> dict[str, Capture]:
+    names = {n for n, one in state.intents.items() if one.provider_intent == provider_intent}
+    return {
+        key: one
+        for key, one in state.captures.items()
+        if one.status == "made" and one.intent_id in names and provider_intent
+    }
+
+
+def disputed(command: commands.RecordDispute, state: PaymentState) -> Sequence[PaymentEvent]:
+    """Record a dispute and how it ended; an end may come before the beginning."""
+    story = _story(state, command.order_id, command.entity, command.at)
+    if not _of_intent(state, command.provider_intent):
+        story.disagree("payment-unknown", command.holder, command.dispute_id, command.amount,
+                       command.currency, 0)  # fmt: skip
+        return story.events
+    names = {
+        **story.names(command.occurred_at), "dispute_id": command.dispute_id,
+        "holder": command.holder, "amount": command.amount, "currency": command.currency,
+    }  # fmt: skip
+    known = state.disputes.get(command.dispute_id)
+    if known is None:
+        story.tell(
+            payments.DisputeOpened(
+                **names, provider_reference=command.provider_intent, reason=command.reason,
+                deadline=command.due_by,
+            )
+        )  # fmt: skip
+    if command.state != "open" and known in {None, "open"}:
+        ended = payments.DisputeWon if command.state == "won" else payments.DisputeLost
+        story.tell(ended(**names))
+    return story.events

@@ -1,0 +1,109 @@
+"""What follows once something is known of a payment: asked, captured, cleared, given back. Pure.
+
+Every decision ends here, so that any order of the same facts leads to the same end.
+"""
+
+from libs.contracts import common, payments
+from services.payments.authorising import authorise
+from services.payments.capturing import clear
+from services.payments.commands import capture_id
+from services.payments.evolve import PaymentEvent
+from services.payments.refunding import give_back, refund
+from services.payments.state import (
+    GIFT_HOLDER,
+    LATER,
+    TAKEN,
+    PaymentState,
+    goal,
+    held,
+    lack,
+)
+from services.payments.story import Story
+
+
+def settle(story: Story) -> list[PaymentEvent]:
+    """Tell all that follows; telling it again adds nothing."""
+    told = -1
+    while story.state.known and told < len(story.events):  # one step may open the way for another
+        told = len(story.events)
+        _gift(story)
+        _channel(story)
+        _not_required(story)
+        clear(story)
+        authorise(story)
+        give_back(story)
+        refund(story)
+    return story.events
+
+
+def _gift(story: Story) -> None:
+    """Record what gift cards carry: the channel has redeemed them with the order."""
+    state = story.state
+    have = sum(
+        one.amount - one.refunded
+        for one in state.captures.values()
+        if one.holder == GIFT_HOLDER and one.status == "made"
+    )
+    more = min(state.gift, goal(state)) - have
+    if more > 0 and state.funds not in {"voided", "expired", "refunded"}:
+        _record(story, min(more, lack(state)), GIFT_HOLDER, "gift_card")
+
+
+def _channel(story: Story) -> None:
+    """Record what the channel has taken, or has set aside for a capture there."""
+    state = story.state
+    if state.custody in {"us", "unknown"}:
+        return
+    missing = lack(state)
+    if state.funds in TAKEN:
+        _record(story, missing, state.account, state.tender)
+    elif state.funds == "authorised" and missing:
+        aside = state.intents.get("channel")
+        if aside is None or aside.amount != missing:
+            story.tell(
+                payments.PaymentAuthorised(
+                    **story.names(), intent_id="channel", provider_intent="",
+                    holder=state.account, amount=missing, currency=state.currency,
+                    capture_before=None, single_capture=False, mandate=False, decide_by=None,
+                )
+            )  # fmt: skip
+
+
+def _record(story: Story, amount: int, holder: str, tender: common.TenderKind) -> None:
+    state = story.state
+    if amount <= 0:
+        return
+    name = capture_id(state.order_id, len(state.captures) + 1)
+    story.tell(
+        payments.PaymentCaptured(
+            **story.names(), intent_id="", capture_id=name, provider_reference="", holder=holder,
+            custody=state.custody, tender=tender, amount=amount, currency=state.currency,
+            settlement_amount=None, settlement_currency=None, shipment_id=None, lines=(),
+            charges_amount=0, final=True,
+        )
+    )  # fmt: skip
+
+
+def _not_required(story: Story) -> None:
+    """Say that nothing has to be paid before dispatch, once for each statement."""
+    state = story.state
+    reason = _reason(state)
+    if reason is None or state.not_required == state.revision:
+        return
+    story.tell(
+        payments.PaymentNotRequired(
+            **story.names(), revision=state.revision, reason=reason, amount=state.amount,
+            currency=state.currency,
+        )
+    )  # fmt: skip
+
+
+def _reason(state: PaymentState) -> common.NotRequiredReason | None:
+    if state.amount == 0:
+        return "zero_total"
+    if state.funds in LATER:
+        return "on_account" if state.funds == "on_account" else "on_delivery"
+    gift = [one for one in state.captures.values() if one.status == "made"]
+    if gift and all(one.holder == GIFT_HOLDER for one in gift) and held(state) >= goal(state):
+        return "gift_card"
+    return None

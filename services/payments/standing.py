@@ -1,0 +1,153 @@
+"""Says how far a payment is, what waits in it, for whom, and for how much money. Pure."""
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+from msgspec.structs import replace
+
+from libs.contracts import common
+from services.payments.state import PaymentState, held, lack, set_aside
+
+
+class Wait(msgspec.Struct, frozen=True):
+    """Something that waits: since when, for whom, until when, and the money at risk (minor units).
+
+    `what` is authorisation, clearance, outcome, refund, dispute or disagreement; `subject` its id.
+    """
+
+    what: str
+    subject: str
+    reason: str
+    owner: str
+    next_action: str
+    at_risk_minor: int
+    since: int
+    deadline: int | None
+
+
+# reason -> (owner, next action)
+_NEXT: Mapping[str, tuple[str, str]] = {
+    "payments-account-missing": ("operations", "name the channel's payments account, then retry"),
+    "below-provider-minimum": ("operations", "settle: the provider charges no amount so small"),
+    "no-payment-method": ("buyer", "pay; ask the buyer for a means of payment"),
+    "no-mandate": ("buyer", "pay the rest; it may not be charged without the buyer"),
+    "buyer-authentication": ("buyer", "confirm the payment with the bank"),
+    "authentication-required": ("buyer", "confirm the payment with the bank"),
+    "processing": ("provider", "wait for the provider's word"),
+    "action-overdue": ("operations", "retry, or cancel the order"),
+    "authorisation-expired": ("operations", "retry, or cancel the order"),
+    "voided-outside": ("operations", "somebody voided it at the provider: retry or cancel"),
+    "released": ("operations", "retry, or cancel the order"),
+    "capture-failed": ("operations", "retry, or settle outside"),
+    "channel-capture": ("operations", "capture the payment in the channel"),
+    "channel-payment": ("channel", "wait until the channel has the money"),
+    "one-parcel": ("fulfilment", "pack the rest: one capture is all there is"),
+    "units-not-required": ("orders", "stop the units, or let the order want them"),
+    "payment-unknown": ("orders", "wait until the order says what it costs"),
+    "authorisation": ("provider", "wait for the authorisation"),
+    "capture": ("provider", "wait for the capture"),
+    "capture-in-doubt": ("provider", "wait until the outcome is found out"),
+}
+_DECLINED = ("buyer", "pay another way; then retry, or cancel the order")
+_ACTION = frozenset({"no-payment-method", "no-mandate", "authentication-required"})
+_EXPIRED = frozenset({"authorisation-expired", "released"})
+
+
+def standing(state: PaymentState) -> tuple[common.PaymentStanding, str]:
+    """Return how far the payment is, and the code of what keeps it."""
+    have, missing = held(state), lack(state)
+    statuses = {one.status for one in state.intents.values()}
+    if state.doubts:
+        return "in_doubt", "outcome-unknown"
+    if "open" in state.disputes.values():
+        return "disputed", "dispute-open"
+    if state.halted and missing > set_aside(state):
+        return _halted(state.halted), state.halted
+    if state.not_required == state.revision > 0:
+        return "not_required", ""
+    if have and missing:
+        return "part_captured", ""
+    if have:
+        return "captured", ""
+    if "action" in statuses:
+        return "action_required", "buyer-authentication"
+    if "authorised" in statuses:
+        return "authorised", ""
+    if any(one.status == "made" for one in state.refunds.values()):
+        return "refunded", ""
+    return ("voided", "") if "voided" in statuses else ("expected", "")
+
+
+def _halted(reason: str) -> common.PaymentStanding:
+    if reason in _ACTION:
+        return "action_required"
+    if reason in _EXPIRED:
+        return "authorisation_expired"
+    return "voided" if reason == "voided-outside" else "declined"
+
+
+def in_doubt(state: PaymentState) -> int:
+    """Return the money in calls whose outcome is unknown."""
+    return sum(_at_stake(state, one.what, one.subject) for one in state.doubts.values())
+
+
+def _at_stake(state: PaymentState, what: str, subject: str) -> int:
+    if what in {"authorise", "void"}:
+        intent = state.intents.get(subject)
+        return intent.amount if intent is not None else 0
+    one = state.captures.get(subject) if what == "capture" else state.refunds.get(subject)
+    return one.amount if one is not None else 0
+
+
+def waits(state: PaymentState, before: tuple[Wait, ...], at: int) -> tuple[Wait, ...]:
+    """Return all that waits; what waited before for the same reason keeps its age."""
+    known = {(one.what, one.subject, one.reason): one.since for one in before}
+    due = {(one.what, one.subject, one.reason): one.deadline for one in before}
+    found = []
+    for one in _open(state, at):
+        key = (one.what, one.subject, one.reason)
+        deadline = due.get(key, one.deadline) if one.what == "authorisation" else one.deadline
+        since = known.get(key, one.since)
+        found.append(replace(one, since=since, deadline=deadline))
+    return tuple(found)
+
+
+def _open(state: PaymentState, at: int) -> Iterator[Wait]:
+    person = at + 48 * 3_600_000_000
+    for name, doubt in sorted(state.doubts.items()):
+        owner = "operations" if doubt.owner == "person" else "provider"
+        action = "ask the provider, then adopt it or declare it absent"
+        yield Wait("outcome", name, f"{doubt.what}-unknown", owner, action,
+                   _at_stake(state, doubt.what, doubt.subject), doubt.since,
+                   doubt.since + 24 * 3_600_000_000)  # fmt: skip
+    if state.halted and lack(state) > set_aside(state):
+        owner, action = _NEXT.get(state.halted, _DECLINED)
+        yield Wait("authorisation", state.order_id, state.halted, owner, action, lack(state), at,
+                   person)  # fmt: skip
+    for name, intent in sorted(state.intents.items()):
+        if intent.status == "action":
+            owner, action = _NEXT["buyer-authentication"]
+            yield Wait("authorisation", name, "buyer-authentication", owner, action,
+                       intent.amount, at, person)  # fmt: skip
+    for name, parcel in sorted(state.parcels.items()):
+        if not parcel.cleared and parcel.units:
+            owner, action = _NEXT.get(parcel.reason, _DECLINED)
+            yield Wait("clearance", name, parcel.reason, owner, action, parcel.share, at,
+                       parcel.deadline)  # fmt: skip
+    for name, refund in sorted(state.refunds.items()):
+        if refund.status == "failed" or (refund.status == "asked" and refund.executor != "us"):
+            refused = refund.status == "failed"
+            yield Wait("refund", name, "refund-failed" if refused else "refund-at-channel",
+                       "operations", "retry" if refused else "refund it in the channel",
+                       refund.amount, at, person)  # fmt: skip
+    for name, word in sorted(state.disputes.items()):
+        if word == "open":
+            yield Wait("dispute", name, "dispute-open", "operations", "answer it", held(state),
+                       at, None)  # fmt: skip
+    for told in state.disagreed:
+        rest, amount, _ = told.rsplit(":", 2)
+        code, _, reference = rest.partition(":")
+        if f"{code}:{reference}" not in state.settled:
+            action = "compare with the provider, then settle"
+            yield Wait("disagreement", reference, code, "operations", action, int(amount), at,
+                       person)  # fmt: skip

@@ -1,0 +1,135 @@
+"""The shapes of payments at the HTTP edge."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from libs.security.cardnumbers import masked
+from services.payments.read_model import DisagreementRow, PaymentRow
+from services.payments.standing import Wait
+
+FreeText = Annotated[str, Field(max_length=300), AfterValidator(masked)]  # never a card number
+
+
+class WaitOut(BaseModel):
+    """Something that waits: for whom, why, since when, until when, and the money at risk."""
+
+    order_id: str | None
+    what: str
+    subject: str
+    reason: str
+    owner: str
+    next_action: str
+    at_risk_minor: int
+    currency: str
+    since: int
+    deadline: int | None
+
+
+class PaymentOut(BaseModel):
+    """A payment as it stands; amounts in minor units, times in microseconds."""
+
+    order_id: str
+    account: str
+    holder: str
+    custody: str
+    standing: str
+    reason: str
+    since: int
+    currency: str
+    required_minor: int
+    total_minor: int
+    authorised_minor: int
+    captured_minor: int
+    refunded_minor: int
+    unknown_minor: int
+    at_risk_minor: int
+    cleared: list[str]
+    waits: list[WaitOut]
+
+
+class PaymentPage(BaseModel):
+    """A page; `cursor` is for the next one, null at the end."""
+
+    items: list[PaymentOut]
+    cursor: str | None
+
+
+class Queues(BaseModel):
+    """All that waits, the most money first; `more` says that there is more than is shown."""
+
+    items: list[WaitOut]
+    more: bool
+
+
+class HolderOut(BaseModel):
+    """Captures by holder, currency and state, for the comparison with the holder's books."""
+
+    holder: str
+    currency: str
+    state: str
+    captures: int
+    captured_minor: int
+    refunded_minor: int
+
+
+class DecisionIn(BaseModel):
+    """What a person decides on a payment that waits.
+
+    adopt and absent need `effect_id`; adopt needs `reference`, what the provider calls it.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    decision: Literal["retry", "capture", "release", "adopt", "absent", "settle"]
+    reason: FreeText = ""
+    effect_id: str = Field(default="", max_length=40)
+    reference: str = Field(default="", pattern=r"^[A-Za-z0-9_]{0,120}$")
+
+
+class SettleIn(BaseModel):
+    """How a disagreement was settled outside."""
+
+    model_config = ConfigDict(extra="forbid")
+    holder: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")
+    provider_reference: str = Field(pattern=r"^[A-Za-z0-9_]{1,120}$")
+    decision: FreeText
+
+
+class Done(BaseModel):
+    """A write that is committed; `token` is for `?after=`."""
+
+    events: list[str]
+    token: str
+
+
+def payment_out(row: PaymentRow) -> PaymentOut:
+    """Return a payment as it is shown."""
+    return PaymentOut(
+        order_id=row.order_id, account=row.account, holder=row.holder, custody=row.custody,
+        standing=row.standing, reason=row.reason, since=row.since, currency=row.currency,
+        required_minor=row.required_minor, total_minor=row.total_minor,
+        authorised_minor=row.authorised_minor, captured_minor=row.captured_minor,
+        refunded_minor=row.refunded_minor, unknown_minor=row.unknown_minor,
+        at_risk_minor=row.at_risk_minor, cleared=list(row.cleared),
+        waits=[wait_out(row, one) for one in row.waits],
+    )  # fmt: skip
+
+
+def wait_out(row: PaymentRow, one: Wait) -> WaitOut:
+    """Return what waits in a payment as it is shown."""
+    return WaitOut(
+        order_id=row.order_id, what=one.what, subject=one.subject, reason=one.reason,
+        owner=one.owner, next_action=one.next_action, at_risk_minor=one.at_risk_minor,
+        currency=row.currency, since=one.since, deadline=one.deadline,
+    )  # fmt: skip
+
+
+def disagreement_out(row: DisagreementRow) -> WaitOut:
+    """Return what a provider said of something unknown as it is shown."""
+    return WaitOut(
+        order_id=row.order_id, what="disagreement",
+        subject=f"{row.holder}:{row.provider_reference}", reason=row.code, owner="operations",
+        next_action="compare with the provider, then settle",
+        at_risk_minor=row.amount_minor, currency=row.currency, since=row.since,
+        deadline=row.deadline,
+    )  # fmt: skip

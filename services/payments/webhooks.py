@@ -1,0 +1,62 @@
+"""The door for a provider's deliveries: cheap checks in a fixed order, then the inbox.
+
+Order: size, content encoding, signature over the raw bytes, freshness, structure. An account that
+does not exist looks like a bad signature.
+"""
+
+import msgspec
+from fastapi import Request, Response
+from fastapi.responses import JSONResponse
+
+from libs.runtime.ports import Ports
+from libs.security.secrets import Secret
+from libs.security.structure import sound
+from libs.security.webhooks import BadSignature, Refusal, verify
+from libs.web.deliveries import raw_body
+from libs.web.problems import Problem
+
+
+class _Named(msgspec.Struct, frozen=True):
+    id: str
+    type: str = ""
+
+
+class Door:
+    """Takes in deliveries for the payments accounts of the configuration."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+        self._cap = ports.settings.limits.webhook_bytes
+        self._secrets: dict[tuple[str, str], tuple[Secret, ...]] = {
+            (account.provider, name): account.secrets()
+            for name, account in ports.settings.payments.items()
+        }
+
+    async def take(self, provider: str, account: str, request: Request) -> Response:
+        """Answer 200 when the delivery is committed, or raise the Problem."""
+        body = await raw_body(request, self._cap)
+        secrets = self._secrets.get((provider, account), ())
+        try:
+            verify(provider, secrets, request.headers, body, self._ports.clock())
+        except BadSignature:
+            raise Problem("bad-signature", "The signature is not the account's.") from None
+        except Refusal as refusal:
+            raise Problem(refusal.code, "The delivery's headers cannot be accepted.") from None
+        event = _named(body)
+        new = await self._ports.inbox.accept(
+            provider=provider, account=account, key=event.id, topic=event.type[:100], body=body,
+            trace=request.headers.get("traceparent", "")[:100],
+        )  # fmt: skip
+        return JSONResponse({"status": "accepted" if new else "known"})
+
+
+def _named(body: bytes) -> _Named:
+    """Read the event's id, which is the same for every attempt, and its type."""
+    if sound(body):
+        try:
+            event = msgspec.json.decode(body, type=_Named)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            event = _Named("")
+        if event.id and event.id.isascii() and event.id.isprintable() and len(event.id) <= 200:
+            return event
+    raise Problem("malformed-json", "The body is not an event of the provider.")

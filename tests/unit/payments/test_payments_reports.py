@@ -1,0 +1,233 @@
+"""What Stripe tells unasked: in any order, twice, late, of other amounts, of what nobody knows."""
+
+import json
+from typing import Any
+
+import pytest
+
+from libs.contracts import payments
+from libs.replay.memory import MemoryRows
+from libs.runtime.ports import InboxRow, Interpreted, Ports
+from libs.runtime.settings import Settings
+from services.payments import commands
+from services.payments.disagreement_decider import DISAGREEMENT, DisagreementState
+from services.payments.intake import PaymentsIntake
+from services.payments.read_model import INTENTS
+from services.payments.standing import standing
+from tests.unit.memory import folded
+from tests.unit.payments.samples import NOW, ORDER, STREAM, Payment, line, packed, required
+
+MUGS = line("a", 2, 1000)
+SETTINGS = Settings.model_validate(
+    {
+        "payments": {"card": {"provider": "stripe"}},
+        "channels": {"shop": {"provider": "standard", "custody": "us", "payments": "card"}},
+    }
+)
+
+
+class Told:
+    """A payment, and the intake that understands Stripe's events about it."""
+
+    def __init__(self, *, live: bool = True) -> None:
+        self.payment = Payment(live=live)
+        none: Any = None
+        rows: Any = lambda _: MemoryRows(lambda: folded(INTENTS, self.payment.log))  # noqa: E731
+        self.intake = PaymentsIntake(Ports(SETTINGS, lambda: NOW, none, none, none, rows))
+        self.strange: list[tuple[str, Any]] = []
+
+    async def event(self, kind: str, body: dict[str, Any]) -> Interpreted | Exception:
+        event = {"id": "evt_1", "type": kind, "created": NOW // 1_000_000, "data": {"object": body}}
+        row = InboxRow(1, "stripe", "card", "evt_1", kind, NOW, json.dumps(event).encode(), "")
+        [told] = await self.intake.interpret([row])
+        for stream, command in () if isinstance(told, Exception) else told.work:
+            if stream == STREAM:
+                self.payment.tell(command)
+            else:
+                self.strange.append((stream, command))
+        return told
+
+    def intent(self, **fields: Any) -> dict[str, Any]:
+        asked = self.payment.last(payments.PaymentAuthorisationRequested)
+        return {
+            "id": "pi_0", "object": "payment_intent", "amount": asked.amount, "currency": "gbp",
+            "status": "requires_capture", "amount_capturable": asked.amount, "amount_received": 0,
+            "latest_charge": "ch_0",
+            "metadata": {"lonja_order": ORDER, "lonja_intent": asked.intent_id},
+        } | fields  # fmt: skip
+
+
+async def test_what_is_told_before_the_answer_comes_is_taken_and_the_answer_adds_nothing() -> None:
+    told = Told(live=False)
+    told.payment.fact(required(MUGS))
+    await told.event("payment_intent.amount_capturable_updated", told.intent())
+    assert standing(told.payment.state) == ("authorised", "")
+    before = len(told.payment.events)
+    told.payment.answer_all()
+    await told.event("payment_intent.amount_capturable_updated", told.intent())
+    assert told.payment.types(before) == []
+
+
+async def test_a_doubt_ends_by_what_is_told() -> None:
+    told = Told(live=False)
+    told.payment.fact(required(MUGS))
+    [name] = told.payment.calls
+    told.payment.answer(name, lost=True)
+    await told.event("payment_intent.amount_capturable_updated", told.intent())
+    assert told.payment.last(payments.PaymentOutcomeResolved).outcome == "adopted"
+    assert standing(told.payment.state) == ("authorised", "")
+
+
+async def test_a_capture_is_told_in_two_ways_and_recorded_once() -> None:
+    told = Told(live=False)
+    told.payment.fact(required(MUGS))
+    told.payment.answer_all()
+    told.payment.fact(packed("s1", ("a", 2)))
+    done = told.intent(status="succeeded", amount_capturable=0, amount_received=1000)
+    await told.event("payment_intent.succeeded", done)
+    charge = {"id": "ch_0", "amount": 1000, "amount_captured": 1000, "captured": True,
+              "currency": "gbp", "payment_intent": "pi_0", "metadata": {}}  # fmt: skip
+    await told.event("charge.captured", charge)
+    told.payment.answer_all()
+    assert told.payment.types().count("PaymentCaptured") == 1
+    assert told.payment.cleared() == [("s1", "captured", 1000)]
+
+
+async def test_another_amount_than_asked_for_is_a_disagreement_and_nothing_is_half_done() -> None:
+    told = Told(live=False)
+    told.payment.fact(required(MUGS))
+    told.payment.answer_all()
+    told.payment.fact(packed("s1", ("a", 2)))
+    less = told.intent(status="succeeded", amount_received=999)
+    for _ in range(2):
+        await told.event("payment_intent.succeeded", less)
+    told_of = told.payment.last(payments.PaymentDisagreed)
+    assert (told_of.code, told_of.amount, told_of.expected_amount) == ("amount-differs", 999, 1000)
+    assert told.payment.types().count("PaymentDisagreed") == 1
+    assert told.payment.cleared() == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"currency": "eur"}, "currency-differs"),
+        ({"amount": 2000}, "amount-differs"),
+        ({"status": "succeeded", "amount_received": 1001}, "capture-above-authorisation"),
+        ({"metadata": {"lonja_order": ORDER, "lonja_intent": "pay_x"}}, "payment-unknown"),
+    ],
+)
+async def test_what_does_not_fit_waits_for_a_person(fields: dict[str, Any], code: str) -> None:
+    told = Told()
+    told.payment.fact(required(MUGS))
+    before = len(told.payment.events)
+    await told.event("payment_intent.succeeded", told.intent(**fields))
+    assert told.payment.types(before) == ["PaymentDisagreed"]
+    assert told.payment.last(payments.PaymentDisagreed).code == code
+    settle = commands.Decide("settle", "anna", "refunded by hand", NOW)
+    told.payment.tell(settle)
+    assert "PaymentDisagreementSettled" in told.payment.types(before)
+
+
+async def test_a_capture_by_hand_at_the_provider_is_recorded_and_clears() -> None:
+    told = Told()
+    told.payment.fact(required(MUGS))
+    await told.event(
+        "payment_intent.succeeded", told.intent(status="succeeded", amount_received=1000)
+    )
+    told.payment.fact(packed("s1", ("a", 2)))
+    assert told.payment.cleared() == [("s1", "captured", 1000)]
+    assert len(told.payment.provider.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("reason", "event", "stands"),
+    [
+        ("automatic", "AuthorisationExpired", "authorisation_expired"),
+        ("requested_by_customer", "PaymentVoided", "voided"),
+    ],
+)
+async def test_an_authorisation_that_ends_outside_waits_and_is_not_asked_for_again(
+    reason: str, event: str, stands: str
+) -> None:
+    told = Told()
+    told.payment.fact(required(MUGS))
+    gone = told.intent(status="canceled", cancellation_reason=reason)
+    await told.event("payment_intent.canceled", gone)
+    assert told.payment.types()[-1] == event
+    assert standing(told.payment.state)[0] == stands
+    assert len(told.payment.provider.requests) == 1
+
+
+async def test_a_refund_by_hand_is_recorded_and_not_charged_again() -> None:
+    told = Told()
+    told.payment.fact(required(MUGS), packed("s1", ("a", 2)))
+    charge = {"id": "ch_0", "amount": 1000, "amount_captured": 1000, "amount_refunded": 300,
+              "currency": "gbp", "payment_intent": "pi_0", "metadata": {}}  # fmt: skip
+    for _ in range(2):
+        await told.event("charge.refunded", charge)
+    made = told.payment.last(payments.RefundMade)
+    assert (made.origin, made.amount) == ("provider_dashboard", 300)
+    told.payment.fact(required(MUGS, revision=2))
+    assert len(told.payment.provider.requests) == 2
+    assert told.payment.types().count("RefundMade") == 1
+
+
+async def test_our_own_refund_comes_back_as_an_echo() -> None:
+    told = Told(live=False)
+    told.payment.fact(required(MUGS))
+    told.payment.answer_all()
+    told.payment.fact(packed("s1", ("a", 2)))
+    told.payment.answer_all()
+    told.payment.fact(required(line("a", 1, 500), revision=2))
+    charge = {"id": "ch_0", "amount": 1000, "amount_captured": 1000, "amount_refunded": 500,
+              "currency": "gbp", "payment_intent": "pi_0", "metadata": {}}  # fmt: skip
+    await told.event("charge.refunded", charge)
+    told.payment.answer_all()
+    assert told.payment.types().count("RefundMade") == 1
+    assert told.payment.last(payments.RefundMade).origin == "us"
+
+
+@pytest.mark.parametrize("order", [("created", "closed"), ("closed", "created")])
+@pytest.mark.parametrize(("status", "end"), [("lost", "DisputeLost"), ("won", "DisputeWon")])
+async def test_a_dispute_is_found_by_its_intent_in_any_order(
+    order: tuple[str, str], status: str, end: str
+) -> None:
+    told = Told()
+    told.payment.fact(required(MUGS), packed("s1", ("a", 2)))
+    before = len(told.payment.events)
+    for word in order:
+        await told.event(
+            f"charge.dispute.{word}",
+            {"id": "dp_1", "amount": 1000, "currency": "gbp", "reason": "fraudulent",
+             "status": "needs_response" if word == "created" else status, "charge": "ch_0",
+             "payment_intent": "pi_0", "evidence_details": {"due_by": NOW // 1_000_000 + 9}},
+        )  # fmt: skip
+    assert told.payment.types(before) == ["DisputeOpened", end]
+
+
+async def test_a_payment_that_nobody_knows_waits_in_a_stream_of_its_own() -> None:
+    told = Told()
+    told.payment.fact(required(MUGS))
+    foreign = told.intent(id="pi_foreign", metadata={})
+    await told.event("payment_intent.succeeded", foreign)
+    [(stream, command)] = told.strange
+    assert stream == "disagreement-card:pi_foreign"
+    state = DisagreementState()
+    [event] = DISAGREEMENT.decide(command, state)
+    assert isinstance(event, payments.PaymentDisagreed)
+    assert (event.code, event.order_id, event.amount) == ("payment-unknown", None, 1000)
+    state = DISAGREEMENT.evolve(state, event)
+    assert DISAGREEMENT.decide(command, state) == []
+    settle = commands.SettleDisagreement("a till's own payment", "anna", NOW)
+    [settled] = DISAGREEMENT.decide(settle, state)
+    assert DISAGREEMENT.decide(settle, DISAGREEMENT.evolve(state, settled)) == []
+
+
+async def test_events_that_nobody_needs_and_that_nobody_can_read_have_a_name() -> None:
+    told = Told()
+    ignored = await told.event("customer.created", {"id": "cus_1"})
+    assert isinstance(ignored, Interpreted)
+    assert ignored.ignored == "event-not-needed"
+    broken = await told.event("payment_intent.succeeded", {"id": 7})
+    assert isinstance(broken, Exception)
+    assert getattr(broken, "code", "") == "malformed-event"
