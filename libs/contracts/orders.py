@@ -691,6 +691,109 @@ def read_OrderConfirmed(b: bytes, i: int) -> tuple[OrderConfirmed, int]:
     return OrderConfirmed(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, lines=f_lines, partial=f_partial), i
 
 
+class OrderDecisionTaken(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A person decided on what an order waits for after its confirmation."""
+
+    entity: str
+    occurred_at: int
+    order_id: str
+    reason: str
+    shipment_id: str | None = None
+    lines: tuple[c.LineQuantity, ...]
+    decision: str
+    by: c.Party
+
+
+def write_OrderDecisionTaken(o: list[bytes], v: OrderDecisionTaken) -> None:
+    if v.__class__ is not OrderDecisionTaken:
+        wrong(v, "OrderDecisionTaken")
+    e66 = v.entity.encode()
+    if 0 in e66:
+        nul()
+    x67 = v.occurred_at
+    if x67.__class__ is not int:
+        wrong(x67, "int")
+    e68 = v.order_id.encode()
+    if 0 in e68:
+        nul()
+    e69 = v.reason.encode()
+    if 0 in e69:
+        nul()
+    u70 = v.shipment_id
+    if u70 is None:
+        p71 = b"\0"
+    else:
+        e72 = u70.encode()
+        if 0 in e72:
+            nul()
+        p71 = b"\2" + NUMBERS[len(e72)] + e72
+    o += (NUMBERS[len(e66)], e66, NUMBERS[x67], NUMBERS[len(e68)], e68, NUMBERS[len(e69)], e69, p71,)
+    a73 = v.lines
+    if a73.__class__ is not tuple:
+        wrong(a73, "tuple")
+    if a73:
+        o.append(NUMBERS[len(a73)])
+        for i74 in a73:
+            c.write_LineQuantity(o, i74)
+    o.append(b"\0")
+    e75 = v.decision.encode()
+    if 0 in e75:
+        nul()
+    o += (NUMBERS[len(e75)], e75, c.bytes_Party[v.by],)
+
+
+def read_OrderDecisionTaken(b: bytes, i: int) -> tuple[OrderDecisionTaken, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reason = b[i + 1 : j].decode()
+    i = j
+    f_shipment_id: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_shipment_id_ = b[i + 1 : j].decode()
+        i = j
+        f_shipment_id = f_shipment_id_
+    elif n:
+        branch()
+    f_lines_l: list[c.LineQuantity] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = c.read_LineQuantity(b, i)
+            f_lines_l.append(f_lines_)
+    i += 1
+    f_lines = tuple(f_lines_l)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_decision = b[i + 1 : j].decode()
+    i = j
+    f_by = c.names_Party[b[i]]
+    i += 1
+    return OrderDecisionTaken(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, reason=f_reason, shipment_id=f_shipment_id, lines=f_lines, decision=f_decision, by=f_by), i
+
+
 class OrderEditTooLate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A change came for units that are packed or shipped; it waits for a person."""
 
@@ -704,28 +807,28 @@ class OrderEditTooLate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderEditTooLate(o: list[bytes], v: OrderEditTooLate) -> None:
     if v.__class__ is not OrderEditTooLate:
         wrong(v, "OrderEditTooLate")
-    e66 = v.entity.encode()
-    if 0 in e66:
+    e76 = v.entity.encode()
+    if 0 in e76:
         nul()
-    x67 = v.occurred_at
-    if x67.__class__ is not int:
-        wrong(x67, "int")
-    e68 = v.order_id.encode()
-    if 0 in e68:
+    x77 = v.occurred_at
+    if x77.__class__ is not int:
+        wrong(x77, "int")
+    e78 = v.order_id.encode()
+    if 0 in e78:
         nul()
-    o += (NUMBERS[len(e66)], e66, NUMBERS[x67], NUMBERS[len(e68)], e68,)
-    a69 = v.lines
-    if a69.__class__ is not tuple:
-        wrong(a69, "tuple")
-    if a69:
-        o.append(NUMBERS[len(a69)])
-        for i70 in a69:
-            c.write_LineQuantity(o, i70)
+    o += (NUMBERS[len(e76)], e76, NUMBERS[x77], NUMBERS[len(e78)], e78,)
+    a79 = v.lines
+    if a79.__class__ is not tuple:
+        wrong(a79, "tuple")
+    if a79:
+        o.append(NUMBERS[len(a79)])
+        for i80 in a79:
+            c.write_LineQuantity(o, i80)
     o.append(b"\0")
-    e71 = v.reason.encode()
-    if 0 in e71:
+    e81 = v.reason.encode()
+    if 0 in e81:
         nul()
-    o += (NUMBERS[len(e71)], e71,)
+    o += (NUMBERS[len(e81)], e81,)
 
 
 def read_OrderEditTooLate(b: bytes, i: int) -> tuple[OrderEditTooLate, int]:
@@ -778,25 +881,25 @@ class OrderFundsRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderFundsRecorded(o: list[bytes], v: OrderFundsRecorded) -> None:
     if v.__class__ is not OrderFundsRecorded:
         wrong(v, "OrderFundsRecorded")
-    e72 = v.entity.encode()
-    if 0 in e72:
+    e82 = v.entity.encode()
+    if 0 in e82:
         nul()
-    x73 = v.occurred_at
-    if x73.__class__ is not int:
-        wrong(x73, "int")
-    e74 = v.order_id.encode()
-    if 0 in e74:
+    x83 = v.occurred_at
+    if x83.__class__ is not int:
+        wrong(x83, "int")
+    e84 = v.order_id.encode()
+    if 0 in e84:
         nul()
-    e75 = v.funds_word.encode()
-    if 0 in e75:
+    e85 = v.funds_word.encode()
+    if 0 in e85:
         nul()
-    x76 = v.amount
-    if x76.__class__ is not int:
-        wrong(x76, "int")
-    e77 = v.currency.encode()
-    if 0 in e77:
+    x86 = v.amount
+    if x86.__class__ is not int:
+        wrong(x86, "int")
+    e87 = v.currency.encode()
+    if 0 in e87:
         nul()
-    o += (NUMBERS[len(e72)], e72, NUMBERS[x73], NUMBERS[len(e74)], e74, c.bytes_Funds[v.funds], NUMBERS[len(e75)], e75, c.bytes_Custody[v.custody], NUMBERS[x76], NUMBERS[len(e77)], e77,)
+    o += (NUMBERS[len(e82)], e82, NUMBERS[x83], NUMBERS[len(e84)], e84, c.bytes_Funds[v.funds], NUMBERS[len(e85)], e85, c.bytes_Custody[v.custody], NUMBERS[x86], NUMBERS[len(e87)], e87,)
     c.write_Version(o, v.version)
 
 
@@ -859,45 +962,45 @@ class OrderHeld(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderHeld(o: list[bytes], v: OrderHeld) -> None:
     if v.__class__ is not OrderHeld:
         wrong(v, "OrderHeld")
-    e78 = v.entity.encode()
-    if 0 in e78:
+    e88 = v.entity.encode()
+    if 0 in e88:
         nul()
-    x79 = v.occurred_at
-    if x79.__class__ is not int:
-        wrong(x79, "int")
-    e80 = v.order_id.encode()
-    if 0 in e80:
+    x89 = v.occurred_at
+    if x89.__class__ is not int:
+        wrong(x89, "int")
+    e90 = v.order_id.encode()
+    if 0 in e90:
         nul()
-    e81 = v.hold_id.encode()
-    if 0 in e81:
+    e91 = v.hold_id.encode()
+    if 0 in e91:
         nul()
-    e82 = v.reason.encode()
-    if 0 in e82:
+    e92 = v.reason.encode()
+    if 0 in e92:
         nul()
-    o += (NUMBERS[len(e78)], e78, NUMBERS[x79], NUMBERS[len(e80)], e80, NUMBERS[len(e81)], e81, NUMBERS[len(e82)], e82, c.bytes_Party[v.by],)
-    a83 = v.lines
-    if a83.__class__ is not tuple:
-        wrong(a83, "tuple")
-    if a83:
-        o.append(NUMBERS[len(a83)])
-        for i84 in a83:
-            e85 = i84.encode()
-            if 0 in e85:
+    o += (NUMBERS[len(e88)], e88, NUMBERS[x89], NUMBERS[len(e90)], e90, NUMBERS[len(e91)], e91, NUMBERS[len(e92)], e92, c.bytes_Party[v.by],)
+    a93 = v.lines
+    if a93.__class__ is not tuple:
+        wrong(a93, "tuple")
+    if a93:
+        o.append(NUMBERS[len(a93)])
+        for i94 in a93:
+            e95 = i94.encode()
+            if 0 in e95:
                 nul()
-            o += (NUMBERS[len(e85)], e85,)
+            o += (NUMBERS[len(e95)], e95,)
     o.append(b"\0")
-    u86 = v.until
-    if u86 is None:
-        p87 = b"\0"
+    u96 = v.until
+    if u96 is None:
+        p97 = b"\0"
     else:
-        x88 = u86
-        if x88.__class__ is not int:
-            wrong(x88, "int")
-        p87 = b"\2" + NUMBERS[x88]
-    e89 = v.note.encode()
-    if 0 in e89:
+        x98 = u96
+        if x98.__class__ is not int:
+            wrong(x98, "int")
+        p97 = b"\2" + NUMBERS[x98]
+    e99 = v.note.encode()
+    if 0 in e99:
         nul()
-    o += (p87, bytes_Blocks[v.blocks], NUMBERS[len(e89)], e89,)
+    o += (p97, bytes_Blocks[v.blocks], NUMBERS[len(e99)], e99,)
 
 
 def read_OrderHeld(b: bytes, i: int) -> tuple[OrderHeld, int]:
@@ -979,33 +1082,33 @@ class OrderLineBackordered(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderLineBackordered(o: list[bytes], v: OrderLineBackordered) -> None:
     if v.__class__ is not OrderLineBackordered:
         wrong(v, "OrderLineBackordered")
-    e90 = v.entity.encode()
-    if 0 in e90:
+    e100 = v.entity.encode()
+    if 0 in e100:
         nul()
-    x91 = v.occurred_at
-    if x91.__class__ is not int:
-        wrong(x91, "int")
-    e92 = v.order_id.encode()
-    if 0 in e92:
+    x101 = v.occurred_at
+    if x101.__class__ is not int:
+        wrong(x101, "int")
+    e102 = v.order_id.encode()
+    if 0 in e102:
         nul()
-    e93 = v.line_id.encode()
-    if 0 in e93:
+    e103 = v.line_id.encode()
+    if 0 in e103:
         nul()
-    x94 = v.quantity
-    if x94.__class__ is not int:
-        wrong(x94, "int")
-    u95 = v.promised_at
-    if u95 is None:
-        p96 = b"\0"
+    x104 = v.quantity
+    if x104.__class__ is not int:
+        wrong(x104, "int")
+    u105 = v.promised_at
+    if u105 is None:
+        p106 = b"\0"
     else:
-        x97 = u95
-        if x97.__class__ is not int:
-            wrong(x97, "int")
-        p96 = b"\2" + NUMBERS[x97]
-    e98 = v.cause.encode()
-    if 0 in e98:
+        x107 = u105
+        if x107.__class__ is not int:
+            wrong(x107, "int")
+        p106 = b"\2" + NUMBERS[x107]
+    e108 = v.cause.encode()
+    if 0 in e108:
         nul()
-    o += (NUMBERS[len(e90)], e90, NUMBERS[x91], NUMBERS[len(e92)], e92, NUMBERS[len(e93)], e93, NUMBERS[x94], p96, NUMBERS[len(e98)], e98,)
+    o += (NUMBERS[len(e100)], e100, NUMBERS[x101], NUMBERS[len(e102)], e102, NUMBERS[len(e103)], e103, NUMBERS[x104], p106, NUMBERS[len(e108)], e108,)
 
 
 def read_OrderLineBackordered(b: bytes, i: int) -> tuple[OrderLineBackordered, int]:
@@ -1072,32 +1175,32 @@ class OrderLineResolved(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderLineResolved(o: list[bytes], v: OrderLineResolved) -> None:
     if v.__class__ is not OrderLineResolved:
         wrong(v, "OrderLineResolved")
-    e99 = v.entity.encode()
-    if 0 in e99:
+    e109 = v.entity.encode()
+    if 0 in e109:
         nul()
-    x100 = v.occurred_at
-    if x100.__class__ is not int:
-        wrong(x100, "int")
-    e101 = v.order_id.encode()
-    if 0 in e101:
+    x110 = v.occurred_at
+    if x110.__class__ is not int:
+        wrong(x110, "int")
+    e111 = v.order_id.encode()
+    if 0 in e111:
         nul()
-    e102 = v.line_id.encode()
-    if 0 in e102:
+    e112 = v.line_id.encode()
+    if 0 in e112:
         nul()
-    e103 = v.sku.encode()
-    if 0 in e103:
+    e113 = v.sku.encode()
+    if 0 in e113:
         nul()
-    x104 = v.units_per_listing
-    if x104.__class__ is not int:
-        wrong(x104, "int")
-    o += (NUMBERS[len(e99)], e99, NUMBERS[x100], NUMBERS[len(e101)], e101, NUMBERS[len(e102)], e102, NUMBERS[len(e103)], e103, NUMBERS[x104],)
-    a105 = v.components
-    if a105.__class__ is not tuple:
-        wrong(a105, "tuple")
-    if a105:
-        o.append(NUMBERS[len(a105)])
-        for i106 in a105:
-            c.write_Component(o, i106)
+    x114 = v.units_per_listing
+    if x114.__class__ is not int:
+        wrong(x114, "int")
+    o += (NUMBERS[len(e109)], e109, NUMBERS[x110], NUMBERS[len(e111)], e111, NUMBERS[len(e112)], e112, NUMBERS[len(e113)], e113, NUMBERS[x114],)
+    a115 = v.components
+    if a115.__class__ is not tuple:
+        wrong(a115, "tuple")
+    if a115:
+        o.append(NUMBERS[len(a115)])
+        for i116 in a115:
+            c.write_Component(o, i116)
     o.append(b"\0")
 
 
@@ -1162,40 +1265,40 @@ class OrderLinesCancelled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderLinesCancelled(o: list[bytes], v: OrderLinesCancelled) -> None:
     if v.__class__ is not OrderLinesCancelled:
         wrong(v, "OrderLinesCancelled")
-    e107 = v.entity.encode()
-    if 0 in e107:
+    e117 = v.entity.encode()
+    if 0 in e117:
         nul()
-    x108 = v.occurred_at
-    if x108.__class__ is not int:
-        wrong(x108, "int")
-    e109 = v.order_id.encode()
-    if 0 in e109:
+    x118 = v.occurred_at
+    if x118.__class__ is not int:
+        wrong(x118, "int")
+    e119 = v.order_id.encode()
+    if 0 in e119:
         nul()
-    o += (NUMBERS[len(e107)], e107, NUMBERS[x108], NUMBERS[len(e109)], e109,)
-    a110 = v.lines
-    if a110.__class__ is not tuple:
-        wrong(a110, "tuple")
-    if a110:
-        o.append(NUMBERS[len(a110)])
-        for i111 in a110:
-            c.write_LineQuantity(o, i111)
+    o += (NUMBERS[len(e117)], e117, NUMBERS[x118], NUMBERS[len(e119)], e119,)
+    a120 = v.lines
+    if a120.__class__ is not tuple:
+        wrong(a120, "tuple")
+    if a120:
+        o.append(NUMBERS[len(a120)])
+        for i121 in a120:
+            c.write_LineQuantity(o, i121)
     o.append(b"\0")
-    x112 = v.whole
-    if x112.__class__ is not bool:
-        wrong(x112, "bool")
-    e113 = v.reason.encode()
-    if 0 in e113:
+    x122 = v.whole
+    if x122.__class__ is not bool:
+        wrong(x122, "bool")
+    e123 = v.reason.encode()
+    if 0 in e123:
         nul()
-    e114 = v.cause.encode()
-    if 0 in e114:
+    e124 = v.cause.encode()
+    if 0 in e124:
         nul()
-    o += (b"\1" if x112 else b"\0", c.bytes_Party[v.by], NUMBERS[len(e113)], e113, NUMBERS[len(e114)], e114,)
-    u115 = v.version
-    if u115 is None:
+    o += (b"\1" if x122 else b"\0", c.bytes_Party[v.by], NUMBERS[len(e123)], e123, NUMBERS[len(e124)], e124,)
+    u125 = v.version
+    if u125 is None:
         o.append(b"\0")
     else:
         o.append(b"\2")
-        c.write_Version(o, u115)
+        c.write_Version(o, u125)
 
 
 def read_OrderLinesCancelled(b: bytes, i: int) -> tuple[OrderLinesCancelled, int]:
@@ -1268,45 +1371,45 @@ class OrderPaymentRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderPaymentRecorded(o: list[bytes], v: OrderPaymentRecorded) -> None:
     if v.__class__ is not OrderPaymentRecorded:
         wrong(v, "OrderPaymentRecorded")
-    e117 = v.entity.encode()
-    if 0 in e117:
+    e127 = v.entity.encode()
+    if 0 in e127:
         nul()
-    x118 = v.occurred_at
-    if x118.__class__ is not int:
-        wrong(x118, "int")
-    e119 = v.order_id.encode()
-    if 0 in e119:
+    x128 = v.occurred_at
+    if x128.__class__ is not int:
+        wrong(x128, "int")
+    e129 = v.order_id.encode()
+    if 0 in e129:
         nul()
-    e120 = v.fact.encode()
-    if 0 in e120:
+    e130 = v.fact.encode()
+    if 0 in e130:
         nul()
-    x121 = v.authorised
-    if x121.__class__ is not int:
-        wrong(x121, "int")
-    x122 = v.captured
-    if x122.__class__ is not int:
-        wrong(x122, "int")
-    x123 = v.refunded
-    if x123.__class__ is not int:
-        wrong(x123, "int")
-    e124 = v.currency.encode()
-    if 0 in e124:
+    x131 = v.authorised
+    if x131.__class__ is not int:
+        wrong(x131, "int")
+    x132 = v.captured
+    if x132.__class__ is not int:
+        wrong(x132, "int")
+    x133 = v.refunded
+    if x133.__class__ is not int:
+        wrong(x133, "int")
+    e134 = v.currency.encode()
+    if 0 in e134:
         nul()
-    e125 = v.reason.encode()
-    if 0 in e125:
+    e135 = v.reason.encode()
+    if 0 in e135:
         nul()
-    x126 = v.payment_version
-    if x126.__class__ is not int:
-        wrong(x126, "int")
-    u127 = v.deadline
-    if u127 is None:
-        p128 = b"\0"
+    x136 = v.payment_version
+    if x136.__class__ is not int:
+        wrong(x136, "int")
+    u137 = v.deadline
+    if u137 is None:
+        p138 = b"\0"
     else:
-        x129 = u127
-        if x129.__class__ is not int:
-            wrong(x129, "int")
-        p128 = b"\2" + NUMBERS[x129]
-    o += (NUMBERS[len(e117)], e117, NUMBERS[x118], NUMBERS[len(e119)], e119, c.bytes_PaymentStanding[v.standing], NUMBERS[len(e120)], e120, NUMBERS[x121], NUMBERS[x122], NUMBERS[x123], NUMBERS[len(e124)], e124, NUMBERS[len(e125)], e125, NUMBERS[x126], p128,)
+        x139 = u137
+        if x139.__class__ is not int:
+            wrong(x139, "int")
+        p138 = b"\2" + NUMBERS[x139]
+    o += (NUMBERS[len(e127)], e127, NUMBERS[x128], NUMBERS[len(e129)], e129, c.bytes_PaymentStanding[v.standing], NUMBERS[len(e130)], e130, NUMBERS[x131], NUMBERS[x132], NUMBERS[x133], NUMBERS[len(e134)], e134, NUMBERS[len(e135)], e135, NUMBERS[x136], p138,)
 
 
 def read_OrderPaymentRecorded(b: bytes, i: int) -> tuple[OrderPaymentRecorded, int]:
@@ -1397,24 +1500,24 @@ class OrderPlaced(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderPlaced(o: list[bytes], v: OrderPlaced) -> None:
     if v.__class__ is not OrderPlaced:
         wrong(v, "OrderPlaced")
-    e130 = v.entity.encode()
-    if 0 in e130:
+    e140 = v.entity.encode()
+    if 0 in e140:
         nul()
-    x131 = v.occurred_at
-    if x131.__class__ is not int:
-        wrong(x131, "int")
-    e132 = v.order_id.encode()
-    if 0 in e132:
+    x141 = v.occurred_at
+    if x141.__class__ is not int:
+        wrong(x141, "int")
+    e142 = v.order_id.encode()
+    if 0 in e142:
         nul()
-    x133 = v.revision
-    if x133.__class__ is not int:
-        wrong(x133, "int")
-    o += (NUMBERS[len(e130)], e130, NUMBERS[x131], NUMBERS[len(e132)], e132, NUMBERS[x133],)
+    x143 = v.revision
+    if x143.__class__ is not int:
+        wrong(x143, "int")
+    o += (NUMBERS[len(e140)], e140, NUMBERS[x141], NUMBERS[len(e142)], e142, NUMBERS[x143],)
     c.write_Order(o, v.order)
-    x134 = v.decide_by
-    if x134.__class__ is not int:
-        wrong(x134, "int")
-    o += (NUMBERS[x134],)
+    x144 = v.decide_by
+    if x144.__class__ is not int:
+        wrong(x144, "int")
+    o += (NUMBERS[x144],)
 
 
 def read_OrderPlaced(b: bytes, i: int) -> tuple[OrderPlaced, int]:
@@ -1464,22 +1567,22 @@ class OrderReleased(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderReleased(o: list[bytes], v: OrderReleased) -> None:
     if v.__class__ is not OrderReleased:
         wrong(v, "OrderReleased")
-    e135 = v.entity.encode()
-    if 0 in e135:
+    e145 = v.entity.encode()
+    if 0 in e145:
         nul()
-    x136 = v.occurred_at
-    if x136.__class__ is not int:
-        wrong(x136, "int")
-    e137 = v.order_id.encode()
-    if 0 in e137:
+    x146 = v.occurred_at
+    if x146.__class__ is not int:
+        wrong(x146, "int")
+    e147 = v.order_id.encode()
+    if 0 in e147:
         nul()
-    e138 = v.hold_id.encode()
-    if 0 in e138:
+    e148 = v.hold_id.encode()
+    if 0 in e148:
         nul()
-    e139 = v.reason.encode()
-    if 0 in e139:
+    e149 = v.reason.encode()
+    if 0 in e149:
         nul()
-    o += (NUMBERS[len(e135)], e135, NUMBERS[x136], NUMBERS[len(e137)], e137, NUMBERS[len(e138)], e138, NUMBERS[len(e139)], e139, c.bytes_Party[v.by],)
+    o += (NUMBERS[len(e145)], e145, NUMBERS[x146], NUMBERS[len(e147)], e147, NUMBERS[len(e148)], e148, NUMBERS[len(e149)], e149, c.bytes_Party[v.by],)
 
 
 def read_OrderReleased(b: bytes, i: int) -> tuple[OrderReleased, int]:
@@ -1515,7 +1618,7 @@ def read_OrderReleased(b: bytes, i: int) -> tuple[OrderReleased, int]:
 
 
 class OrderReopened(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """A cancelled order lives again, with these units."""
+    """A cancelled order lives again, with these units; or a completed one is not complete any more."""
 
     entity: str
     occurred_at: int
@@ -1528,31 +1631,31 @@ class OrderReopened(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderReopened(o: list[bytes], v: OrderReopened) -> None:
     if v.__class__ is not OrderReopened:
         wrong(v, "OrderReopened")
-    e140 = v.entity.encode()
-    if 0 in e140:
+    e150 = v.entity.encode()
+    if 0 in e150:
         nul()
-    x141 = v.occurred_at
-    if x141.__class__ is not int:
-        wrong(x141, "int")
-    e142 = v.order_id.encode()
-    if 0 in e142:
+    x151 = v.occurred_at
+    if x151.__class__ is not int:
+        wrong(x151, "int")
+    e152 = v.order_id.encode()
+    if 0 in e152:
         nul()
-    o += (NUMBERS[len(e140)], e140, NUMBERS[x141], NUMBERS[len(e142)], e142,)
-    a143 = v.lines
-    if a143.__class__ is not tuple:
-        wrong(a143, "tuple")
-    if a143:
-        o.append(NUMBERS[len(a143)])
-        for i144 in a143:
-            c.write_LineQuantity(o, i144)
+    o += (NUMBERS[len(e150)], e150, NUMBERS[x151], NUMBERS[len(e152)], e152,)
+    a153 = v.lines
+    if a153.__class__ is not tuple:
+        wrong(a153, "tuple")
+    if a153:
+        o.append(NUMBERS[len(a153)])
+        for i154 in a153:
+            c.write_LineQuantity(o, i154)
     o.append(b"\0")
-    e145 = v.reason.encode()
-    if 0 in e145:
+    e155 = v.reason.encode()
+    if 0 in e155:
         nul()
-    x146 = v.decide_by
-    if x146.__class__ is not int:
-        wrong(x146, "int")
-    o += (NUMBERS[len(e145)], e145, NUMBERS[x146],)
+    x156 = v.decide_by
+    if x156.__class__ is not int:
+        wrong(x156, "int")
+    o += (NUMBERS[len(e155)], e155, NUMBERS[x156],)
 
 
 def read_OrderReopened(b: bytes, i: int) -> tuple[OrderReopened, int]:
@@ -1611,37 +1714,37 @@ class OrderShipmentRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True)
 def write_OrderShipmentRecorded(o: list[bytes], v: OrderShipmentRecorded) -> None:
     if v.__class__ is not OrderShipmentRecorded:
         wrong(v, "OrderShipmentRecorded")
-    e147 = v.entity.encode()
-    if 0 in e147:
+    e157 = v.entity.encode()
+    if 0 in e157:
         nul()
-    x148 = v.occurred_at
-    if x148.__class__ is not int:
-        wrong(x148, "int")
-    e149 = v.order_id.encode()
-    if 0 in e149:
+    x158 = v.occurred_at
+    if x158.__class__ is not int:
+        wrong(x158, "int")
+    e159 = v.order_id.encode()
+    if 0 in e159:
         nul()
-    e150 = v.shipment_id.encode()
-    if 0 in e150:
+    e160 = v.shipment_id.encode()
+    if 0 in e160:
         nul()
-    e151 = v.fact.encode()
-    if 0 in e151:
+    e161 = v.fact.encode()
+    if 0 in e161:
         nul()
-    o += (NUMBERS[len(e147)], e147, NUMBERS[x148], NUMBERS[len(e149)], e149, NUMBERS[len(e150)], e150, c.bytes_ShipmentStatus[v.status], NUMBERS[len(e151)], e151,)
-    a152 = v.lines
-    if a152.__class__ is not tuple:
-        wrong(a152, "tuple")
-    if a152:
-        o.append(NUMBERS[len(a152)])
-        for i153 in a152:
-            c.write_LineQuantity(o, i153)
+    o += (NUMBERS[len(e157)], e157, NUMBERS[x158], NUMBERS[len(e159)], e159, NUMBERS[len(e160)], e160, c.bytes_ShipmentStatus[v.status], NUMBERS[len(e161)], e161,)
+    a162 = v.lines
+    if a162.__class__ is not tuple:
+        wrong(a162, "tuple")
+    if a162:
+        o.append(NUMBERS[len(a162)])
+        for i163 in a162:
+            c.write_LineQuantity(o, i163)
     o.append(b"\0")
-    x154 = v.shipment_version
-    if x154.__class__ is not int:
-        wrong(x154, "int")
-    e155 = v.reason.encode()
-    if 0 in e155:
+    x164 = v.shipment_version
+    if x164.__class__ is not int:
+        wrong(x164, "int")
+    e165 = v.reason.encode()
+    if 0 in e165:
         nul()
-    o += (NUMBERS[x154], NUMBERS[len(e155)], e155,)
+    o += (NUMBERS[x164], NUMBERS[len(e165)], e165,)
 
 
 def read_OrderShipmentRecorded(b: bytes, i: int) -> tuple[OrderShipmentRecorded, int]:
@@ -1712,34 +1815,34 @@ class OrderStockRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderStockRecorded(o: list[bytes], v: OrderStockRecorded) -> None:
     if v.__class__ is not OrderStockRecorded:
         wrong(v, "OrderStockRecorded")
-    e156 = v.entity.encode()
-    if 0 in e156:
+    e166 = v.entity.encode()
+    if 0 in e166:
         nul()
-    x157 = v.occurred_at
-    if x157.__class__ is not int:
-        wrong(x157, "int")
-    e158 = v.order_id.encode()
-    if 0 in e158:
+    x167 = v.occurred_at
+    if x167.__class__ is not int:
+        wrong(x167, "int")
+    e168 = v.order_id.encode()
+    if 0 in e168:
         nul()
-    e159 = v.sku.encode()
-    if 0 in e159:
+    e169 = v.sku.encode()
+    if 0 in e169:
         nul()
-    x160 = v.revision
-    if x160.__class__ is not int:
-        wrong(x160, "int")
-    x161 = v.reserved
-    if x161.__class__ is not int:
-        wrong(x161, "int")
-    x162 = v.short
-    if x162.__class__ is not int:
-        wrong(x162, "int")
-    x163 = v.stock_version
-    if x163.__class__ is not int:
-        wrong(x163, "int")
-    e164 = v.fact.encode()
-    if 0 in e164:
+    x170 = v.revision
+    if x170.__class__ is not int:
+        wrong(x170, "int")
+    x171 = v.reserved
+    if x171.__class__ is not int:
+        wrong(x171, "int")
+    x172 = v.short
+    if x172.__class__ is not int:
+        wrong(x172, "int")
+    x173 = v.stock_version
+    if x173.__class__ is not int:
+        wrong(x173, "int")
+    e174 = v.fact.encode()
+    if 0 in e174:
         nul()
-    o += (NUMBERS[len(e156)], e156, NUMBERS[x157], NUMBERS[len(e158)], e158, NUMBERS[len(e159)], e159, NUMBERS[x160], NUMBERS[x161], NUMBERS[x162], NUMBERS[x163], NUMBERS[len(e164)], e164,)
+    o += (NUMBERS[len(e166)], e166, NUMBERS[x167], NUMBERS[len(e168)], e168, NUMBERS[len(e169)], e169, NUMBERS[x170], NUMBERS[x171], NUMBERS[x172], NUMBERS[x173], NUMBERS[len(e174)], e174,)
 
 
 def read_OrderStockRecorded(b: bytes, i: int) -> tuple[OrderStockRecorded, int]:
@@ -1796,6 +1899,58 @@ def read_OrderStockRecorded(b: bytes, i: int) -> tuple[OrderStockRecorded, int]:
     return OrderStockRecorded(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, sku=f_sku, revision=f_revision, reserved=f_reserved, short=f_short, stock_version=f_stock_version, fact=f_fact), i
 
 
+class OrderWaitOver(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What an order waited for has come, or matters no more."""
+
+    entity: str
+    occurred_at: int
+    order_id: str
+    reason: str
+
+
+def write_OrderWaitOver(o: list[bytes], v: OrderWaitOver) -> None:
+    if v.__class__ is not OrderWaitOver:
+        wrong(v, "OrderWaitOver")
+    e175 = v.entity.encode()
+    if 0 in e175:
+        nul()
+    x176 = v.occurred_at
+    if x176.__class__ is not int:
+        wrong(x176, "int")
+    e177 = v.order_id.encode()
+    if 0 in e177:
+        nul()
+    e178 = v.reason.encode()
+    if 0 in e178:
+        nul()
+    o += (NUMBERS[len(e175)], e175, NUMBERS[x176], NUMBERS[len(e177)], e177, NUMBERS[len(e178)], e178,)
+
+
+def read_OrderWaitOver(b: bytes, i: int) -> tuple[OrderWaitOver, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reason = b[i + 1 : j].decode()
+    i = j
+    return OrderWaitOver(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, reason=f_reason), i
+
+
 class OrderWaits(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """An order cannot go on by itself now; it says what it waits for and until when."""
 
@@ -1812,42 +1967,42 @@ class OrderWaits(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderWaits(o: list[bytes], v: OrderWaits) -> None:
     if v.__class__ is not OrderWaits:
         wrong(v, "OrderWaits")
-    e165 = v.entity.encode()
-    if 0 in e165:
+    e179 = v.entity.encode()
+    if 0 in e179:
         nul()
-    x166 = v.occurred_at
-    if x166.__class__ is not int:
-        wrong(x166, "int")
-    e167 = v.order_id.encode()
-    if 0 in e167:
+    x180 = v.occurred_at
+    if x180.__class__ is not int:
+        wrong(x180, "int")
+    e181 = v.order_id.encode()
+    if 0 in e181:
         nul()
-    e168 = v.reason.encode()
-    if 0 in e168:
+    e182 = v.reason.encode()
+    if 0 in e182:
         nul()
-    o += (NUMBERS[len(e165)], e165, NUMBERS[x166], NUMBERS[len(e167)], e167, NUMBERS[len(e168)], e168,)
-    a169 = v.shortages
-    if a169.__class__ is not tuple:
-        wrong(a169, "tuple")
-    if a169:
-        o.append(NUMBERS[len(a169)])
-        for i170 in a169:
-            c.write_Demand(o, i170)
+    o += (NUMBERS[len(e179)], e179, NUMBERS[x180], NUMBERS[len(e181)], e181, NUMBERS[len(e182)], e182,)
+    a183 = v.shortages
+    if a183.__class__ is not tuple:
+        wrong(a183, "tuple")
+    if a183:
+        o.append(NUMBERS[len(a183)])
+        for i184 in a183:
+            c.write_Demand(o, i184)
     o.append(b"\0")
-    u171 = v.decide_by
-    if u171 is None:
-        p172 = b"\0"
+    u185 = v.decide_by
+    if u185 is None:
+        p186 = b"\0"
     else:
-        x173 = u171
-        if x173.__class__ is not int:
-            wrong(x173, "int")
-        p172 = b"\2" + NUMBERS[x173]
-    x174 = v.value_minor
-    if x174.__class__ is not int:
-        wrong(x174, "int")
-    e175 = v.currency.encode()
-    if 0 in e175:
+        x187 = u185
+        if x187.__class__ is not int:
+            wrong(x187, "int")
+        p186 = b"\2" + NUMBERS[x187]
+    x188 = v.value_minor
+    if x188.__class__ is not int:
+        wrong(x188, "int")
+    e189 = v.currency.encode()
+    if 0 in e189:
         nul()
-    o += (p172, NUMBERS[x174], NUMBERS[len(e175)], e175,)
+    o += (p186, NUMBERS[x188], NUMBERS[len(e189)], e189,)
 
 
 def read_OrderWaits(b: bytes, i: int) -> tuple[OrderWaits, int]:
@@ -1932,69 +2087,69 @@ class PaymentRequired(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_PaymentRequired(o: list[bytes], v: PaymentRequired) -> None:
     if v.__class__ is not PaymentRequired:
         wrong(v, "PaymentRequired")
-    e176 = v.entity.encode()
-    if 0 in e176:
+    e190 = v.entity.encode()
+    if 0 in e190:
         nul()
-    x177 = v.occurred_at
-    if x177.__class__ is not int:
-        wrong(x177, "int")
-    e178 = v.order_id.encode()
-    if 0 in e178:
+    x191 = v.occurred_at
+    if x191.__class__ is not int:
+        wrong(x191, "int")
+    e192 = v.order_id.encode()
+    if 0 in e192:
         nul()
-    x179 = v.revision
-    if x179.__class__ is not int:
-        wrong(x179, "int")
-    e180 = v.account.encode()
-    if 0 in e180:
+    x193 = v.revision
+    if x193.__class__ is not int:
+        wrong(x193, "int")
+    e194 = v.account.encode()
+    if 0 in e194:
         nul()
-    e181 = v.provider.encode()
-    if 0 in e181:
+    e195 = v.provider.encode()
+    if 0 in e195:
         nul()
-    e182 = v.currency.encode()
-    if 0 in e182:
+    e196 = v.currency.encode()
+    if 0 in e196:
         nul()
-    x183 = v.amount
-    if x183.__class__ is not int:
-        wrong(x183, "int")
-    x184 = v.total
-    if x184.__class__ is not int:
-        wrong(x184, "int")
-    o += (NUMBERS[len(e176)], e176, NUMBERS[x177], NUMBERS[len(e178)], e178, NUMBERS[x179], NUMBERS[len(e180)], e180, NUMBERS[len(e181)], e181, c.bytes_Custody[v.custody], c.bytes_Funds[v.funds], NUMBERS[len(e182)], e182, NUMBERS[x183], NUMBERS[x184],)
-    a185 = v.lines
-    if a185.__class__ is not tuple:
-        wrong(a185, "tuple")
-    if a185:
-        o.append(NUMBERS[len(a185)])
-        for i186 in a185:
-            c.write_LineAmount(o, i186)
+    x197 = v.amount
+    if x197.__class__ is not int:
+        wrong(x197, "int")
+    x198 = v.total
+    if x198.__class__ is not int:
+        wrong(x198, "int")
+    o += (NUMBERS[len(e190)], e190, NUMBERS[x191], NUMBERS[len(e192)], e192, NUMBERS[x193], NUMBERS[len(e194)], e194, NUMBERS[len(e195)], e195, c.bytes_Custody[v.custody], c.bytes_Funds[v.funds], NUMBERS[len(e196)], e196, NUMBERS[x197], NUMBERS[x198],)
+    a199 = v.lines
+    if a199.__class__ is not tuple:
+        wrong(a199, "tuple")
+    if a199:
+        o.append(NUMBERS[len(a199)])
+        for i200 in a199:
+            c.write_LineAmount(o, i200)
     o.append(b"\0")
-    x187 = v.charges_amount
-    if x187.__class__ is not int:
-        wrong(x187, "int")
-    o += (NUMBERS[x187],)
-    a188 = v.tenders
-    if a188.__class__ is not tuple:
-        wrong(a188, "tuple")
-    if a188:
-        o.append(NUMBERS[len(a188)])
-        for i189 in a188:
-            c.write_Tender(o, i189)
+    x201 = v.charges_amount
+    if x201.__class__ is not int:
+        wrong(x201, "int")
+    o += (NUMBERS[x201],)
+    a202 = v.tenders
+    if a202.__class__ is not tuple:
+        wrong(a202, "tuple")
+    if a202:
+        o.append(NUMBERS[len(a202)])
+        for i203 in a202:
+            c.write_Tender(o, i203)
     o.append(b"\0")
-    u190 = v.method
-    if u190 is None:
-        p191 = b"\0"
+    u204 = v.method
+    if u204 is None:
+        p205 = b"\0"
     else:
-        e192 = u190.encode()
-        if 0 in e192:
+        e206 = u204.encode()
+        if 0 in e206:
             nul()
-        p191 = b"\2" + NUMBERS[len(e192)] + e192
-    e193 = v.subject.encode()
-    if 0 in e193:
+        p205 = b"\2" + NUMBERS[len(e206)] + e206
+    e207 = v.subject.encode()
+    if 0 in e207:
         nul()
-    x194 = v.decide_by
-    if x194.__class__ is not int:
-        wrong(x194, "int")
-    o += (p191, NUMBERS[len(e193)], e193, NUMBERS[x194],)
+    x208 = v.decide_by
+    if x208.__class__ is not int:
+        wrong(x208, "int")
+    o += (p205, NUMBERS[len(e207)], e207, NUMBERS[x208],)
 
 
 def read_PaymentRequired(b: bytes, i: int) -> tuple[PaymentRequired, int]:
@@ -2114,25 +2269,25 @@ class ShortfallSettled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShortfallSettled(o: list[bytes], v: ShortfallSettled) -> None:
     if v.__class__ is not ShortfallSettled:
         wrong(v, "ShortfallSettled")
-    e195 = v.entity.encode()
-    if 0 in e195:
+    e209 = v.entity.encode()
+    if 0 in e209:
         nul()
-    x196 = v.occurred_at
-    if x196.__class__ is not int:
-        wrong(x196, "int")
-    e197 = v.order_id.encode()
-    if 0 in e197:
+    x210 = v.occurred_at
+    if x210.__class__ is not int:
+        wrong(x210, "int")
+    e211 = v.order_id.encode()
+    if 0 in e211:
         nul()
-    e198 = v.sku.encode()
-    if 0 in e198:
+    e212 = v.sku.encode()
+    if 0 in e212:
         nul()
-    x199 = v.units
-    if x199.__class__ is not int:
-        wrong(x199, "int")
-    e200 = v.decision.encode()
-    if 0 in e200:
+    x213 = v.units
+    if x213.__class__ is not int:
+        wrong(x213, "int")
+    e214 = v.decision.encode()
+    if 0 in e214:
         nul()
-    o += (NUMBERS[len(e195)], e195, NUMBERS[x196], NUMBERS[len(e197)], e197, NUMBERS[len(e198)], e198, NUMBERS[x199], NUMBERS[len(e200)], e200, c.bytes_Party[v.by],)
+    o += (NUMBERS[len(e209)], e209, NUMBERS[x210], NUMBERS[len(e211)], e211, NUMBERS[len(e212)], e212, NUMBERS[x213], NUMBERS[len(e214)], e214, c.bytes_Party[v.by],)
 
 
 def read_ShortfallSettled(b: bytes, i: int) -> tuple[ShortfallSettled, int]:
@@ -2192,50 +2347,50 @@ class StockRequired(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_StockRequired(o: list[bytes], v: StockRequired) -> None:
     if v.__class__ is not StockRequired:
         wrong(v, "StockRequired")
-    e201 = v.entity.encode()
-    if 0 in e201:
+    e215 = v.entity.encode()
+    if 0 in e215:
         nul()
-    x202 = v.occurred_at
-    if x202.__class__ is not int:
-        wrong(x202, "int")
-    e203 = v.order_id.encode()
-    if 0 in e203:
+    x216 = v.occurred_at
+    if x216.__class__ is not int:
+        wrong(x216, "int")
+    e217 = v.order_id.encode()
+    if 0 in e217:
         nul()
-    x204 = v.revision
-    if x204.__class__ is not int:
-        wrong(x204, "int")
-    e205 = v.account.encode()
-    if 0 in e205:
+    x218 = v.revision
+    if x218.__class__ is not int:
+        wrong(x218, "int")
+    e219 = v.account.encode()
+    if 0 in e219:
         nul()
-    o += (NUMBERS[len(e201)], e201, NUMBERS[x202], NUMBERS[len(e203)], e203, NUMBERS[x204], NUMBERS[len(e205)], e205,)
-    a206 = v.demands
-    if a206.__class__ is not tuple:
-        wrong(a206, "tuple")
-    if a206:
-        o.append(NUMBERS[len(a206)])
-        for i207 in a206:
-            c.write_Demand(o, i207)
+    o += (NUMBERS[len(e215)], e215, NUMBERS[x216], NUMBERS[len(e217)], e217, NUMBERS[x218], NUMBERS[len(e219)], e219,)
+    a220 = v.demands
+    if a220.__class__ is not tuple:
+        wrong(a220, "tuple")
+    if a220:
+        o.append(NUMBERS[len(a220)])
+        for i221 in a220:
+            c.write_Demand(o, i221)
     o.append(b"\0")
-    u208 = v.expires_at
-    if u208 is None:
-        p209 = b"\0"
+    u222 = v.expires_at
+    if u222 is None:
+        p223 = b"\0"
     else:
-        x210 = u208
-        if x210.__class__ is not int:
-            wrong(x210, "int")
-        p209 = b"\2" + NUMBERS[x210]
-    x211 = v.priority
-    if x211.__class__ is not int:
-        wrong(x211, "int")
-    if not -2147483648 <= x211 < 2147483648:
+        x224 = u222
+        if x224.__class__ is not int:
+            wrong(x224, "int")
+        p223 = b"\2" + NUMBERS[x224]
+    x225 = v.priority
+    if x225.__class__ is not int:
+        wrong(x225, "int")
+    if not -2147483648 <= x225 < 2147483648:
         beyond()
-    x212 = v.placed_at
-    if x212.__class__ is not int:
-        wrong(x212, "int")
-    x213 = v.decide_by
-    if x213.__class__ is not int:
-        wrong(x213, "int")
-    o += (c.bytes_ReservationClass[v.reservation_class], p209, NUMBERS[x211], NUMBERS[x212], NUMBERS[x213],)
+    x226 = v.placed_at
+    if x226.__class__ is not int:
+        wrong(x226, "int")
+    x227 = v.decide_by
+    if x227.__class__ is not int:
+        wrong(x227, "int")
+    o += (c.bytes_ReservationClass[v.reservation_class], p223, NUMBERS[x225], NUMBERS[x226], NUMBERS[x227],)
 
 
 def read_StockRequired(b: bytes, i: int) -> tuple[StockRequired, int]:
@@ -2436,6 +2591,25 @@ def encode_OrderConfirmed(value: OrderConfirmed) -> bytes:
 def decode_OrderConfirmed(data: bytes) -> OrderConfirmed:
     try:
         value, end = read_OrderConfirmed(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
+def encode_OrderDecisionTaken(value: OrderDecisionTaken) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_OrderDecisionTaken(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_OrderDecisionTaken(data: bytes) -> OrderDecisionTaken:
+    try:
+        value, end = read_OrderDecisionTaken(data, 0)
     except READING as error:
         raise unread(error) from None
     if end != len(data):
@@ -2671,6 +2845,25 @@ def decode_OrderStockRecorded(data: bytes) -> OrderStockRecorded:
     return value
 
 
+def encode_OrderWaitOver(value: OrderWaitOver) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_OrderWaitOver(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_OrderWaitOver(data: bytes) -> OrderWaitOver:
+    try:
+        value, end = read_OrderWaitOver(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
 def encode_OrderWaits(value: OrderWaits) -> bytes:
     o: list[bytes] = []
     try:
@@ -2755,6 +2948,7 @@ OrdersEvent = (
     | OrderAmended
     | OrderCompleted
     | OrderConfirmed
+    | OrderDecisionTaken
     | OrderEditTooLate
     | OrderFundsRecorded
     | OrderHeld
@@ -2767,6 +2961,7 @@ OrdersEvent = (
     | OrderReopened
     | OrderShipmentRecorded
     | OrderStockRecorded
+    | OrderWaitOver
     | OrderWaits
     | PaymentRequired
     | ShortfallSettled
@@ -2781,6 +2976,7 @@ CONTRACTS = (
     Contract('lonja.orders.OrderAmended', OrderAmended, 1, encode_OrderAmended, decode_OrderAmended, {1: decode_OrderAmended}),
     Contract('lonja.orders.OrderCompleted', OrderCompleted, 1, encode_OrderCompleted, decode_OrderCompleted, {1: decode_OrderCompleted}),
     Contract('lonja.orders.OrderConfirmed', OrderConfirmed, 1, encode_OrderConfirmed, decode_OrderConfirmed, {1: decode_OrderConfirmed}),
+    Contract('lonja.orders.OrderDecisionTaken', OrderDecisionTaken, 1, encode_OrderDecisionTaken, decode_OrderDecisionTaken, {1: decode_OrderDecisionTaken}),
     Contract('lonja.orders.OrderEditTooLate', OrderEditTooLate, 1, encode_OrderEditTooLate, decode_OrderEditTooLate, {1: decode_OrderEditTooLate}),
     Contract('lonja.orders.OrderFundsRecorded', OrderFundsRecorded, 1, encode_OrderFundsRecorded, decode_OrderFundsRecorded, {1: decode_OrderFundsRecorded}),
     Contract('lonja.orders.OrderHeld', OrderHeld, 1, encode_OrderHeld, decode_OrderHeld, {1: decode_OrderHeld}),
@@ -2793,6 +2989,7 @@ CONTRACTS = (
     Contract('lonja.orders.OrderReopened', OrderReopened, 1, encode_OrderReopened, decode_OrderReopened, {1: decode_OrderReopened}),
     Contract('lonja.orders.OrderShipmentRecorded', OrderShipmentRecorded, 1, encode_OrderShipmentRecorded, decode_OrderShipmentRecorded, {1: decode_OrderShipmentRecorded}),
     Contract('lonja.orders.OrderStockRecorded', OrderStockRecorded, 1, encode_OrderStockRecorded, decode_OrderStockRecorded, {1: decode_OrderStockRecorded}),
+    Contract('lonja.orders.OrderWaitOver', OrderWaitOver, 1, encode_OrderWaitOver, decode_OrderWaitOver, {1: decode_OrderWaitOver}),
     Contract('lonja.orders.OrderWaits', OrderWaits, 1, encode_OrderWaits, decode_OrderWaits, {1: decode_OrderWaits}),
     Contract('lonja.orders.PaymentRequired', PaymentRequired, 1, encode_PaymentRequired, decode_PaymentRequired, {1: decode_PaymentRequired}),
     Contract('lonja.orders.ShortfallSettled', ShortfallSettled, 1, encode_ShortfallSettled, decode_ShortfallSettled, {1: decode_ShortfallSettled}),

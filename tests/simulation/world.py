@@ -35,7 +35,9 @@ class World:
         rng = self.rng
         self.loop, self.gate = VirtualLoop(BEGAN), Gate()
         reads = {one.name: [f"{name}.events" for name in one.reacts] for one in SERVICES}
-        self.broker = Broker([f"{one.name}.events" for one in SERVICES])
+        self.broker = Broker(
+            sorted({f"{n}.events" for one in SERVICES for n in (one.name, *one.reacts)})
+        )
         self.promises = Promises(self.broker, reads)
         self.settings = settings(rng)
         self.around = Around(self.loop, self.gate, self.broker, MemoryVault(), self.settings,

@@ -44,12 +44,18 @@ async def test_an_order_is_shown_as_it_stands_with_its_history(shop: Shop) -> No
     assert (shown["state"], shown["external_id"], shown["owner"]) == (
         "confirmed",
         "1001",
-        "fulfilment",
+        "payments",
     )
     assert shown["demands"]["MUG"] == {"units": 2, "answered": 1, "reserved": 2, "short": 0}
     history = (await shop.client.get(f"/orders/{ID}/history")).json()
     types = [event["type"] for event in history["events"]]
-    assert types == ["OrderPlaced", "StockRequired", "OrderStockRecorded", "OrderConfirmed"]
+    assert types == [
+        "OrderPlaced",
+        "StockRequired",
+        "OrderStockRecorded",
+        "OrderConfirmed",
+        "PaymentRequired",
+    ]
 
 
 async def test_orders_are_found_by_channel_external_id_and_state(shop: Shop) -> None:
