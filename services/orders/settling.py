@@ -35,7 +35,7 @@ def settle(story: Story, *, again: bool = False) -> list[OrderEvent]:
 
 def follow(story: Story) -> list[OrderEvent]:
     """Tell what the outcome means for its money, its parcels, its queues and its end."""
-    if story.state.once_confirmed:
+    if story.state.once_confirmed or story.state.parcels:
         bill(story)
         request(story)
         worry(story)
