@@ -106,7 +106,7 @@ class Trade(World):
 
     def advance(self, stream: str) -> bool:
         """Let one parcel go a step further; say whether one could."""
-        steps: dict[str, list[str]] = {
+        steps: dict[str, list[common.ShipmentStatus]] = {
             "planned": ["dispatched"],
             "dispatched": ["delivered", "delivered", "lost", "delivery_failed"],
         }
@@ -118,7 +118,7 @@ class Trade(World):
         if not ready:
             return False
         one = self.rng.choice(ready)
-        one.status = self.rng.choice(steps[one.status])  # type: ignore[assignment]
+        one.status = self.rng.choice(steps[one.status])
         lines = {name: units for name, units in one.lines.items() if units}
         one.lines = lines
         self._tell(one, one.status, lines)
@@ -184,7 +184,7 @@ def _decide(trade: Trade, streams: Sequence[str]) -> None:
     for stream in streams:
         for name, one in sorted(trade.states[stream].parcels.items()):
             if one.status in TROUBLE and trade.rng.random() < 0.8:
-                decision = trade.rng.choice(["reship", "refund", "claim"])
+                decision: Any = trade.rng.choice(["reship", "refund", "claim"])
                 trade.send("api", stream, commands.DecideConcern(decision, name, "seller", NOW))
         trade.run()
         if "edit-too-late" in trade.states[stream].concerns:

@@ -39,7 +39,7 @@ class World:
         mine: Any = ORDER if stream.startswith("order-") else STOCK
         state = self.states.get(stream, mine.initial)
         try:
-            events = mine.decide(command, state)
+            events: Sequence[Any] = mine.decide(command, state)
         except Refused:
             return ()
         self.states[stream] = reduce(mine.evolve, events, state)

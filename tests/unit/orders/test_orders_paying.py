@@ -145,7 +145,8 @@ def test_a_repeated_or_older_word_of_payments_changes_nothing() -> None:
 
 
 def test_added_units_are_paid_for_before_they_are_asked_for() -> None:
-    steps = (told(MUG), answer("MUG", 2), captured(200), told(line("a", 3, ("MUG", 1)), version=2))
+    more = told(line("a", 3, ("MUG", 1)), version=2)
+    steps: tuple[Any, ...] = (told(MUG), answer("MUG", 2), captured(200), more)
     stocked = given(ORDER).when(*steps, answer("MUG", 3, revision=2, seen=2))
     assert names(stocked.events) == ["OrderStockRecorded", "OrderConfirmed", "PaymentRequired"]
     steps = (*steps, answer("MUG", 3, revision=2, seen=2))
