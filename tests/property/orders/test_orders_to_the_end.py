@@ -44,8 +44,11 @@ class Trade(World):
         self.parcels: dict[str, list[Parcel]] = defaultdict(list)
 
     def tell(self, stream: str, command: Any) -> Sequence[Any]:
+        before = self.states.get(stream)
         events = super().tell(stream, command)
         self.log[stream].extend(events)
+        if stream.startswith("order-") and events:
+            _step(before or OrderState(), self.states[stream], events)
         for event in events:
             match event:
                 case orders.PaymentRequired():
@@ -68,6 +71,8 @@ class Trade(World):
         trouble = self.rng.choice(["", "", "declined", "in_doubt", "action_required"])
         if trouble:
             self._say(stream, trouble)
+        if self.rng.random() < 0.5:
+            self._say(stream, "authorised", bill.amount - net)
         self.captured[stream] += bill.amount - net
         return self._say(stream, "captured", bill.amount - net)
 
@@ -149,6 +154,25 @@ class Trade(World):
                 self.run()
 
 
+def _step(before: OrderState, after: OrderState, events: Sequence[Any]) -> None:
+    """Nothing is given back, granted or dropped that is in a parcel or has left."""
+    inside, gone = packed(after), shipped(after)
+    for sku, units in by_sku(after, inside).items():
+        had = before.needs[sku].units if sku in before.needs else 0
+        assert after.needs[sku].units >= min(had, units)
+    for event in events:
+        match event:
+            case orders.CancellationAccepted(lines=lines):
+                for one in lines:
+                    assert inside.get(one.line_id, 0) <= after.lines[one.line_id].remaining
+            case orders.FulfilmentRequested(lines=lines):
+                asked = {one.line_id: one.quantity for one in lines}
+                for name in gone.keys() & after.lines.keys():
+                    assert asked.get(name, 0) >= gone[name]
+            case _:
+                pass
+
+
 BLOCK = 40
 
 
@@ -220,6 +244,7 @@ def _books(trade: Trade, stream: str, seed: int) -> None:
     if state.bill is not None:
         held = trade.captured[stream] - trade.refunded[stream]
         assert held == state.bill.amount == state.payment.captured - state.payment.refunded
+        assert state.payment.authorised == 0
 
 
 def _units(trade: Trade, stream: str, seed: int) -> None:
