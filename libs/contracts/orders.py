@@ -706,6 +706,109 @@ def read_OrderConfirmed(b: bytes, i: int) -> tuple[OrderConfirmed, int]:
     return OrderConfirmed(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, lines=f_lines, partial=f_partial), i
 
 
+class OrderDecisionTaken(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A person decided on what an order waits for after its confirmation."""
+
+    entity: str
+    occurred_at: int
+    order_id: str
+    reason: str
+    shipment_id: str | None = None
+    lines: tuple[c.LineQuantity, ...]
+    decision: str
+    by: c.Party
+
+
+def write_OrderDecisionTaken(o: list[bytes], v: OrderDecisionTaken) -> None:
+    if v.__class__ is not OrderDecisionTaken:
+        wrong(v, "OrderDecisionTaken")
+    e68 = v.entity.encode()
+    if 0 in e68:
+        nul()
+    x69 = v.occurred_at
+    if x69.__class__ is not int:
+        wrong(x69, "int")
+    e70 = v.order_id.encode()
+    if 0 in e70:
+        nul()
+    e71 = v.reason.encode()
+    if 0 in e71:
+        nul()
+    u72 = v.shipment_id
+    if u72 is None:
+        p73 = b"\0"
+    else:
+        e74 = u72.encode()
+        if 0 in e74:
+            nul()
+        p73 = b"\2" + NUMBERS[len(e74)] + e74
+    o += (NUMBERS[len(e68)], e68, NUMBERS[x69], NUMBERS[len(e70)], e70, NUMBERS[len(e71)], e71, p73,)
+    a75 = v.lines
+    if a75.__class__ is not tuple:
+        wrong(a75, "tuple")
+    if a75:
+        o.append(NUMBERS[len(a75)])
+        for i76 in a75:
+            c.write_LineQuantity(o, i76)
+    o.append(b"\0")
+    e77 = v.decision.encode()
+    if 0 in e77:
+        nul()
+    o += (NUMBERS[len(e77)], e77, c.bytes_Party[v.by],)
+
+
+def read_OrderDecisionTaken(b: bytes, i: int) -> tuple[OrderDecisionTaken, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reason = b[i + 1 : j].decode()
+    i = j
+    f_shipment_id: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_shipment_id_ = b[i + 1 : j].decode()
+        i = j
+        f_shipment_id = f_shipment_id_
+    elif n:
+        branch()
+    f_lines_l: list[c.LineQuantity] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = c.read_LineQuantity(b, i)
+            f_lines_l.append(f_lines_)
+    i += 1
+    f_lines = tuple(f_lines_l)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_decision = b[i + 1 : j].decode()
+    i = j
+    f_by = c.names_Party[b[i]]
+    i += 1
+    return OrderDecisionTaken(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, reason=f_reason, shipment_id=f_shipment_id, lines=f_lines, decision=f_decision, by=f_by), i
+
+
 class OrderEditTooLate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A change came for units that are packed or shipped; it waits for a person."""
 
@@ -719,28 +822,28 @@ class OrderEditTooLate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderEditTooLate(o: list[bytes], v: OrderEditTooLate) -> None:
     if v.__class__ is not OrderEditTooLate:
         wrong(v, "OrderEditTooLate")
-    e68 = v.entity.encode()
-    if 0 in e68:
+    e78 = v.entity.encode()
+    if 0 in e78:
         nul()
-    x69 = v.occurred_at
-    if x69.__class__ is not int:
-        wrong(x69, "int")
-    e70 = v.order_id.encode()
-    if 0 in e70:
+    x79 = v.occurred_at
+    if x79.__class__ is not int:
+        wrong(x79, "int")
+    e80 = v.order_id.encode()
+    if 0 in e80:
         nul()
-    o += (NUMBERS[len(e68)], e68, NUMBERS[x69], NUMBERS[len(e70)], e70,)
-    a71 = v.lines
-    if a71.__class__ is not tuple:
-        wrong(a71, "tuple")
-    if a71:
-        o.append(NUMBERS[len(a71)])
-        for i72 in a71:
-            c.write_LineQuantity(o, i72)
+    o += (NUMBERS[len(e78)], e78, NUMBERS[x79], NUMBERS[len(e80)], e80,)
+    a81 = v.lines
+    if a81.__class__ is not tuple:
+        wrong(a81, "tuple")
+    if a81:
+        o.append(NUMBERS[len(a81)])
+        for i82 in a81:
+            c.write_LineQuantity(o, i82)
     o.append(b"\0")
-    e73 = v.reason.encode()
-    if 0 in e73:
+    e83 = v.reason.encode()
+    if 0 in e83:
         nul()
-    o += (NUMBERS[len(e73)], e73,)
+    o += (NUMBERS[len(e83)], e83,)
 
 
 def read_OrderEditTooLate(b: bytes, i: int) -> tuple[OrderEditTooLate, int]:
@@ -793,25 +896,25 @@ class OrderFundsRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderFundsRecorded(o: list[bytes], v: OrderFundsRecorded) -> None:
     if v.__class__ is not OrderFundsRecorded:
         wrong(v, "OrderFundsRecorded")
-    e74 = v.entity.encode()
-    if 0 in e74:
+    e84 = v.entity.encode()
+    if 0 in e84:
         nul()
-    x75 = v.occurred_at
-    if x75.__class__ is not int:
-        wrong(x75, "int")
-    e76 = v.order_id.encode()
-    if 0 in e76:
+    x85 = v.occurred_at
+    if x85.__class__ is not int:
+        wrong(x85, "int")
+    e86 = v.order_id.encode()
+    if 0 in e86:
         nul()
-    e77 = v.funds_word.encode()
-    if 0 in e77:
+    e87 = v.funds_word.encode()
+    if 0 in e87:
         nul()
-    x78 = v.amount
-    if x78.__class__ is not int:
-        wrong(x78, "int")
-    e79 = v.currency.encode()
-    if 0 in e79:
+    x88 = v.amount
+    if x88.__class__ is not int:
+        wrong(x88, "int")
+    e89 = v.currency.encode()
+    if 0 in e89:
         nul()
-    o += (NUMBERS[len(e74)], e74, NUMBERS[x75], NUMBERS[len(e76)], e76, c.bytes_Funds[v.funds], NUMBERS[len(e77)], e77, c.bytes_Custody[v.custody], NUMBERS[x78], NUMBERS[len(e79)], e79,)
+    o += (NUMBERS[len(e84)], e84, NUMBERS[x85], NUMBERS[len(e86)], e86, c.bytes_Funds[v.funds], NUMBERS[len(e87)], e87, c.bytes_Custody[v.custody], NUMBERS[x88], NUMBERS[len(e89)], e89,)
     c.write_Version(o, v.version)
 
 
@@ -874,45 +977,45 @@ class OrderHeld(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderHeld(o: list[bytes], v: OrderHeld) -> None:
     if v.__class__ is not OrderHeld:
         wrong(v, "OrderHeld")
-    e80 = v.entity.encode()
-    if 0 in e80:
+    e90 = v.entity.encode()
+    if 0 in e90:
         nul()
-    x81 = v.occurred_at
-    if x81.__class__ is not int:
-        wrong(x81, "int")
-    e82 = v.order_id.encode()
-    if 0 in e82:
+    x91 = v.occurred_at
+    if x91.__class__ is not int:
+        wrong(x91, "int")
+    e92 = v.order_id.encode()
+    if 0 in e92:
         nul()
-    e83 = v.hold_id.encode()
-    if 0 in e83:
+    e93 = v.hold_id.encode()
+    if 0 in e93:
         nul()
-    e84 = v.reason.encode()
-    if 0 in e84:
+    e94 = v.reason.encode()
+    if 0 in e94:
         nul()
-    o += (NUMBERS[len(e80)], e80, NUMBERS[x81], NUMBERS[len(e82)], e82, NUMBERS[len(e83)], e83, NUMBERS[len(e84)], e84, c.bytes_Party[v.by],)
-    a85 = v.lines
-    if a85.__class__ is not tuple:
-        wrong(a85, "tuple")
-    if a85:
-        o.append(NUMBERS[len(a85)])
-        for i86 in a85:
-            e87 = i86.encode()
-            if 0 in e87:
+    o += (NUMBERS[len(e90)], e90, NUMBERS[x91], NUMBERS[len(e92)], e92, NUMBERS[len(e93)], e93, NUMBERS[len(e94)], e94, c.bytes_Party[v.by],)
+    a95 = v.lines
+    if a95.__class__ is not tuple:
+        wrong(a95, "tuple")
+    if a95:
+        o.append(NUMBERS[len(a95)])
+        for i96 in a95:
+            e97 = i96.encode()
+            if 0 in e97:
                 nul()
-            o += (NUMBERS[len(e87)], e87,)
+            o += (NUMBERS[len(e97)], e97,)
     o.append(b"\0")
-    u88 = v.until
-    if u88 is None:
-        p89 = b"\0"
+    u98 = v.until
+    if u98 is None:
+        p99 = b"\0"
     else:
-        x90 = u88
-        if x90.__class__ is not int:
-            wrong(x90, "int")
-        p89 = b"\2" + NUMBERS[x90]
-    e91 = v.note.encode()
-    if 0 in e91:
+        x100 = u98
+        if x100.__class__ is not int:
+            wrong(x100, "int")
+        p99 = b"\2" + NUMBERS[x100]
+    e101 = v.note.encode()
+    if 0 in e101:
         nul()
-    o += (p89, bytes_Blocks[v.blocks], NUMBERS[len(e91)], e91,)
+    o += (p99, bytes_Blocks[v.blocks], NUMBERS[len(e101)], e101,)
 
 
 def read_OrderHeld(b: bytes, i: int) -> tuple[OrderHeld, int]:
@@ -994,33 +1097,33 @@ class OrderLineBackordered(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderLineBackordered(o: list[bytes], v: OrderLineBackordered) -> None:
     if v.__class__ is not OrderLineBackordered:
         wrong(v, "OrderLineBackordered")
-    e92 = v.entity.encode()
-    if 0 in e92:
+    e102 = v.entity.encode()
+    if 0 in e102:
         nul()
-    x93 = v.occurred_at
-    if x93.__class__ is not int:
-        wrong(x93, "int")
-    e94 = v.order_id.encode()
-    if 0 in e94:
+    x103 = v.occurred_at
+    if x103.__class__ is not int:
+        wrong(x103, "int")
+    e104 = v.order_id.encode()
+    if 0 in e104:
         nul()
-    e95 = v.line_id.encode()
-    if 0 in e95:
+    e105 = v.line_id.encode()
+    if 0 in e105:
         nul()
-    x96 = v.quantity
-    if x96.__class__ is not int:
-        wrong(x96, "int")
-    u97 = v.promised_at
-    if u97 is None:
-        p98 = b"\0"
+    x106 = v.quantity
+    if x106.__class__ is not int:
+        wrong(x106, "int")
+    u107 = v.promised_at
+    if u107 is None:
+        p108 = b"\0"
     else:
-        x99 = u97
-        if x99.__class__ is not int:
-            wrong(x99, "int")
-        p98 = b"\2" + NUMBERS[x99]
-    e100 = v.cause.encode()
-    if 0 in e100:
+        x109 = u107
+        if x109.__class__ is not int:
+            wrong(x109, "int")
+        p108 = b"\2" + NUMBERS[x109]
+    e110 = v.cause.encode()
+    if 0 in e110:
         nul()
-    o += (NUMBERS[len(e92)], e92, NUMBERS[x93], NUMBERS[len(e94)], e94, NUMBERS[len(e95)], e95, NUMBERS[x96], p98, NUMBERS[len(e100)], e100,)
+    o += (NUMBERS[len(e102)], e102, NUMBERS[x103], NUMBERS[len(e104)], e104, NUMBERS[len(e105)], e105, NUMBERS[x106], p108, NUMBERS[len(e110)], e110,)
 
 
 def read_OrderLineBackordered(b: bytes, i: int) -> tuple[OrderLineBackordered, int]:
@@ -1087,32 +1190,32 @@ class OrderLineResolved(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderLineResolved(o: list[bytes], v: OrderLineResolved) -> None:
     if v.__class__ is not OrderLineResolved:
         wrong(v, "OrderLineResolved")
-    e101 = v.entity.encode()
-    if 0 in e101:
+    e111 = v.entity.encode()
+    if 0 in e111:
         nul()
-    x102 = v.occurred_at
-    if x102.__class__ is not int:
-        wrong(x102, "int")
-    e103 = v.order_id.encode()
-    if 0 in e103:
+    x112 = v.occurred_at
+    if x112.__class__ is not int:
+        wrong(x112, "int")
+    e113 = v.order_id.encode()
+    if 0 in e113:
         nul()
-    e104 = v.line_id.encode()
-    if 0 in e104:
+    e114 = v.line_id.encode()
+    if 0 in e114:
         nul()
-    e105 = v.sku.encode()
-    if 0 in e105:
+    e115 = v.sku.encode()
+    if 0 in e115:
         nul()
-    x106 = v.units_per_listing
-    if x106.__class__ is not int:
-        wrong(x106, "int")
-    o += (NUMBERS[len(e101)], e101, NUMBERS[x102], NUMBERS[len(e103)], e103, NUMBERS[len(e104)], e104, NUMBERS[len(e105)], e105, NUMBERS[x106],)
-    a107 = v.components
-    if a107.__class__ is not tuple:
-        wrong(a107, "tuple")
-    if a107:
-        o.append(NUMBERS[len(a107)])
-        for i108 in a107:
-            c.write_Component(o, i108)
+    x116 = v.units_per_listing
+    if x116.__class__ is not int:
+        wrong(x116, "int")
+    o += (NUMBERS[len(e111)], e111, NUMBERS[x112], NUMBERS[len(e113)], e113, NUMBERS[len(e114)], e114, NUMBERS[len(e115)], e115, NUMBERS[x116],)
+    a117 = v.components
+    if a117.__class__ is not tuple:
+        wrong(a117, "tuple")
+    if a117:
+        o.append(NUMBERS[len(a117)])
+        for i118 in a117:
+            c.write_Component(o, i118)
     o.append(b"\0")
 
 
@@ -1178,46 +1281,46 @@ class OrderLinesCancelled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderLinesCancelled(o: list[bytes], v: OrderLinesCancelled) -> None:
     if v.__class__ is not OrderLinesCancelled:
         wrong(v, "OrderLinesCancelled")
-    e109 = v.entity.encode()
-    if 0 in e109:
+    e119 = v.entity.encode()
+    if 0 in e119:
         nul()
-    x110 = v.occurred_at
-    if x110.__class__ is not int:
-        wrong(x110, "int")
-    e111 = v.order_id.encode()
-    if 0 in e111:
+    x120 = v.occurred_at
+    if x120.__class__ is not int:
+        wrong(x120, "int")
+    e121 = v.order_id.encode()
+    if 0 in e121:
         nul()
-    o += (NUMBERS[len(e109)], e109, NUMBERS[x110], NUMBERS[len(e111)], e111,)
-    a112 = v.lines
-    if a112.__class__ is not tuple:
-        wrong(a112, "tuple")
-    if a112:
-        o.append(NUMBERS[len(a112)])
-        for i113 in a112:
-            c.write_LineQuantity(o, i113)
+    o += (NUMBERS[len(e119)], e119, NUMBERS[x120], NUMBERS[len(e121)], e121,)
+    a122 = v.lines
+    if a122.__class__ is not tuple:
+        wrong(a122, "tuple")
+    if a122:
+        o.append(NUMBERS[len(a122)])
+        for i123 in a122:
+            c.write_LineQuantity(o, i123)
     o.append(b"\0")
-    x114 = v.whole
-    if x114.__class__ is not bool:
-        wrong(x114, "bool")
-    e115 = v.reason.encode()
-    if 0 in e115:
+    x124 = v.whole
+    if x124.__class__ is not bool:
+        wrong(x124, "bool")
+    e125 = v.reason.encode()
+    if 0 in e125:
         nul()
-    e116 = v.cause.encode()
-    if 0 in e116:
+    e126 = v.cause.encode()
+    if 0 in e126:
         nul()
-    o += (b"\1" if x114 else b"\0", c.bytes_Party[v.by], NUMBERS[len(e115)], e115, NUMBERS[len(e116)], e116,)
-    u117 = v.version
-    if u117 is None:
+    o += (b"\1" if x124 else b"\0", c.bytes_Party[v.by], NUMBERS[len(e125)], e125, NUMBERS[len(e126)], e126,)
+    u127 = v.version
+    if u127 is None:
         o.append(b"\0")
     else:
         o.append(b"\2")
-        c.write_Version(o, u117)
-    u119 = v.reference
-    if u119 is None:
+        c.write_Version(o, u127)
+    u129 = v.reference
+    if u129 is None:
         o.append(b"\0")
     else:
         o.append(b"\2")
-        c.write_OrderReference(o, u119)
+        c.write_OrderReference(o, u129)
 
 
 def read_OrderLinesCancelled(b: bytes, i: int) -> tuple[OrderLinesCancelled, int]:
@@ -1298,45 +1401,45 @@ class OrderPaymentRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderPaymentRecorded(o: list[bytes], v: OrderPaymentRecorded) -> None:
     if v.__class__ is not OrderPaymentRecorded:
         wrong(v, "OrderPaymentRecorded")
-    e121 = v.entity.encode()
-    if 0 in e121:
+    e131 = v.entity.encode()
+    if 0 in e131:
         nul()
-    x122 = v.occurred_at
-    if x122.__class__ is not int:
-        wrong(x122, "int")
-    e123 = v.order_id.encode()
-    if 0 in e123:
+    x132 = v.occurred_at
+    if x132.__class__ is not int:
+        wrong(x132, "int")
+    e133 = v.order_id.encode()
+    if 0 in e133:
         nul()
-    e124 = v.fact.encode()
-    if 0 in e124:
+    e134 = v.fact.encode()
+    if 0 in e134:
         nul()
-    x125 = v.authorised
-    if x125.__class__ is not int:
-        wrong(x125, "int")
-    x126 = v.captured
-    if x126.__class__ is not int:
-        wrong(x126, "int")
-    x127 = v.refunded
-    if x127.__class__ is not int:
-        wrong(x127, "int")
-    e128 = v.currency.encode()
-    if 0 in e128:
+    x135 = v.authorised
+    if x135.__class__ is not int:
+        wrong(x135, "int")
+    x136 = v.captured
+    if x136.__class__ is not int:
+        wrong(x136, "int")
+    x137 = v.refunded
+    if x137.__class__ is not int:
+        wrong(x137, "int")
+    e138 = v.currency.encode()
+    if 0 in e138:
         nul()
-    e129 = v.reason.encode()
-    if 0 in e129:
+    e139 = v.reason.encode()
+    if 0 in e139:
         nul()
-    x130 = v.payment_version
-    if x130.__class__ is not int:
-        wrong(x130, "int")
-    u131 = v.deadline
-    if u131 is None:
-        p132 = b"\0"
+    x140 = v.payment_version
+    if x140.__class__ is not int:
+        wrong(x140, "int")
+    u141 = v.deadline
+    if u141 is None:
+        p142 = b"\0"
     else:
-        x133 = u131
-        if x133.__class__ is not int:
-            wrong(x133, "int")
-        p132 = b"\2" + NUMBERS[x133]
-    o += (NUMBERS[len(e121)], e121, NUMBERS[x122], NUMBERS[len(e123)], e123, c.bytes_PaymentStanding[v.standing], NUMBERS[len(e124)], e124, NUMBERS[x125], NUMBERS[x126], NUMBERS[x127], NUMBERS[len(e128)], e128, NUMBERS[len(e129)], e129, NUMBERS[x130], p132,)
+        x143 = u141
+        if x143.__class__ is not int:
+            wrong(x143, "int")
+        p142 = b"\2" + NUMBERS[x143]
+    o += (NUMBERS[len(e131)], e131, NUMBERS[x132], NUMBERS[len(e133)], e133, c.bytes_PaymentStanding[v.standing], NUMBERS[len(e134)], e134, NUMBERS[x135], NUMBERS[x136], NUMBERS[x137], NUMBERS[len(e138)], e138, NUMBERS[len(e139)], e139, NUMBERS[x140], p142,)
 
 
 def read_OrderPaymentRecorded(b: bytes, i: int) -> tuple[OrderPaymentRecorded, int]:
@@ -1427,24 +1530,24 @@ class OrderPlaced(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderPlaced(o: list[bytes], v: OrderPlaced) -> None:
     if v.__class__ is not OrderPlaced:
         wrong(v, "OrderPlaced")
-    e134 = v.entity.encode()
-    if 0 in e134:
+    e144 = v.entity.encode()
+    if 0 in e144:
         nul()
-    x135 = v.occurred_at
-    if x135.__class__ is not int:
-        wrong(x135, "int")
-    e136 = v.order_id.encode()
-    if 0 in e136:
+    x145 = v.occurred_at
+    if x145.__class__ is not int:
+        wrong(x145, "int")
+    e146 = v.order_id.encode()
+    if 0 in e146:
         nul()
-    x137 = v.revision
-    if x137.__class__ is not int:
-        wrong(x137, "int")
-    o += (NUMBERS[len(e134)], e134, NUMBERS[x135], NUMBERS[len(e136)], e136, NUMBERS[x137],)
+    x147 = v.revision
+    if x147.__class__ is not int:
+        wrong(x147, "int")
+    o += (NUMBERS[len(e144)], e144, NUMBERS[x145], NUMBERS[len(e146)], e146, NUMBERS[x147],)
     c.write_Order(o, v.order)
-    x138 = v.decide_by
-    if x138.__class__ is not int:
-        wrong(x138, "int")
-    o += (NUMBERS[x138],)
+    x148 = v.decide_by
+    if x148.__class__ is not int:
+        wrong(x148, "int")
+    o += (NUMBERS[x148],)
 
 
 def read_OrderPlaced(b: bytes, i: int) -> tuple[OrderPlaced, int]:
@@ -1494,22 +1597,22 @@ class OrderReleased(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderReleased(o: list[bytes], v: OrderReleased) -> None:
     if v.__class__ is not OrderReleased:
         wrong(v, "OrderReleased")
-    e139 = v.entity.encode()
-    if 0 in e139:
+    e149 = v.entity.encode()
+    if 0 in e149:
         nul()
-    x140 = v.occurred_at
-    if x140.__class__ is not int:
-        wrong(x140, "int")
-    e141 = v.order_id.encode()
-    if 0 in e141:
+    x150 = v.occurred_at
+    if x150.__class__ is not int:
+        wrong(x150, "int")
+    e151 = v.order_id.encode()
+    if 0 in e151:
         nul()
-    e142 = v.hold_id.encode()
-    if 0 in e142:
+    e152 = v.hold_id.encode()
+    if 0 in e152:
         nul()
-    e143 = v.reason.encode()
-    if 0 in e143:
+    e153 = v.reason.encode()
+    if 0 in e153:
         nul()
-    o += (NUMBERS[len(e139)], e139, NUMBERS[x140], NUMBERS[len(e141)], e141, NUMBERS[len(e142)], e142, NUMBERS[len(e143)], e143, c.bytes_Party[v.by],)
+    o += (NUMBERS[len(e149)], e149, NUMBERS[x150], NUMBERS[len(e151)], e151, NUMBERS[len(e152)], e152, NUMBERS[len(e153)], e153, c.bytes_Party[v.by],)
 
 
 def read_OrderReleased(b: bytes, i: int) -> tuple[OrderReleased, int]:
@@ -1545,7 +1648,7 @@ def read_OrderReleased(b: bytes, i: int) -> tuple[OrderReleased, int]:
 
 
 class OrderReopened(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """A cancelled order lives again, with these units."""
+    """A cancelled order lives again, with these units; or a completed one is not complete any more."""
 
     entity: str
     occurred_at: int
@@ -1558,31 +1661,31 @@ class OrderReopened(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderReopened(o: list[bytes], v: OrderReopened) -> None:
     if v.__class__ is not OrderReopened:
         wrong(v, "OrderReopened")
-    e144 = v.entity.encode()
-    if 0 in e144:
+    e154 = v.entity.encode()
+    if 0 in e154:
         nul()
-    x145 = v.occurred_at
-    if x145.__class__ is not int:
-        wrong(x145, "int")
-    e146 = v.order_id.encode()
-    if 0 in e146:
+    x155 = v.occurred_at
+    if x155.__class__ is not int:
+        wrong(x155, "int")
+    e156 = v.order_id.encode()
+    if 0 in e156:
         nul()
-    o += (NUMBERS[len(e144)], e144, NUMBERS[x145], NUMBERS[len(e146)], e146,)
-    a147 = v.lines
-    if a147.__class__ is not tuple:
-        wrong(a147, "tuple")
-    if a147:
-        o.append(NUMBERS[len(a147)])
-        for i148 in a147:
-            c.write_LineQuantity(o, i148)
+    o += (NUMBERS[len(e154)], e154, NUMBERS[x155], NUMBERS[len(e156)], e156,)
+    a157 = v.lines
+    if a157.__class__ is not tuple:
+        wrong(a157, "tuple")
+    if a157:
+        o.append(NUMBERS[len(a157)])
+        for i158 in a157:
+            c.write_LineQuantity(o, i158)
     o.append(b"\0")
-    e149 = v.reason.encode()
-    if 0 in e149:
+    e159 = v.reason.encode()
+    if 0 in e159:
         nul()
-    x150 = v.decide_by
-    if x150.__class__ is not int:
-        wrong(x150, "int")
-    o += (NUMBERS[len(e149)], e149, NUMBERS[x150],)
+    x160 = v.decide_by
+    if x160.__class__ is not int:
+        wrong(x160, "int")
+    o += (NUMBERS[len(e159)], e159, NUMBERS[x160],)
 
 
 def read_OrderReopened(b: bytes, i: int) -> tuple[OrderReopened, int]:
@@ -1641,37 +1744,37 @@ class OrderShipmentRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True)
 def write_OrderShipmentRecorded(o: list[bytes], v: OrderShipmentRecorded) -> None:
     if v.__class__ is not OrderShipmentRecorded:
         wrong(v, "OrderShipmentRecorded")
-    e151 = v.entity.encode()
-    if 0 in e151:
+    e161 = v.entity.encode()
+    if 0 in e161:
         nul()
-    x152 = v.occurred_at
-    if x152.__class__ is not int:
-        wrong(x152, "int")
-    e153 = v.order_id.encode()
-    if 0 in e153:
+    x162 = v.occurred_at
+    if x162.__class__ is not int:
+        wrong(x162, "int")
+    e163 = v.order_id.encode()
+    if 0 in e163:
         nul()
-    e154 = v.shipment_id.encode()
-    if 0 in e154:
+    e164 = v.shipment_id.encode()
+    if 0 in e164:
         nul()
-    e155 = v.fact.encode()
-    if 0 in e155:
+    e165 = v.fact.encode()
+    if 0 in e165:
         nul()
-    o += (NUMBERS[len(e151)], e151, NUMBERS[x152], NUMBERS[len(e153)], e153, NUMBERS[len(e154)], e154, c.bytes_ShipmentStatus[v.status], NUMBERS[len(e155)], e155,)
-    a156 = v.lines
-    if a156.__class__ is not tuple:
-        wrong(a156, "tuple")
-    if a156:
-        o.append(NUMBERS[len(a156)])
-        for i157 in a156:
-            c.write_LineQuantity(o, i157)
+    o += (NUMBERS[len(e161)], e161, NUMBERS[x162], NUMBERS[len(e163)], e163, NUMBERS[len(e164)], e164, c.bytes_ShipmentStatus[v.status], NUMBERS[len(e165)], e165,)
+    a166 = v.lines
+    if a166.__class__ is not tuple:
+        wrong(a166, "tuple")
+    if a166:
+        o.append(NUMBERS[len(a166)])
+        for i167 in a166:
+            c.write_LineQuantity(o, i167)
     o.append(b"\0")
-    x158 = v.shipment_version
-    if x158.__class__ is not int:
-        wrong(x158, "int")
-    e159 = v.reason.encode()
-    if 0 in e159:
+    x168 = v.shipment_version
+    if x168.__class__ is not int:
+        wrong(x168, "int")
+    e169 = v.reason.encode()
+    if 0 in e169:
         nul()
-    o += (NUMBERS[x158], NUMBERS[len(e159)], e159,)
+    o += (NUMBERS[x168], NUMBERS[len(e169)], e169,)
 
 
 def read_OrderShipmentRecorded(b: bytes, i: int) -> tuple[OrderShipmentRecorded, int]:
@@ -1742,34 +1845,34 @@ class OrderStockRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderStockRecorded(o: list[bytes], v: OrderStockRecorded) -> None:
     if v.__class__ is not OrderStockRecorded:
         wrong(v, "OrderStockRecorded")
-    e160 = v.entity.encode()
-    if 0 in e160:
+    e170 = v.entity.encode()
+    if 0 in e170:
         nul()
-    x161 = v.occurred_at
-    if x161.__class__ is not int:
-        wrong(x161, "int")
-    e162 = v.order_id.encode()
-    if 0 in e162:
+    x171 = v.occurred_at
+    if x171.__class__ is not int:
+        wrong(x171, "int")
+    e172 = v.order_id.encode()
+    if 0 in e172:
         nul()
-    e163 = v.sku.encode()
-    if 0 in e163:
+    e173 = v.sku.encode()
+    if 0 in e173:
         nul()
-    x164 = v.revision
-    if x164.__class__ is not int:
-        wrong(x164, "int")
-    x165 = v.reserved
-    if x165.__class__ is not int:
-        wrong(x165, "int")
-    x166 = v.short
-    if x166.__class__ is not int:
-        wrong(x166, "int")
-    x167 = v.stock_version
-    if x167.__class__ is not int:
-        wrong(x167, "int")
-    e168 = v.fact.encode()
-    if 0 in e168:
+    x174 = v.revision
+    if x174.__class__ is not int:
+        wrong(x174, "int")
+    x175 = v.reserved
+    if x175.__class__ is not int:
+        wrong(x175, "int")
+    x176 = v.short
+    if x176.__class__ is not int:
+        wrong(x176, "int")
+    x177 = v.stock_version
+    if x177.__class__ is not int:
+        wrong(x177, "int")
+    e178 = v.fact.encode()
+    if 0 in e178:
         nul()
-    o += (NUMBERS[len(e160)], e160, NUMBERS[x161], NUMBERS[len(e162)], e162, NUMBERS[len(e163)], e163, NUMBERS[x164], NUMBERS[x165], NUMBERS[x166], NUMBERS[x167], NUMBERS[len(e168)], e168,)
+    o += (NUMBERS[len(e170)], e170, NUMBERS[x171], NUMBERS[len(e172)], e172, NUMBERS[len(e173)], e173, NUMBERS[x174], NUMBERS[x175], NUMBERS[x176], NUMBERS[x177], NUMBERS[len(e178)], e178,)
 
 
 def read_OrderStockRecorded(b: bytes, i: int) -> tuple[OrderStockRecorded, int]:
@@ -1826,6 +1929,58 @@ def read_OrderStockRecorded(b: bytes, i: int) -> tuple[OrderStockRecorded, int]:
     return OrderStockRecorded(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, sku=f_sku, revision=f_revision, reserved=f_reserved, short=f_short, stock_version=f_stock_version, fact=f_fact), i
 
 
+class OrderWaitOver(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What an order waited for has come, or matters no more."""
+
+    entity: str
+    occurred_at: int
+    order_id: str
+    reason: str
+
+
+def write_OrderWaitOver(o: list[bytes], v: OrderWaitOver) -> None:
+    if v.__class__ is not OrderWaitOver:
+        wrong(v, "OrderWaitOver")
+    e179 = v.entity.encode()
+    if 0 in e179:
+        nul()
+    x180 = v.occurred_at
+    if x180.__class__ is not int:
+        wrong(x180, "int")
+    e181 = v.order_id.encode()
+    if 0 in e181:
+        nul()
+    e182 = v.reason.encode()
+    if 0 in e182:
+        nul()
+    o += (NUMBERS[len(e179)], e179, NUMBERS[x180], NUMBERS[len(e181)], e181, NUMBERS[len(e182)], e182,)
+
+
+def read_OrderWaitOver(b: bytes, i: int) -> tuple[OrderWaitOver, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reason = b[i + 1 : j].decode()
+    i = j
+    return OrderWaitOver(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, reason=f_reason), i
+
+
 class OrderWaits(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """An order cannot go on by itself now; it says what it waits for and until when."""
 
@@ -1842,42 +1997,42 @@ class OrderWaits(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderWaits(o: list[bytes], v: OrderWaits) -> None:
     if v.__class__ is not OrderWaits:
         wrong(v, "OrderWaits")
-    e169 = v.entity.encode()
-    if 0 in e169:
+    e183 = v.entity.encode()
+    if 0 in e183:
         nul()
-    x170 = v.occurred_at
-    if x170.__class__ is not int:
-        wrong(x170, "int")
-    e171 = v.order_id.encode()
-    if 0 in e171:
+    x184 = v.occurred_at
+    if x184.__class__ is not int:
+        wrong(x184, "int")
+    e185 = v.order_id.encode()
+    if 0 in e185:
         nul()
-    e172 = v.reason.encode()
-    if 0 in e172:
+    e186 = v.reason.encode()
+    if 0 in e186:
         nul()
-    o += (NUMBERS[len(e169)], e169, NUMBERS[x170], NUMBERS[len(e171)], e171, NUMBERS[len(e172)], e172,)
-    a173 = v.shortages
-    if a173.__class__ is not tuple:
-        wrong(a173, "tuple")
-    if a173:
-        o.append(NUMBERS[len(a173)])
-        for i174 in a173:
-            c.write_Demand(o, i174)
+    o += (NUMBERS[len(e183)], e183, NUMBERS[x184], NUMBERS[len(e185)], e185, NUMBERS[len(e186)], e186,)
+    a187 = v.shortages
+    if a187.__class__ is not tuple:
+        wrong(a187, "tuple")
+    if a187:
+        o.append(NUMBERS[len(a187)])
+        for i188 in a187:
+            c.write_Demand(o, i188)
     o.append(b"\0")
-    u175 = v.decide_by
-    if u175 is None:
-        p176 = b"\0"
+    u189 = v.decide_by
+    if u189 is None:
+        p190 = b"\0"
     else:
-        x177 = u175
-        if x177.__class__ is not int:
-            wrong(x177, "int")
-        p176 = b"\2" + NUMBERS[x177]
-    x178 = v.value_minor
-    if x178.__class__ is not int:
-        wrong(x178, "int")
-    e179 = v.currency.encode()
-    if 0 in e179:
+        x191 = u189
+        if x191.__class__ is not int:
+            wrong(x191, "int")
+        p190 = b"\2" + NUMBERS[x191]
+    x192 = v.value_minor
+    if x192.__class__ is not int:
+        wrong(x192, "int")
+    e193 = v.currency.encode()
+    if 0 in e193:
         nul()
-    o += (p176, NUMBERS[x178], NUMBERS[len(e179)], e179,)
+    o += (p190, NUMBERS[x192], NUMBERS[len(e193)], e193,)
 
 
 def read_OrderWaits(b: bytes, i: int) -> tuple[OrderWaits, int]:
@@ -1962,69 +2117,69 @@ class PaymentRequired(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_PaymentRequired(o: list[bytes], v: PaymentRequired) -> None:
     if v.__class__ is not PaymentRequired:
         wrong(v, "PaymentRequired")
-    e180 = v.entity.encode()
-    if 0 in e180:
+    e194 = v.entity.encode()
+    if 0 in e194:
         nul()
-    x181 = v.occurred_at
-    if x181.__class__ is not int:
-        wrong(x181, "int")
-    e182 = v.order_id.encode()
-    if 0 in e182:
+    x195 = v.occurred_at
+    if x195.__class__ is not int:
+        wrong(x195, "int")
+    e196 = v.order_id.encode()
+    if 0 in e196:
         nul()
-    x183 = v.revision
-    if x183.__class__ is not int:
-        wrong(x183, "int")
-    e184 = v.account.encode()
-    if 0 in e184:
+    x197 = v.revision
+    if x197.__class__ is not int:
+        wrong(x197, "int")
+    e198 = v.account.encode()
+    if 0 in e198:
         nul()
-    e185 = v.provider.encode()
-    if 0 in e185:
+    e199 = v.provider.encode()
+    if 0 in e199:
         nul()
-    e186 = v.currency.encode()
-    if 0 in e186:
+    e200 = v.currency.encode()
+    if 0 in e200:
         nul()
-    x187 = v.amount
-    if x187.__class__ is not int:
-        wrong(x187, "int")
-    x188 = v.total
-    if x188.__class__ is not int:
-        wrong(x188, "int")
-    o += (NUMBERS[len(e180)], e180, NUMBERS[x181], NUMBERS[len(e182)], e182, NUMBERS[x183], NUMBERS[len(e184)], e184, NUMBERS[len(e185)], e185, c.bytes_Custody[v.custody], c.bytes_Funds[v.funds], NUMBERS[len(e186)], e186, NUMBERS[x187], NUMBERS[x188],)
-    a189 = v.lines
-    if a189.__class__ is not tuple:
-        wrong(a189, "tuple")
-    if a189:
-        o.append(NUMBERS[len(a189)])
-        for i190 in a189:
-            c.write_LineAmount(o, i190)
+    x201 = v.amount
+    if x201.__class__ is not int:
+        wrong(x201, "int")
+    x202 = v.total
+    if x202.__class__ is not int:
+        wrong(x202, "int")
+    o += (NUMBERS[len(e194)], e194, NUMBERS[x195], NUMBERS[len(e196)], e196, NUMBERS[x197], NUMBERS[len(e198)], e198, NUMBERS[len(e199)], e199, c.bytes_Custody[v.custody], c.bytes_Funds[v.funds], NUMBERS[len(e200)], e200, NUMBERS[x201], NUMBERS[x202],)
+    a203 = v.lines
+    if a203.__class__ is not tuple:
+        wrong(a203, "tuple")
+    if a203:
+        o.append(NUMBERS[len(a203)])
+        for i204 in a203:
+            c.write_LineAmount(o, i204)
     o.append(b"\0")
-    x191 = v.charges_amount
-    if x191.__class__ is not int:
-        wrong(x191, "int")
-    o += (NUMBERS[x191],)
-    a192 = v.tenders
-    if a192.__class__ is not tuple:
-        wrong(a192, "tuple")
-    if a192:
-        o.append(NUMBERS[len(a192)])
-        for i193 in a192:
-            c.write_Tender(o, i193)
+    x205 = v.charges_amount
+    if x205.__class__ is not int:
+        wrong(x205, "int")
+    o += (NUMBERS[x205],)
+    a206 = v.tenders
+    if a206.__class__ is not tuple:
+        wrong(a206, "tuple")
+    if a206:
+        o.append(NUMBERS[len(a206)])
+        for i207 in a206:
+            c.write_Tender(o, i207)
     o.append(b"\0")
-    u194 = v.method
-    if u194 is None:
-        p195 = b"\0"
+    u208 = v.method
+    if u208 is None:
+        p209 = b"\0"
     else:
-        e196 = u194.encode()
-        if 0 in e196:
+        e210 = u208.encode()
+        if 0 in e210:
             nul()
-        p195 = b"\2" + NUMBERS[len(e196)] + e196
-    e197 = v.subject.encode()
-    if 0 in e197:
+        p209 = b"\2" + NUMBERS[len(e210)] + e210
+    e211 = v.subject.encode()
+    if 0 in e211:
         nul()
-    x198 = v.decide_by
-    if x198.__class__ is not int:
-        wrong(x198, "int")
-    o += (p195, NUMBERS[len(e197)], e197, NUMBERS[x198],)
+    x212 = v.decide_by
+    if x212.__class__ is not int:
+        wrong(x212, "int")
+    o += (p209, NUMBERS[len(e211)], e211, NUMBERS[x212],)
 
 
 def read_PaymentRequired(b: bytes, i: int) -> tuple[PaymentRequired, int]:
@@ -2144,25 +2299,25 @@ class ShortfallSettled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShortfallSettled(o: list[bytes], v: ShortfallSettled) -> None:
     if v.__class__ is not ShortfallSettled:
         wrong(v, "ShortfallSettled")
-    e199 = v.entity.encode()
-    if 0 in e199:
+    e213 = v.entity.encode()
+    if 0 in e213:
         nul()
-    x200 = v.occurred_at
-    if x200.__class__ is not int:
-        wrong(x200, "int")
-    e201 = v.order_id.encode()
-    if 0 in e201:
+    x214 = v.occurred_at
+    if x214.__class__ is not int:
+        wrong(x214, "int")
+    e215 = v.order_id.encode()
+    if 0 in e215:
         nul()
-    e202 = v.sku.encode()
-    if 0 in e202:
+    e216 = v.sku.encode()
+    if 0 in e216:
         nul()
-    x203 = v.units
-    if x203.__class__ is not int:
-        wrong(x203, "int")
-    e204 = v.decision.encode()
-    if 0 in e204:
+    x217 = v.units
+    if x217.__class__ is not int:
+        wrong(x217, "int")
+    e218 = v.decision.encode()
+    if 0 in e218:
         nul()
-    o += (NUMBERS[len(e199)], e199, NUMBERS[x200], NUMBERS[len(e201)], e201, NUMBERS[len(e202)], e202, NUMBERS[x203], NUMBERS[len(e204)], e204, c.bytes_Party[v.by],)
+    o += (NUMBERS[len(e213)], e213, NUMBERS[x214], NUMBERS[len(e215)], e215, NUMBERS[len(e216)], e216, NUMBERS[x217], NUMBERS[len(e218)], e218, c.bytes_Party[v.by],)
 
 
 def read_ShortfallSettled(b: bytes, i: int) -> tuple[ShortfallSettled, int]:
@@ -2222,50 +2377,50 @@ class StockRequired(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_StockRequired(o: list[bytes], v: StockRequired) -> None:
     if v.__class__ is not StockRequired:
         wrong(v, "StockRequired")
-    e205 = v.entity.encode()
-    if 0 in e205:
+    e219 = v.entity.encode()
+    if 0 in e219:
         nul()
-    x206 = v.occurred_at
-    if x206.__class__ is not int:
-        wrong(x206, "int")
-    e207 = v.order_id.encode()
-    if 0 in e207:
+    x220 = v.occurred_at
+    if x220.__class__ is not int:
+        wrong(x220, "int")
+    e221 = v.order_id.encode()
+    if 0 in e221:
         nul()
-    x208 = v.revision
-    if x208.__class__ is not int:
-        wrong(x208, "int")
-    e209 = v.account.encode()
-    if 0 in e209:
+    x222 = v.revision
+    if x222.__class__ is not int:
+        wrong(x222, "int")
+    e223 = v.account.encode()
+    if 0 in e223:
         nul()
-    o += (NUMBERS[len(e205)], e205, NUMBERS[x206], NUMBERS[len(e207)], e207, NUMBERS[x208], NUMBERS[len(e209)], e209,)
-    a210 = v.demands
-    if a210.__class__ is not tuple:
-        wrong(a210, "tuple")
-    if a210:
-        o.append(NUMBERS[len(a210)])
-        for i211 in a210:
-            c.write_Demand(o, i211)
+    o += (NUMBERS[len(e219)], e219, NUMBERS[x220], NUMBERS[len(e221)], e221, NUMBERS[x222], NUMBERS[len(e223)], e223,)
+    a224 = v.demands
+    if a224.__class__ is not tuple:
+        wrong(a224, "tuple")
+    if a224:
+        o.append(NUMBERS[len(a224)])
+        for i225 in a224:
+            c.write_Demand(o, i225)
     o.append(b"\0")
-    u212 = v.expires_at
-    if u212 is None:
-        p213 = b"\0"
+    u226 = v.expires_at
+    if u226 is None:
+        p227 = b"\0"
     else:
-        x214 = u212
-        if x214.__class__ is not int:
-            wrong(x214, "int")
-        p213 = b"\2" + NUMBERS[x214]
-    x215 = v.priority
-    if x215.__class__ is not int:
-        wrong(x215, "int")
-    if not -2147483648 <= x215 < 2147483648:
+        x228 = u226
+        if x228.__class__ is not int:
+            wrong(x228, "int")
+        p227 = b"\2" + NUMBERS[x228]
+    x229 = v.priority
+    if x229.__class__ is not int:
+        wrong(x229, "int")
+    if not -2147483648 <= x229 < 2147483648:
         beyond()
-    x216 = v.placed_at
-    if x216.__class__ is not int:
-        wrong(x216, "int")
-    x217 = v.decide_by
-    if x217.__class__ is not int:
-        wrong(x217, "int")
-    o += (c.bytes_ReservationClass[v.reservation_class], p213, NUMBERS[x215], NUMBERS[x216], NUMBERS[x217],)
+    x230 = v.placed_at
+    if x230.__class__ is not int:
+        wrong(x230, "int")
+    x231 = v.decide_by
+    if x231.__class__ is not int:
+        wrong(x231, "int")
+    o += (c.bytes_ReservationClass[v.reservation_class], p227, NUMBERS[x229], NUMBERS[x230], NUMBERS[x231],)
 
 
 def read_StockRequired(b: bytes, i: int) -> tuple[StockRequired, int]:
@@ -2466,6 +2621,25 @@ def encode_OrderConfirmed(value: OrderConfirmed) -> bytes:
 def decode_OrderConfirmed(data: bytes) -> OrderConfirmed:
     try:
         value, end = read_OrderConfirmed(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
+def encode_OrderDecisionTaken(value: OrderDecisionTaken) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_OrderDecisionTaken(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_OrderDecisionTaken(data: bytes) -> OrderDecisionTaken:
+    try:
+        value, end = read_OrderDecisionTaken(data, 0)
     except READING as error:
         raise unread(error) from None
     if end != len(data):
@@ -2701,6 +2875,25 @@ def decode_OrderStockRecorded(data: bytes) -> OrderStockRecorded:
     return value
 
 
+def encode_OrderWaitOver(value: OrderWaitOver) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_OrderWaitOver(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_OrderWaitOver(data: bytes) -> OrderWaitOver:
+    try:
+        value, end = read_OrderWaitOver(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
 def encode_OrderWaits(value: OrderWaits) -> bytes:
     o: list[bytes] = []
     try:
@@ -2785,6 +2978,7 @@ OrdersEvent = (
     | OrderAmended
     | OrderCompleted
     | OrderConfirmed
+    | OrderDecisionTaken
     | OrderEditTooLate
     | OrderFundsRecorded
     | OrderHeld
@@ -2797,6 +2991,7 @@ OrdersEvent = (
     | OrderReopened
     | OrderShipmentRecorded
     | OrderStockRecorded
+    | OrderWaitOver
     | OrderWaits
     | PaymentRequired
     | ShortfallSettled
@@ -2811,6 +3006,7 @@ CONTRACTS = (
     Contract('lonja.orders.OrderAmended', OrderAmended, 1, encode_OrderAmended, decode_OrderAmended, {1: decode_OrderAmended}),
     Contract('lonja.orders.OrderCompleted', OrderCompleted, 1, encode_OrderCompleted, decode_OrderCompleted, {1: decode_OrderCompleted}),
     Contract('lonja.orders.OrderConfirmed', OrderConfirmed, 1, encode_OrderConfirmed, decode_OrderConfirmed, {1: decode_OrderConfirmed}),
+    Contract('lonja.orders.OrderDecisionTaken', OrderDecisionTaken, 1, encode_OrderDecisionTaken, decode_OrderDecisionTaken, {1: decode_OrderDecisionTaken}),
     Contract('lonja.orders.OrderEditTooLate', OrderEditTooLate, 1, encode_OrderEditTooLate, decode_OrderEditTooLate, {1: decode_OrderEditTooLate}),
     Contract('lonja.orders.OrderFundsRecorded', OrderFundsRecorded, 1, encode_OrderFundsRecorded, decode_OrderFundsRecorded, {1: decode_OrderFundsRecorded}),
     Contract('lonja.orders.OrderHeld', OrderHeld, 1, encode_OrderHeld, decode_OrderHeld, {1: decode_OrderHeld}),
@@ -2823,6 +3019,7 @@ CONTRACTS = (
     Contract('lonja.orders.OrderReopened', OrderReopened, 1, encode_OrderReopened, decode_OrderReopened, {1: decode_OrderReopened}),
     Contract('lonja.orders.OrderShipmentRecorded', OrderShipmentRecorded, 1, encode_OrderShipmentRecorded, decode_OrderShipmentRecorded, {1: decode_OrderShipmentRecorded}),
     Contract('lonja.orders.OrderStockRecorded', OrderStockRecorded, 1, encode_OrderStockRecorded, decode_OrderStockRecorded, {1: decode_OrderStockRecorded}),
+    Contract('lonja.orders.OrderWaitOver', OrderWaitOver, 1, encode_OrderWaitOver, decode_OrderWaitOver, {1: decode_OrderWaitOver}),
     Contract('lonja.orders.OrderWaits', OrderWaits, 1, encode_OrderWaits, decode_OrderWaits, {1: decode_OrderWaits}),
     Contract('lonja.orders.PaymentRequired', PaymentRequired, 1, encode_PaymentRequired, decode_PaymentRequired, {1: decode_PaymentRequired}),
     Contract('lonja.orders.ShortfallSettled', ShortfallSettled, 1, encode_ShortfallSettled, decode_ShortfallSettled, {1: decode_ShortfallSettled}),

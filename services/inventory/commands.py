@@ -100,6 +100,30 @@ class MoveStock(msgspec.Struct, frozen=True, tag=True):
     at: int
 
 
+class ShipUnits(msgspec.Struct, frozen=True, tag=True):
+    """Units of an order left a location with a parcel; `at` is when the parcel was handed over."""
+
+    entity: str
+    sku: str
+    location: str
+    order_id: str
+    shipment_id: str
+    quantity: int
+    at: int
+
+    @property
+    def document(self) -> str:
+        """Return the name by which a repeat is known: a parcel leaves once."""
+        return f"{self.shipment_id}/{self.order_id}"
+
+
 InventoryCommand = (
-    RequireUnits | ExpireHold | DefineItem | ReceiveStock | AdjustStock | CountStock | MoveStock
+    RequireUnits
+    | ExpireHold
+    | DefineItem
+    | ReceiveStock
+    | AdjustStock
+    | CountStock
+    | MoveStock
+    | ShipUnits
 )

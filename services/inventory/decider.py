@@ -11,6 +11,7 @@ from libs.contracts.common import Allocation
 from libs.eventsourcing.decider import Decider, Refused
 from services.inventory import commands
 from services.inventory.losing import lose
+from services.inventory.shipping import ship
 from services.inventory.stock import Level, Reservation, Stock, definition, evolve
 from services.inventory.unfolding import Unfolding
 from services.inventory.waiting import size
@@ -26,6 +27,9 @@ def decide(command: commands.InventoryCommand, stock: Stock) -> list[events.Inve
             _expire(command, out)
         case commands.DefineItem():
             _define(command, out)
+        case commands.ShipUnits():
+            if command.document not in stock.documents:
+                ship(command, out)
         case _:
             if command.document not in stock.documents:
                 _fact(command, out)
@@ -40,14 +44,15 @@ def _require(command: commands.RequireUnits, out: Unfolding) -> None:
         raise Refused("quantity-not-possible", "An order needs 0 units or more.")
     if (old is None or not old.wanted) and not command.units:
         return
-    have, waiting = (old.reserved, old.waiting) if old else (0, 0)
+    have, waiting, gone = (old.reserved, old.waiting, old.shipped) if old else (0, 0, 0)
     entry = Reservation(
-        command.revision, command.units, command.reservation_class, command.expires_at,
-        command.priority, command.placed_at, command.decide_by, old.units if old else (), waiting,
+        command.revision, max(0, command.units - gone), command.reservation_class,
+        command.expires_at, command.priority, command.placed_at, command.decide_by,
+        old.units if old else (), waiting, gone, old.shipped_at if old else 0,
     )  # fmt: skip
-    if command.units < have + waiting:
+    if entry.wanted < have + waiting:
         _release(command, entry, have, out)
-    elif command.units > have + waiting:
+    elif entry.wanted > have + waiting:
         _promise(command, entry, have, out)
     else:
         _change(entry, command.order_id, out)
@@ -55,7 +60,7 @@ def _require(command: commands.RequireUnits, out: Unfolding) -> None:
 
 def _release(command: commands.RequireUnits, entry: Reservation, have: int, out: Unfolding) -> None:
     """Give up waiting units first, then promised ones; then serve who waits."""
-    surplus = have + entry.waiting - command.units
+    surplus = have + entry.waiting - entry.wanted
     unwaited = min(surplus, entry.waiting)
     back, left = list[Allocation](), surplus - unwaited
     for location, units in reversed(entry.units):
@@ -73,7 +78,7 @@ def _release(command: commands.RequireUnits, entry: Reservation, have: int, out:
             reason="not-needed" if command.units else "order-ended",
         )
     )  # fmt: skip
-    if command.units and (old.reservation_class, old.expires_at, old.priority) != (
+    if entry.wanted and (old.reservation_class, old.expires_at, old.priority) != (
         command.reservation_class, command.expires_at, command.priority,
     ):  # fmt: skip
         _change(entry, command.order_id, out)
@@ -82,7 +87,7 @@ def _release(command: commands.RequireUnits, entry: Reservation, have: int, out:
 
 def _promise(command: commands.RequireUnits, entry: Reservation, have: int, out: Unfolding) -> None:
     """Promise what is free unless others wait for it; what is missing joins the waiting list."""
-    wanted = command.units - have
+    wanted = entry.wanted - have
     old = out.stock.reservations.get(command.order_id)
     if old is not None and old.wanted and _terms(old) != _terms(entry):
         _change(entry, command.order_id, out)
@@ -97,7 +102,7 @@ def _promise(command: commands.RequireUnits, entry: Reservation, have: int, out:
             events.StockShort(
                 entity=out.entity, occurred_at=out.at, sku=out.sku,
                 reservation_id=f"{command.order_id}:{out.sku}", order_id=command.order_id,
-                revision=command.revision, wanted=command.units, priority=command.priority,
+                revision=command.revision, wanted=entry.wanted, priority=command.priority,
                 placed_at=command.placed_at, decide_by=command.decide_by, reserved=have + got,
                 short=wanted - got, reservation_class=command.reservation_class,
                 expires_at=command.expires_at, position=others + 1,
@@ -214,5 +219,5 @@ def _fact(command: Fact, out: Unfolding) -> None:
 
 STOCK = Decider(
     category="stock", commands=commands.InventoryCommand, state=Stock, initial=Stock(),
-    decide=decide, evolve=evolve, version=3,
+    decide=decide, evolve=evolve, version=4,
 )  # fmt: skip

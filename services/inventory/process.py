@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from libs.contracts import fulfilment, orders
 from libs.contracts import inventory as events
-from libs.contracts import orders
 from libs.eventsourcing.envelope import Envelope
 from libs.eventsourcing.process import Effect, Timer
 from services.inventory import commands
@@ -31,6 +31,29 @@ def react_to_orders(envelope: Envelope[Any]) -> list[tuple[str, commands.Invento
                     ),
                 )
                 for demand in event.demands
+            ]  # fmt: skip
+        case _:
+            return []
+
+
+def react_to_fulfilment(envelope: Envelope[Any]) -> list[tuple[str, commands.InventoryCommand]]:
+    """Take what a parcel holds out of stock, by SKU and order."""
+    match envelope.event:
+        case fulfilment.ShipmentDispatched() as event:
+            packed: dict[tuple[str, str], int] = {}
+            for row in event.units:
+                key = (row.sku, row.order_id)
+                packed[key] = packed.get(key, 0) + row.units
+            return [
+                (
+                    stream_of(sku),
+                    commands.ShipUnits(
+                        entity=event.entity, sku=sku, location=event.location, order_id=order_id,
+                        shipment_id=event.shipment_id, quantity=units, at=envelope.at,
+                    ),
+                )
+                for (sku, order_id), units in packed.items()
+                if units > 0
             ]  # fmt: skip
         case _:
             return []

@@ -36,6 +36,7 @@ class StockRow(msgspec.Struct, frozen=True):
     reserved: int = 0
     available: int = 0
     received: int = 0
+    shipped: int = 0
     written_off: int = 0
     shortfalls: int = 0
     promised_without_stock: int = 0
@@ -44,8 +45,8 @@ class StockRow(msgspec.Struct, frozen=True):
 class ReservationRow(msgspec.Struct, frozen=True):
     """What one order has of one SKU, and what it lacks.
 
-    `held` are those of its units that a hold has; `sold_short` counts units that the channel sold
-    and that were not there when the order came.
+    `held` are those of its units that a hold has; `shipped` have left; `sold_short` counts units
+    that the channel sold and that were not there when the order came.
     """
 
     order_id: str
@@ -59,6 +60,7 @@ class ReservationRow(msgspec.Struct, frozen=True):
     since: int = 0
     held: int = 0
     sold_short: int = 0
+    shipped: int = 0
 
 
 class EntryRow(msgspec.Struct, frozen=True):
@@ -113,6 +115,11 @@ def _stock(row: StockRow | None, key: Key, envelope: Envelope[Any]) -> StockRow:
         case events.StockMoved():
             row = _moved(row, event.location_from, -event.quantity, 0, None)
             row = _moved(row, event.location_to, event.quantity, 0, event.reservable)
+        case events.StockShipped():
+            row = _moved(row, event.location, -event.quantity, 0, None)
+            row = replace(row, shipped=row.shipped + event.quantity)
+            for one in event.allocations:
+                row = _moved(row, one.location, 0, -one.units, None)
         case events.ShortfallDetected():
             row = replace(row, shortfalls=row.shortfalls + event.units)
             for hit in event.orders:
@@ -164,6 +171,12 @@ def _reservation(
                 old, revision=event.revision, reserved=event.reserved, short=event.short,
                 expires_at=None, position=None, since=envelope.at,
             )  # fmt: skip
+        case events.StockShipped():
+            row = replace(
+                old, reserved=event.reserved, short=event.short, since=envelope.at,
+                revision=event.revision, shipped=old.shipped + event.quantity,
+                position=old.position if event.short else None,
+            )  # fmt: skip
         case events.ShortfallDetected():
             lost = sum(hit.units for hit in event.orders if hit.order_id == old.order_id)
             row = replace(old, reserved=old.reserved - lost, short=old.short + lost)
@@ -213,6 +226,8 @@ def _entry(row: EntryRow | None, key: Key, envelope: Envelope[Any]) -> EntryRow 
             units = event.difference
         case events.StockMoved():
             units, location = event.quantity, f"{event.location_from} to {event.location_to}"
+        case events.StockShipped():
+            units = -event.quantity
         case events.ShortfallDetected():
             units = -event.units
         case events.StockReallocated():
@@ -223,18 +238,19 @@ def _entry(row: EntryRow | None, key: Key, envelope: Envelope[Any]) -> EntryRow 
         location = ", ".join(a.location for a in getattr(event, "allocations", ()))
     return EntryRow(
         sku, envelope.version, type(event).__name__, units, location,
-        getattr(event, "order_id", ""), getattr(event, "document", ""),
+        getattr(event, "order_id", ""),
+        getattr(event, "document", "") or getattr(event, "shipment_id", ""),
         getattr(event, "reason", "") or getattr(event, "cause", ""), getattr(event, "by", ""),
         envelope.at,
     )  # fmt: skip
 
 
-STOCK = Projection("stock", 2, StockRow, ("sku",), OURS, _stock_keys, _stock)
+STOCK = Projection("stock", 3, StockRow, ("sku",), OURS, _stock_keys, _stock)
 RESERVATIONS = Projection(
-    "reservations", 2, ReservationRow, ("order_id", "sku"), OURS, _reservation_keys, _reservation,
+    "reservations", 3, ReservationRow, ("order_id", "sku"), OURS, _reservation_keys, _reservation,
     indexes=(("sku",),), undigested=("since",),
 )  # fmt: skip
 ENTRIES = Projection(
-    "stock_entries", 1, EntryRow, ("sku", "version"), OURS, _entry_keys, _entry,
+    "stock_entries", 2, EntryRow, ("sku", "version"), OURS, _entry_keys, _entry,
     indexes=(("order_id",),), undigested=("at",), appends=True,
 )  # fmt: skip

@@ -34,7 +34,11 @@ class Level(msgspec.Struct, frozen=True):
 
 
 class Reservation(msgspec.Struct, frozen=True):
-    """What one order has and waits for; `wanted` 0 is one that has ended."""
+    """What one order has and waits for; `wanted` is that sum, 0 where nothing is owed any more.
+
+    `shipped` are units that have left for the order, the last at `shipped_at`: an order says what
+    it needs in all, these included.
+    """
 
     revision: int
     wanted: int
@@ -45,11 +49,18 @@ class Reservation(msgspec.Struct, frozen=True):
     decide_by: int
     units: tuple[tuple[str, int], ...] = ()
     waiting: int = 0
+    shipped: int = 0
+    shipped_at: int = 0
 
     @property
     def reserved(self) -> int:
         """Return the units that it has, over all locations."""
         return sum(units for _, units in self.units)
+
+    @property
+    def known_until(self) -> int:
+        """Return until when one that has ended is remembered: what was shipped counts for long."""
+        return max(self.decide_by, self.shipped_at + REMEMBERED if self.shipped else 0)
 
 
 class Stock(msgspec.Struct, frozen=True):
@@ -110,7 +121,7 @@ def _reserve(
 def _keep(stock: Stock, order: str, entry: Reservation) -> Stock:
     old, ended = stock.reservations.get(order), stock.ended
     if not entry.wanted:
-        ended = ended.set(order, entry.decide_by)
+        ended = ended.set(order, entry.known_until)
     elif order in ended:
         ended = ended.delete(order)
     return replace(
@@ -148,7 +159,24 @@ def _entry(
     return Reservation(
         event.revision, event.wanted, event.reservation_class, event.expires_at, event.priority,
         event.placed_at, event.decide_by, old.units if old else (), event.short,
+        old.shipped if old else 0, old.shipped_at if old else 0,
     )  # fmt: skip
+
+
+def _shipped(stock: Stock, event: events.StockShipped) -> Stock:
+    """Take units off a location and off their order, also where nothing was promised to it."""
+    level = stock.levels.get(event.location, Level())
+    stock = _level(stock, event.location, -event.quantity, level.reservable)
+    at = event.occurred_at
+    entry = stock.reservations.get(event.order_id)
+    if entry is None:
+        entry = Reservation(event.revision, 0, "commitment", None, 0, at, at)
+    entry = replace(
+        entry, waiting=event.short, wanted=event.reserved + event.short,
+        shipped=entry.shipped + event.quantity, shipped_at=max(entry.shipped_at, at),
+    )  # fmt: skip
+    stock = _reserve(stock, event.order_id, entry, event.allocations, -1)
+    return _forget(_document(stock, f"{event.shipment_id}/{event.order_id}", at), at)
 
 
 def evolve(stock: Stock, event: events.InventoryEvent) -> Stock:
@@ -197,16 +225,7 @@ def evolve(stock: Stock, event: events.InventoryEvent) -> Stock:
             entry = stock.reservations[event.order_id]
             return _reserve(stock, event.order_id, entry, event.given, 1)
         case events.StockShipped():
-            level = stock.levels.get(event.location, Level())
-            stock = _level(stock, event.location, -event.quantity, level.reservable)
-            promised = stock.reservations.get(event.order_id)
-            if promised is None:
-                return stock
-            entry = replace(
-                promised, revision=event.revision, waiting=event.short,
-                wanted=event.reserved + event.short,
-            )  # fmt: skip
-            return _reserve(stock, event.order_id, entry, event.allocations, -1)
+            return _shipped(stock, event)
         case events.ItemDefined():
             text = definition(event.description, event.barcode, event.components)
             return replace(stock, components=event.components, definition=text)

@@ -32,6 +32,7 @@ class StockOut(_View):
     waiting: int = Field(description="Units that orders lack.")
     available: int
     received: int
+    shipped: int
     written_off: int
     sold_short: int = Field(description="Units that channels sold and that were not there then.")
     shortfalls: int = Field(description="Promised units that a fact from outside took away.")
@@ -59,6 +60,7 @@ class ReservationOut(_View):
     since: int
     held: int
     sold_short: int
+    shipped: int
 
 
 class EntryOut(_View):

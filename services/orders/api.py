@@ -13,7 +13,10 @@ from services.orders import commands, views
 from services.orders.read_model import HISTORY, ORDERS
 from services.orders.standing import OrderRow
 
-STATES = ("placed", "waiting", "held", "confirmed", "part_confirmed", "cancelled")
+STATES = (
+    "placed", "waiting", "held", "confirmed", "part_confirmed", "in_fulfilment", "dispatched",
+    "completed", "cancelled",
+)  # fmt: skip
 _PAGE = 500
 
 OrderId = Annotated[str, Path(pattern="^ord_[0-9a-f]{20}$")]
@@ -92,7 +95,7 @@ def _writes(router: APIRouter, ports: Ports) -> None:
     async def cancel(
         order_id: OrderId, body: views.CancellationIn, write: WriteRequest
     ) -> views.Done:
-        """Cancel units, or all; what is cancelled already is refused, the rest accepted."""
+        """Cancel units, or all; those in parcels are answered when these have stopped, or left."""
         request_id = "cancel_" + short(order_id, write.key)
         lines = tuple(
             common.LineQuantity(line_id=line.line_id, quantity=line.quantity or 0)
@@ -105,9 +108,15 @@ def _writes(router: APIRouter, ports: Ports) -> None:
 
     @router.post("/{order_id}/decisions")
     async def decide(order_id: OrderId, body: views.DecisionIn, write: WriteRequest) -> views.Done:
-        """Decide on an order that waits for stock: ask again, wait longer, or cancel."""
-        command = commands.DecideShortage(body.decision, body.reason, "seller", ports.clock())
-        return await tell(order_id, command, write)
+        """Decide on an order that waits: for stock, for a parcel, for a change too late."""
+        at = ports.clock()
+        match body.decision:
+            case "retry" | "backorder" | "cancel" as stock:
+                shortage = commands.DecideShortage(stock, body.reason, "seller", at)
+                return await tell(order_id, shortage, write)
+            case other:
+                command = commands.DecideConcern(other, body.shipment_id, "seller", at)
+                return await tell(order_id, command, write)
 
     @router.post("/{order_id}/holds", status_code=201)
     async def hold(order_id: OrderId, body: views.HoldIn, write: WriteRequest) -> views.Done:

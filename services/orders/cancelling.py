@@ -1,13 +1,16 @@
 """Decides on cancellations: what a channel states as done, and what somebody asks for. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from libs.contracts import common, orders
 from libs.eventsourcing.decider import Refused
 from services.orders import commands
+from services.orders.demanding import cancel_all, cancel_units
 from services.orders.evolve import OrderEvent
-from services.orders.settling import Stated, Story, cancel_all, cancel_units, settle
-from services.orders.state import OrderState, remaining
+from services.orders.settling import settle
+from services.orders.state import OrderState, remaining, shipped
+from services.orders.stopping import cancellable
+from services.orders.story import Stated, Story
 from services.orders.versions import number
 
 
@@ -27,7 +30,8 @@ def record_cancellation(
         return settle(story)
     ours = {line.external_line_id: name for name, line in state.lines.items()}
     wanted = ((ours.get(line.external_line_id), line.quantity) for line in command.lines)
-    units, _ = _grant(state, [(name, count) for name, count in wanted if name is not None])
+    rows = [(name, count) for name, count in wanted if name is not None]
+    units, _ = _grant(rows, remaining(state))
     cancel_units(story, units, command.by, command.reason, "channel", stated)
     return settle(story)
 
@@ -35,17 +39,23 @@ def record_cancellation(
 def request_cancellation(
     command: commands.RequestCancellation, state: OrderState
 ) -> Sequence[OrderEvent]:
-    """Grant what is left of what is asked for; nothing is shipped yet, so nothing is too late.
+    """Grant what is in no parcel, refuse what has left or is cancelled, and ask to stop the rest.
 
-    Refused("order-not-found" | "line-not-found" | "nothing-to-cancel") for a caller.
+    The answer for that comes when its parcels have stopped, or left.
+    Refused("order-not-found" | "line-not-found" | "nothing-to-cancel" | "cancellation-too-late")
+    for a caller.
     """
     if command.request_id in state.requests or (command.external and not state.placed):
         return []
     if not state.placed:
         raise Refused("order-not-found", "There is no such order.")
     wanted = _wanted(command, state)
-    granted, refused = _grant(state, wanted)
-    if not granted and not command.external:
+    free, stoppable = cancellable(state)
+    granted, rest = _grant(wanted, free)
+    stopping, refused = _grant(sorted(rest.items()), stoppable)
+    if not granted and not stopping and not command.external:
+        if any(shipped(state).get(name) for name in refused):
+            raise Refused("cancellation-too-late", "These units have left; they can be returned.")
         raise Refused("nothing-to-cancel", "All of these units are cancelled already.")
     story = Story(state, command.at)
     _answer(story, command, wanted, granted, refused)
@@ -70,10 +80,10 @@ def _wanted(command: commands.RequestCancellation, state: OrderState) -> list[tu
 
 
 def _grant(
-    state: OrderState, wanted: Sequence[tuple[str, int]]
+    wanted: Sequence[tuple[str, int]], possible: Mapping[str, int]
 ) -> tuple[dict[str, int], dict[str, int]]:
-    """Return, by line, what can be cancelled of what is wanted and what cannot."""
-    left = dict(remaining(state))
+    """Return, by line, what is possible of what is wanted and what is not."""
+    left = dict(possible)
     granted: dict[str, int] = {}
     refused: dict[str, int] = {}
     for name, units in wanted:
@@ -98,8 +108,10 @@ def _answer(
     story.tell(requested)
     if granted:
         story.tell(orders.CancellationAccepted(**names, lines=_rows(sorted(granted.items()))))
-    if refused or not granted:
+    if refused or not wanted:
+        late = any(shipped(story.state).get(name) for name in refused)
         reason = "already-cancelled" if wanted else "line-not-found"
+        reason = "too-late" if late else reason
         rows = _rows(sorted(refused.items()))
         story.tell(orders.CancellationRefused(**names, lines=rows, reason=reason))
 

@@ -140,8 +140,56 @@ class DecideShortage(msgspec.Struct, frozen=True, tag=True):
     at: int
 
 
+class RecordPayment(msgspec.Struct, frozen=True, tag=True):
+    """Payments told something of the order's money.
+
+    `amount` is what this fact alone moved, minor units; a standing "unknown" says that a doubt or a
+    dispute is over. `payment_version` is the version of the payment's stream.
+    """
+
+    standing: common.PaymentStanding
+    fact: str
+    amount: int
+    currency: str
+    reason: str
+    payment_version: int
+    deadline: int | None
+    occurred_at: int
+    at: int
+
+
+class RecordShipment(msgspec.Struct, frozen=True, tag=True):
+    """Fulfilment told something of a shipment; the lines are the order's own units in it.
+
+    With the status "stopped" they are those that stay. An empty `shipment_id` stands for units that
+    no parcel can take. `version` is that of the stream that says it.
+    """
+
+    shipment_id: str
+    status: common.ShipmentStatus
+    fact: str
+    lines: tuple[common.LineQuantity, ...]
+    reason: str
+    version: int
+    deadline: int | None
+    occurred_at: int
+    at: int
+
+
+class DecideConcern(msgspec.Struct, frozen=True, tag=True):
+    """A person decides on a parcel that did not arrive, or on a change that came too late.
+
+    Without a shipment it is the only one that waits. `accept` lets be what has left.
+    """
+
+    decision: Literal["reship", "refund", "claim", "accept"]
+    shipment_id: str | None
+    by: common.Party
+    at: int
+
+
 class DecideByDeadline(msgspec.Struct, frozen=True, tag=True):
-    """The time by which an order must be decided has come."""
+    """A time by which something of an order must be decided, paid or answered has come."""
 
     at: int
 
@@ -159,6 +207,9 @@ OrderCommand = (
     | ReleaseHold
     | DecideShortage
     | DecideByDeadline
+    | RecordPayment
+    | RecordShipment
+    | DecideConcern
 )
 
 

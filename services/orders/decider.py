@@ -1,4 +1,4 @@
-"""Decides an order's way from its first version to confirmed, waiting, held or cancelled. Pure."""
+"""Decides an order's way from its first version to its end. Pure."""
 
 from collections.abc import Sequence
 from typing import assert_never
@@ -7,18 +7,15 @@ from libs.contracts import orders
 from libs.eventsourcing.decider import Decider, Refused
 from services.orders import commands
 from services.orders.cancelling import record_cancellation, request_cancellation
+from services.orders.demanding import cancel_all, cancel_units, expiry, wait
 from services.orders.evolve import OrderEvent, evolve
+from services.orders.facts import decide_concern, record_payment, record_shipment
 from services.orders.recording import record_funds, record_version, resolve
-from services.orders.settling import (
-    Story,
-    cancel_all,
-    cancel_units,
-    expiry,
-    settle,
-    wait,
-)
-from services.orders.state import AUTOMATIC, SHORTAGE, OrderState, remaining, shortages
+from services.orders.settling import follow, settle
+from services.orders.state import AUTOMATIC, SHORTAGE, OrderState, packed, remaining, shortages
 from services.orders.stock import record_shortfall, record_stock
+from services.orders.story import Story
+from services.orders.worrying import overdue
 
 
 def decide(command: commands.OrderCommand, state: OrderState) -> Sequence[OrderEvent]:
@@ -28,6 +25,10 @@ def decide(command: commands.OrderCommand, state: OrderState) -> Sequence[OrderE
             return record_stock(command, state)
         case commands.RecordVersion():
             return record_version(command, state)
+        case commands.RecordShipment():
+            return record_shipment(command, state)
+        case commands.RecordPayment():
+            return record_payment(command, state)
         case commands.RecordFunds():
             return record_funds(command, state)
         case commands.RecordShortfall():
@@ -46,6 +47,8 @@ def decide(command: commands.OrderCommand, state: OrderState) -> Sequence[OrderE
             return _release_hold(command, state)
         case commands.DecideShortage():
             return _decide_shortage(command, state)
+        case commands.DecideConcern():
+            return decide_concern(command, state)
         case commands.DecideByDeadline():
             return _deadline(command, state)
         case _:
@@ -70,7 +73,7 @@ def _place_hold(command: commands.PlaceHold, state: OrderState) -> Sequence[Orde
             lines=command.lines, until=command.until, blocks=command.blocks, note=command.note,
         )
     )  # fmt: skip
-    return story.events
+    return follow(story)
 
 
 def _release_hold(command: commands.ReleaseHold, state: OrderState) -> Sequence[OrderEvent]:
@@ -113,10 +116,11 @@ def _decide_shortage(command: commands.DecideShortage, state: OrderState) -> Seq
         case "backorder":
             wait(story, "out-of-stock", until, shortages(state))
         case "cancel":
-            sure = dict(state.confirmed or {})
-            units = {name: n - sure.get(name, 0) for name, n in remaining(state).items()}
+            sure, inside = dict(state.confirmed or {}), packed(state)
+            kept = {name: max(sure.get(name, 0), inside.get(name, 0)) for name in state.lines}
+            units = {name: n - kept[name] for name, n in remaining(state).items()}
             cancel_units(
-                story, {name: n for name, n in units.items() if n}, command.by,
+                story, {name: n for name, n in units.items() if n > 0}, command.by,
                 command.reason or "out-of-stock", "decision",
             )  # fmt: skip
     return settle(story)
@@ -125,15 +129,17 @@ def _decide_shortage(command: commands.DecideShortage, state: OrderState) -> Seq
 def _deadline(command: commands.DecideByDeadline, state: OrderState) -> Sequence[OrderEvent]:
     """Leave nothing undecided: an unpaid order ends, any other becomes a person's matter."""
     story = Story(state, command.at)
-    if not state.placed or state.ended is not None:
+    if not state.placed:
         return []
-    if not state.committed and state.commitment == "tentative":
-        return _expire(story, command.at)
-    overdue = state.wait is not None and state.wait.reason == "decision-overdue"
-    undecided = not state.committed or state.pending or bool(shortages(state))
-    if undecided and not overdue and command.at >= state.decide_by:
-        wait(story, "decision-overdue", None, shortages(state))
-    return story.events
+    if state.ended is None:
+        if not state.committed and state.commitment == "tentative":
+            return _expire(story, command.at)
+        known = state.wait is not None and state.wait.reason == "decision-overdue"
+        undecided = not state.committed or state.pending or bool(shortages(state))
+        if undecided and not known and command.at >= state.decide_by:
+            wait(story, "decision-overdue", None, shortages(state))
+    overdue(story)
+    return follow(story)
 
 
 def _expire(story: Story, occurred_at: int) -> Sequence[OrderEvent]:
@@ -142,7 +148,7 @@ def _expire(story: Story, occurred_at: int) -> Sequence[OrderEvent]:
     unpaid = state.commitment == "tentative" and not state.committed
     if state.ended is None and unpaid and occurred_at >= expiry(state):
         cancel_all(story, "policy", "payment-expired", "policy")
-    return story.events
+    return follow(story)
 
 
 def _must_exist(state: OrderState) -> None:
@@ -157,4 +163,5 @@ ORDER = Decider(
     initial=OrderState(),
     decide=decide,
     evolve=evolve,
+    version=2,
 )

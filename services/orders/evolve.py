@@ -1,13 +1,13 @@
 """Folds an order's own events into what its decisions need. Validates nothing, raises nothing."""
 
-from typing import assert_never
-
 from immutables import Map
 from msgspec.structs import replace
 
 from libs.contracts import common, orders
+from services.orders.folding import LaterEvent, concerned, fold
 from services.orders.state import (
     AUTOMATIC,
+    BEFORE,
     SHORTAGE,
     Ended,
     Hold,
@@ -20,7 +20,7 @@ from services.orders.state import (
 )
 from services.orders.versions import at_version, early, number
 
-_REMEMBERED = 64  # settled requests and holds; a repeat that old comes no more
+_REMEMBERED = 64  # settled holds; a repeat that old comes no more
 
 OrderEvent = (
     orders.OrderPlaced
@@ -36,10 +36,8 @@ OrderEvent = (
     | orders.OrderLineBackordered
     | orders.OrderLinesCancelled
     | orders.OrderReopened
-    | orders.CancellationRequested
-    | orders.CancellationAccepted
-    | orders.CancellationRefused
     | orders.ShortfallSettled
+    | LaterEvent
 )
 
 
@@ -60,6 +58,8 @@ def evolve(state: OrderState, event: OrderEvent) -> OrderState:
         case orders.OrderAmended():
             return _version(state, event.order, event.revision)
         case orders.OrderWaits(reason=reason):
+            if reason not in BEFORE:
+                return concerned(state, reason, event.decide_by)
             void = reason in SHORTAGE and state.shortage != "split"
             confirmed = None if void else state.confirmed
             decide_by = event.decide_by or state.decide_by
@@ -67,7 +67,10 @@ def evolve(state: OrderState, event: OrderEvent) -> OrderState:
                 state, wait=Wait(reason, event.decide_by), decide_by=decide_by, confirmed=confirmed
             )
         case orders.OrderFundsRecorded():
-            return replace(state, funds=event.funds, funds_version=number(event.version))
+            known = state.custody if event.custody == "unknown" else event.custody
+            return replace(
+                state, funds=event.funds, funds_version=number(event.version), custody=known
+            )
         case orders.OrderLinesCancelled():
             return _cancelled(state, event)
         case orders.OrderLineResolved():
@@ -76,7 +79,7 @@ def evolve(state: OrderState, event: OrderEvent) -> OrderState:
             line = replace(state.lines[name], backordered=units)
             return replace(state, lines=state.lines.set(name, line))
         case orders.OrderHeld(hold_id=hold_id):
-            hold = Hold(event.reason, event.lines)
+            hold = Hold(event.reason, event.lines, event.blocks)
             return replace(state, holds=state.holds.set(hold_id, hold))
         case orders.OrderReleased(hold_id=hold_id):
             held, cause_gone = state.holds[hold_id], event.by == "policy"
@@ -85,14 +88,10 @@ def evolve(state: OrderState, event: OrderEvent) -> OrderState:
             return replace(state, holds=state.holds.delete(hold_id), waived=waived)
         case orders.OrderReopened():
             return _reopened(state, event)
-        case orders.CancellationRequested(request_id=request):
-            return replace(state, requests=(*state.requests, request)[-_REMEMBERED:])
-        case (
-            orders.CancellationAccepted() | orders.CancellationRefused() | orders.ShortfallSettled()
-        ):
+        case orders.ShortfallSettled():
             return state
         case _:
-            assert_never(event)
+            return fold(state, event)
 
 
 def _version(state: OrderState, order: common.Order, revision: int) -> OrderState:
@@ -106,6 +105,9 @@ def _version(state: OrderState, order: common.Order, revision: int) -> OrderStat
         priority=order.priority, country=order.customer.ship_to_country,
         total=order.totals.total, rounding=order.totals.rounding, expires_at=order.expires_at,
         lines=at_version(state, order), links=early(state.links, order), revision=revision,
+        provider=order.provider, tenders=order.tenders, customer=order.customer,
+        custody=order.custody if newer_funds else state.custody, ship_by=order.ship_by,
+        deliver_by=order.deliver_by, service_level=order.service_level,
     )  # fmt: skip
     return _capped(moved)
 
@@ -169,7 +171,8 @@ def _cancelled(state: OrderState, event: orders.OrderLinesCancelled) -> OrderSta
     taken = state.ended.lines if state.ended is not None else Map()
     for gone in event.lines:
         taken = taken.set(gone.line_id, taken.get(gone.line_id, 0) + gone.quantity)
-    return replace(state, ended=Ended(event.reason, event.cause, taken), wait=None, confirmed=None)
+    ended = Ended(event.reason, event.cause, taken)
+    return replace(state, ended=ended, wait=None, confirmed=None, completed=False)
 
 
 def _resolved(state: OrderState, event: orders.OrderLineResolved) -> OrderState:
@@ -182,6 +185,8 @@ def _resolved(state: OrderState, event: orders.OrderLineResolved) -> OrderState:
 
 
 def _reopened(state: OrderState, event: orders.OrderReopened) -> OrderState:
+    if state.completed:
+        return replace(state, completed=False)
     lines = state.lines
     for back in event.lines:
         line = lines[back.line_id]

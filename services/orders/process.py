@@ -1,9 +1,9 @@
-"""What facts of channels and inventory mean for orders, and the deadlines that orders set. Pure."""
+"""What facts of other services mean for orders, and the deadlines that orders set. Pure."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from libs.contracts import channels, common, inventory, orders
+from libs.contracts import channels, common, fulfilment, inventory, orders, payments
 from libs.eventsourcing.envelope import Envelope
 from libs.eventsourcing.process import Effect, Reactions, Timer
 from libs.values.ids import derive
@@ -68,6 +68,14 @@ def react_to_inventory(envelope: Envelope[Any]) -> Reactions:
                 occurred_at=event.occurred_at, at=envelope.at,
             )  # fmt: skip
             return ((order_stream(event.order_id), answer),)
+        case inventory.StockShipped() as event if event.from_reservation < event.quantity:
+            # What was promised leaves without a word: both count it. More than that changes sums.
+            left = commands.RecordStock(
+                sku=event.sku, revision=event.revision, reserved=event.reserved,
+                short=event.short, stock_version=envelope.version, fact="StockShipped",
+                occurred_at=event.occurred_at, at=envelope.at,
+            )  # fmt: skip
+            return ((order_stream(event.order_id), left),)
         case inventory.StockHoldExpired() as event:
             expiry = commands.RecordHoldExpiry(event.sku, event.occurred_at, envelope.at)
             return ((order_stream(event.order_id), expiry),)
@@ -85,6 +93,111 @@ def react_to_inventory(envelope: Envelope[Any]) -> Reactions:
             return ()
 
 
+def react_to_payments(envelope: Envelope[Any]) -> Reactions:
+    """Say what a fact of its money means for an order; what payments plans is none of it."""
+    event = envelope.event
+    match event:
+        case payments.PaymentCaptured(amount=amount):
+            return _paid(envelope, "captured", amount)
+        case payments.PaymentAuthorised(amount=amount, capture_before=until):
+            return _paid(envelope, "authorised", amount, "", until)
+        case payments.PaymentNotRequired(reason=reason):
+            return _paid(envelope, "not_required", 0, reason)
+        case payments.PaymentDeclined(code=code, deadline=until):
+            return _paid(envelope, "declined", 0, code, until)
+        case payments.PaymentCaptureFailed(code=code, deadline=until):
+            return _paid(envelope, "declined", 0, code, until)
+        case payments.PaymentActionRequired(reason=reason, deadline=until):
+            return _paid(envelope, "action_required", 0, reason, until)
+        case payments.PaymentOutcomeUnknown(what=what, deadline=until):
+            return _paid(envelope, "in_doubt", 0, what, until)
+        case payments.PaymentOutcomeResolved(outcome="a-person", what=what):
+            return _paid(envelope, "in_doubt", 0, what)
+        case payments.AuthorisationExpired(amount=amount):
+            return _paid(envelope, "authorisation_expired", amount)
+        case payments.PaymentVoided(amount=amount, reason=reason):
+            return _paid(envelope, "voided", amount, reason)
+        case payments.RefundMade(amount=amount):
+            return _paid(envelope, "refunded", amount)
+        case payments.DisputeOpened(reason=reason, deadline=until):
+            return _paid(envelope, "disputed", 0, reason, until)
+        case payments.PaymentOutcomeResolved() | payments.DisputeWon() | payments.DisputeLost():
+            return _paid(envelope, "unknown", 0)
+        case _:
+            return ()
+
+
+def _paid(
+    envelope: Envelope[Any], standing: common.PaymentStanding, amount: int, reason: str = "",
+    deadline: int | None = None,
+) -> Reactions:  # fmt: skip
+    event = envelope.event
+    command = commands.RecordPayment(
+        standing=standing, fact=type(event).__name__, amount=amount,
+        currency=getattr(event, "currency", ""), reason=reason, deadline=deadline,
+        payment_version=envelope.version, occurred_at=event.occurred_at, at=envelope.at,
+    )  # fmt: skip
+    return ((order_stream(event.order_id), command),)
+
+
+def react_to_fulfilment(envelope: Envelope[Any]) -> Reactions:
+    """Tell each order that a parcel holds units of what became of these."""
+    match envelope.event:
+        case fulfilment.ShipmentPlanned(rows=rows):
+            return _parcel(envelope, rows, "planned")
+        case fulfilment.ShipmentPacked(rows=rows):
+            return _parcel(envelope, rows, "packed")
+        case fulfilment.ShipmentDispatched(rows=rows):
+            return _parcel(envelope, rows, "dispatched")
+        case fulfilment.ShipmentDelivered(rows=rows, source=source):
+            return _parcel(envelope, rows, "delivered", source)
+        case fulfilment.DeliveryAssumed(rows=rows):
+            return _parcel(envelope, rows, "delivered", "untracked")
+        case fulfilment.DispatchStopped(rows=rows, reason=reason):
+            return _parcel(envelope, rows, "stopped", reason)
+        case fulfilment.StopTooLate(rows=rows, reason=reason):
+            return _parcel(envelope, rows, "dispatched", reason)
+        case fulfilment.DeliveryFailed(rows=rows, code=code, deadline=until):
+            return _parcel(envelope, rows, "delivery_failed", code, until)
+        case fulfilment.ParcelLost(rows=rows, code=code, deadline=until):
+            return _parcel(envelope, rows, "lost", code, until)
+        case fulfilment.ReturnedToSender(rows=rows, deadline=until):
+            return _parcel(envelope, rows, "returned_to_sender", "", until)
+        case fulfilment.ShipmentUnplannable(code=code, lines=lines, deadline=until) as event:
+            command = _told(envelope, "", "unplannable", lines, code, until)
+            return ((order_stream(event.order_id), command),)
+        case _:
+            return ()
+
+
+def _parcel(
+    envelope: Envelope[Any], rows: Sequence[common.ShipmentRow], status: common.ShipmentStatus,
+    reason: str = "", deadline: int | None = None,
+) -> Reactions:  # fmt: skip
+    units: dict[str, dict[str, int]] = {}
+    for row in rows:
+        mine = units.setdefault(row.order_id, {})
+        mine[row.line_id] = mine.get(row.line_id, 0) + row.quantity
+    found = []
+    for order_id, lines in units.items():
+        told = tuple(common.LineQuantity(line_id=n, quantity=q) for n, q in lines.items())
+        shipment = envelope.event.shipment_id
+        command = _told(envelope, shipment, status, told, reason, deadline)
+        found.append((order_stream(order_id), command))
+    return found
+
+
+def _told(
+    envelope: Envelope[Any], shipment: str, status: common.ShipmentStatus,
+    lines: tuple[common.LineQuantity, ...], reason: str, deadline: int | None,
+) -> commands.RecordShipment:  # fmt: skip
+    return commands.RecordShipment(
+        shipment_id=shipment, status=status, fact=type(envelope.event).__name__, lines=lines,
+        reason=reason, version=envelope.version, deadline=deadline,
+        occurred_at=envelope.event.occurred_at, at=envelope.at,
+    )  # fmt: skip
+
+
 def plan(envelope: Envelope[Any]) -> Sequence[Timer | Effect]:
     """Set the deadlines that an order names: none is left without one."""
     match envelope.event:
@@ -96,6 +209,8 @@ def plan(envelope: Envelope[Any]) -> Sequence[Timer | Effect]:
             return (_deadline(envelope.stream, due),) if asks else ()
         case orders.OrderWaits(decide_by=int(due)):
             return (_deadline(envelope.stream, due),)
+        case orders.PaymentRequired(decide_by=due, amount=amount):
+            return (_deadline(envelope.stream, due),) if amount else ()
         case orders.OrderHeld(until=int(until), hold_id=hold_id):
             release = commands.ReleaseHold(hold_id, "until", "policy", until)
             return (

@@ -10,7 +10,9 @@ from libs.contracts import common, orders
 from libs.eventsourcing.envelope import Envelope
 from libs.eventsourcing.projection import Key, Projection
 from services.orders.evolve import OrderEvent
+from services.orders.progressing import progressed, queued
 from services.orders.standing import DemandRow, HoldRow, LineRow, OrderRow, standing
+from services.orders.state import BEFORE
 from services.orders.versions import still_cancelled
 
 
@@ -42,6 +44,8 @@ def _moved(row: OrderRow, event: Any, at: int) -> OrderRow:
             return _confirmed(row, event, at)
         case orders.OrderAmended():
             return _version(row, event.order)
+        case orders.OrderWaits() as waits if waits.reason not in BEFORE:
+            return queued(row, waits, at)
         case orders.OrderWaits(reason=reason):
             void = reason in {"out-of-stock", "decision-overdue"} and row.shortage != "split"
             return replace(
@@ -59,6 +63,8 @@ def _moved(row: OrderRow, event: Any, at: int) -> OrderRow:
         case orders.OrderLinesCancelled():
             return _cancelled(row, event)
         case orders.OrderReopened():
+            if row.completed_at is not None:
+                return replace(row, completed_at=None, completed_by="")
             back = {one.line_id: -one.quantity for one in event.lines}
             lines = _shifted(row.lines, back)
             return replace(row, lines=lines, ended=None, waits_for="", decide_by=event.decide_by)
@@ -68,18 +74,28 @@ def _moved(row: OrderRow, event: Any, at: int) -> OrderRow:
         case orders.OrderLineBackordered():
             late = {"backordered": event.quantity}
             return replace(row, lines=_changed(row.lines, event.line_id, late))
-        case _:
+        case orders.ShortfallSettled():
             return row
+        case _:
+            return progressed(row, event, at)
 
 
 def _version(row: OrderRow, order: common.Order) -> OrderRow:
     known = {line.line_id: line for line in row.lines}
+    told = {line.line_id for line in order.lines}
+    packed = {name for one in row.parcels.values() for name in one.lines}
+    gone = tuple(
+        replace(line, quantity=0, cancelled=0, backordered=0, confirmed=0, reserved=0)
+        for line in row.lines
+        if line.line_id in packed and line.line_id not in told
+    )
     return replace(
         row, account=order.account, external_id=order.external_id, provider=order.provider,
         display_number=order.display_number, placed_at=order.placed_at, currency=order.currency,
         total_minor=order.totals.total, commitment=order.commitment, funds=order.funds,
         shortage=order.shortage, customer=order.customer.subject,
-        lines=tuple(_line(known.get(line.line_id), line) for line in order.lines),
+        lines=(*(_line(known.get(line.line_id), line) for line in order.lines), *gone),
+        custody=order.custody,
     )  # fmt: skip
 
 
@@ -87,12 +103,11 @@ def _line(before: LineRow | None, line: common.OrderLine) -> LineRow:
     cancelled = 0
     if before is not None:
         cancelled = still_cancelled(before.quantity, before.cancelled, line.quantity)
-    return LineRow(
-        line_id=line.line_id, external_line_id=line.external_line_id, sku=line.sku,
+    ours = before or LineRow("", "", None, "", "", 0, 0, ())
+    return replace(
+        ours, line_id=line.line_id, external_line_id=line.external_line_id, sku=line.sku,
         title=line.title, kind=line.kind, quantity=line.quantity, net_minor=line.amounts.net,
         components=line.components, cancelled=cancelled,
-        backordered=before.backordered if before else 0,
-        confirmed=before.confirmed if before else 0,
     )  # fmt: skip
 
 
@@ -117,7 +132,14 @@ def _cancelled(row: OrderRow, event: orders.OrderLinesCancelled) -> OrderRow:
     if not event.whole:
         return replace(row, lines=lines)
     return replace(
-        row, lines=lines, ended=event.reason, waits_for="", confirmed_at=None, decide_by=None
+        row,
+        lines=lines,
+        ended=event.reason,
+        waits_for="",
+        confirmed_at=None,
+        decide_by=None,
+        completed_at=None,
+        completed_by="",
     )
 
 
@@ -153,6 +175,7 @@ def _confirmed(row: OrderRow, event: orders.OrderConfirmed, at: int) -> OrderRow
     lines = tuple(
         replace(
             one, confirmed=sure.get(one.line_id, 0),
+            reserved=max(0, sure.get(one.line_id, 0) - one.shipped),
             backordered=one.backordered if event.partial else 0,
         )
         for one in row.lines
@@ -166,7 +189,7 @@ def _confirmed(row: OrderRow, event: orders.OrderConfirmed, at: int) -> OrderRow
 
 ORDERS: Projection[OrderRow] = Projection(
     name="orders",
-    version=1,
+    version=2,
     row=OrderRow,
     key=("order_id",),
     topics=("orders",),
@@ -192,7 +215,10 @@ class HistoryRow(msgspec.Struct, frozen=True):
     facts: dict[str, Any]
 
 
-_SILENT = frozenset({"order", "entity", "order_id", "occurred_at", "note"})
+_SILENT = frozenset(
+    {"order", "entity", "order_id", "occurred_at", "note", "customer", "subject", "tenders",
+     "method"}
+)  # fmt: skip
 
 
 def _history_keys(envelope: Envelope[Any]) -> Sequence[Key]:
@@ -213,7 +239,7 @@ def _history(row: HistoryRow | None, key: Key, envelope: Envelope[Any]) -> Histo
 
 HISTORY: Projection[HistoryRow] = Projection(
     name="order_history",
-    version=1,
+    version=2,
     row=HistoryRow,
     key=("order_id", "version"),
     topics=("orders",),

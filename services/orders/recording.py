@@ -5,9 +5,11 @@ from typing import Any
 
 from libs.contracts import common, orders
 from services.orders import commands
+from services.orders.demanding import cancel_all
 from services.orders.evolve import OrderEvent
-from services.orders.settling import Stated, Story, cancel_all, settle
+from services.orders.settling import settle
 from services.orders.state import SECURED, Ended, OrderState, remaining
+from services.orders.story import Stated, Story
 from services.orders.versions import differences, number, with_links
 
 

@@ -1,41 +1,19 @@
-"""What follows once something is known of an order: its holds, demand and outcome. Pure."""
+"""What follows once something is known of an order: its holds, demand, outcome and way. Pure."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
 
 from libs.contracts import common, orders
 from libs.values.ids import short
+from services.orders.billing import bill
 from services.orders.commands import DECIDE_WITHIN
-from services.orders.evolve import OrderEvent, evolve
-from services.orders.state import AUTOMATIC, OrderState, demand, remaining, shortages, value
-
-
-class Stated(NamedTuple):
-    """When a channel says that something happened, and by which version of the order."""
-
-    occurred_at: int
-    version: common.Version
-
-
-class Story:
-    """The events of one decision as they are told, and the state that they lead to.
-
-    `at` is the time of the decision, microseconds.
-    """
-
-    def __init__(self, state: OrderState, at: int) -> None:
-        self.state, self.at = state, at
-        self.events: list[OrderEvent] = []
-
-    def tell(self, event: OrderEvent) -> None:
-        """Add what happened next."""
-        self.events.append(event)
-        self.state = evolve(self.state, event)
-
-    def names(self, occurred_at: int | None = None) -> dict[str, Any]:
-        """Return the fields that every event has."""
-        at = self.at if occurred_at is None else occurred_at
-        return {"entity": self.state.entity, "occurred_at": at, "order_id": self.state.order_id}
+from services.orders.completing import complete
+from services.orders.demanding import cancel_all, expiry, require, wait
+from services.orders.evolve import OrderEvent
+from services.orders.requesting import request
+from services.orders.state import AUTOMATIC, OrderState, remaining, shortages
+from services.orders.stopping import answer_stops
+from services.orders.story import Story
+from services.orders.worrying import worry
 
 
 def settle(story: Story, *, again: bool = False) -> list[OrderEvent]:
@@ -43,13 +21,25 @@ def settle(story: Story, *, again: bool = False) -> list[OrderEvent]:
 
     `again` states the demand anew even where it is the same.
     """
-    state = story.state
-    if state.placed and state.ended is None:
+    if not story.state.placed:
+        return story.events
+    answer_stops(story)
+    if story.state.ended is None:
         _hold(story)
         require(story, again=again)
         _conclude(story)
-    elif state.placed:
+    else:
         require(story)
+    return follow(story)
+
+
+def follow(story: Story) -> list[OrderEvent]:
+    """Tell what the outcome means for its money, its parcels, its queues and its end."""
+    if story.state.once_confirmed or story.state.parcels:
+        bill(story)
+        request(story)
+        worry(story)
+        complete(story)
     return story.events
 
 
@@ -92,38 +82,6 @@ def _hold(story: Story) -> None:
             story.tell(held)
 
 
-def require(story: Story, *, again: bool = False) -> None:
-    """State what the order needs from stock in all, where that is not what was stated last."""
-    state = story.state
-    wanted = {} if state.ended is not None else demand(state)
-    stated = {sku: need.units for sku, need in sorted(state.needs.items()) if need.units}
-    if not wanted and not stated:
-        return
-    kind: common.ReservationClass = "commitment" if state.committed else "hold"
-    until = None if state.committed or state.ended is not None else expiry(state)
-    same_class = not wanted or (kind, until) == (state.asked_class, state.asked_until)
-    if wanted == stated and same_class and not again:
-        return
-    # A revision belongs to the version it comes with; any later question needs one of its own.
-    fresh = bool(story.events) and isinstance(
-        story.events[0], orders.OrderPlaced | orders.OrderAmended
-    )
-    revision = state.revision if fresh and state.asked < state.revision else state.revision + 1
-    demands = [common.Demand(sku=sku, units=wanted.get(sku, 0)) for sku in sorted(wanted | stated)]
-    story.tell(
-        orders.StockRequired(
-            **story.names(), revision=revision, account=state.account, demands=tuple(demands),
-            reservation_class=kind, expires_at=until, priority=state.priority,
-            placed_at=state.placed_at, decide_by=until or story.at + DECIDE_WITHIN,
-        )
-    )  # fmt: skip
-
-
-def expiry(state: OrderState) -> int:
-    """Return when an unpaid order's hold ends."""
-    return state.decide_by if state.expires_at is None else state.expires_at
-
-
 def _conclude(story: Story) -> None:
     """Tell whether the order waits or is confirmed, unless that is known already."""
     state = story.state
@@ -152,22 +110,6 @@ def _await_payment(story: Story) -> None:
         wait(story, reason, until, ())
 
 
-def wait(
-    story: Story, reason: str, decide_by: int | None, lacking: tuple[common.Demand, ...]
-) -> None:
-    """Tell that the order waits, and for how much money."""
-    state = story.state
-    sure = dict(state.confirmed or {}) if state.shortage == "split" else {}
-    units = {name: n - sure.get(name, 0) for name, n in remaining(state).items()}
-    at_risk = value(state, {name: n for name, n in units.items() if n})
-    story.tell(
-        orders.OrderWaits(
-            **story.names(), reason=reason, shortages=lacking, decide_by=decide_by,
-            value_minor=at_risk, currency=state.currency,
-        )
-    )  # fmt: skip
-
-
 def _await_stock(story: Story, lacking: tuple[common.Demand, ...]) -> None:
     known = story.state.wait
     if known is None or known.reason not in {"out-of-stock", "decision-overdue"}:
@@ -192,7 +134,8 @@ def _tell_confirmed(story: Story, units: Mapping[str, int], *, partial: bool) ->
 
 def ready(state: OrderState) -> dict[str, int]:
     """Return the units by line that what is reserved is enough for, one line after the other."""
-    free = {sku: need.reserved for sku, need in state.needs.items()}
+    # What is not missing is reserved or has left already.
+    free = {sku: need.units - need.short for sku, need in state.needs.items()}
     found: dict[str, int] = {}
     for name, line in sorted(state.lines.items()):
         units = line.remaining
@@ -225,39 +168,3 @@ def _split(story: Story) -> None:
                 cause="out-of-stock",
             )  # fmt: skip
             story.tell(backordered)
-
-
-def cancel_units(
-    story: Story, units: Mapping[str, int], by: common.Party, reason: str, cause: str,
-    stated: Stated | None = None,
-) -> None:  # fmt: skip
-    """Tell that these units are cancelled; where nothing is left, give all stock back."""
-    left = remaining(story.state)
-    whole = bool(units) and all(units.get(name, 0) >= count for name, count in left.items())
-    _tell_cancelled(story, units, whole, by, reason, cause, stated)
-
-
-def cancel_all(
-    story: Story, by: common.Party, reason: str, cause: str, stated: Stated | None = None
-) -> None:
-    """Tell that all that is left is cancelled, and give its stock back.
-
-    Of an order that has ended, it tells who ended it at last: nothing but this one brings it back.
-    """
-    _tell_cancelled(story, remaining(story.state), True, by, reason, cause, stated)
-
-
-def _tell_cancelled(
-    story: Story, units: Mapping[str, int], whole: bool, by: common.Party, reason: str, cause: str,
-    stated: Stated | None,
-) -> None:  # fmt: skip
-    lines = tuple(common.LineQuantity(line_id=n, quantity=u) for n, u in sorted(units.items()))
-    told = story.names() if stated is None else story.names(stated.occurred_at)
-    story.tell(
-        orders.OrderLinesCancelled(
-            **told, lines=lines, whole=whole, by=by, reason=reason, cause=cause,
-            version=None if stated is None else stated.version,
-        )
-    )  # fmt: skip
-    if whole:
-        require(story)

@@ -6,10 +6,14 @@ import msgspec
 from msgspec.structs import replace
 
 from libs.contracts import common
+from services.orders.progress import PACKED
 
 
 class LineRow(msgspec.Struct, frozen=True):
-    """A line and its ledger of units."""
+    """A line and its ledger of units; `amount_minor` is what the confirmed ones cost the buyer.
+
+    `reserved` are confirmed and have not left, `returned` came back to us undelivered.
+    """
 
     line_id: str
     external_line_id: str
@@ -22,6 +26,45 @@ class LineRow(msgspec.Struct, frozen=True):
     cancelled: int = 0
     backordered: int = 0
     confirmed: int = 0
+    reserved: int = 0
+    requested: int = 0
+    shipped: int = 0
+    delivered: int = 0
+    returned: int = 0
+    refunded: int = 0
+    resent: int = 0
+    amount_minor: int = 0
+
+
+class PaymentRow(msgspec.Struct, frozen=True):
+    """What the order was last said to cost and what payments last said; minor units."""
+
+    required_minor: int = 0
+    required_revision: int = 0
+    standing: str = "unknown"
+    authorised_minor: int = 0
+    captured_minor: int = 0
+    refunded_minor: int = 0
+    reason: str = ""
+    decide_by: int | None = None
+
+
+class ParcelRow(msgspec.Struct, frozen=True):
+    """The order's units in a shipment."""
+
+    status: str
+    lines: dict[str, int]
+    reason: str = ""
+    since: int = 0
+    settled: str = ""
+
+
+class QueueRow(msgspec.Struct, frozen=True):
+    """A queue that the order stands in."""
+
+    since: int
+    decide_by: int | None
+    at_risk: int
 
 
 class DemandRow(msgspec.Struct, frozen=True):
@@ -48,7 +91,8 @@ class OrderRow(msgspec.Struct, frozen=True):
     """An order as it stands; `customer` is an opaque subject, times are microseconds.
 
     `revision` is that of the last question to inventory. `waits_for`, `ended`, `at_risk` and
-    `partial` are what `state`, `reason` and `value_at_risk_minor` are made of.
+    `partial` are what `state`, `reason` and `value_at_risk_minor` are made of. `requested` is the
+    revision of the last request to fulfilment, `blocked` why nothing more of it may go.
     """
 
     order_id: str
@@ -77,6 +121,14 @@ class OrderRow(msgspec.Struct, frozen=True):
     waits_for: str = ""
     at_risk: int = 0
     ended: str | None = None
+    custody: str = ""
+    payment: PaymentRow = PaymentRow()
+    blocked: str | None = None
+    requested: int = 0
+    completed_at: int | None = None
+    completed_by: str = ""
+    parcels: dict[str, ParcelRow] = {}
+    queues: dict[str, QueueRow] = {}
     lines: tuple[LineRow, ...] = ()
     holds: dict[str, HoldRow] = {}
     demands: dict[str, DemandRow] = {}
@@ -85,43 +137,81 @@ class OrderRow(msgspec.Struct, frozen=True):
 # (state, reason) or state -> (owner, next action)
 _NEXT: Mapping[str, tuple[str, str]] = {
     "placed": ("inventory", "reserve the stock"),
-    "confirmed": ("fulfilment", "ship"),
+    "confirmed": ("payments", "payment is awaited"),
+    "confirmed paid": ("fulfilment", "ship"),
+    "in_fulfilment": ("fulfilment", "pack, label and hand over"),
+    "dispatched": ("carrier", "deliver"),
+    "completed": ("", ""),
     "part_confirmed": ("operations", "decide on the rest: retry, backorder or cancel"),
     "cancelled": ("", ""),
     "waiting payment": ("buyer", "pay; unpaid orders are cancelled at decide_by"),
     "waiting status-unknown": ("operations", "find out what the channel's status means"),
+    "waiting payment-overdue": ("operations", "ask for the payment, or cancel"),
+    "waiting payment-declined": ("buyer", "pay by other means; or cancel"),
+    "waiting payment-action": ("buyer", "confirm the payment with the bank"),
+    "waiting payment-in-doubt": ("payments", "find out what became of the call"),
+    "waiting authorisation-expired": ("payments", "authorise anew, or cancel"),
+    "waiting payment-disputed": ("operations", "answer the dispute with evidence"),
+    "waiting cancellation-asked": ("fulfilment", "stop the parcel, or say that it has left"),
+    "waiting unplannable": ("operations", "mend the address or the stock, then plan again"),
+    "waiting delivery-failed": ("operations", "decide: reship, refund or claim"),
+    "waiting parcel-lost": ("operations", "decide: reship, refund or claim"),
+    "waiting returned-to-sender": ("operations", "decide: reship, refund or claim"),
+    "waiting carrier-claim": ("carrier", "answer the claim; then decide: reship or refund"),
+    "waiting edit-too-late": ("operations", "settle it with the buyer, then accept"),
     "waiting out-of-stock": ("operations", "decide: retry, backorder or cancel"),
     "waiting decision-overdue": ("operations", "decide now: retry, backorder or cancel"),
     "held unlinked-listing": ("operations", "link the listing; the order resumes by itself"),
     "held totals-disagree": ("operations", "compare with the channel's totals, then release"),
     "held tax-country-unknown": ("operations", "find the country of delivery, then release"),
 }
+# Queues of a confirmed order; of several, the first is shown.
+_QUEUES = (
+    "payment-disputed", "edit-too-late", "parcel-lost", "returned-to-sender", "delivery-failed",
+    "carrier-claim", "unplannable", "payment-in-doubt", "payment-declined", "payment-action",
+    "authorisation-expired", "payment-overdue", "cancellation-asked",
+)  # fmt: skip
 _RELEASE = ("operations", "settle the reason, then release the hold")
 
 
 def standing(before: OrderRow | None, row: OrderRow, at: int) -> OrderRow:
     """Return the row with its state, reason, owner, next action, age and money at risk."""
     state, reason = _state(row)
-    owner, action = _NEXT.get(f"{state} {reason}") or _NEXT.get(state) or _RELEASE
+    paid = " paid" if row.requested else ""
+    owner, action = (
+        _NEXT.get(f"{state} {reason}") or _NEXT.get(f"{state}{paid}") or _NEXT.get(state)
+        or _RELEASE
+    )  # fmt: skip
     same = before is not None and (before.state, before.reason) == (state, reason)
-    risk = {"waiting": row.at_risk, "part_confirmed": row.at_risk, "held": row.total_minor}
+    queue = row.queues.get(reason) if state == "waiting" else None
+    at_risk = row.at_risk if queue is None else queue.at_risk
+    risk = {"waiting": at_risk, "part_confirmed": row.at_risk, "held": row.total_minor}
     return replace(
         row, state=state, reason=reason, owner=owner, next_action=action,
         since=before.since if same and before is not None else at,
         value_at_risk_minor=risk.get(state, 0),
+        decide_by=row.decide_by if queue is None else queue.decide_by,
     )  # fmt: skip
 
 
 def _state(row: OrderRow) -> tuple[str, str]:
+    queue = next((reason for reason in _QUEUES if reason in row.queues), "")
     if row.ended is not None:
-        return "cancelled", row.ended
+        return ("waiting", queue) if queue else ("cancelled", row.ended)
     if row.holds:
         _, first = min(row.holds.items(), key=lambda item: (item[1].since, item[0]))
         return "held", first.reason
+    if queue:
+        return "waiting", queue
     if row.confirmed_at is not None and row.partial:
         return "part_confirmed", row.waits_for
     if row.waits_for:
         return "waiting", row.waits_for
+    if row.completed_at is not None:
+        return "completed", ""
+    if any(one.status in PACKED for one in row.parcels.values()):
+        left = any(line.requested > line.shipped for line in row.lines)
+        return ("in_fulfilment" if left else "dispatched"), ""
     if row.confirmed_at is not None:
         return "confirmed", ""
     return "placed", ""

@@ -1,14 +1,17 @@
 """What an order's decisions need to know of it, and what they ask of that. Changes nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 from immutables import Map
 
 from libs.contracts import common
+from services.orders.progress import OUT, PACKED, Bill, Concern, Parcel, Payment, Requested, Stop
 
 SECURED = frozenset({"authorised", "paid", "on_account"})  # money that makes an order committed
 SHORTAGE = frozenset({"out-of-stock", "decision-overdue"})  # reasons to wait that a person decides
+
+BEFORE = SHORTAGE | {"payment", "status-unknown"}  # reasons to wait before the confirmation
 
 AUTOMATIC = frozenset({"totals-disagree", "tax-country-unknown", "unlinked-listing"})
 
@@ -17,7 +20,8 @@ class Line(msgspec.Struct, frozen=True, array_like=True):
     """A line and its ledger: the newest version's quantity, and units of it that are cancelled.
 
     `amounts` and `details` are texts to tell versions apart; `value` is what the buyer pays for
-    the line, minor units; `components` are per ordered unit.
+    the line, minor units; `components` are per ordered unit. `ours`: we hand it over. `resent` are
+    units to be sent once more, `refunded` those that the buyer gets money for instead.
     """
 
     external_line_id: str
@@ -31,6 +35,11 @@ class Line(msgspec.Struct, frozen=True, array_like=True):
     details: str
     cancelled: int = 0
     backordered: int = 0
+    kind: common.LineKind = "unknown"
+    ours: bool = True
+    needs_parcel: bool = True
+    resent: int = 0
+    refunded: int = 0
 
     @property
     def remaining(self) -> int:
@@ -56,6 +65,7 @@ class Hold(msgspec.Struct, frozen=True, array_like=True):
 
     reason: str
     lines: tuple[str, ...] = ()
+    blocks: str = "both"
 
 
 class Wait(msgspec.Struct, frozen=True, array_like=True):
@@ -82,10 +92,12 @@ class Link(msgspec.Struct, frozen=True, array_like=True):
 
 
 class OrderState(msgspec.Struct, frozen=True):
-    """An order between its first version and its confirmation.
+    """An order from its first version to its end.
 
     `revision` is that of the last event that has one, `asked` that of the last StockRequired, to
-    which answers must refer; `asked_class` and `asked_until` are what it said.
+    which answers must refer; `asked_class` and `asked_until` are what it said. `stops` are requests
+    to cancel units that are in parcels; `late` units that were told to be beyond a change, and
+    `late_accepted` those that a person let be; `concerns` the queues it stands in.
     """
 
     order_id: str = ""
@@ -120,6 +132,22 @@ class OrderState(msgspec.Struct, frozen=True):
     once_confirmed: bool = False
     ended: Ended | None = None
     requests: tuple[str, ...] = ()
+    provider: str = ""
+    custody: common.Custody = "unknown"
+    tenders: tuple[common.Tender, ...] = ()
+    customer: common.Customer | None = None
+    ship_by: int | None = None
+    deliver_by: int | None = None
+    service_level: str | None = None
+    bill: Bill | None = None
+    payment: Payment = Payment()
+    requested: Requested | None = None
+    parcels: Map[str, Parcel] = Map()
+    stops: Map[str, Stop] = Map()
+    late: Map[str, int] = Map()
+    late_accepted: Map[str, int] = Map()
+    concerns: Map[str, Concern] = Map()
+    completed: bool = False
 
     @property
     def placed(self) -> bool:
@@ -154,13 +182,48 @@ def shortages(state: OrderState) -> tuple[common.Demand, ...]:
 
 def demand(state: OrderState) -> dict[str, int]:
     """Return the units that the order needs in all, by SKU, summed over lines and kits."""
+    return by_sku(state, {n: one.remaining + one.resent for n, one in state.lines.items()})
+
+
+def by_sku(state: OrderState, units: Mapping[str, int]) -> dict[str, int]:
+    """Return what these units of lines take from our stock."""
     needed: dict[str, int] = {}
-    for line in state.lines.values():
-        if line.goods and line.remaining:
+    for name, count in units.items():
+        line = state.lines.get(name)
+        if line is not None and line.goods and count:
             for part in line.components:
-                units = line.remaining * part.units
-                needed[part.sku] = needed.get(part.sku, 0) + units
-    return {sku: units for sku, units in sorted(needed.items()) if units}
+                needed[part.sku] = needed.get(part.sku, 0) + count * part.units
+    return {sku: wanted for sku, wanted in sorted(needed.items()) if wanted}
+
+
+def packed(state: OrderState) -> dict[str, int]:
+    """Return the units by line that are in parcels, planned or later."""
+    return _sum(one for one in state.parcels.values() if one.status in PACKED)
+
+
+def shipped(state: OrderState) -> dict[str, int]:
+    """Return the units by line that have left."""
+    return _sum(one for one in state.parcels.values() if one.status in OUT)
+
+
+def delivered(state: OrderState) -> dict[str, int]:
+    """Return the units by line that have arrived."""
+    return _sum(one for one in state.parcels.values() if one.status == "delivered")
+
+
+def _sum(parcels: Iterable[Parcel]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for parcel in parcels:
+        for name, units in parcel.lines.items():
+            found[name] = found.get(name, 0) + units
+    return found
+
+
+def too_late(state: OrderState) -> dict[str, int]:
+    """Return the units by line that have left and that nobody wants any more."""
+    left = {name: line.remaining + line.resent for name, line in state.lines.items()}
+    over = {name: units - left.get(name, 0) for name, units in shipped(state).items()}
+    return {name: units for name, units in sorted(over.items()) if units > 0}
 
 
 def value(state: OrderState, units: Mapping[str, int]) -> int:

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from libs.contracts import orders
 from services.orders import commands
 from services.orders.evolve import OrderEvent
-from services.orders.settling import Story, settle
+from services.orders.settling import settle
 from services.orders.state import OrderState
+from services.orders.story import Story
 
 
 def record_stock(command: commands.RecordStock, state: OrderState) -> Sequence[OrderEvent]:

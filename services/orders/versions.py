@@ -8,7 +8,7 @@ from immutables import Map
 from msgspec.structs import replace
 
 from libs.contracts import common
-from services.orders.state import Line, Link, OrderState
+from services.orders.state import Line, Link, OrderState, packed
 
 _NO_AMOUNTS = common.Amounts(gross=0, discount=0, net=0, taxes=())
 
@@ -51,6 +51,8 @@ def ledger(before: Line | None, line: common.OrderLine) -> Line:
         now,
         cancelled=still_cancelled(before.quantity, before.cancelled, line.quantity),
         backordered=min(before.backordered, line.quantity),
+        resent=before.resent,
+        refunded=before.refunded,
     )
 
 
@@ -75,6 +77,9 @@ def _line(line: common.OrderLine) -> Line:
         shipping=line.requires_shipping and line.fulfilled_by == "us",
         value=amounts.net + on_top,
         amounts=f"{amounts.gross}-{amounts.discount}={amounts.net} tax {_taxes(amounts)}",
+        kind=line.kind,
+        ours=line.fulfilled_by == "us",
+        needs_parcel=line.requires_shipping,
         details=hashlib.sha256(msgspec.msgpack.encode(bare)).hexdigest()[:8],
     )
 
@@ -84,17 +89,22 @@ def _taxes(amounts: common.Amounts) -> str:
 
 
 def at_version(state: OrderState, order: common.Order) -> Map[str, Line]:
-    """Return the lines as this version has them."""
-    return Map({line.line_id: ledger(state.lines.get(line.line_id), line) for line in order.lines})
+    """Return the lines as this version has them, and lines that are gone but are in parcels."""
+    lines = {line.line_id: ledger(state.lines.get(line.line_id), line) for line in order.lines}
+    for name in packed(state):
+        if name not in lines and name in state.lines:
+            lines[name] = replace(state.lines[name], quantity=0, cancelled=0, backordered=0)
+    return Map(lines)
 
 
 def differences(state: OrderState, order: common.Order) -> tuple[common.Difference, ...]:
     """Return what this version changes, by line."""
     now = at_version(state, order)
+    told, sent = {line.line_id for line in order.lines}, packed(state)
     gone = (
         common.Difference(line_id=name, field="removed", before=str(line.quantity), after="")
         for name, line in sorted(state.lines.items())
-        if name not in now
+        if name not in told and (line.quantity or name not in sent)
     )
     changed = (
         found

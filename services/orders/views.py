@@ -35,10 +35,15 @@ class CancellationIn(_View):
 
 
 class DecisionIn(_View):
-    """What to do with an order that waits for stock."""
+    """What to do with an order that waits: for stock, for a parcel, or for a change too late.
 
-    decision: Literal["retry", "backorder", "cancel"]
+    For stock: retry, backorder, cancel. For a parcel that did not arrive: reship, refund, claim,
+    with its shipment where several wait. For a change that came too late: accept.
+    """
+
+    decision: Literal["retry", "backorder", "cancel", "reship", "refund", "claim", "accept"]
     reason: Reason = "decided"
+    shipment_id: LineId | None = None
 
 
 class HoldIn(_View):
@@ -86,6 +91,45 @@ class LineOut(_View):
     cancelled: int
     backordered: int
     confirmed: int
+    reserved: int = Field(description="Confirmed units that have not left.")
+    requested: int = Field(description="Units that fulfilment is asked to hand over, in all.")
+    shipped: int
+    delivered: int
+    returned: int
+    refunded: int
+    resent: int
+    amount_minor: int = Field(description="What the confirmed units cost, taxes on top included.")
+
+
+class PaymentOut(_View):
+    """What the order costs by what is confirmed of it, and what payments last said."""
+
+    required_minor: int
+    required_revision: int
+    standing: str
+    authorised_minor: int
+    captured_minor: int
+    refunded_minor: int
+    reason: str
+    decide_by: Micros | None
+
+
+class ParcelOut(_View):
+    """The order's units in a shipment; `settled` is what a person decided of its trouble."""
+
+    status: str
+    lines: dict[str, int]
+    reason: str
+    since: Micros
+    settled: str
+
+
+class QueueOut(_View):
+    """A queue that the order stands in."""
+
+    since: Micros
+    decide_by: Micros | None
+    at_risk: int
 
 
 class DemandOut(_View):
@@ -116,7 +160,7 @@ class OrderOut(_View):
     external_id: str
     display_number: str
     provider: str
-    state: str = Field(description="placed, waiting, held, confirmed, part_confirmed, cancelled")
+    state: str = Field(description="One of the states that a list can be asked for.")
     reason: str
     owner: str
     next_action: str
@@ -133,6 +177,13 @@ class OrderOut(_View):
     shortage: str
     customer: str = Field(description="An opaque reference; personal fields are in the vault.")
     revision: int
+    custody: str
+    payment: PaymentOut
+    blocked: str | None = Field(description="Why nothing more of it may be handed over.")
+    completed_at: Micros | None
+    completed_by: str = Field(description="scan, untracked, at-once, channel, cancelled")
+    parcels: dict[str, ParcelOut]
+    queues: dict[str, QueueOut]
     lines: tuple[LineOut, ...]
     holds: dict[str, HoldOut]
     demands: dict[str, DemandOut]

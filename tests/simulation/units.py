@@ -24,6 +24,8 @@ class Units:
         self.has: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
         self.lacks: dict[str, dict[str, int]] = defaultdict(dict)
         self.kinds: dict[tuple[str, str], str] = {}
+        self.shipped: dict[tuple[str, str], int] = defaultdict(int)
+        self.parcels: set[tuple[str, str, str]] = set()
         self.asked: dict[tuple[str, str, int], int] = {}
         self.facts: dict[str, list[int]] = defaultdict(list)  # who said it -> units that it moved
         self.touched: set[str] = set()
@@ -64,6 +66,8 @@ class Units:
                     self._move(event.order_id, event.sku, one.location, one.units)
             case inventory.StockReleased() | inventory.StockHoldExpired():
                 self._free(event)
+            case inventory.StockShipped():
+                self._ship(event)
             case _:
                 self._promise(event)
 
@@ -87,9 +91,22 @@ class Units:
         order, sku = event.order_id, event.sku
         if isinstance(event, inventory.StockReserved):
             self._take(event)
-        wanted = self.asked.get((order, sku, event.revision))
+        asked = self.asked.get((order, sku, event.revision))
+        wanted = None if asked is None else max(0, asked - self.shipped[order, sku])
         expect("P1", wanted == event.wanted, f"{order} asked for {wanted} of {sku}, not {event}")
         self.kinds[order, sku] = event.reservation_class
+        self._lack(event)
+
+    def _ship(self, event: inventory.StockShipped) -> None:
+        parcel = (event.shipment_id, event.order_id, event.sku)
+        expect("P1", parcel not in self.parcels, f"{parcel} left stock twice")
+        self.parcels.add(parcel)
+        self.on_hand[event.sku, event.location] -= event.quantity
+        self.shipped[event.order_id, event.sku] += event.quantity
+        taken = sum(one.units for one in event.allocations)
+        expect("P2", taken == event.from_reservation <= event.quantity, f"{parcel} took {taken}")
+        for one in event.allocations:
+            self._move(event.order_id, event.sku, one.location, -one.units)
         self._lack(event)
 
     def _take(self, event: inventory.StockReserved) -> None:

@@ -23,7 +23,7 @@ def stuck() -> None:
 
 @app.command()
 def ls(data: Data = None, url: Url = None, as_json: Json = False) -> None:
-    """List waiting and held orders, grouped by reason, the most money at risk first."""
+    """List waiting and held orders by reason, the most money at risk first."""
     rows = _run(data, url, _orders)
     output = Output(as_json=as_json)
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
@@ -65,6 +65,22 @@ def explain(order: str, data: Data = None, url: Url = None, as_json: Json = Fals
     lines += [
         f"  held: {hold['reason']} (by {hold['by']}, blocks {hold['blocks']})"
         for hold in row["holds"].values()
+    ]
+    money, currency = row["payment"], row["currency"]
+    if money["required_revision"]:
+        lines.append(
+            f"  payment: {money['standing']}, costs {money['required_minor'] / 100:.2f} {currency},"
+            f" captured {money['captured_minor'] / 100:.2f}"
+            + (f" ({money['reason']})" if money["reason"] else "")
+        )
+    lines += [
+        f"  queue: {reason}, {queue['at_risk'] / 100:.2f} {currency} at risk"
+        for reason, queue in row["queues"].items()
+    ]
+    lines += [
+        f"  parcel {name or 'none'}: {parcel['status']}"
+        + (f" ({parcel['settled'] or parcel['reason']})" if parcel["reason"] else "")
+        for name, parcel in row["parcels"].items()
     ]
     lines += [
         f"  {sku}: needs {need['units']}, has {need['reserved']}, lacks {need['short']}"

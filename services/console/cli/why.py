@@ -24,7 +24,8 @@ def why(sku: str, data: Data = None, url: Url = None, as_json: Json = False) -> 
     text = (
         f"{stock['sku']}  {stock['description']}\n  on hand {stock['on_hand']}"
         f" - reserved {stock['reserved']} = available {stock['available']}"
-        f"; waiting {stock['waiting']}, written off {stock['written_off']}"
+        f"; waiting {stock['waiting']}, shipped {stock['shipped']},"
+        f" written off {stock['written_off']}"
     )
     output.say("stock", text, **stock)
     table = Table("when", "what", "units", "location", "behind it", "reason")
@@ -32,7 +33,7 @@ def why(sku: str, data: Data = None, url: Url = None, as_json: Json = False) -> 
         if as_json:
             output.say("entry", "", **one)
         at = f"{datetime.fromtimestamp(one['at'] // 1_000_000, UTC):%Y-%m-%d %H:%M:%S}"
-        behind = one["order_id"] or one["document"]
+        behind = " ".join(name for name in (one["order_id"], one["document"]) if name)
         table.add_row(at, one["kind"], f"{one['units']:+d}", one["location"], behind, one["reason"])
     output.show(table)
 

@@ -1,5 +1,6 @@
 """Whatever happens to a SKU: units add up, promises are kept, and the rows say what the stock is."""
 
+import random
 from typing import Any
 
 from hypothesis import given, settings
@@ -50,8 +51,9 @@ needs = st.builds(
     orders, st.integers(1, 12),
     hold=st.none() | st.integers(1, 4), priority=st.integers(1, 2), placed=st.integers(0, 3),
 )  # fmt: skip
+parcels = st.builds(samples.ship, orders, few, places, st.sampled_from([f"s{n}" for n in range(9)]))
 lapses = st.builds(samples.expire, orders, st.integers(1, 4))
-stories = st.lists(needs | needs | lapses | facts(), max_size=40)
+stories = st.lists(needs | needs | lapses | parcels | facts(), max_size=40)
 
 
 @settings(max_examples=400, deadline=None)
@@ -72,6 +74,9 @@ def test_promises_hold_and_the_rows_say_what_the_stock_is(
             log.append(envelope(event, len(log) + 1, samples.NOW, "inventory"))
         _held(stock, ledger)
         assert samples.then(stock, command)[1] == [] or isinstance(command, commands.RequireUnits)
+    for order, entry in stock.reservations.items():
+        assert entry.shipped == ledger.shipped[order, samples.MUG]
+        assert entry.wanted == entry.reserved + entry.waiting
     _shown(stock, log)
     assert unpack(Stock, pack(stock)) == stock
 
@@ -97,6 +102,7 @@ def _shown(stock: Stock, log: list[Any]) -> None:
     if row is not None:
         assert row.on_hand == sum(level.on_hand for level in levels)
         assert row.reserved == sum(level.reserved for level in levels)
+        assert row.shipped == sum(entry.shipped for entry in stock.reservations.values())
         assert (row.available, row.promised_without_stock) == (stock.free(), 0)
     rows = folded(RESERVATIONS, log)
     assert {key[0] for key in rows} == set(stock.reservations)
@@ -104,3 +110,28 @@ def _shown(stock: Stock, log: list[Any]) -> None:
         entry = stock.reservations[str(order)]
         held = entry.reserved if entry.reservation_class == "hold" else 0
         assert (row.reserved, row.short, row.held) == (entry.reserved, entry.waiting, held)
+        assert row.shipped == entry.shipped
+
+
+statements = st.lists(st.integers(0, 6), min_size=1, max_size=4)
+
+
+@settings(max_examples=300, deadline=None)
+@given(statements, st.lists(few, max_size=3), st.randoms(use_true_random=False))
+def test_an_order_ends_with_what_it_still_needs_whenever_its_parcels_leave(
+    stated: list[int], parcels: list[int], rng: random.Random
+) -> None:
+    """Parcels before, between or after statements, also of fewer units than have left."""
+    sources: list[list[commands.InventoryCommand]] = [
+        [samples.need("a", units, revision) for revision, units in enumerate(stated, 1)],
+        [samples.ship("a", units, "main", f"s{n}") for n, units in enumerate(parcels)],
+    ]
+    stock = samples.after(samples.receive(99))
+    while left := [queue for queue in sources if queue]:
+        stock, _ = samples.then(stock, rng.choice(left).pop(0))
+    gone, entry = sum(parcels), stock.reservations.get("a")
+    assert stock.levels["main"].on_hand == 99 - gone
+    assert (entry.shipped if entry else 0) == gone
+    # A statement of fewer units than have left forgives the rest; a later one asks from there.
+    owed = max(0, stated[-1] - gone)
+    assert (entry.reserved + entry.waiting if entry else 0) == owed

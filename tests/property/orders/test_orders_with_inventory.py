@@ -2,6 +2,7 @@
 
 import random
 from collections import defaultdict
+from collections.abc import Sequence
 from functools import reduce
 from typing import Any
 
@@ -34,13 +35,13 @@ class World:
     def send(self, source: str, stream: str, command: Any) -> None:
         self.queues[source, stream].append(command)
 
-    def tell(self, stream: str, command: Any) -> None:
+    def tell(self, stream: str, command: Any) -> Sequence[Any]:
         mine: Any = ORDER if stream.startswith("order-") else STOCK
         state = self.states.get(stream, mine.initial)
         try:
-            events = mine.decide(command, state)
+            events: Sequence[Any] = mine.decide(command, state)
         except Refused:
-            return
+            return ()
         self.states[stream] = reduce(mine.evolve, events, state)
         service = "orders" if mine is ORDER else "inventory"
         for event in events:
@@ -70,6 +71,7 @@ class World:
             for timer in plan(told):
                 assert isinstance(timer, Timer)
                 self.timers.setdefault(timer.id, timer)
+        return events
 
     def run(self, steps: int = 100_000) -> None:
         while steps and (open_ones := sorted(key for key, queue in self.queues.items() if queue)):

@@ -44,6 +44,12 @@ def need(
     )  # fmt: skip
 
 
+def ship(
+    order: str, units: int, location: str = "main", shipment: str = "s1"
+) -> commands.ShipUnits:
+    return commands.ShipUnits("main", MUG, location, order, shipment, units, NOW)
+
+
 def expire(order: str, hours: int, at: int | None = None) -> commands.ExpireHold:
     due = NOW + hours * HOUR
     return commands.ExpireHold("main", MUG, order, due, due if at is None else NOW + at * HOUR)

@@ -85,3 +85,32 @@ def cancelled(version: int, *lines: tuple[str, int]) -> commands.RecordCancellat
 def resolved(name: str, sku: str, units: int = 1) -> commands.ResolveLine:
     parts = (common.Component(sku=sku, units=units),)
     return commands.ResolveLine("main", ID, name, sku, units, parts, NOW)
+
+
+def said(
+    standing: common.PaymentStanding, amount: int = 0, seen: int = 1, **fields: Any
+) -> commands.RecordPayment:
+    """Payments says something of the money; `seen` is the version of its stream."""
+    given: dict[str, Any] = {
+        "standing": standing, "fact": "Payment", "amount": amount, "currency": "GBP",
+        "reason": "", "payment_version": seen, "deadline": None, "occurred_at": NOW, "at": NOW,
+    }  # fmt: skip
+    return commands.RecordPayment(**(given | fields))
+
+
+def captured(amount: int, seen: int = 1) -> commands.RecordPayment:
+    return said("captured", amount, seen)
+
+
+def parcel(
+    status: common.ShipmentStatus, *lines: tuple[str, int], name: str = "s1", seen: int = 1,
+    **fields: Any,
+) -> commands.RecordShipment:  # fmt: skip
+    """Fulfilment says something of a shipment; `seen` is the version of its stream."""
+    rows = tuple(common.LineQuantity(line_id=n, quantity=q) for n, q in lines)
+    given: dict[str, Any] = {
+        "shipment_id": name, "status": status, "fact": "Shipment", "lines": rows,
+        "reason": "scan" if status == "delivered" else "", "version": seen, "deadline": None,
+        "occurred_at": NOW, "at": NOW,
+    }  # fmt: skip
+    return commands.RecordShipment(**(given | fields))

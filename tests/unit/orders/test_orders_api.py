@@ -11,7 +11,7 @@ from libs.web.problems import Problem, answer_problem
 from services.orders import api, commands
 from services.orders.decider import ORDER
 from tests.unit.memory import AsgiClient, MemoryCommands, Response
-from tests.unit.orders.samples import ID, NOW, answer, line, told
+from tests.unit.orders.samples import ID, NOW, answer, captured, line, parcel, told
 from tests.unit.orders.test_orders_confirming import MUG
 
 STREAM = commands.order_stream(ID)
@@ -44,12 +44,18 @@ async def test_an_order_is_shown_as_it_stands_with_its_history(shop: Shop) -> No
     assert (shown["state"], shown["external_id"], shown["owner"]) == (
         "confirmed",
         "1001",
-        "fulfilment",
+        "payments",
     )
     assert shown["demands"]["MUG"] == {"units": 2, "answered": 1, "reserved": 2, "short": 0}
     history = (await shop.client.get(f"/orders/{ID}/history")).json()
     types = [event["type"] for event in history["events"]]
-    assert types == ["OrderPlaced", "StockRequired", "OrderStockRecorded", "OrderConfirmed"]
+    assert types == [
+        "OrderPlaced",
+        "StockRequired",
+        "OrderStockRecorded",
+        "OrderConfirmed",
+        "PaymentRequired",
+    ]
 
 
 async def test_orders_are_found_by_channel_external_id_and_state(shop: Shop) -> None:
@@ -98,6 +104,48 @@ async def test_a_hold_is_placed_and_released_by_its_id(shop: Shop) -> None:
     assert (await shop.client.get(f"/orders/{ID}")).json()["reason"] == "fraud-review"
     path = f"/orders/{ID}/holds/{hold_id}/release"
     assert (await shop.post(path, {}, "k2")).json()["events"] == ["OrderReleased"]
+
+
+async def test_an_order_shows_its_money_its_parcels_and_its_ledger_to_the_end(shop: Shop) -> None:
+    seen: list[tuple[str, str, str]] = []
+    for command in (
+        told(MUG), answer("MUG", 2), captured(200), parcel("planned", ("a", 2)),
+        parcel("dispatched", ("a", 2), seen=2), parcel("delivered", ("a", 2), seen=3),
+    ):  # fmt: skip
+        shop.memory.tell(STREAM, command)
+        shown = (await shop.client.get(f"/orders/{ID}")).json()
+        seen.append((shown["state"], shown["owner"], shown["next_action"]))
+    assert seen == [
+        ("placed", "inventory", "reserve the stock"),
+        ("confirmed", "payments", "payment is awaited"),
+        ("confirmed", "fulfilment", "ship"),
+        ("in_fulfilment", "fulfilment", "pack, label and hand over"),
+        ("dispatched", "carrier", "deliver"),
+        ("completed", "", ""),
+    ]  # fmt: skip
+    assert (shown["payment"]["required_minor"], shown["payment"]["captured_minor"]) == (200, 200)
+    ledger = {name: shown["lines"][0][name] for name in ("reserved", "shipped", "delivered")}
+    assert ledger == {"reserved": 0, "shipped": 2, "delivered": 2}
+    assert (shown["completed_by"], shown["parcels"]["s1"]["status"]) == ("scan", "delivered")
+    listed = (await shop.client.get("/orders?state=completed")).json()
+    assert len(listed["orders"]) == 1
+
+
+async def test_a_lost_parcel_is_decided_over_http(shop: Shop) -> None:
+    for command in (told(MUG), answer("MUG", 2), captured(200), parcel("lost", ("a", 2))):
+        shop.memory.tell(STREAM, command)
+    shown = (await shop.client.get(f"/orders/{ID}")).json()
+    assert (shown["state"], shown["reason"], shown["value_at_risk_minor"]) == (
+        "waiting", "parcel-lost", 200,
+    )  # fmt: skip
+    assert shown["next_action"] == "decide: reship, refund or claim"
+    body = {"decision": "refund", "shipment_id": "s1"}
+    done = await shop.post(f"/orders/{ID}/decisions", body)
+    assert "OrderDecisionTaken" in done.json()["events"]
+    late = await shop.post(f"/orders/{ID}/decisions", {"decision": "reship"}, "k2")
+    assert (late.status_code, late.json()["code"]) == (409, "order-not-waiting")
+    shown = (await shop.client.get(f"/orders/{ID}")).json()
+    assert (shown["state"], shown["lines"][0]["refunded"]) == ("completed", 2)
 
 
 async def test_what_does_not_exist_has_no_key_or_carries_free_text_is_refused(shop: Shop) -> None:

@@ -51,7 +51,7 @@ def test_an_order_without_demand_is_confirmed_at_once() -> None:
     card = line("g", 1, kind="gift_card", requires_shipping=False)
     elsewhere = line("f", 1, ("MUG", 1), fulfilled_by="channel")
     outcome = given(ORDER).when(told(card, elsewhere))
-    assert names(outcome.events) == ["OrderPlaced", "OrderConfirmed"]
+    assert names(outcome.events) == ["OrderPlaced", "OrderConfirmed", "PaymentRequired"]
 
 
 def test_an_answer_to_an_earlier_revision_does_not_confirm() -> None:
@@ -59,7 +59,7 @@ def test_an_answer_to_an_earlier_revision_does_not_confirm() -> None:
     outcome = given(ORDER).when(told(MUG), more, answer("MUG", 2, revision=1))
     outcome.then()
     later = given(ORDER).when(told(MUG), more, answer("MUG", 3, revision=2))
-    assert names(later.events) == ["OrderStockRecorded", "OrderConfirmed"]
+    assert names(later.events) == ["OrderStockRecorded", "OrderConfirmed", "PaymentRequired"]
 
 
 def test_a_draft_and_a_test_order_are_never_placed() -> None:
@@ -111,7 +111,11 @@ def test_payment_turns_the_hold_into_a_commitment_and_the_answer_confirms() -> N
     assert names(paid.events) == ["OrderFundsRecorded", "StockRequired"]
     assert only(paid.events, orders.StockRequired).reservation_class == "commitment"
     steps = (placed, answer("MUG", 2), funds("paid", 2), answer("MUG", 2, revision=2, seen=2))
-    assert names(given(ORDER).when(*steps).events) == ["OrderStockRecorded", "OrderConfirmed"]
+    assert names(given(ORDER).when(*steps).events) == [
+        "OrderStockRecorded",
+        "OrderConfirmed",
+        "PaymentRequired",
+    ]
 
 
 def test_an_unlinked_line_is_held_while_the_others_are_reserved() -> None:

@@ -40,12 +40,17 @@ def test_several_holds_stand_at_once_and_the_last_release_confirms() -> None:
     assert names(first.events) == ["OrderStockRecorded"]
     assert names(given(ORDER).when(placed, RESERVED, release(one)).events) == ["OrderReleased"]
     last = given(ORDER).when(placed, RESERVED, release(one), release(other))
-    assert names(last.events) == ["OrderReleased", "OrderConfirmed"]
+    assert names(last.events) == ["OrderReleased", "OrderConfirmed", "PaymentRequired"]
 
 
 def test_a_version_that_mends_the_cause_releases_the_hold() -> None:
     outcome = given(ORDER).when(told(MUG, rounding=50), RESERVED, told(MUG, version=2))
-    assert names(outcome.events) == ["OrderAmended", "OrderReleased", "OrderConfirmed"]
+    assert names(outcome.events) == [
+        "OrderAmended",
+        "OrderReleased",
+        "OrderConfirmed",
+        "PaymentRequired",
+    ]
 
 
 def test_a_cause_that_a_person_waived_does_not_hold_again() -> None:
@@ -60,7 +65,7 @@ def test_a_persons_hold_keeps_the_stock_and_blocks_the_confirmation() -> None:
     assert names(outcome.events) == ["OrderStockRecorded"]
     given(ORDER).when(told(MUG), MANUAL, MANUAL).then()
     freed = given(ORDER).when(told(MUG), MANUAL, RESERVED, release("h1"))
-    assert names(freed.events) == ["OrderReleased", "OrderConfirmed"]
+    assert names(freed.events) == ["OrderReleased", "OrderConfirmed", "PaymentRequired"]
 
 
 def test_a_release_by_time_is_silent_where_the_hold_is_gone() -> None:

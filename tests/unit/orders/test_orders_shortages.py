@@ -6,7 +6,7 @@ from libs.contracts import orders
 from libs.eventsourcing.testing import given
 from services.orders import commands
 from services.orders.decider import ORDER
-from tests.unit.orders.samples import HOUR, NOW, answer, funds, line, told
+from tests.unit.orders.samples import HOUR, NOW, answer, captured, funds, line, told
 from tests.unit.orders.test_orders_confirming import BOX, MUG, names, only
 
 SHORT = answer("MUG", 1, short=1)
@@ -34,7 +34,7 @@ def test_nothing_is_decided_before_every_sku_has_answered() -> None:
 
 def test_units_from_the_waiting_list_confirm_the_order() -> None:
     outcome = given(ORDER).when(told(MUG), SHORT, answer("MUG", 2, seen=2))
-    assert names(outcome.events) == ["OrderStockRecorded", "OrderConfirmed"]
+    assert names(outcome.events) == ["OrderStockRecorded", "OrderConfirmed", "PaymentRequired"]
 
 
 def test_the_policy_cancel_cancels_all_and_gives_the_stock_back() -> None:
@@ -107,8 +107,9 @@ def test_an_order_that_inventory_never_answers_is_not_silently_stuck() -> None:
     assert only(outcome.events, orders.OrderWaits).reason == "decision-overdue"
 
 
-def test_a_confirmed_order_has_no_deadline() -> None:
-    given(ORDER).when(told(MUG), answer("MUG", 2), commands.DecideByDeadline(DEADLINE)).then()
+def test_a_confirmed_order_that_is_paid_has_no_deadline() -> None:
+    overdue = commands.DecideByDeadline(DEADLINE)
+    given(ORDER).when(told(MUG), answer("MUG", 2), captured(200), overdue).then()
 
 
 def test_an_unpaid_order_is_cancelled_at_its_deadline_and_by_its_expired_hold() -> None:

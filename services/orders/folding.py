@@ -1,0 +1,136 @@
+"""Folds what happens to an order's money, parcels and queues. Validates nothing, raises nothing."""
+
+from typing import assert_never
+
+from immutables import Map
+from msgspec.structs import replace
+
+from libs.contracts import common, orders
+from services.orders.paying import due_of, terms_of
+from services.orders.progress import Bill, Concern, Parcel, Payment, Requested, Stop
+from services.orders.shipping import terms
+from services.orders.state import OrderState
+
+_REMEMBERED = 64  # settled requests; a repeat that old comes no more
+
+LaterEvent = (
+    orders.PaymentRequired
+    | orders.OrderPaymentRecorded
+    | orders.FulfilmentRequested
+    | orders.OrderShipmentRecorded
+    | orders.OrderEditTooLate
+    | orders.OrderDecisionTaken
+    | orders.OrderWaitOver
+    | orders.OrderCompleted
+    | orders.CancellationRequested
+    | orders.CancellationAccepted
+    | orders.CancellationRefused
+)
+
+
+def fold(state: OrderState, event: LaterEvent) -> OrderState:
+    """Fold one of them."""
+    match event:
+        case orders.OrderShipmentRecorded():
+            return replace(state, parcels=_parcels(state.parcels, event))
+        case orders.OrderPaymentRecorded():
+            payment = Payment(
+                event.standing, event.authorised, event.captured, event.refunded, event.reason,
+                event.deadline, event.payment_version,
+            )  # fmt: skip
+            return replace(state, payment=payment)
+        case orders.PaymentRequired():
+            lines = Map({one.line_id: (one.quantity, one.amount) for one in event.lines})
+            bill = Bill(
+                event.revision, event.amount, event.charges_amount,
+                due_of(event.amount, event.tenders), lines, terms_of(event), event.decide_by,
+            )  # fmt: skip
+            return replace(state, bill=bill)
+        case orders.FulfilmentRequested():
+            units = Map({one.line_id: one.quantity for one in event.lines})
+            asked = Requested(event.revision, units, event.blocked, terms(event))
+            return replace(state, requested=asked)
+        case orders.OrderEditTooLate():
+            return replace(state, late=_units(event.lines))
+        case orders.OrderDecisionTaken():
+            return _decided(state, event)
+        case orders.OrderWaitOver(reason=reason):
+            known = state.concerns
+            return replace(state, concerns=known.delete(reason) if reason in known else known)
+        case orders.OrderCompleted():
+            return replace(state, completed=True)
+        case orders.CancellationRequested(request_id=request):
+            state = replace(state, requests=(*state.requests, request)[-_REMEMBERED:])
+            asks = Stop(_units(event.lines), event.by, event.reason, event.answer_by)
+            return replace(state, stops=state.stops.set(request, asks)) if asks.lines else state
+        case orders.CancellationAccepted() | orders.CancellationRefused():
+            return replace(state, stops=_answered(state.stops, event))
+        case _:
+            assert_never(event)
+
+
+def concerned(state: OrderState, reason: str, decide_by: int | None) -> OrderState:
+    """Let the order stand in a queue."""
+    return replace(state, concerns=state.concerns.set(reason, Concern(decide_by)))
+
+
+def _units(lines: tuple[common.LineQuantity, ...]) -> Map[str, int]:
+    units: dict[str, int] = {}
+    for line in lines:
+        units[line.line_id] = units.get(line.line_id, 0) + line.quantity
+    return Map(units)
+
+
+def _parcels(parcels: Map[str, Parcel], event: orders.OrderShipmentRecorded) -> Map[str, Parcel]:
+    old = parcels.get(event.shipment_id)
+    lines = _units(event.lines)
+    if event.status == "stopped" and old is not None:
+        # What stays comes off the parcel; the rest of it goes on as it was.
+        left = {name: units - lines.get(name, 0) for name, units in old.lines.items()}
+        lines = Map({name: units for name, units in left.items() if units > 0})
+        status = old.status if lines else event.status
+        return parcels.set(
+            event.shipment_id,
+            replace(old, lines=lines, status=status, seen=event.shipment_version),
+        )
+    if event.status == "stopped":
+        lines = Map()
+    again = old is not None and old.settled and event.status != "delivered"
+    parcel = Parcel(
+        event.status, lines, event.shipment_version, old.settled if again and old else "",
+        event.reason,
+    )  # fmt: skip
+    return parcels.set(event.shipment_id, parcel)
+
+
+def _decided(state: OrderState, event: orders.OrderDecisionTaken) -> OrderState:
+    if event.decision == "accept":
+        return replace(state, late_accepted=_units(event.lines))
+    lines = state.lines
+    for name, units in sorted(_units(event.lines).items()):
+        line = lines.get(name)
+        if line is None:
+            continue
+        if event.decision == "reship":
+            lines = lines.set(name, replace(line, resent=line.resent + units))
+        elif event.decision == "refund":
+            lines = lines.set(name, replace(line, refunded=line.refunded + units))
+    parcels, name = state.parcels, event.shipment_id or ""
+    if name in parcels:
+        parcels = parcels.set(name, replace(parcels[name], settled=event.decision))
+    return replace(state, lines=lines, parcels=parcels)
+
+
+def _answered(
+    stops: Map[str, Stop], event: orders.CancellationAccepted | orders.CancellationRefused
+) -> Map[str, Stop]:
+    """Take the answered units off a request; one that is answered in full is gone."""
+    known = stops.get(event.request_id)
+    if known is None:
+        return stops
+    answered = _units(event.lines)
+    left = {name: units - answered.get(name, 0) for name, units in known.lines.items()}
+    left = {name: units for name, units in left.items() if units > 0}
+    if not left:
+        return stops.delete(event.request_id)
+    return stops.set(event.request_id, replace(known, lines=Map(left)))
