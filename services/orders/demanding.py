@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from libs.contracts import common, orders
 from services.orders.commands import DECIDE_WITHIN
-from services.orders.state import OrderState, by_sku, demand, packed, remaining, value
+from services.orders.state import OrderState, by_sku, demand, packed, reference, remaining, value
 from services.orders.story import Stated, Story
 
 
@@ -99,7 +99,7 @@ def _tell_cancelled(
     story.tell(
         orders.OrderLinesCancelled(
             **told, lines=lines, whole=whole, by=by, reason=reason, cause=cause,
-            version=None if stated is None else stated.version,
+            version=None if stated is None else stated.version, reference=reference(story.state),
         )
     )  # fmt: skip
     if whole:

@@ -3,7 +3,7 @@
 from libs.contracts import common, orders
 from services.orders.paying import share
 from services.orders.shipping import blocked, terms, wanted
-from services.orders.state import OrderState, shipped
+from services.orders.state import OrderState, reference, shipped
 from services.orders.story import Story
 
 
@@ -48,5 +48,5 @@ def _requested(story: Story, units: dict[str, int], why: str | None) -> orders.F
         **story.names(), revision=state.requested.revision + 1 if state.requested else 1,
         account=state.account, lines=rows, blocked=why, one_parcel=False, ship_by=state.ship_by,
         deliver_by=state.deliver_by, service_level=state.service_level, customer=state.customer,
-        declared_value=max(0, sum(worth)), currency=state.currency,
+        declared_value=max(0, sum(worth)), currency=state.currency, reference=reference(state),
     )  # fmt: skip

@@ -103,6 +103,7 @@ class OrderState(msgspec.Struct, frozen=True):
     order_id: str = ""
     entity: str = ""
     account: str = ""
+    external_id: str = ""
     currency: str = ""
     placed_at: int = 0
     version: tuple[int, int] = (-1, 0)
@@ -232,3 +233,11 @@ def value(state: OrderState, units: Mapping[str, int]) -> int:
         return state.total
     worth = ((state.lines[name], count) for name, count in units.items())
     return sum(line.value * count // line.quantity for line, count in worth if line.quantity)
+
+
+def reference(state: OrderState) -> common.OrderReference:
+    """Return the order by our id and by its channel's."""
+    return common.OrderReference(
+        order_id=state.order_id, account=state.account, provider=state.provider,
+        external_id=state.external_id,
+    )  # fmt: skip
