@@ -116,7 +116,7 @@ class PaymentsIntake:
         command = commands.RecordIntentSeen(
             entity=self._entity(row.account), order_id=order, holder=row.account,
             intent_id=intent, provider_intent=seen.id, status=seen.status, amount=seen.amount,
-            capturable=seen.amount_capturable, received=seen.amount_received,
+            capturable=seen.capturable, received=seen.received,
             currency=seen.currency.upper(), reference=seen.reference, word=word,
             capture_before=seen.capture_before, occurred_at=event.created * _SECOND,
             at=row.received_at,

@@ -71,14 +71,25 @@ class Intent(msgspec.Struct, frozen=True):
     amount: int
     currency: str
     status: str
-    amount_capturable: int = 0
-    amount_received: int = 0
+    amount_capturable: int | None = None
+    amount_received: int | None = None
     latest_charge: str | Charge | None = None
     customer: str | None = None
     setup_future_usage: str | None = None
     cancellation_reason: str | None = None
     last_payment_error: Fault | None = None
     metadata: dict[str, str] = {}
+
+    @property
+    def capturable(self) -> int:
+        """Return what is set aside; all of it, where it is not told."""
+        return self.amount if self.amount_capturable is None else self.amount_capturable
+
+    @property
+    def received(self) -> int:
+        """Return what is captured; all of it, where it is not told and has succeeded."""
+        done = self.amount if self.status == "succeeded" else 0
+        return done if self.amount_received is None else self.amount_received
 
     @property
     def reference(self) -> str:
@@ -113,6 +124,7 @@ class Refunds(msgspec.Struct, frozen=True):
 
 class Intents(msgspec.Struct, frozen=True):
     data: list[Intent] = []
+    has_more: bool = False
 
 
 class _Error(msgspec.Struct, frozen=True):
@@ -164,14 +176,14 @@ def authorised(intent: Intent) -> Result:
         case "requires_capture":
             return Confirmed(
                 calls.Authorised(
-                    "authorised", intent.id, intent.reference, intent.amount_capturable,
+                    "authorised", intent.id, intent.reference, intent.capturable,
                     intent.currency.upper(), intent.capture_before, mandate,
                 )
             )  # fmt: skip
         case "succeeded":
             return Confirmed(
                 calls.Authorised(
-                    "captured", intent.id, intent.reference, intent.amount_received,
+                    "captured", intent.id, intent.reference, intent.received,
                     intent.currency.upper(), None, mandate,
                 )
             )  # fmt: skip
@@ -195,13 +207,12 @@ def authorised(intent: Intent) -> Result:
             return Unknown("status-not-understood")
 
 
-def captured(intent: Intent) -> Result | None:
-    """Say how a capture stands by its intent; None where nothing has been captured."""
+def captured(intent: Intent, amount: int) -> Result | None:
+    """Say how a capture of this amount stands by its intent; None where nothing is captured."""
     match intent.status:
         case "succeeded":
-            return Confirmed(
-                calls.Done(intent.reference, intent.amount_received, intent.currency.upper())
-            )
+            received = amount if intent.amount_received is None else intent.amount_received
+            return Confirmed(calls.Done(intent.reference, received, intent.currency.upper()))
         case "requires_capture":
             return None
         case "canceled":

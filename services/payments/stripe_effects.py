@@ -59,7 +59,7 @@ class StripeAdapter:
             return Unknown(f"connection-{type(error).__name__.lower()}"[:60])
         result = stripe_answers.understood(answer)
         if result is None:
-            return self.operation.read(answer)
+            return self.operation.read(call, answer)
         if answer.status >= 500 and answer.replayed:
             return await self._stored(call, result)
         if isinstance(result, Rejected) and _suspicious(result):

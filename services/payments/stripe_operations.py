@@ -15,6 +15,7 @@ from services.payments import calls, stripe_answers
 from services.payments.stripe_client import Answer
 
 T = TypeVar("T")
+_PAGES = 20  # of 100: the list has the newest first
 Form = list[tuple[str, str]]
 Get = Callable[[str, str, Any, Sequence[tuple[str, str]]], Awaitable[Any]]
 
@@ -26,7 +27,7 @@ class Operation(Protocol):
         """Return account, path and form."""
         ...
 
-    def read(self, answer: Answer) -> Result:
+    def read(self, call: Call, answer: Answer) -> Result:
         """Read a success."""
         ...
 
@@ -75,13 +76,14 @@ class Authorise:
             form.append(("setup_future_usage", "off_session"))
         return request.holder, "/v1/payment_intents", form
 
-    def read(self, answer: Answer) -> Result:
+    def read(self, call: Call, answer: Answer) -> Result:
         """Read the intent."""
+        del call
         intent = read(answer, stripe_answers.Intent)
         return intent if isinstance(intent, Unknown) else stripe_answers.authorised(intent)
 
     async def ask(self, call: Call, get: Get) -> Result:
-        """Search by the effect's id, which the intent carries."""
+        """Look for the effect's id, which the intent carries: by search, else through the list."""
         request = calls.decode(call.request)
         query = [
             ("query", f"metadata['lonja_effect']:'{call.id}'"), ("limit", "10"),
@@ -90,11 +92,36 @@ class Authorise:
         found = await get(
             request.holder, "/v1/payment_intents/search", stripe_answers.Intents, query
         )
+        if found == Unknown("not-answered"):  # some accounts have no search
+            return await self._listed(call, request.holder, get)
         if not isinstance(found, stripe_answers.Intents):
             refusal: Result = found
             return refusal
-        mine = [one for one in found.data if one.metadata.get("lonja_effect") == call.id]
-        return stripe_answers.authorised(mine[0]) if mine else Absent()
+        mine = _carrying(found, call)
+        return stripe_answers.authorised(mine) if mine is not None else Absent()
+
+    async def _listed(self, call: Call, account: str, get: Get) -> Result:
+        """Look through the newest payment intents; beyond those nobody can tell."""
+        query = [("limit", "100"), ("expand[]", "data.latest_charge")]
+        last = ""
+        for _ in range(_PAGES):
+            more = [("starting_after", last)] if last else []
+            found = await get(account, "/v1/payment_intents", stripe_answers.Intents, query + more)
+            if not isinstance(found, stripe_answers.Intents):
+                refusal: Result = found
+                return refusal
+            mine = _carrying(found, call)
+            if mine is not None:
+                return stripe_answers.authorised(mine)
+            if not found.has_more or not found.data:
+                return Absent()
+            last = found.data[-1].id
+        return Unknown("not-among-the-newest")
+
+
+def _carrying(found: stripe_answers.Intents, call: Call) -> stripe_answers.Intent | None:
+    mine = [one for one in found.data if one.metadata.get("lonja_effect") == call.id]
+    return mine[0] if mine else None
 
 
 class Capture:
@@ -105,17 +132,18 @@ class Capture:
         request = calls.decode(call.request)
         assert isinstance(request, calls.Capture)
         form = [("amount_to_capture", str(request.amount)), ("expand[]", "latest_charge")]
-        form += _metadata(call, request.order_id, lonja_capture=request.capture_id)
         if not request.final:
             form.append(("final_capture", "false"))
         return request.holder, f"/v1/payment_intents/{request.provider_intent}/capture", form
 
-    def read(self, answer: Answer) -> Result:
+    def read(self, call: Call, answer: Answer) -> Result:
         """Read the intent: what was received is what was captured."""
+        request = calls.decode(call.request)
+        assert isinstance(request, calls.Capture)
         intent = read(answer, stripe_answers.Intent)
         if isinstance(intent, Unknown):
             return intent
-        return stripe_answers.captured(intent) or Unknown("not-captured")
+        return stripe_answers.captured(intent, request.amount) or Unknown("not-captured")
 
     async def ask(self, call: Call, get: Get) -> Result:
         """Look at the intent."""
@@ -128,7 +156,7 @@ class Capture:
         if not isinstance(intent, stripe_answers.Intent):
             refusal: Result = intent
             return refusal
-        return stripe_answers.captured(intent) or Absent()
+        return stripe_answers.captured(intent, request.amount) or Absent()
 
 
 class Void:
@@ -139,10 +167,11 @@ class Void:
         request = calls.decode(call.request)
         assert isinstance(request, calls.Void)
         path = f"/v1/payment_intents/{request.provider_intent}/cancel"
-        return request.holder, path, [("cancellation_reason", "abandoned")]
+        return request.holder, path, []
 
-    def read(self, answer: Answer) -> Result:
+    def read(self, call: Call, answer: Answer) -> Result:
         """Read the intent."""
+        del call
         intent = read(answer, stripe_answers.Intent)
         return intent if isinstance(intent, Unknown) else self._standing(intent)
 
@@ -181,8 +210,9 @@ class Refund:
         form += _metadata(call, request.order_id, lonja_refund=request.refund_id)
         return request.holder, "/v1/refunds", form
 
-    def read(self, answer: Answer) -> Result:
+    def read(self, call: Call, answer: Answer) -> Result:
         """Read the refund; a pending one is on its way."""
+        del call
         found = read(answer, stripe_answers.Refunded)
         return found if isinstance(found, Unknown) else self._standing(found)
 

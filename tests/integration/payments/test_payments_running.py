@@ -141,7 +141,8 @@ async def test_an_order_is_paid_and_its_parcel_cleared_once_though_answers_are_l
 
 
 async def _cleared(run: System) -> bool:
-    return (await run.payment())["cleared"] == ["s1"]
+    cleared: list[str] = (await run.payment())["cleared"]
+    return cleared == ["s1"]
 
 
 async def test_a_signed_event_is_taken_once_and_the_unknown_waits_in_a_queue(

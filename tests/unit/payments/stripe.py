@@ -53,12 +53,11 @@ class Stripe:
             if stored != body:
                 return web.json_response({"error": {"type": "idempotency_error"}}, status=400)
             return web.Response(body=answer, status=status, headers={"Idempotent-Replayed": "true"})
-        status, answer = (
-            (500, {"error": {"type": "api_error"}}) if fate == "500" else self.do(path, form)
-        )
+        failure: tuple[int, Any] = (500, {"error": {"type": "api_error"}})
+        status, said = failure if fate == "500" else self.do(path, form)
         if fate == "done-500":
-            status, answer = 500, {"error": {"type": "api_error"}}
-        self.keys[key] = (body, status, json.dumps(answer, indent=2).encode())
+            status, said = failure
+        self.keys[key] = (body, status, json.dumps(said, indent=2).encode())
         if fate == "lost":
             return self._cut(request)
         return web.Response(body=self.keys[key][2], status=status, content_type="application/json")
@@ -81,7 +80,7 @@ class Stripe:
             code = "payment_intent_unexpected_state"
             return 400, {"error": {"type": "invalid_request_error", "code": code}}
         if parts[4] == "cancel":
-            intent |= {"status": "canceled", "cancellation_reason": form["cancellation_reason"]}
+            intent |= {"status": "canceled", "cancellation_reason": None}
         else:
             amount = int(form["amount_to_capture"])
             if amount > intent["amount"]:
