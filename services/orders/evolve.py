@@ -98,7 +98,8 @@ def _version(state: OrderState, order: common.Order, revision: int) -> OrderStat
     version = number(order.version)
     newer_funds = version >= state.funds_version
     moved = replace(
-        state, account=order.account, external_id=order.external_id, currency=order.currency, placed_at=order.placed_at,
+        state, account=order.account, external_id=order.external_id,
+        currency=order.currency, placed_at=order.placed_at,
         version=version, commitment=order.commitment,
         funds=order.funds if newer_funds else state.funds,
         funds_version=max(version, state.funds_version), shortage=order.shortage,
