@@ -79,9 +79,8 @@ class Host:
             self._unready,
         )
 
-    def _refresh(self) -> None:
-        for service in self.running.values():
-            service.refresh_metrics()
+    async def _refresh(self) -> None:
+        await asyncio.gather(*(service.refresh_metrics() for service in self.running.values()))
 
     def _unready(self) -> Mapping[str, str]:
         return {k: v for service in self.running.values() for k, v in service.unready().items()}

@@ -14,6 +14,7 @@ from libs.eventsourcing.process import Plan, React, plan_nothing
 from libs.eventsourcing.projection import Key, Projection
 from libs.runtime.settings import Settings
 from libs.security.vault.vault import Vault
+from libs.telemetry.measures import Measure
 
 R = TypeVar("R", bound=msgspec.Struct)
 
@@ -129,7 +130,8 @@ class Service:
     `contracts` are its own events, `reads` those of the services that it reacts to or projects;
     `reacts` maps a service's name to the reaction to its facts. `acts`: a service that is added
     later reads everything from the beginning either way; "from now" suppresses the effects of what
-    was recorded before its first start.
+    was recorded before its first start. `measures` are the gauges that a scrape reads from its
+    read models.
     """
 
     name: str
@@ -143,3 +145,4 @@ class Service:
     intake: Callable[[Ports], Intake] | None = None
     effects: Callable[[Ports], Sequence[EffectKind]] | None = None
     acts: Literal["from the beginning", "from now"] = "from the beginning"
+    measures: tuple[Measure, ...] = ()

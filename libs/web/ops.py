@@ -38,7 +38,11 @@ def ops_routes(services: Mapping[str, RunningService]) -> APIRouter:
     @router.get("/lag")
     async def lag() -> list[dict[str, Any]]:
         """Return what each consumer and relay still has before it: records, and seconds."""
-        return [line for running in services.values() for line in await running.lag()]
+        return [
+            msgspec.to_builtins(line)
+            for running in services.values()
+            for line in await running.lag()
+        ]
 
     @router.get("/{name}/parked")
     async def parked(
