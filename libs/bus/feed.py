@@ -17,7 +17,6 @@ Records = list[ConsumerRecord]
 SESSION = 10_000  # milliseconds without a heartbeat after which partitions go to others
 REPORT = 5.0  # seconds between commits to Kafka, for lag tools only
 RECLAIM = 1.0  # seconds before a fenced partition is claimed again
-ANSWER = 2.0  # seconds that a scrape waits for the broker
 STALL = 30.0  # seconds without a record after which the ends are looked at
 EMPTY = 120.0  # seconds without a partition after which the group is joined anew (aiokafka#1187)
 
@@ -151,20 +150,6 @@ class Feed:
     def idle(self) -> float:
         """Return for how many seconds nothing was applied."""
         return _now() - self.last_progress
-
-    async def ends(self) -> Mapping[Place, int]:
-        """Ask the broker for the end of each partition held; of none where it does not answer.
-
-        What the consumer has heard last will not do: it hears nothing while nobody takes from it.
-        """
-        consumer, parts = self._consumer, [TopicPartition(*place) for place in self._held]
-        if consumer is None or not parts:
-            return {}
-        try:
-            ends = await asyncio.wait_for(consumer.end_offsets(parts), ANSWER)
-        except (KafkaError, TimeoutError, OSError):
-            return {}
-        return {(part.topic, part.partition): end for part, end in ends.items()}
 
     async def get(self, limit: int, seconds: float = 0.5) -> dict[Place, Records]:
         """Return what has arrived, by partition; nothing after so many seconds."""

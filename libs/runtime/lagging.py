@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from libs.bus.ends import Ends
 from libs.bus.feed import Feed, Place
 from libs.replay.projector import Projector
 from libs.runtime.reactor import Reactor
@@ -23,24 +24,26 @@ class Lag(msgspec.Struct, frozen=True):
 class Lagging:
     """Measures the consumers of one service in this process, against the ends in the broker."""
 
-    def __init__(self, service: str, reactor: Reactor | None, projector: Projector | None) -> None:
-        self.service, self.reactor, self.projector = service, reactor, projector
+    def __init__(
+        self, service: str, ends: Ends, reactor: Reactor | None, projector: Projector | None
+    ) -> None:
+        self.service, self.ends = service, ends
+        self.reactor, self.projector = reactor, projector
         self._since: dict[str, float] = {}  # when a consumer with nothing in hand was seen behind
 
     async def read(self) -> list[Lag]:
-        """Return a line for the reactor and for each projection; two questions to the broker."""
+        """Return a line for the reactor and for each projection, and show it in the gauges."""
         lines = []
         if self.reactor is not None:
             source = self.reactor.source
-            feed, ends = source.feed, await source.feed.ends()
+            feed, ends = source.feed, await self.ends.of(source.topics)
             stopped = ", ".join(sorted(set(source.problems.values())))
             records = _behind(ends, feed.applied)
             lines.append(self._line("reactor", feed, records, stopped, None))
             metrics.CONSUMER_STOPPED.labels(f"{self.service}.reactor").set(len(source.problems))
         if self.projector is not None:
-            feed = self.projector.feed
-            ends = await feed.ends()
-            topics = self.projector.topics
+            feed, topics = self.projector.feed, self.projector.topics
+            ends = await self.ends.of(topics)
             for name, live in self.projector.live.items():
                 read = {p: n for p, n in ends.items() if topics[p[0]] in live.topics}
                 records = _behind(read, {p: c.next_offset for p, c in live.cursors.items()})

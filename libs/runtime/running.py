@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from libs.bus.consumer import Source, end_offsets
+from libs.bus.ends import Ends
 from libs.bus.relay import Relay
 from libs.bus.topics import ensure_topics, topic_of
 from libs.codec.framing import EventCodec
@@ -56,9 +57,10 @@ class RunningService:
         settings: Settings,
         vault: Vault,
         clock: Callable[[], int],
+        ends: Ends,
     ) -> None:
         self.service, self.servers, self.settings = service, servers, settings
-        self.vault, self.clock = vault, clock
+        self.vault, self.clock, self.ends = vault, clock, ends
         self.name = service.name
         self.topic = topic_of(settings.topic_prefix, service.name)
         self.router: APIRouter | None = None
@@ -136,7 +138,7 @@ class RunningService:
         alone.append(house.run)
         self._go("leader", leading(self.pool, "leader", alone))
         self.gauges = Gauges(self.name, self.pool, service.measures, self.relay)
-        self.lagging = Lagging(self.name, self.reactor, self.projector)
+        self.lagging = Lagging(self.name, self.ends, self.reactor, self.projector)
         if service.routes is not None:
             self.router = service.routes(ports)
 

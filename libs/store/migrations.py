@@ -53,6 +53,12 @@ async def first_start(pool: Pool, consumer: str, now: int) -> int:
     return int(await pool.fetchval("SELECT at FROM starts WHERE consumer = $1", consumer))
 
 
+async def identity(pool: Pool) -> tuple[str, str, int, str] | None:
+    """Return whose store this is: service, topic, partitions, registry; None where it is empty."""
+    row = await pool.fetchrow("SELECT service, topic, partitions, registry FROM identity")
+    return None if row is None else (row[0], row[1], row[2], row[3])
+
+
 async def pending(pool: Pool) -> int:
     """Return how many steps have not run yet."""
     if not await pool.fetchval("SELECT to_regclass('migrations') IS NOT NULL"):
