@@ -5,10 +5,10 @@ from collections.abc import Mapping
 
 import msgspec
 
+from libs.bus.consumer import Source
 from libs.bus.ends import Ends
 from libs.bus.feed import Feed, Place
 from libs.replay.projector import Projector
-from libs.runtime.reactor import Reactor
 from libs.telemetry import metrics
 
 
@@ -25,17 +25,17 @@ class Lagging:
     """Measures the consumers of one service in this process, against the ends in the broker."""
 
     def __init__(
-        self, service: str, ends: Ends, reactor: Reactor | None, projector: Projector | None
+        self, service: str, ends: Ends, source: Source | None, projector: Projector | None
     ) -> None:
         self.service, self.ends = service, ends
-        self.reactor, self.projector = reactor, projector
+        self.source, self.projector = source, projector
         self._since: dict[str, float] = {}  # when a consumer with nothing in hand was seen behind
 
     async def read(self) -> list[Lag]:
         """Return a line for the reactor and for each projection, and show it in the gauges."""
         lines = []
-        if self.reactor is not None:
-            source = self.reactor.source
+        if self.source is not None:
+            source = self.source
             feed, ends = source.feed, await self.ends.of(source.topics)
             stopped = ", ".join(sorted(set(source.problems.values())))
             records = _behind(ends, feed.applied)

@@ -138,7 +138,8 @@ class RunningService:
         alone.append(house.run)
         self._go("leader", leading(self.pool, "leader", alone))
         self.gauges = Gauges(self.name, self.pool, service.measures, self.relay)
-        self.lagging = Lagging(self.name, self.ends, self.reactor, self.projector)
+        reading = self.reactor.source if self.reactor is not None else None
+        self.lagging = Lagging(self.name, self.ends, reading, self.projector)
         if service.routes is not None:
             self.router = service.routes(ports)
 

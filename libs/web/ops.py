@@ -44,6 +44,11 @@ def ops_routes(services: Mapping[str, RunningService]) -> APIRouter:
             for line in await running.lag()
         ]
 
+    @router.get("/services")
+    async def here() -> list[str]:
+        """Return the services that run in this process."""
+        return list(services)
+
     @router.get("/{name}/parked")
     async def parked(
         name: str,

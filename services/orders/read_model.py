@@ -182,7 +182,10 @@ ORDERS: Projection[OrderRow] = Projection(
 
 
 class HistoryRow(msgspec.Struct, frozen=True):
-    """One event of an order's life; `facts` are its short, impersonal fields."""
+    """One event of an order's life; `facts` are its short, impersonal fields.
+
+    `trace` names the request that it all began with, in logs and in the other services' events.
+    """
 
     order_id: str
     version: int
@@ -190,6 +193,7 @@ class HistoryRow(msgspec.Struct, frozen=True):
     occurred_at: int
     recorded_at: int
     facts: dict[str, Any]
+    trace: str = ""
 
 
 _SILENT = frozenset({"order", "entity", "order_id", "occurred_at", "note"})
@@ -207,13 +211,14 @@ def _history(row: HistoryRow | None, key: Key, envelope: Envelope[Any]) -> Histo
     fields = (name for name in event.__struct_fields__ if name not in _SILENT)
     facts = {name: msgspec.to_builtins(getattr(event, name)) for name in fields}
     return HistoryRow(
-        str(key[0]), envelope.version, type(event).__name__, event.occurred_at, envelope.at, facts
-    )
+        str(key[0]), envelope.version, type(event).__name__, event.occurred_at, envelope.at, facts,
+        envelope.trace[3:35],
+    )  # fmt: skip
 
 
 HISTORY: Projection[HistoryRow] = Projection(
     name="order_history",
-    version=1,
+    version=2,
     row=HistoryRow,
     key=("order_id", "version"),
     topics=("orders",),

@@ -13,7 +13,6 @@ from libs.cli.run import data_folder
 from services.console.cli.options import Data, Url
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
-SERVICES = ("channels", "orders", "inventory")
 MOST = 500  # of a service, in one list
 FOREIGN = "foreign-record"
 
@@ -121,9 +120,11 @@ def _one(rows: list[dict[str, Any]], parked_id: str) -> dict[str, Any]:
 
 
 async def _parked(http: Any) -> list[dict[str, Any]]:
-    return [
-        row for name in SERVICES for row in await http.get(f"/ops/{name}/parked", limit=str(MOST))
-    ]
+    """Return what is parked in the services that run there, the oldest first."""
+    rows: list[dict[str, Any]] = []
+    for name in await http.get("/ops/services"):
+        rows += await http.get(f"/ops/{name}/parked", limit=str(MOST))
+    return sorted(rows, key=lambda row: row["at"])
 
 
 def _run(
