@@ -26,7 +26,8 @@ def doctor(data: Data = None, as_json: Json = False) -> None:
     shown = table("", "what", "seen", "mend")
     for one in findings:
         if as_json:
-            output.say("finding", "", **one._asdict())
+            output.say("finding", "", name=one.what, grade=one.grade, seen=one.seen,
+                       mend=one.mend)  # fmt: skip
         shown.add_row(one.grade, one.what, one.seen, one.mend)
     output.show(shown)
     if any(one.grade == "fail" for one in findings):

@@ -43,7 +43,7 @@ def lag(
 
 def _next(line: dict[str, Any]) -> str:
     """Return what a person does about a consumer that has stopped or stands still."""
-    service, _, consumer = line["consumer"].partition(".")
+    consumer = line["consumer"].partition(".")[2]
     match line["stopped"]:
         case "":
             late = line["seconds"] > LATE
@@ -51,7 +51,7 @@ def _next(line: dict[str, Any]) -> str:
         case "topic trimmed":
             return "deploy/runbooks/RelayBehind.md"
         case "gap":
-            return f"lonja doctor; deploy/runbooks/ConsumerStopped.md ({service}.events lacks one)"
+            return "lonja relay resend; deploy/runbooks/ConsumerStopped.md"
         case _ if consumer == "reactor":
             return "deploy/runbooks/ConsumerStopped.md"
         case _:

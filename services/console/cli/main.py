@@ -25,6 +25,7 @@ class Verbs(LazyGroup):
         "lag": (f"{_CLI}.lag", "How far relays and consumers are behind."),
         "stuck": (f"{_CLI}.stuck", "Orders that wait or are held, by reason."),
         "dlq": (f"{_CLI}.dlq", "Parked commands: look, redrive, discard."),
+        "relay": (f"{_CLI}.relay", "Send events of a service's store to its topic once more."),
         "rebuild": (f"{_CLI}.rebuild", "Fill read models anew from the topics, and compare."),
     }
 
