@@ -106,6 +106,8 @@ def _act(
     failed = [one for one in done if one["code"] is not None]
     for one in done:
         end = "applied" if verb == "redrive" else "discarded"
+        if verb == "redrive" and one["stream"].startswith("intake-inbox/"):
+            end = "back in the inbox; it is parked anew if it still means nothing"
         said = end if one["code"] is None else f"still parked: {one['code']}"
         output.say(verb, f"{one['id']}  {one['stream']}  {said}", **one)
     if failed:
