@@ -56,6 +56,13 @@ class Lagging:
             metrics.CONSUMER_LAG_SECONDS.labels(line.consumer).set(line.seconds)
         return lines
 
+    async def waiting(self) -> Mapping[str, int]:
+        """Return how many records wait for each loop; those of halted projections wait for none."""
+        lines = {line.consumer: line for line in await self.read()}
+        reactor = lines.pop(f"{self.service}.reactor", None)
+        found = {"projector": sum(one.records for one in lines.values() if not one.stopped)}
+        return found | ({"reactor": reactor.records} if reactor is not None else {})
+
     def _line(self, name: str, feed: Feed, records: int, stopped: str, halted: float | None) -> Lag:
         """Say how old the oldest record is.
 

@@ -33,6 +33,7 @@ from libs.runtime.redrive import ParkedWork
 from libs.runtime.settings import Settings
 from libs.runtime.timers import TimerPump
 from libs.runtime.turns import TurnLoop, TurnRunner
+from libs.runtime.watching import Watchdog
 from libs.security.vault.vault import Vault
 from libs.stack.stack import Servers
 from libs.store.event_store import PostgresStore
@@ -76,6 +77,7 @@ class RunningService:
         self.store: PostgresStore
         self.gauges: Gauges
         self.lagging: Lagging
+        self.watchdog: Watchdog
 
     async def prepare(self) -> None:
         """Create what is missing: database, tables, topic."""
@@ -137,11 +139,23 @@ class RunningService:
         )
         alone.append(house.run)
         self._go("leader", leading(self.pool, "leader", alone))
-        self.gauges = Gauges(self.name, self.pool, service.measures, self.relay)
-        reading = self.reactor.source if self.reactor is not None else None
-        self.lagging = Lagging(self.name, self.ends, reading, self.projector)
+        self._watch()
         if service.routes is not None:
             self.router = service.routes(ports)
+
+    def _watch(self) -> None:
+        """Measure and watch what runs."""
+        self.gauges = Gauges(self.name, self.pool, self.service.measures, self.relay)
+        reading = self.reactor.source if self.reactor is not None else None
+        self.lagging = Lagging(self.name, self.ends, reading, self.projector)
+        beats: dict[str, Callable[[], float]] = {"turns": lambda: self.loop.beat}
+        if self.reactor is not None:
+            beats["reactor"] = lambda: self.reactor.beat if self.reactor else 0.0
+        if self.projector is not None:
+            beats["projector"] = lambda: self.projector.beat if self.projector else 0.0
+        now = asyncio.get_running_loop().time
+        self.watchdog = Watchdog(self.name, beats, self.lagging.waiting, now)
+        self._go("watchdog", self.watchdog.run())
 
     async def _project(self, codec: EventCodec) -> Callable[[Projection[Any]], TableRows[Any]]:
         topics = {
@@ -204,6 +218,8 @@ class RunningService:
     def unready(self) -> Mapping[str, str]:
         """Return what is not ready, by name, with the reason."""
         reasons = {t.get_name(): "has ended" for t in self.tasks if t.done()}
+        for name, age in self.watchdog.still().items():
+            reasons[f"{self.name}.{name}"] = f"stands still for {age:.0f} s"
         if self.projector is not None:
             reasons |= {f"{self.name}.{k}": v for k, v in self.projector.halted().items()}
         return reasons
