@@ -10,7 +10,7 @@ import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 
-from libs.values.lanes import PARTITIONS
+from libs.values.lanes import PARTITIONS, lane_of
 from tests.e2e.launching import ended, lonja
 from tests.e2e.test_hostile import System, order, running_system, signed
 from tests.support import eventually
@@ -160,7 +160,7 @@ async def test_every_verb_answers_with_facts_and_a_next_action(system: System) -
     bad = order(2).replace(b'"5.00"', b'"five"')
     for key, body in (("v-1", order(1)), ("v-2", bad)):
         assert (await system.deliver(body, signed(body, key)))[0] == 200
-    await confirmed(system, 1)
+    order_id = await confirmed(system, 1)
 
     async def parked() -> list[Any]:
         found: list[Any] = await system.get("/ops/channels/parked")
@@ -195,6 +195,13 @@ async def test_every_verb_answers_with_facts_and_a_next_action(system: System) -
     code, told, _ = await verb(system, "lag")
     assert code == 0
     assert {"orders.relay", "orders.reactor", "orders.orders"} <= {one["consumer"] for one in told}
+    code, told, _ = await verb(system, "relay", "resend", "channels", "--lane", "0")
+    assert (code, told[0]["event"]) == (0, "plan")
+    lane = ("relay", "resend", "orders", "--lane", str(lane_of(f"order-{order_id}")))
+    code, told, errors = await verb(system, *lane, "--apply")
+    assert (code, told[0]["event"], told[0]["head"] > 0) == (0, "resent", True), errors
+    code, told, _ = await verb(system, "lag")
+    assert (code, {one["stopped"] for one in told}) == (0, {""}), "what is repeated is dropped"
     code, told, _ = await verb(system, "why", "LAMP")
     assert (code, told[0]["reserved"]) == (0, 1)
     for words in (("why", "NOTHING"), ("trace", "nobody"), ("stuck", "explain", "nobody")):

@@ -48,6 +48,8 @@ def _next(line: dict[str, Any]) -> str:
         case "":
             late = line["seconds"] > LATE
             return "look at the services' log in .lonja/logs" if late else ""
+        case "the broker does not answer":
+            return "lonja doctor"
         case "topic trimmed":
             return "deploy/runbooks/RelayBehind.md"
         case "gap":

@@ -1,5 +1,6 @@
 """The `lonja` command: its verbs. What a verb does stands in its own module."""
 
+import logging
 import sys
 from typing import ClassVar
 
@@ -47,6 +48,8 @@ def lonja() -> None:
 
 def main() -> None:
     """Run the command line of this process."""
+    # What a client of Kafka has to say about an address that does not answer, a verb says itself.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     sys.exit(run.run(typer.main.get_command(app), sys.argv[1:], "lonja"))
 
 

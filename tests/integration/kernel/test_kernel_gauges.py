@@ -75,9 +75,11 @@ async def test_every_number_is_the_rows(postgres: PostgresStore) -> None:
     )
     assert (shown("parked_streams"), shown("parked_keys")) == (2, 3)
     assert shown("parked_seconds") == pytest.approx(5)
-    assert (shown("inbox_deliveries"), shown("inbox_seconds")) == (2, pytest.approx(9))
+    assert shown("inbox_deliveries") == 2
+    assert shown("inbox_seconds") == pytest.approx(9)
     assert shown("timers_overdue_seconds") == pytest.approx(6)
-    assert (shown("relay_lag_events"), shown("relay_lag_seconds")) == (2, pytest.approx(20))
+    assert shown("relay_lag_events") == 2
+    assert shown("relay_lag_seconds") == pytest.approx(20)
     assert shown("gauges_read_timestamp_seconds") == NOW / 1e6
 
 

@@ -88,7 +88,18 @@ async def _held(member: Applier) -> bool:
     return len(member.source.feed.held) == 8
 
 
-async def test_a_broker_that_does_not_answer_leaves_the_numbers_out(toy: Toy) -> None:
-    ends = Ends("127.0.0.1:9")
-    assert await ends.of([toy.topic]) == {}
-    await ends.close()
+async def test_a_broker_that_does_not_answer_leaves_the_numbers_as_they_were(toy: Toy) -> None:
+    ends, away = Ends(toy.kafka), Ends("127.0.0.1:9")
+    try:
+        async with running(toy.relay()), projecting(toy, SEEN) as projector:
+            await toy.commit(counted(30))
+            await caught_up(toy, SEEN)
+            lagging = Lagging("toy", ends, None, projector)
+            assert (await lines_of(lagging))["toy.seen"] == Lag("toy.seen", 0, 0.0)
+            assert await away.of([toy.topic]) == {}
+            lagging.ends = away
+            told = (await lines_of(lagging))["toy.seen"]
+            assert told == Lag("toy.seen", 0, 0.0, "the broker does not answer")
+    finally:
+        await ends.close()
+        await away.close()
