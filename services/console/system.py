@@ -15,6 +15,7 @@ from libs.stack.stack import Servers
 from libs.store.migrations import identity, pending
 from libs.values.lanes import PARTITIONS
 from services.console.backends import client, database, servers_of
+from services.console.cli.lag import TRIMMED
 from services.console.composition import SERVICES
 from services.console.looking import Finding
 from services.console.places import running_services
@@ -124,7 +125,9 @@ def _consumers(lines: list[dict[str, Any]]) -> list[Finding]:
     ]
     for name, line in here.items():
         seen = f"{line['records']} records behind, {line['seconds']:.0f} s"
-        if line["stopped"]:
+        if line["stopped"] == TRIMMED:
+            found.append(Finding(name, "warn", TRIMMED, "lonja relay resend, for each partition"))
+        elif line["stopped"]:
             found.append(Finding(name, "fail", f"stopped: {line['stopped']}", "lonja lag"))
         elif line["seconds"] > LATE:
             found.append(Finding(name, "warn", seen, "lonja lag"))

@@ -13,6 +13,7 @@ from services.console.cli.options import Data, Url
 
 app = typer.Typer(add_completion=False)
 LATE = 60.0  # seconds
+TRIMMED = "topic trimmed"  # nothing stands still for it: read models cannot be rebuilt from there
 
 
 @app.command()
@@ -35,7 +36,7 @@ def lag(
         rows.add_row(line["consumer"], str(line["records"]), f"{line['seconds']:.1f}",
                      line["stopped"], told["next"])  # fmt: skip
     output.show(rows)
-    if any(line["stopped"] for line in lines):
+    if any(line["stopped"] not in {"", TRIMMED} for line in lines):
         raise Stop("stopped", "a consumer above has stopped; what mends it stands beside it")
     if fail_over is not None and any(line["records"] > fail_over for line in lines):
         raise Stop("behind", f"more than {fail_over} records wait; look at the services' log")
@@ -50,8 +51,8 @@ def _next(line: dict[str, Any]) -> str:
             return "look at the services' log in .lonja/logs" if late else ""
         case "the broker does not answer":
             return "lonja doctor"
-        case "topic trimmed":
-            return "deploy/runbooks/RelayBehind.md"
+        case found if found == TRIMMED:
+            return "lonja relay resend; deploy/runbooks/RelayBehind.md"
         case "gap":
             return "lonja relay resend; deploy/runbooks/ConsumerStopped.md"
         case _ if consumer == "reactor":
