@@ -57,6 +57,8 @@ class Feed:
         self._generation = 0
         self._reached: dict[Place, int] = {}
         self._reported: dict[Place, int] = {}
+        # Of each partition's records in hand: when the first was written, the offset of the last.
+        self._in_hand: dict[Place, tuple[float, int]] = {}
         self._next_report = 0.0
         self._looked = 0.0
         self._report: asyncio.Task[None] | None = None
@@ -105,12 +107,14 @@ class Feed:
         self._generation += 1
         self._held.clear()
         self._later.clear()
+        self._in_hand.clear()
 
     def release(self, places: Iterable[Place], seconds: float = RECLAIM) -> None:
         """Give up partitions, and claim them again a little later if they are still assigned."""
         until = _now() + seconds
         for place in tuple(places):
             self._held.discard(place)
+            self._in_hand.pop(place, None)
             self._later[place] = until
 
     def seek(self, place: Place, offset: int) -> None:
@@ -128,16 +132,24 @@ class Feed:
     def reached(self, place: Place, next_offset: int) -> None:
         """Note how far a partition is applied."""
         self._reached[place] = next_offset
+        if place in self._in_hand and next_offset > self._in_hand[place][1]:
+            del self._in_hand[place]
         self.last_progress = _now()
 
-    def lag(self) -> Mapping[Place, int]:
-        """Return how many records of each partition held are not yet applied."""
-        if self._consumer is None:
-            return {}
-        ends = {place: self._consumer.highwater(TopicPartition(*place)) for place in self._held}
-        return {
-            p: max(0, end - self._reached.get(p, 0)) for p, end in ends.items() if end is not None
-        }
+    @property
+    def applied(self) -> Mapping[Place, int]:
+        """Return the offset behind what is applied, of each partition held."""
+        return {place: self._reached.get(place, 0) for place in self._held}
+
+    @property
+    def written(self) -> float | None:
+        """Return when the oldest record in hand was written (seconds since the epoch)."""
+        return min((when for when, _ in self._in_hand.values()), default=None)
+
+    @property
+    def idle(self) -> float:
+        """Return for how many seconds nothing was applied."""
+        return _now() - self.last_progress
 
     async def get(self, limit: int, seconds: float = 0.5) -> dict[Place, Records]:
         """Return what has arrived, by partition; nothing after so many seconds."""
@@ -158,8 +170,15 @@ class Feed:
             for part, begin in begins.items():
                 self.seek((part.topic, part.partition), begin)
             return {}
-        found = {(part.topic, part.partition): records for part, records in fetched.items()}
-        return {place: records for place, records in found.items() if place in self._held}
+        found = {
+            (part.topic, part.partition): records
+            for part, records in fetched.items()
+            if (part.topic, part.partition) in self._held and records
+        }
+        for place, records in found.items():
+            first = self._in_hand.get(place, (records[0].timestamp / 1000, 0))[0]
+            self._in_hand[place] = (first, records[-1].offset)
+        return found
 
     async def _claim(self, consumer: AIOKafkaConsumer) -> None:
         now, generation = _now(), self._generation

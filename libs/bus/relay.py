@@ -69,6 +69,7 @@ class Relay:
         self.pool, self.bootstrap, self.topic, self.service = pool, bootstrap, topic, service
         self.registry, self.make_producer = registry, make_producer
         self.sent: dict[int, int] = {}
+        self.acknowledged: dict[int, int] = {}  # kept through doubt, for gauges only
         self.heads: dict[int, int] = {}
         self.sent_total = 0
         self.last_progress = 0.0
@@ -98,6 +99,7 @@ class Relay:
                     "topic-trimmed", topic=self.topic, partition=lane, offset=found[lane].begin
                 )
         self.sent, self.trimmed = sent, frozenset(trimmed)
+        self.acknowledged = dict(sent)
 
     def poke(self, heads: Mapping[int, int]) -> None:
         """Say what a commit of this process has added: the new head by lane."""
@@ -192,7 +194,7 @@ class Relay:
             await asyncio.gather(*(future for _, future in acknowledged.values()))
         for lane, (last, _) in acknowledged.items():
             self.sent_total += last - self.sent[lane]
-            self.sent[lane] = last
+            self.sent[lane] = self.acknowledged[lane] = last
         self.last_progress = _now()
         self._moved.set()
 

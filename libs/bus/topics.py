@@ -42,6 +42,23 @@ async def ensure_topics(bootstrap: str, topics: Sequence[str], *, replication: i
         await admin.close()
 
 
+async def examine(bootstrap: str, topics: Sequence[str]) -> Mapping[str, str]:
+    """Return what is wrong with each topic that is not as the contract says; changes nothing."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        there = set(await admin.list_topics())
+        problems = {topic: "it is missing" for topic in topics if topic not in there}
+        for topic in (one for one in topics if one in there):
+            try:
+                await _compare(admin, [topic])
+            except TopicMismatch as mismatch:
+                problems[topic] = str(mismatch)
+        return problems
+    finally:
+        await admin.close()
+
+
 async def _create(admin: Any, topics: Sequence[str], replication: int) -> None:
     new = [NewTopic(name, PARTITIONS, replication, topic_configs=dict(SETTINGS)) for name in topics]
     answer = await admin.create_topics(new)

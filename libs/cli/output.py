@@ -6,13 +6,41 @@ Results go to standard output, progress to standard error.
 import contextlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
+from rich import box
 from rich.console import Console
+from rich.table import Table
+
+from libs.values.money import to_text
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object per line, for programs.")]
+
+
+PIPED = 200  # columns where nobody says how wide it is: nothing is cut off for grep
+
+
+def table(*columns: str, whole: Collection[str] = ()) -> Table:
+    """Return a table whose cells fold and are never cut; those of `whole` columns do not fold."""
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        shown.add_column(column, overflow="fold", no_wrap=column in whole)
+    return shown
+
+
+def time_text(at: int | None) -> str:
+    """Return microseconds since the epoch as a person reads them, in UTC; empty for None."""
+    if at is None:
+        return ""
+    return f"{datetime.fromtimestamp(at // 1_000_000, UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def amount_text(minor: int, currency: str) -> str:
+    """Return minor units as a person reads them."""
+    return f"{to_text(minor, currency)} {currency}"
 
 
 class Output:
@@ -20,7 +48,8 @@ class Output:
 
     def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json
-        self.out = Console(highlight=False, soft_wrap=True)
+        width = None if sys.stdout.isatty() else PIPED
+        self.out = Console(highlight=False, soft_wrap=True, width=width)
         self.progress = Console(stderr=True, highlight=False, soft_wrap=True)
 
     def say(self, what: str, text: str, **facts: Any) -> None:
@@ -34,7 +63,7 @@ class Output:
     def show(self, renderable: Any) -> None:
         """Show a table or the like to a person; nothing for a program."""
         if not self.as_json:
-            self.out.print(renderable)
+            self.out.print(renderable, soft_wrap=False)
 
     @contextlib.contextmanager
     def waiting(self, text: str) -> Iterator[None]:

@@ -15,6 +15,7 @@ from libs.eventsourcing.inputs import Input
 from libs.runtime.turns import TurnLoop
 from libs.store.store import Call, Store
 from libs.telemetry.logs import log
+from libs.telemetry.tracing import trace_id
 from libs.values.ids import derive
 
 AT_ONCE = 64  # calls of one provider
@@ -106,7 +107,8 @@ class EffectWorker:
         except TimeoutError:
             return Unknown("timeout")
         except Exception as error:
-            log.error("effect-failed", kind=kind.name, cause=type(error).__name__)
+            log.error("effect-failed", kind=kind.name, cause=type(error).__name__, effect=call.id,
+                      trace=trace_id(call.trace))  # fmt: skip
             return Unknown("fault")
 
     def _input(self, kind: EffectKind, call: Call, taken: Step, result: Result) -> Input:
@@ -124,7 +126,7 @@ class EffectWorker:
         if done.state in {"rejected", "unknown", "queued"}:
             log.warning(
                 "effect-not-done", effect=call.id, kind=kind.name, state=done.state,
-                code=done.error, attempt=call.attempt,
+                code=done.error, attempt=call.attempt, trace=trace_id(call.trace),
             )  # fmt: skip
         return Input(
             done, f"effect/{call.id}/{call.token}", f"effect/{call.id}", cause,

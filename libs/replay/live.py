@@ -1,5 +1,6 @@
 """A projection as it runs: its table, how far each partition is folded, and rows it remembers."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,8 +43,15 @@ class Live:
         self.unsaved: dict[Place, Cursor] = {}
         self.gaps: set[Place] = set()
         self.halted: str | None = None
+        self.halted_on = 0.0  # when the oldest record of that batch was written (epoch seconds)
+        self._written = time.time()  # the same of the last batch
         self.rows: dict[Key, Any] = {}
         self.revision = -1
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Return the services whose topics this projection reads."""
+        return self.table.projection.topics
 
     @property
     def problem(self) -> str | None:
@@ -52,7 +60,7 @@ class Live:
 
     def halt(self, reason: str, detail: str) -> None:
         """Stop for good, loudly; a new generation begins again."""
-        self.halted = f"{reason}: {detail}"
+        self.halted, self.halted_on = f"{reason}: {detail}", self._written
         log.critical("projection-halted", projection=self.name, reason=reason, cause=detail)
 
     def claimed(self, place: Place, epoch: int, offset: int, pseq: int, event_id: str) -> None:
@@ -76,6 +84,8 @@ class Live:
     def screen(self, parsed: Mapping[Place, Parsed]) -> Work | None:
         """Return what is to be folded; None where nothing moves or the projection had to halt."""
         work = Work(self, (), dict(self.unsaved), self.epochs)
+        if parsed:
+            self._written = min(run.records[0].timestamp for run in parsed.values()) / 1000
         envelopes = []
         try:
             for place, run in parsed.items():

@@ -25,6 +25,7 @@ from libs.telemetry.logs import log
 
 BATCH = 2000  # records
 SAVE = 1.0  # seconds until a position is written behind records that touched no row
+LOOK = 2.0  # seconds between looks for another generation of what has halted
 GATHER = 0.01  # seconds from the end of a batch to the next: a small one costs as much as a large
 Moved = Callable[[str, Mapping[Place, int]], None]
 
@@ -49,7 +50,7 @@ class Projector:
         self.committed = committed
         self.beat = 0.0
         self.foreign = 0
-        self._next, self._save = 0.0, 0.0
+        self._next, self._save, self._look = 0.0, 0.0, 0.0
         self.live: dict[str, Live] = {}
         self.feed: Feed
         self._gaps = Gaps()
@@ -111,6 +112,7 @@ class Projector:
     async def step(self, connection: Connection) -> int:
         """Apply what has arrived; returns the number of records."""
         self.beat = asyncio.get_running_loop().time()
+        await self._begin_again()
         if all(live.halted for live in self.live.values()):
             await asyncio.sleep(1)
             return 0
@@ -124,6 +126,16 @@ class Projector:
         elif any(live.unsaved for live in self.live.values()):
             await self._apply(connection, {})
         return sum(map(len, arrived.values()))
+
+    async def _begin_again(self) -> None:
+        """Take up what has halted where a rebuild has put another table in its place."""
+        halted = [live for live in self.live.values() if live.halted]
+        if not halted or self.beat < self._look:
+            return
+        self._look = self.beat + LOOK
+        await self._reload()
+        if any(self.live[live.name] is not live for live in halted):
+            self.feed.release(self.feed.held, 0)
 
     async def _apply(self, connection: Connection, arrived: Mapping[Place, Records]) -> None:
         parsed = {p: Parsed(self.topics[p[0]], found, self.codec) for p, found in arrived.items()}

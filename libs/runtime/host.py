@@ -12,6 +12,7 @@ from typing import Self
 
 from fastapi import FastAPI
 
+from libs.bus.ends import Ends
 from libs.runtime import clock
 from libs.runtime.ports import Service
 from libs.runtime.running import RunningService
@@ -59,8 +60,10 @@ class Host:
         self._exits.push_async_callback(close_pool, pool)
         vault = PostgresVault(pool, load_master_key(self.data))
         await vault.migrate()
+        ends = Ends(self.servers.kafka)
+        self._exits.push_async_callback(ends.close)
         services = [
-            RunningService(service, self.servers, self.settings, vault, clock.now)
+            RunningService(service, self.servers, self.settings, vault, clock.now, ends)
             for service in self.services
         ]
         await asyncio.gather(*(service.prepare() for service in services))
@@ -79,9 +82,8 @@ class Host:
             self._unready,
         )
 
-    def _refresh(self) -> None:
-        for service in self.running.values():
-            service.refresh_metrics()
+    async def _refresh(self) -> None:
+        await asyncio.gather(*(service.refresh_metrics() for service in self.running.values()))
 
     def _unready(self) -> Mapping[str, str]:
         return {k: v for service in self.running.values() for k, v in service.unready().items()}

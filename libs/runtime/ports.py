@@ -14,6 +14,7 @@ from libs.eventsourcing.process import Plan, React, plan_nothing
 from libs.eventsourcing.projection import Key, Projection
 from libs.runtime.settings import Settings
 from libs.security.vault.vault import Vault
+from libs.telemetry.measures import Measure
 
 R = TypeVar("R", bound=msgspec.Struct)
 
@@ -130,7 +131,8 @@ class Service:
     `reacts` maps a service's name to the reaction to its facts. `acts`: a service that is added
     later reads everything from the beginning either way; "from now" suppresses the effects of what
     was recorded before its first start. `configured` gives the service as the settings want it,
-    where a reaction needs an account's terms: they enter with the message.
+    where a reaction needs an account's terms: they enter with the message. `measures` are the
+    gauges that a scrape reads from its read models.
     """
 
     name: str
@@ -145,3 +147,4 @@ class Service:
     effects: Callable[[Ports], Sequence[EffectKind]] | None = None
     acts: Literal["from the beginning", "from now"] = "from the beginning"
     configured: "Callable[[Settings], Service] | None" = None
+    measures: tuple[Measure, ...] = ()

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from libs.bus.consumer import Source, end_offsets
+from libs.bus.ends import Ends
 from libs.bus.relay import Relay
 from libs.bus.topics import ensure_topics, topic_of
 from libs.codec.framing import EventCodec
@@ -20,9 +21,11 @@ from libs.eventsourcing.turn import Mind
 from libs.replay.projector import Projector
 from libs.replay.rows import TableRows
 from libs.runtime.commands import TurnCommands
+from libs.runtime.gauging import Gauges
 from libs.runtime.housekeeping import Housekeeping
 from libs.runtime.inbox import InboxPump, StoreInbox
 from libs.runtime.interpret import Interpreter
+from libs.runtime.lagging import Lag, Lagging
 from libs.runtime.leader import leading
 from libs.runtime.ports import Ports, Service
 from libs.runtime.reactor import Reactor
@@ -30,6 +33,7 @@ from libs.runtime.redrive import ParkedWork
 from libs.runtime.settings import Settings
 from libs.runtime.timers import TimerPump
 from libs.runtime.turns import TurnLoop, TurnRunner
+from libs.runtime.watching import Watchdog
 from libs.security.vault.vault import Vault
 from libs.stack.stack import Servers
 from libs.store.event_store import PostgresStore
@@ -37,6 +41,8 @@ from libs.store.migrations import first_start, migrate
 from libs.store.pool import Pool, close_pool, create_database, database_dsn, open_pool
 from libs.store.retention import Retention
 from libs.telemetry import metrics
+from libs.telemetry.logs import log
+from libs.telemetry.tracing import trace_id
 from libs.values.lanes import PARTITIONS
 
 DRAIN = 5.0  # seconds
@@ -52,10 +58,11 @@ class RunningService:
         settings: Settings,
         vault: Vault,
         clock: Callable[[], int],
+        ends: Ends,
     ) -> None:
         self.service = service.configured(settings) if service.configured else service
         self.servers, self.settings = servers, settings
-        self.vault, self.clock = vault, clock
+        self.vault, self.clock, self.ends = vault, clock, ends
         self.name = service.name
         self.topic = topic_of(settings.topic_prefix, service.name)
         self.router: APIRouter | None = None
@@ -69,6 +76,9 @@ class RunningService:
         self.effects: EffectWorker | None = None
         self.parked: ParkedWork
         self.store: PostgresStore
+        self.gauges: Gauges
+        self.lagging: Lagging
+        self.watchdog: Watchdog
 
     async def prepare(self) -> None:
         """Create what is missing: database, tables, topic."""
@@ -130,8 +140,23 @@ class RunningService:
         )
         alone.append(house.run)
         self._go("leader", leading(self.pool, "leader", alone))
+        self._watch()
         if service.routes is not None:
             self.router = service.routes(ports)
+
+    def _watch(self) -> None:
+        """Measure and watch what runs."""
+        self.gauges = Gauges(self.name, self.pool, self.service.measures, self.relay)
+        reading = self.reactor.source if self.reactor is not None else None
+        self.lagging = Lagging(self.name, self.ends, reading, self.projector)
+        beats: dict[str, Callable[[], float]] = {"turns": lambda: self.loop.beat}
+        if self.reactor is not None:
+            beats["reactor"] = lambda: self.reactor.beat if self.reactor else 0.0
+        if self.projector is not None:
+            beats["projector"] = lambda: self.projector.beat if self.projector else 0.0
+        now = asyncio.get_running_loop().time
+        self.watchdog = Watchdog(self.name, beats, self.lagging.waiting, now)
+        self._go("watchdog", self.watchdog.run())
 
     async def _project(self, codec: EventCodec) -> Callable[[Projection[Any]], TableRows[Any]]:
         topics = {
@@ -158,6 +183,12 @@ class RunningService:
             self.effects.poke()
         for kind, count in Tally(event.type for event in turn.events).items():
             metrics.EVENTS.labels(self.name, kind).inc(count)
+        for state, count in Tally(done.state for done in turn.effects_done).items():
+            metrics.EFFECT_ATTEMPTS.labels(self.name, state).inc(count)
+        for parked in turn.parked:
+            log.warning("command-parked", service=self.name, stream=parked.stream,
+                        source=parked.source, code=parked.code,
+                        trace=trace_id(parked.trace))  # fmt: skip
 
     def _observed(self, inputs: int, seconds: float) -> None:
         metrics.TURN_INPUTS.labels(self.name).observe(inputs)
@@ -174,32 +205,22 @@ class RunningService:
         )
         return {(row[0], row[1]): row[2] for row in rows}
 
-    def refresh_metrics(self) -> None:
+    async def refresh_metrics(self) -> None:
         """Bring this service's gauges up to date."""
-        metrics.RELAY_LAG.labels(self.name).set(sum(self.relay.lag.values()))
+        await asyncio.gather(self.gauges.refresh(self.clock()), self.lagging.read())
 
-    async def lag(self) -> list[dict[str, Any]]:
+    async def lag(self) -> list[Lag]:
         """Return, for the relay and each consumer, how many records it is behind, how long."""
-        now = asyncio.get_running_loop().time()
-        lines = [
-            {
-                "consumer": f"{self.name}.relay",
-                "records": sum(self.relay.lag.values()),
-                "seconds": 0.0,
-            }
-        ]
-        feeds = {f"{self.name}.reactor": self.reactor.source.feed} if self.reactor else {}
-        if self.projector is not None:
-            feeds[f"{self.name}.read"] = self.projector.feed
-        for name, feed in feeds.items():
-            records = sum(feed.lag().values())
-            idle = now - feed.last_progress if records else 0.0
-            lines.append({"consumer": name, "records": records, "seconds": round(idle, 3)})
-        return lines
+        _, lines = await asyncio.gather(self.gauges.refresh(self.clock()), self.lagging.read())
+        stopped = "topic trimmed" if self.relay.trimmed else ""
+        relay = Lag(f"{self.name}.relay", self.gauges.lag, self.gauges.lag_seconds, stopped)
+        return [relay, *lines]
 
     def unready(self) -> Mapping[str, str]:
         """Return what is not ready, by name, with the reason."""
         reasons = {t.get_name(): "has ended" for t in self.tasks if t.done()}
+        for name, age in self.watchdog.still().items():
+            reasons[f"{self.name}.{name}"] = f"stands still for {age:.0f} s"
         if self.projector is not None:
             reasons |= {f"{self.name}.{k}": v for k, v in self.projector.halted().items()}
         return reasons

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from libs.store.pool import Pool, sql
 
 # Append only; a step that has run anywhere is never changed.
-STEPS: Sequence[str] = ("schema.sql", "effects.sql", "applied.sql")
+STEPS: Sequence[str] = ("schema.sql", "effects.sql", "applied.sql", "waiting.sql")
 
 
 class StoreMismatch(Exception):  # noqa: N818
@@ -51,6 +51,12 @@ async def first_start(pool: Pool, consumer: str, now: int) -> int:
     """Return when this consumer first started (microseconds), noting it where it is now."""
     await pool.execute("INSERT INTO starts VALUES ($1, $2) ON CONFLICT DO NOTHING", consumer, now)
     return int(await pool.fetchval("SELECT at FROM starts WHERE consumer = $1", consumer))
+
+
+async def identity(pool: Pool) -> tuple[str, str, int, str] | None:
+    """Return whose store this is: service, topic, partitions, registry; None where it is empty."""
+    row = await pool.fetchrow("SELECT service, topic, partitions, registry FROM identity")
+    return None if row is None else (row[0], row[1], row[2], row[3])
 
 
 async def pending(pool: Pool) -> int:

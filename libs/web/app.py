@@ -1,7 +1,8 @@
 """The HTTP server: routes of the services here, health, metrics, errors as problems."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+import structlog
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -13,6 +14,7 @@ from libs.eventsourcing.decider import Refused
 from libs.runtime.settings import Server
 from libs.store.pool import LOST, PASSING
 from libs.telemetry.logs import log
+from libs.telemetry.tracing import continued, header_of, trace_id
 from libs.web.problems import Problem, answer_problem, problem
 from libs.web.tokens import permitted
 
@@ -20,7 +22,10 @@ Check = Callable[[], Mapping[str, str]]  # name -> reason why it is not ready
 
 
 class Guard:
-    """Asks for tokens first, and turns what nobody foresaw into a problem without a traceback."""
+    """Gives a request its trace, asks for tokens, turns what nobody foresaw into a problem.
+
+    Log lines of the request carry its trace, and so does the problem: one finds the other.
+    """
 
     def __init__(self, app: ASGIApp, server: Server) -> None:
         self.app, self.server = app, server
@@ -29,6 +34,12 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        trace = continued(header_of(scope["headers"]))
+        scope.setdefault("state", {})["traceparent"] = trace
+        with structlog.contextvars.bound_contextvars(trace=trace_id(trace)):
+            await self._answer(scope, receive, send, trace_id(trace))
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, trace: str) -> None:
         refusal = permitted(self.server, Request(scope)) if self.server.tokens else None
         if refusal is not None:
             await refusal(scope, receive, send)
@@ -47,7 +58,8 @@ class Guard:
             if not started:
                 passing = isinstance(error, PASSING + LOST)
                 code = "try-again" if passing else "internal-error"
-                answer = problem(code, "This is our fault; it is logged. Try again.")
+                text = "This is our fault; it is logged. Try again."
+                answer = problem(code, text, trace=trace)
                 await answer(scope, receive, send)
 
 
@@ -55,7 +67,7 @@ def build_app(
     server: Server,
     routers: Sequence[APIRouter],
     registry: CollectorRegistry,
-    refresh: Callable[[], None],
+    refresh: Callable[[], Awaitable[None]],
     unready: Check,
 ) -> FastAPI:
     """Put the routes of services under one port.
@@ -87,7 +99,7 @@ def build_app(
 
     @app.get("/metrics", tags=["health"])
     async def metrics() -> Response:
-        refresh()
+        await refresh()
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     return app

@@ -38,7 +38,16 @@ def ops_routes(services: Mapping[str, RunningService]) -> APIRouter:
     @router.get("/lag")
     async def lag() -> list[dict[str, Any]]:
         """Return what each consumer and relay still has before it: records, and seconds."""
-        return [line for running in services.values() for line in await running.lag()]
+        return [
+            msgspec.to_builtins(line)
+            for running in services.values()
+            for line in await running.lag()
+        ]
+
+    @router.get("/services")
+    async def here() -> list[str]:
+        """Return the services that run in this process."""
+        return list(services)
 
     @router.get("/{name}/parked")
     async def parked(

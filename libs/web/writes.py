@@ -6,13 +6,14 @@ import msgspec
 from fastapi import Depends, Header, Query, Request
 
 from libs.runtime.ports import Rows
+from libs.telemetry.tracing import continued, header_of
 from libs.web.problems import Problem
 
 R = TypeVar("R", bound=msgspec.Struct)
 
 
 class Write(msgspec.Struct, frozen=True):
-    """A caller's write: its key, the bytes that the key stands for, and its trace."""
+    """A caller's write: its key, the bytes that the key stands for, and its traceparent."""
 
     key: str
     request: bytes
@@ -22,12 +23,17 @@ class Write(msgspec.Struct, frozen=True):
 async def _write(
     request: Request,
     idempotency_key: Annotated[str | None, Header()] = None,
-    traceparent: Annotated[str, Header()] = "",
 ) -> Write:
     if not idempotency_key or not 1 <= len(idempotency_key) <= 200 or not idempotency_key.isascii():
         raise Problem("idempotency-key-missing", "Send an Idempotency-Key of 1 to 200 characters.")
     body = f"{request.method} {request.url.path}\n".encode() + await request.body()
-    return Write(idempotency_key, body, traceparent)
+    return Write(idempotency_key, body, traceparent(request))
+
+
+def traceparent(request: Request) -> str:
+    """Return the traceparent that the server gave the request: the caller's trace, or a new one."""
+    given: str | None = getattr(request.state, "traceparent", None)
+    return given or continued(header_of(request.headers.raw))
 
 
 WriteRequest = Annotated[Write, Depends(_write)]

@@ -7,11 +7,14 @@ account exists cannot be told from outside: an unknown one looks like a bad sign
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
+from libs.eventsourcing.decider import Refused
 from libs.runtime.ports import Ports
 from libs.security.secrets import Secret
 from libs.security.webhooks import BadSignature, Refusal, verify
+from libs.telemetry.metrics import DELIVERIES
 from libs.web.deliveries import raw_body
 from libs.web.problems import Problem
+from libs.web.writes import traceparent
 from services.channels.adapters.parsing import ChannelDataError, check_structure
 
 
@@ -27,10 +30,22 @@ class Door:
         }
 
     async def take(self, provider: str, account: str, request: Request) -> Response:
-        """Answer 200 when the delivery is committed, or raise the Problem."""
+        """Answer 200 when the delivery is committed, or raise the Problem; count either."""
+        # An account that nobody configured is no label: strangers would choose them.
+        shown = account if (provider, account) in self._secrets else "unknown"
+        try:
+            answer = await self._answered(provider, account, request)
+        except Exception as error:
+            code = error.code if isinstance(error, Problem | Refused) else "error"
+            DELIVERIES.labels(shown, code).inc()
+            raise
+        DELIVERIES.labels(shown, answer).inc()
+        return JSONResponse({"status": answer})
+
+    async def _answered(self, provider: str, account: str, request: Request) -> str:
         body = await raw_body(request, self._cap)
         if provider == "woocommerce" and is_ping(request, body):
-            return JSONResponse({"status": "pong"})
+            return "pong"
         secrets = self._secrets.get((provider, account), ())
         try:
             signed = verify(provider, secrets, request.headers, body, self._ports.clock())
@@ -43,9 +58,9 @@ class Door:
             raise Problem(error.code, "The body is not JSON of a sensible depth.") from None
         new = await self._ports.inbox.accept(
             provider=provider, account=account, key=signed.key, topic=signed.topic, body=body,
-            trace=request.headers.get("traceparent", "")[:100],
+            trace=traceparent(request),
         )  # fmt: skip
-        return JSONResponse({"status": "accepted" if new else "known"})
+        return "accepted" if new else "known"
 
 
 def is_ping(request: Request, body: bytes) -> bool:

@@ -14,7 +14,10 @@ from libs.runtime.settings import Settings
 from libs.stack.stack import Servers, attach
 from libs.store.pool import Pool, close_pool, database_dsn, open_pool
 from services.console.composition import SERVICES
+from services.console.http import Http
 from services.console.places import running_services
+
+SOON = 8.0  # seconds
 
 
 def servers_of(data: Path) -> Servers:
@@ -37,6 +40,14 @@ def url_of(data: Path, given: str | None = None) -> str:
     if url is None:
         raise Stop("not-running", "no services run here; start them with `lonja up`")
     return url
+
+
+def client(data: Path, given: str | None = None) -> Http:
+    """Return a client of the running services for a person who waits: it gives up soon.
+
+    LONJA_TOKEN is its token, where the services ask for one. Raises Stop(not-running).
+    """
+    return Http(url_of(data, given), os.environ.get("LONJA_TOKEN"), patience=SOON)
 
 
 @contextlib.asynccontextmanager

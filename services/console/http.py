@@ -16,19 +16,19 @@ PATIENCE = 90.0  # seconds that services may take to come back
 IN_FLIGHT = 24
 
 
-class Refusal(Exception):  # noqa: N818 - an answer, not a fault
-    """The service refused: its stable code and its sentence."""
+class Refusal(Stop):
+    """A service's refusal: its stable code and its sentence. Ends a verb that expects none."""
 
     def __init__(self, status: int, code: str, detail: str) -> None:
-        super().__init__(f"{detail} [{code}]")
-        self.status, self.code = status, code
+        super().__init__(code, detail)
+        self.status = status
 
 
 class Http:
-    """One server; at most IN_FLIGHT requests at once."""
+    """One server; at most IN_FLIGHT requests at once, each repeated for `patience` seconds."""
 
-    def __init__(self, url: str, token: str | None = None) -> None:
-        self.url = url
+    def __init__(self, url: str, token: str | None = None, patience: float = PATIENCE) -> None:
+        self.url, self.patience = url, patience
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._slots = asyncio.Semaphore(IN_FLIGHT)
         self._session: aiohttp.ClientSession
@@ -57,7 +57,7 @@ class Http:
 
     async def _ask(self, method: str, path: str, **options: Any) -> Any:
         loop = asyncio.get_running_loop()
-        end = loop.time() + PATIENCE
+        end = loop.time() + self.patience
         async with self._slots:
             while True:
                 try:
@@ -68,7 +68,7 @@ class Http:
                 except (aiohttp.ClientError, TimeoutError) as error:
                     fault = type(error).__name__
                 if loop.time() > end:
-                    text = f"{method} {path} got no answer for {PATIENCE:g} s ({fault})"
+                    text = f"{method} {path} got no answer for {self.patience:g} s ({fault})"
                     raise Stop("no-answer", f"{text}; look at the services' log")
                 await asyncio.sleep(0.2)
 

@@ -205,7 +205,10 @@ ORDERS: Projection[OrderRow] = Projection(
 
 
 class HistoryRow(msgspec.Struct, frozen=True):
-    """One event of an order's life; `facts` are its short, impersonal fields."""
+    """One event of an order's life; `facts` are its short, impersonal fields.
+
+    `trace` names the request that it all began with, in logs and in the other services' events.
+    """
 
     order_id: str
     version: int
@@ -213,6 +216,7 @@ class HistoryRow(msgspec.Struct, frozen=True):
     occurred_at: int
     recorded_at: int
     facts: dict[str, Any]
+    trace: str = ""
 
 
 _SILENT = frozenset(
@@ -233,8 +237,9 @@ def _history(row: HistoryRow | None, key: Key, envelope: Envelope[Any]) -> Histo
     fields = (name for name in event.__struct_fields__ if name not in _SILENT)
     facts = {name: msgspec.to_builtins(getattr(event, name)) for name in fields}
     return HistoryRow(
-        str(key[0]), envelope.version, type(event).__name__, event.occurred_at, envelope.at, facts
-    )
+        str(key[0]), envelope.version, type(event).__name__, event.occurred_at, envelope.at, facts,
+        envelope.trace[3:35],
+    )  # fmt: skip
 
 
 HISTORY: Projection[HistoryRow] = Projection(

@@ -2,9 +2,12 @@
 
 from libs.contracts import channels, fulfilment, inventory, orders, payments
 from libs.runtime.ports import Service
+from libs.telemetry import metrics
+from libs.telemetry.measures import Measure
 from services.orders import api, process
 from services.orders.decider import ORDER
 from services.orders.read_model import HISTORY, ORDERS
+from services.orders.standing import UNFINISHED
 
 SERVICE = Service(
     name="orders",
@@ -25,4 +28,23 @@ SERVICE = Service(
     plan=process.plan,
     projections=(ORDERS, HISTORY),
     routes=api.routes,
+    measures=(
+        Measure(metrics.ORDERS, ORDERS, by=("state",)),
+        Measure(
+            metrics.ORDERS_AT_RISK,
+            ORDERS,
+            by=("state", "reason", "currency"),
+            take="sum",
+            of="value_at_risk_minor",
+            among={"state": UNFINISHED},
+        ),
+        Measure(
+            metrics.OLDEST_UNFINISHED,
+            ORDERS,
+            take="oldest",
+            of="received_at",
+            among={"state": UNFINISHED},
+        ),
+        Measure(metrics.OVERDUE, ORDERS, take="past", of="decide_by", among={"state": UNFINISHED}),
+    ),
 )

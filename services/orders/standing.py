@@ -134,6 +134,9 @@ class OrderRow(msgspec.Struct, frozen=True):
     demands: dict[str, DemandRow] = {}
 
 
+# States in which an order has not come to its end; a confirmed one is handed on.
+UNFINISHED = ("placed", "waiting", "held", "part_confirmed")
+
 # (state, reason) or state -> (owner, next action)
 _NEXT: Mapping[str, tuple[str, str]] = {
     "placed": ("inventory", "reserve the stock"),

@@ -204,6 +204,7 @@ class EventOut(_View):
     occurred_at: Micros
     recorded_at: Micros
     facts: dict[str, Any]
+    trace: str = Field(description="The trace id of the request that it all began with, or empty.")
 
 
 class HistoryPage(_View):

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import hmac
 import io
@@ -18,19 +19,31 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from libs.security.secrets import Secret
+from libs.security.signing import sign_standard, sign_woocommerce
 from libs.stack.jars import classpath
 from libs.stack.kafka import java
 from libs.stack.stack import Servers, attach, database_dsn
-from services.console.launch import ALL
+from services.console.composition import SERVICES
 from tests.e2e.launching import lonja, told
 from tests.support import eventually
+from tests.unit.channels import payloads
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.stack]
 SECRET = "a-shared-secret"
+STORE_SECRET = "whsec_" + base64.b64encode(SECRET.encode() * 2).decode()
 CONFIG = f"""
 [channels.shop]
 provider = "shopify"
 webhook_secrets = ["{SECRET}"]
+
+[channels.woo]
+provider = "woocommerce"
+webhook_secrets = ["{SECRET}"]
+
+[channels.store]
+provider = "standard"
+webhook_secrets = ["{STORE_SECRET}"]
 """
 CANARY = "Canary-7f3a"
 Answer = tuple[int, str, float]
@@ -81,9 +94,11 @@ class System:
         self.url, self.servers, self.data = url, servers, data
         self.http: aiohttp.ClientSession
 
-    async def deliver(self, body: bytes, headers: Mapping[str, str], shop: str = "shop") -> Answer:
+    async def deliver(
+        self, body: bytes, headers: Mapping[str, str], shop: str = "shop", provider: str = "shopify"
+    ) -> Answer:
         """Send a delivery; the status, the code, and the milliseconds that it took."""
-        path = f"{self.url}/channels/webhooks/shopify/{shop}"
+        path = f"{self.url}/channels/webhooks/{provider}/{shop}"
         began = time.perf_counter()
         async with self.http.post(path, data=io.BytesIO(body), headers=headers) as answer:
             content = await answer.json(content_type=None)
@@ -113,8 +128,8 @@ class System:
         return page["orders"][0]["state"] if page["orders"] else None
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def system(tmp_path: Path) -> AsyncIterator[System]:
+@contextlib.asynccontextmanager
+async def running_system(tmp_path: Path) -> AsyncIterator[System]:
     (tmp_path / "lonja.toml").write_text(CONFIG)
     async with lonja(tmp_path, "up", "--json", "--port", "0") as process:
         ready = await told(process, "ready")
@@ -126,6 +141,12 @@ async def system(tmp_path: Path) -> AsyncIterator[System]:
             receipt = {"quantity": 100, "location": "main"}
             await running.post("/inventory/stock/LAMP/receipts", receipt, "receipt-1")
             yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def system(tmp_path: Path) -> AsyncIterator[System]:
+    async with running_system(tmp_path) as running:
+        yield running
 
 
 async def test_hostile_deliveries_are_refused_at_once_and_change_nothing(system: System) -> None:
@@ -145,6 +166,9 @@ async def test_hostile_deliveries_are_refused_at_once_and_change_nothing(system:
         "ten megabytes": (large, signed(large, "d-8"), "shop", 413),
         "compressed": (good, signed(good, "d-9") | {"Content-Encoding": "gzip"}, "shop", 415),
     }
+    old = sign_standard(Secret(STORE_SECRET), good, webhook_id="msg_1", now=micros() - 3600 * 10**6)
+    replayed = await system.deliver(good, old, "store", "standard")
+    assert replayed[:2] == (400, "stale-delivery")
     for what, (body, headers, shop, status) in hostile.items():
         answers = [await system.deliver(body, headers, shop) for _ in range(3)]
         assert {answer[0] for answer in answers} == {status}, what
@@ -153,15 +177,47 @@ async def test_hostile_deliveries_are_refused_at_once_and_change_nothing(system:
     assert await system.rows("channels", "SELECT count(*) FROM inbox") == before
 
 
-async def test_nothing_personal_leaves_the_vault(system: System) -> None:
+def canaries() -> list[tuple[str, str, bytes, dict[str, str]]]:
+    """An order of each provider with a canary in every personal field: (provider, account, …)."""
+    secret, store = Secret(SECRET), Secret(STORE_SECRET)
+    shopify, woo, standard = (
+        json.dumps(body).encode()
+        for body in (payloads.shopify(), payloads.woocommerce(), payloads.standard())
+    )
+    return [
+        ("shopify", "shop", shopify, signed(shopify, "canary-1")),
+        ("woocommerce", "woo", woo, sign_woocommerce(
+            secret, woo, source="https://woo.invalid/", topic="order.created", webhook_id=1,
+            now=micros())),
+        ("standard", "store", standard, sign_standard(
+            store, standard, webhook_id="msg_canary", now=micros())),
+    ]  # fmt: skip
+
+
+def micros() -> int:
+    return time.time_ns() // 1000
+
+
+async def test_nothing_personal_of_any_provider_leaves_the_vault(system: System) -> None:
     for number in range(2001, 2006):
         body = order(number)
         assert (await system.deliver(body, signed(body, f"c-{number}")))[0] == 200
     bad = order(2006).replace(b'"5.00"', b'"five"')
     assert (await system.deliver(bad, signed(bad, "c-2006")))[0] == 200
+    for provider, account, body, headers in canaries():
+        taken = await system.deliver(body, headers, account, provider)
+        assert taken[:2] == (200, "accepted"), provider
     await eventually(lambda: system.state(2005), timeout=20)
-    needles = [CANARY.encode(), base64.b64encode(CANARY.encode())[:12]]
-    for database in (*ALL, "vault"):
+
+    async def all_are_orders() -> bool:
+        accounts = {row["account"] for row in (await system.get("/orders?limit=100"))["orders"]}
+        return accounts == {"shop", "woo", "store"}
+
+    await eventually(all_are_orders, timeout=20)
+    words = [CANARY, *payloads.CANARIES]
+    needles = [word.encode() for word in words]
+    needles += [base64.b64encode(word.encode())[: len(word) // 3 * 4] for word in words]
+    for database in (*SERVICES, "vault"):
         for table in await system.rows(
             database, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
         ):

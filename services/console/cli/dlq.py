@@ -2,20 +2,19 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from libs.cli.errors import Stop
-from libs.cli.output import Json, Output
+from libs.cli.output import Json, Output, table, time_text
 from libs.cli.run import data_folder
 from services.console.cli.options import Data, Url
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
-SERVICES = ("channels", "orders", "inventory", "payments", "accounting", "crm_sync")
+MOST = 500  # of a service, in one list
+FOREIGN = "foreign-record"
 
 
 @app.callback()
@@ -31,15 +30,24 @@ def ls(data: Data = None, url: Url = None, as_json: Json = False) -> None:
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for row in rows:
         groups.setdefault((row["service"], row["code"], row["fingerprint"]), []).append(row)
-    table = Table("service", "cause", "parked", "oldest", "first", "next")
+    shown = table("service", "cause", "parked", "oldest", "first", whole=("first",))
     for (service, code, mark), found in sorted(groups.items(), key=lambda g: g[1][0]["at"]):
         first = found[0]
         if as_json:
             output.say("parked", "", service=service, code=code, fingerprint=mark,
                        count=len(found), oldest=first["at"], first=first["id"])  # fmt: skip
-        table.add_row(service, code, str(len(found)), _time(first["at"]), first["id"],
-                      f"lonja dlq show {first['id']}")  # fmt: skip
-    output.show(table if rows else "Nothing is parked.")
+        shown.add_row(service, code, str(len(found)), time_text(first["at"]),
+                      first["id"])  # fmt: skip
+    if not rows:
+        output.say("nothing-parked", "Nothing is parked.")
+        return
+    output.show(shown)
+    if not as_json:
+        output.say("hint", "lonja dlq show ID says what one is, and what can be done.")
+    for service in {row["service"] for row in rows}:
+        if sum(row["service"] == service for row in rows) >= MOST:
+            text = f"Of {service} these are the oldest {MOST}; settle some to see the others."
+            output.say("more", text, service=service)
 
 
 @app.command()
@@ -50,9 +58,12 @@ def show(parked_id: str, data: Data = None, url: Url = None, as_json: Json = Fal
     queue = [r for r in rows if (r["stream"], r["source"]) == (row["stream"], row["source"])]
     output = Output(as_json=as_json)
     text = "\n".join(f"{name:12} {value}" for name, value in row.items() if name != "at")
-    text += f"\n{'since':12} {_time(row['at'])}\n{'queue':12} {len(queue)} of this source wait"
-    text += f"\n{'next':12} lonja dlq redrive {parked_id}"
-    output.say("parked", text, **row, queued=len(queue))
+    text += f"\n{'since':12} {time_text(row['at'])}\n{'queue':12} {len(queue)} of this source wait"
+    first, discard = queue[0]["id"], f"lonja dlq discard {parked_id} --reason 'WHY'"
+    # What nobody of ours wrote will not be understood tomorrow either.
+    steps = [discard] if row["code"] == FOREIGN else [f"lonja dlq redrive {first}", discard]
+    text += f"\n{'next':12} " + f"\n{'or':12} ".join(steps)
+    output.say("parked", text, **row, queued=len(queue), next=steps)
 
 
 @app.command()
@@ -95,6 +106,8 @@ def _act(
     failed = [one for one in done if one["code"] is not None]
     for one in done:
         end = "applied" if verb == "redrive" else "discarded"
+        if verb == "redrive" and one["stream"].startswith("intake-inbox/"):
+            end = "back in the inbox; it is parked anew if it still means nothing"
         said = end if one["code"] is None else f"still parked: {one['code']}"
         output.say(verb, f"{one['id']}  {one['stream']}  {said}", **one)
     if failed:
@@ -109,24 +122,20 @@ def _one(rows: list[dict[str, Any]], parked_id: str) -> dict[str, Any]:
 
 
 async def _parked(http: Any) -> list[dict[str, Any]]:
-    return [row for name in SERVICES for row in await http.get(f"/ops/{name}/parked", limit="500")]
+    """Return what is parked in the services that run there, the oldest first."""
+    rows: list[dict[str, Any]] = []
+    for name in await http.get("/ops/services"):
+        rows += await http.get(f"/ops/{name}/parked", limit=str(MOST))
+    return sorted(rows, key=lambda row: row["at"])
 
 
 def _run(
     data: Path | None, url: str | None, work: Callable[[Any], Awaitable[list[dict[str, Any]]]]
 ) -> list[dict[str, Any]]:
     async def go() -> list[dict[str, Any]]:
-        from services.console.backends import url_of  # noqa: PLC0415 - --help stays quick
-        from services.console.http import Http, Refusal  # noqa: PLC0415
+        from services.console.backends import client  # noqa: PLC0415 - --help stays quick
 
-        async with Http(url_of(data or data_folder(), url)) as http:
-            try:
-                return await work(http)
-            except Refusal as error:
-                raise Stop(error.code, str(error)) from error
+        async with client(data or data_folder(), url) as http:
+            return await work(http)
 
     return asyncio.run(go())
-
-
-def _time(at: int) -> str:
-    return f"{datetime.fromtimestamp(at // 1_000_000, UTC):%Y-%m-%d %H:%M:%S}"

@@ -1,5 +1,6 @@
 """The `lonja` command: its verbs. What a verb does stands in its own module."""
 
+import logging
 import sys
 from typing import ClassVar
 
@@ -27,6 +28,7 @@ class Verbs(LazyGroup):
         "dlq": (f"{_CLI}.dlq", "Parked commands: look, redrive, discard."),
         "audit": (f"{_CLI}.audit", "Prove the promises from topics, databases and outside books."),
         "erase": (f"{_CLI}.erase", "Forget a customer: the plan first, then the keys."),
+        "relay": (f"{_CLI}.relay", "Send events of a service's store to its topic once more."),
         "rebuild": (f"{_CLI}.rebuild", "Fill read models anew from the topics, and compare."),
     }
 
@@ -48,6 +50,8 @@ def lonja() -> None:
 
 def main() -> None:
     """Run the command line of this process."""
+    # What a client of Kafka has to say about an address that does not answer, a verb says itself.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     sys.exit(run.run(typer.main.get_command(app), sys.argv[1:], "lonja"))
 
 

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from rich.table import Table
 
 from libs.cli.errors import Stop
-from libs.cli.output import Json, Output
+from libs.cli.output import Json, Output, amount_text, time_text
 from libs.cli.run import data_folder
 from services.console.cli.options import Data, Url
 
@@ -29,21 +28,25 @@ def ls(data: Data = None, url: Url = None, as_json: Json = False) -> None:
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in rows:
         groups.setdefault((row["state"], row["reason"]), []).append(row)
-    table = Table("state", "reason", "orders", "at risk", "owner", "next action", "oldest")
     ranked = sorted(groups.items(), key=lambda g: -sum(r["value_at_risk_minor"] for r in g[1]))
     for (state, reason), found in ranked:
         oldest = min(found, key=lambda row: row["since"])
         risk: dict[str, int] = {}
         for row in found:
             risk[row["currency"]] = risk.get(row["currency"], 0) + row["value_at_risk_minor"]
-        money = ", ".join(f"{amount / 100:.2f} {currency}" for currency, amount in risk.items())
-        if as_json:
-            output.say("stuck", "", state=state, reason=reason, orders=len(found),
-                       at_risk_minor=risk, owner=oldest["owner"],
-                       next_action=oldest["next_action"], oldest=oldest["order_id"])  # fmt: skip
-        table.add_row(state, reason, str(len(found)), money, oldest["owner"],
-                      oldest["next_action"], oldest["order_id"])  # fmt: skip
-    output.show(table if rows else "Nothing is stuck.")
+        money = ", ".join(amount_text(amount, currency) for currency, amount in risk.items())
+        ends = [row["decide_by"] for row in found if row["decide_by"] is not None]
+        until = min(ends, default=None)
+        text = f"{len(found)} {state}: {reason}, {money} at risk"
+        text += f", until {time_text(until)}" if until is not None else ", no deadline"
+        text += f"\n  {oldest['owner']}: {oldest['next_action']}\n  oldest {oldest['order_id']}"
+        text += f", since {time_text(oldest['since'])}"
+        output.say("stuck", text, state=state, reason=reason, orders=len(found),
+                   at_risk_minor=risk, owner=oldest["owner"], next_action=oldest["next_action"],
+                   oldest=oldest["order_id"], since=oldest["since"],
+                   decide_by=until)  # fmt: skip
+    if not rows:
+        output.say("nothing-stuck", "Nothing is stuck.")
     if rows and not as_json:
         output.say("hint", "lonja stuck explain ORDER says why one waits.")
 
@@ -57,9 +60,12 @@ def explain(order: str, data: Data = None, url: Url = None, as_json: Json = Fals
 
     (row,) = _run(data, url, find)
     output = Output(as_json=as_json)
+    until = f"until {time_text(row['decide_by'])}" if row["decide_by"] else "no deadline"
     lines = [
         f"{row['order_id']}  {row['account']} {row['display_number']}",
         f"  {row['state']}" + (f": {row['reason']}" if row["reason"] else ""),
+        f"  since {time_text(row['since'])}, {until}",
+        f"  at risk {amount_text(row['value_at_risk_minor'], row['currency'])}",
         f"  owner {row['owner']}; next: {row['next_action']}",
     ]
     lines += [
@@ -92,13 +98,10 @@ def explain(order: str, data: Data = None, url: Url = None, as_json: Json = Fals
 
 async def find_order(http: Any, order: str) -> dict[str, Any]:
     """Return an order by our id, the channel's id or the display number. Raises Stop."""
-    from services.console.http import Refusal, part  # noqa: PLC0415
+    from services.console.http import part  # noqa: PLC0415
 
     if order.startswith("ord_"):
-        try:
-            found: dict[str, Any] = await http.get(f"/orders/{part(order)}")
-        except Refusal as error:
-            raise Stop(error.code, str(error)) from error
+        found: dict[str, Any] = await http.get(f"/orders/{part(order)}")
         return found
     names = ({"external_id": order}, {"display_number": order}, {"display_number": f"#{order}"})
     for name in names:
@@ -114,7 +117,7 @@ async def find_order(http: Any, order: str) -> dict[str, Any]:
 
 async def _orders(http: Any) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    for state in ("waiting", "held"):
+    for state in ("waiting", "held", "part_confirmed"):
         cursor: str | None = ""
         while cursor is not None:
             query = {"state": state, "limit": "200"} | ({"cursor": cursor} if cursor else {})
@@ -128,10 +131,9 @@ def _run(
     data: Path | None, url: str | None, work: Callable[[Any], Awaitable[list[dict[str, Any]]]]
 ) -> list[dict[str, Any]]:
     async def go() -> list[dict[str, Any]]:
-        from services.console.backends import url_of  # noqa: PLC0415 - --help stays quick
-        from services.console.http import Http  # noqa: PLC0415
+        from services.console.backends import client  # noqa: PLC0415 - --help stays quick
 
-        async with Http(url_of(data or data_folder(), url)) as http:
+        async with client(data or data_folder(), url) as http:
             return await work(http)
 
     return asyncio.run(go())

@@ -209,6 +209,29 @@ async def test_a_bug_in_a_fold_halts_that_projection_and_no_other(toy: Toy) -> N
         )
 
 
+async def test_what_has_halted_goes_on_in_the_table_that_a_rebuild_puts_in_its_place(
+    toy: Toy,
+) -> None:
+    mended: list[bool] = []
+
+    def bug(row: Total | None, key: Key, envelope: Envelope[Any]) -> Total | None:
+        if not mended:
+            raise ZeroDivisionError
+        return evolve(row, key, envelope)
+
+    fragile = Projection("fragile", 1, Total, ("group",), ("toy",), keys, bug)
+    async with running(toy.relay()), projecting(toy, fragile, SEEN) as projector:
+        await toy.commit(counted(100))
+        await caught_up(toy, SEEN)
+        assert projector.halted() == {"fragile": "fold-failed: ZeroDivisionError"}
+        mended.append(True)
+        await rebuild(toy.pool, toy.kafka, toy.topics, fragile, CODEC, swap=True)
+        await eventually(lambda: projector.halted() == {}, 20)
+        await toy.commit(counted(100))
+        await caught_up(toy, fragile, projector)
+        assert await toy.pool.fetchval("SELECT sum(total) FROM fragile") == 200
+
+
 async def test_an_unreadable_record_of_ours_halts_and_a_foreign_one_does_not(toy: Toy) -> None:
     lane = lane_with_things()
     async with running(toy.relay()), projecting(toy, SEEN) as projector:

@@ -156,4 +156,8 @@ async def call(app: Any, method: str, path: str, body: bytes, headers: dict[str,
 
 def app_of(shop: Shop) -> Any:
     """The service's routes as the server offers them."""
-    return build_app(SETTINGS.server, [routes(shop.ports)], CollectorRegistry(), lambda: None, dict)
+
+    async def refresh() -> None:
+        """There are no gauges."""
+
+    return build_app(SETTINGS.server, [routes(shop.ports)], CollectorRegistry(), refresh, dict)

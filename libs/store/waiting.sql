@@ -1,0 +1,2 @@
+-- What a scrape counts of effects is found without reading the finished ones.
+CREATE INDEX effects_waiting ON effects (state) WHERE state IN ('planned', 'in-flight', 'unknown', 'queued');
