@@ -26,10 +26,10 @@ class Pace:
         """Say that a batch is there."""
         self._began = _now()
 
-    def ended(self) -> None:
-        """Say that it is done."""
+    def ended(self, *, more: bool = False) -> None:
+        """Say that it is done; where more is known to be there, the next one may be taken now."""
         now = _now()
-        self._next = now + min(self.most, now - self._began)
+        self._next = now if more else now + min(self.most, now - self._began)
 
 
 def _now() -> float:

@@ -118,13 +118,14 @@ class Projector:
             self.feed.seek(place, 0)
         await self._pace.rest()
         arrived = await self.feed.get(BATCH)
+        count = sum(map(len, arrived.values()))
         if arrived:
             self._pace.began()
             await self._apply(connection, arrived)
-            self._pace.ended()
+            self._pace.ended(more=count == BATCH)
         elif any(live.unsaved for live in self.live.values()):
             await self._apply(connection, {})
-        return sum(map(len, arrived.values()))
+        return count
 
     async def _apply(self, connection: Connection, arrived: Mapping[Place, Records]) -> None:
         parsed = {p: Parsed(self.topics[p[0]], found, self.codec) for p, found in arrived.items()}

@@ -127,8 +127,9 @@ class InboxPump:
             self._input(row.seq, by_seq[row.seq], end) for row, end in zip(rows, told, strict=True)
         ]
         await self.loop.settle(inputs)
-        self._pace.ended()
-        return len(deliveries) == BATCH
+        more = len(deliveries) == BATCH
+        self._pace.ended(more=more)
+        return more
 
     async def _told(self, rows: Sequence[InboxRow]) -> list[Interpreted | Exception]:
         """Have deliveries understood; one on which the intake fails does not hold up the others."""

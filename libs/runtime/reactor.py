@@ -48,7 +48,7 @@ class Reactor:
         self._pace.began()
         inputs = await self._inputs(records)
         outcome = await self.loop.settle(inputs)
-        self._pace.ended()
+        self._pace.ended(more=len(records) == BATCH)
         fenced: set[tuple[str, int]] = set()
         for given in inputs:
             assert isinstance(given.origin, FromTopic)
