@@ -13,9 +13,11 @@ from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from libs.bus.readback import HistoryMismatch, Known, TopicTrimmed, read_ends, resume_after
+from libs.bus.recent import Outgoing, Recent
 from libs.codec.framing import frame
 from libs.codec.headers import EventHeaders, build_headers
 from libs.codec.registry import Registry
+from libs.eventsourcing.decided import NewEvent
 from libs.store.pool import Pool
 from libs.telemetry.logs import log
 from libs.values.lanes import PARTITIONS
@@ -74,6 +76,7 @@ class Relay:
         self.sent_total = 0
         self.last_progress = 0.0
         self.trimmed: frozenset[int] = frozenset()
+        self._recent = Recent()
         self._producer: AIOKafkaProducer | None = None
         self._wake = asyncio.Event()
         self._moved = asyncio.Event()
@@ -101,8 +104,9 @@ class Relay:
         self.sent, self.trimmed = sent, frozenset(trimmed)
         self.acknowledged = dict(sent)
 
-    def poke(self, heads: Mapping[int, int]) -> None:
-        """Say what a commit of this process has added: the new head by lane."""
+    def poke(self, heads: Mapping[int, int], events: Sequence[NewEvent] = ()) -> None:
+        """Say what a commit of this process has added: the new head by lane, and the events."""
+        self._recent.add(events, heads)
         for lane, head in heads.items():
             if head > self.heads.get(lane, 0):
                 self.heads[lane] = head
@@ -180,10 +184,7 @@ class Relay:
 
     async def _send(self, lanes: Sequence[int]) -> None:
         """Send a batch of each of these lanes; return when all of them are acknowledged."""
-        rows = await self.pool.fetch(_READ, lanes, [self.sent[lane] for lane in lanes], PAGE)
-        by_lane: dict[int, list[asyncpg.Record]] = {}
-        for row in rows:
-            by_lane.setdefault(row[0], []).append(row)
+        by_lane = await self._due(lanes)
         async with asyncio.timeout(DEADLINE):
             producer = await self._ready()
             acknowledged = {}
@@ -195,43 +196,45 @@ class Relay:
         for lane, (last, _) in acknowledged.items():
             self.sent_total += last - self.sent[lane]
             self.sent[lane] = self.acknowledged[lane] = last
+            self._recent.forget(lane, last)
         self.last_progress = _now()
         self._moved.set()
 
+    async def _due(self, lanes: Sequence[int]) -> dict[int, Sequence[Outgoing]]:
+        """Return what follows in each lane: from memory, else from the store."""
+        found = {lane: self._recent.behind(lane, self.sent[lane], PAGE) for lane in lanes}
+        unknown = [lane for lane, events in found.items() if not events]
+        if unknown:
+            numbers = [self.sent[lane] for lane in unknown]
+            pages: dict[int, list[Outgoing]] = {}
+            for row in await self.pool.fetch(_READ, unknown, numbers, PAGE):
+                pages.setdefault(row[0], []).append(Outgoing(*row))
+            found |= pages
+        return {lane: events for lane, events in found.items() if events}
+
     def _batch(
-        self, producer: AIOKafkaProducer, sent: int, rows: Sequence[asyncpg.Record]
+        self, producer: AIOKafkaProducer, sent: int, rows: Sequence[Outgoing]
     ) -> tuple[BatchBuilder, int]:
         batch = producer.create_batch()
         last = sent
-        for (
-            _,
-            pseq,
-            event_id,
-            stream,
-            version,
-            kind,
-            schema,
-            data,
-            at,
-            cause,
-            correlation,
-            trace,
-        ) in rows:
-            if pseq != last + 1:
+        for event in rows:
+            if event.pseq != last + 1:
                 raise HistoryMismatch(
-                    f"The store of {self.service} lacks event {last + 1} of lane {rows[0][0]}: "
+                    f"The store of {self.service} lacks event {last + 1} of lane {event.lane}: "
                     "restore the database's newest backup."
                 )
             headers = EventHeaders(
-                event_id, self.service, kind, at, trace, pseq, version, cause, correlation
-            )
+                event.id, self.service, event.type, event.at, event.trace, event.pseq,
+                event.version, event.cause, event.correlation,
+            )  # fmt: skip
+            number = self.registry.ids[event.type, event.schema_version]
             added = batch.append(
-                timestamp=at // 1000, key=stream.encode(),
-                value=frame(self.registry.ids[kind, schema], data), headers=build_headers(headers),
+                timestamp=event.at // 1000, key=event.stream.encode(),
+                value=frame(number, event.data), headers=build_headers(headers),
             )  # fmt: skip
             if added is None:
                 break
-            last = pseq
+            last = event.pseq
         batch.close()
         return batch, last
 

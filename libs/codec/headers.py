@@ -12,7 +12,7 @@ import msgspec
 
 from libs.codec.errors import DecodeError
 
-_OURS = struct.Struct(">QQ16s16s")  # pseq, version, cause, correlation
+_OURS = struct.Struct(">QQ32x")  # pseq, version; cause and correlation are taken as text
 Headers = list[tuple[str, bytes]]
 
 
@@ -30,8 +30,7 @@ class EventHeaders(msgspec.Struct, frozen=True, gc=False):
     correlation: str
 
 
-def _uuid(data: bytes) -> str:
-    text = data.hex()
+def _uuid(text: str) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
@@ -48,10 +47,17 @@ def _seconds_text(seconds: int) -> str:
 
 def time_number(text: str) -> int:
     """Return microseconds since the epoch for RFC 3339. Raises ValueError."""
+    if len(text) == 27 and text[19] == "." and text[26] == "Z" and text[20:26].isdecimal():
+        return _seconds_number(text[:19]) * 1_000_000 + int(text[20:26])  # as `time_text` writes it
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("no time zone")
     return int(moment.replace(microsecond=0).timestamp()) * 1_000_000 + moment.microsecond
+
+
+@lru_cache(maxsize=1024)
+def _seconds_number(text: str) -> int:
+    return int(datetime.fromisoformat(f"{text}Z").timestamp())
 
 
 def build_headers(headers: EventHeaders) -> Headers:
@@ -76,11 +82,14 @@ def parse_headers(headers: Sequence[tuple[str, bytes]]) -> EventHeaders | None:
     if ours is None:
         return None
     try:
-        pseq, version, cause, correlation = _OURS.unpack(bytes.fromhex(ours.decode()))
+        numbers = ours.decode().lower()
+        exact = len(numbers) == 2 * _OURS.size  # blanks would pass by `fromhex`
+        pseq, version = _OURS.unpack(bytes.fromhex(numbers) if exact else b"")
         return EventHeaders(
             found["ce_id"].decode(), found["ce_source"].decode().removeprefix("/lonja/"),
             found["ce_type"].decode(), time_number(found["ce_time"].decode()),
-            found["traceparent"].decode(), pseq, version, _uuid(cause), _uuid(correlation),
+            found["traceparent"].decode(), pseq, version, _uuid(numbers[32:64]),
+            _uuid(numbers[64:]),
         )  # fmt: skip
     except (struct.error, KeyError, AttributeError, ValueError) as error:
         raise DecodeError(

@@ -12,6 +12,7 @@ from typing import Any
 from libs.bus.consumer import claim
 from libs.bus.feed import RECLAIM, Feed, Place, Records
 from libs.bus.gaps import Gaps
+from libs.bus.pace import Pace
 from libs.bus.topics import topic_of
 from libs.codec.framing import EventCodec
 from libs.eventsourcing.projection import Projection
@@ -26,7 +27,6 @@ from libs.telemetry.logs import log
 BATCH = 2000  # records
 SAVE = 1.0  # seconds until a position is written behind records that touched no row
 LOOK = 2.0  # seconds between looks for another generation of what has halted
-GATHER = 0.01  # seconds from the end of a batch to the next: a small one costs as much as a large
 Moved = Callable[[str, Mapping[Place, int]], None]
 
 
@@ -50,7 +50,7 @@ class Projector:
         self.committed = committed
         self.beat = 0.0
         self.foreign = 0
-        self._next, self._save, self._look = 0.0, 0.0, 0.0
+        self._pace, self._save, self._look = Pace(), 0.0, 0.0
         self.live: dict[str, Live] = {}
         self.feed: Feed
         self._gaps = Gaps()
@@ -118,14 +118,16 @@ class Projector:
             return 0
         for place in self._gaps.due(self.feed.held):
             self.feed.seek(place, 0)
-        await asyncio.sleep(max(0.0, self._next - self.beat))
+        await self._pace.rest()
         arrived = await self.feed.get(BATCH)
+        count = sum(map(len, arrived.values()))
         if arrived:
+            self._pace.began()
             await self._apply(connection, arrived)
-            self._next = asyncio.get_running_loop().time() + GATHER
+            self._pace.ended(more=count == BATCH)
         elif any(live.unsaved for live in self.live.values()):
             await self._apply(connection, {})
-        return sum(map(len, arrived.values()))
+        return count
 
     async def _begin_again(self) -> None:
         """Take up what has halted where a rebuild has put another table in its place."""

@@ -27,6 +27,7 @@ UNBOUNDED: Mapping[str, str | int] = {
     "lock_timeout": 0,
     "idle_in_transaction_session_timeout": 0,
     "enable_seqscan": "on",
+    "plan_cache_mode": "auto",
 }
 _POSITIONS = """
     SELECT topic, partition, last_pseq FROM positions WHERE consumer = $1

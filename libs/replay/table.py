@@ -62,25 +62,36 @@ class Table(Generic[R]):
 
     def _statements(self) -> None:
         name, key = self.name, self.projection.key
-        arrays = [f"${n}::{self.types[c][0]}[]" for n, c in enumerate(self.columns, 1)]
-        changed = [f'"{c}" = excluded."{c}"' for c in self.columns if c not in key]
-        wanted = [f"${n}::{self.types[c][0]}[]" for n, c in enumerate(key, 1)]
-        self._upsert = (
-            f"INSERT INTO {name} ({self.selected}) SELECT * FROM unnest({', '.join(arrays)})"
-            f" ON CONFLICT ({self.keys}) DO "
-            + (f"UPDATE SET {', '.join(changed)}" if changed else "NOTHING")
-        )
         self._load = (
             f"SELECT {', '.join(f't.{chr(34)}{c}{chr(34)}' for c in self.columns)} FROM {name} t"
-            f" JOIN unnest({', '.join(wanted)}) AS u({self.keys}) USING ({self.keys})"
+            f" JOIN unnest({self._arrays(key, 1)}) AS u({self.keys}) USING ({self.keys})"
         )
-        same = " AND ".join(f't."{c}" = u."{c}"' for c in key)
-        self._delete = (
-            f"DELETE FROM {name} t USING unnest({', '.join(wanted)}) AS u({self.keys}) WHERE {same}"
-        )
+        self._upsert, self._delete = self.upsert(), self.deletion()
         compared = [c for c in self.columns if c not in self.projection.undigested]
         row = f"convert_to(ROW({_names(compared)})::text, 'UTF8')"
         self.digests = f"SELECT sha256({row}), {self.keys} FROM {name} ORDER BY {self.keys}"
+
+    def _arrays(self, columns: Sequence[str], first: int) -> str:
+        return ", ".join(f"${n}::{self.types[c][0]}[]" for n, c in enumerate(columns, first))
+
+    def upsert(self, first: int = 1, where: str = "true") -> str:
+        """Return the statement that inserts or replaces rows: an array for each column."""
+        changed = [f'"{c}" = excluded."{c}"' for c in self.columns if c not in self.projection.key]
+        return (
+            f"INSERT INTO {self.name} ({self.selected})"
+            f" SELECT * FROM unnest({self._arrays(self.columns, first)}) WHERE {where}"
+            f" ON CONFLICT ({self.keys}) DO "
+            + (f"UPDATE SET {', '.join(changed)}" if changed else "NOTHING")
+        )
+
+    def deletion(self, first: int = 1, where: str = "true") -> str:
+        """Return the statement that deletes rows: an array for each column of the key."""
+        key = self.projection.key
+        same = " AND ".join(f't."{c}" = u."{c}"' for c in key)
+        return (
+            f"DELETE FROM {self.name} t USING unnest({self._arrays(key, first)}) AS u({self.keys})"
+            f" WHERE {same} AND {where}"
+        )
 
     def ddl(self) -> str:
         """Return the statement that creates the table."""
@@ -124,12 +135,17 @@ class Table(Generic[R]):
 
     async def write(self, connection: Connection, rows: dict[Key, R | None]) -> None:
         """Insert or replace rows, and delete those that are None; in key order."""
+        kept, gone = self.arrays(rows)
+        if kept:
+            await connection.execute(self._upsert, *kept)
+        if gone:
+            await connection.execute(self._delete, *gone)
+
+    def arrays(self, rows: dict[Key, R | None]) -> tuple[list[list[Any]], list[list[Any]]]:
+        """Return what `upsert` and `deletion` take of these rows, in key order; none is empty."""
         kept = [self.values(row) for _, row in sorted(rows.items()) if row is not None]
         gone = sorted(key for key, row in rows.items() if row is None)
-        if kept:
-            await connection.execute(self._upsert, *map(list, zip(*kept, strict=True)))
-        if gone:
-            await connection.execute(self._delete, *map(list, zip(*gone, strict=True)))
+        return list(map(list, zip(*kept, strict=True))), list(map(list, zip(*gone, strict=True)))
 
     async def copy(self, connection: Connection, rows: Iterable[R]) -> None:
         """Fill the empty table."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from libs.bus.pace import Pace
 from libs.codec.errors import CodecError
 from libs.eventsourcing.decider import Refused
 from libs.eventsourcing.inputs import Failure, FromInbox, Input
@@ -87,6 +88,7 @@ class InboxPump:
     ) -> None:
         self.service, self.store, self.inbox = service, store, inbox
         self.vault, self.intake, self.loop = vault, intake, loop
+        self._pace = Pace()
 
     async def run(self) -> None:
         """Run until cancelled; what fails for a passing reason is taken again."""
@@ -104,7 +106,9 @@ class InboxPump:
                 continue
 
     async def step(self) -> bool:
-        """Take one batch; False if there was none."""
+        """Take one batch; True if there may be more."""
+        await self._pace.rest()
+        self._pace.began()
         deliveries = await self.store.received([], BATCH)
         if not deliveries:
             return False
@@ -123,7 +127,9 @@ class InboxPump:
             self._input(row.seq, by_seq[row.seq], end) for row, end in zip(rows, told, strict=True)
         ]
         await self.loop.settle(inputs)
-        return True
+        more = len(deliveries) == BATCH
+        self._pace.ended(more=more)
+        return more
 
     async def _told(self, rows: Sequence[InboxRow]) -> list[Interpreted | Exception]:
         """Have deliveries understood; one on which the intake fails does not hold up the others."""

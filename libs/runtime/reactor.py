@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 
 from libs.bus.consumer import Source
+from libs.bus.pace import Pace
 from libs.bus.records import Record
 from libs.eventsourcing.inputs import FromTopic, Input
 from libs.runtime.interpret import Interpreter
@@ -24,6 +25,7 @@ class Reactor:
     ) -> None:
         self.source, self.interpreter, self.loop, self.seal = source, interpreter, loop, seal
         self.beat = 0.0
+        self._pace = Pace()
         self.halted: set[tuple[str, int]] = set()
 
     async def run(self) -> None:
@@ -39,10 +41,14 @@ class Reactor:
 
     async def step(self) -> None:
         """Take what has arrived, give it to a turn, and wait until it has taken effect."""
-        inputs = await self._inputs(await self.source.get(BATCH))
-        if not inputs:
+        await self._pace.rest()
+        records = await self.source.get(BATCH)
+        if not records:
             return
+        self._pace.began()
+        inputs = await self._inputs(records)
         outcome = await self.loop.settle(inputs)
+        self._pace.ended(more=len(records) == BATCH)
         fenced: set[tuple[str, int]] = set()
         for given in inputs:
             assert isinstance(given.origin, FromTopic)

@@ -178,7 +178,7 @@ class RunningService:
 
     def _committed(self, turn: Turn, lanes: Mapping[int, int]) -> None:
         self.lane_heads.update(lanes)
-        self.relay.poke(lanes)
+        self.relay.poke(lanes, turn.events)
         if turn.effects and self.effects is not None:
             self.effects.poke()
         for kind, count in Tally(event.type for event in turn.events).items():

@@ -26,6 +26,7 @@ BOUNDS = {
     "idle_in_transaction_session_timeout": "5000",
     "jit": "off",
     "enable_seqscan": "off",
+    "plan_cache_mode": "force_generic_plan",
 }
 
 # Repeating the turn from its reads may succeed.

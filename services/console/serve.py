@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import signal
 import socket
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 import uvicorn
 
 from libs.runtime.host import Host
+from libs.runtime.memory import settle
 from libs.runtime.settings import Settings
 from libs.stack.errors import StackError
 from libs.stack.stack import Servers
@@ -70,8 +70,7 @@ async def _answer(host: Host, bound: socket.socket, stop: asyncio.Event) -> None
     )  # fmt: skip
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server._serve(sockets=[bound]))  # noqa: SLF001 - serve() takes the signals
-    gc.collect()
-    gc.freeze()
+    settle()
     log.info("serving", port=bound.getsockname()[1])
     failed = asyncio.create_task(host.failed())
     stopping = asyncio.create_task(stop.wait())

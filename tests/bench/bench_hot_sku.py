@@ -19,6 +19,7 @@ from libs.contracts import orders
 from libs.contracts.common import Demand
 from libs.runtime.commands import TurnCommands
 from libs.runtime.host import Host
+from libs.runtime.memory import settle
 from libs.runtime.running import RunningService
 from libs.runtime.settings import Settings
 from libs.stack.stack import Servers
@@ -41,6 +42,7 @@ FACTOR = 15
 async def inventory(servers: Servers, tmp_path: Path) -> AsyncIterator[RunningService]:
     settings = Settings(topic_prefix="hot.", database_prefix="hot_")
     async with Host([SERVICE], servers, settings, tmp_path) as host:
+        settle()  # as the process that serves does
         yield host.running["inventory"]
 
 
