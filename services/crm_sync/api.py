@@ -23,9 +23,9 @@ Limit = Annotated[int, Query(ge=1, le=500)]
 def routes(ports: Ports) -> APIRouter:
     """Return the routes under /customers."""
     router = APIRouter(prefix="/customers", tags=["customers"])
+    erasure_api.add(router, ports)  # "/erasures" would be read as a customer's id behind the others
     _reads(router, ports)
     _writes(router, ports)
-    erasure_api.add(router, ports)
     return router
 
 

@@ -1,5 +1,6 @@
 """Erasure over HTTP: its plan is shown first, and only the plan that was shown is carried out."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from fastapi import APIRouter
@@ -35,6 +36,24 @@ class Erasures:
         """Return when the newest order was placed, 0 where there is none."""
         orders = await self.history.orders_of(person)
         return orders[0].placed_at if orders else 0
+
+    async def asked_before(self, subjects: Sequence[str]) -> str | None:
+        """Return the customer by whose id all of these were asked to be forgotten already."""
+        rows = [await self.rows.get(subject) for subject in subjects]
+        known = {row.customer_id for row in rows if row is not None}
+        return known.pop() if len(known) == 1 and None not in rows else None
+
+    async def open(self) -> list[views.PendingOut]:
+        """Return what was asked and is not done, the nearest deadline first."""
+        rows = [row async for row in everything(self.rows, read_model.ERASURES.key, erased=False)]
+        return [
+            views.PendingOut(
+                subject=row.subject, customer_id=row.customer_id, requested_at=row.requested_at,
+                answer_by=row.answer_by, by=row.by, owner="privacy",
+                next_action=_NEXT["requested"],
+            )
+            for row in sorted(rows, key=lambda row: (row.answer_by, row.subject))
+        ]  # fmt: skip
 
     async def shown(self, customer_id: str) -> views.ErasureOut:
         """Return the plan, and how far it is."""
@@ -89,6 +108,11 @@ def add(router: APIRouter, ports: Ports) -> None:
     """Add the routes of erasure."""
     erasures = Erasures(ports)
 
+    @router.get("/erasures")
+    async def pending() -> list[views.PendingOut]:
+        """List erasures that were asked for and are not done, the nearest deadline first."""
+        return await erasures.open()
+
     @router.get("/{customer_id}/erasure")
     async def plan(customer_id: CustomerId, after: After = None) -> views.ErasureOut:
         """Show what an erasure would do, or did: subjects, keys, rows, what is kept until when."""
@@ -101,16 +125,19 @@ def add(router: APIRouter, ports: Ports) -> None:
     ) -> views.Done:
         """Carry out the plan that was shown. 409 plan-changed where there is more by now."""
         person = await erasures.identity.known(customer_id)
-        if set(body.subjects) != set(person.subjects):
+        asked = customer_id if set(body.subjects) == set(person.subjects) else None
+        # A repeated request finds the person fallen apart where the first one was carried out.
+        asked = asked or await erasures.asked_before(body.subjects)
+        if asked is None:
             raise Problem("plan-changed", "The customer has other subjects by now: plan again.")
         now = ports.clock()
         command = commands.RequestErasure(
-            entity=person.entity, customer_id=person.customer_id,
-            subjects=person.subjects, last_order_at=await erasures.last_order(person), by=body.by,
+            entity=person.entity, customer_id=asked, subjects=body.subjects,
+            last_order_at=await erasures.last_order(person), by=body.by,
             answer_by=now + ANSWER_DAYS * DAY, at=now,
         )  # fmt: skip
         answer = await ports.commands.execute(
-            commands.erasure_stream(person.customer_id), command,
+            commands.erasure_stream(asked), command,
             key=write.key, request=write.request, trace=write.trace,
         )  # fmt: skip
         return views.Done(customer_id=person.customer_id, events=answer.events, token=answer.token)

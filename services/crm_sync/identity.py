@@ -16,7 +16,7 @@ from services.crm_sync.evidence_decider import COMMON
 
 R = TypeVar("R", bound=msgspec.Struct)
 PAGE = 500
-LARGEST = 10_000  # customers that are one: beyond that a till's address joins strangers
+LARGEST = 2_000  # customers that are one: beyond that a till's address joins strangers
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -105,11 +105,13 @@ class Identity:
     async def by_index(self, indexes: Sequence[str]) -> list[Person]:
         """Return the persons whom any of these pieces of evidence names, each once."""
         found: dict[str, Person] = {}
+        seen = set[str]()
         for index in indexes:
             async for link in everything(self.named, read_model.NAMED.key, index=index):
-                person = await self.person(link.customer_id)
+                person = None if link.customer_id in seen else await self.person(link.customer_id)
                 if person is not None:
                     found[person.customer_id] = person
+                    seen |= {row.customer_id for row in person.members}
         return [found[name] for name in sorted(found)]
 
     async def suggestions(self, person: Person) -> list[tuple[str, read_model.NamedRow]]:

@@ -161,6 +161,18 @@ class ErasureOut(_View):
     next_action: str
 
 
+class PendingOut(_View):
+    """A subject that was asked to be forgotten and is not yet; times in microseconds."""
+
+    subject: str
+    customer_id: str
+    requested_at: int
+    answer_by: int
+    by: str
+    owner: str
+    next_action: str
+
+
 class Done(_View):
     """A write that is committed; `token` is for `?after=`."""
 

@@ -182,10 +182,16 @@ async def test_contact_is_opened_until_it_is_erased_and_statutory_to_its_date(de
     assert (await desk.post(f"{ann}/erasure", {"subjects": plan["subjects"][:1]}))[1][
         "code"
     ] == "plan-changed"
-    status, told = await desk.post(f"{ann}/erasure", {"subjects": plan["subjects"]})
+    status, told = await desk.post(f"{ann}/erasure", {"subjects": plan["subjects"]}, "once")
     assert (status, told["events"]) == (202, ["ErasureRequested"])
     assert (await desk.get(f"{ann}/erasure"))[1]["state"] == "requested"
+    _, waiting = await desk.get("/erasures")
+    assert {one["subject"] for one in waiting} == set(plan["subjects"])
+    assert all(one["answer_by"] > one["requested_at"] for one in waiting)
     await desk.world.perform()
+    again = await desk.post(f"{ann}/erasure", {"subjects": plan["subjects"]}, "once")
+    assert again == (202, told)  # though the two are two customers by now
+    assert await desk.get("/erasures") == (200, [])
     status, told = await desk.get(f"{ann}/contact")
     assert (status, told["code"]) == (410, "subject-erased")
     until = plan["keys"][-1]["until"]
