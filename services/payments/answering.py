@@ -6,7 +6,8 @@ from libs.contracts import payments
 from services.payments import commands
 from services.payments.authorising import authorised, decline
 from services.payments.commands import BUYER_WITHIN, DOUBT_LASTS, PERSON_WITHIN
-from services.payments.evolve import NEVER, PaymentEvent
+from services.payments.evolve import PaymentEvent
+from services.payments.folding import NEVER
 from services.payments.refunding import again, failed, refunded, void
 from services.payments.settling import settle
 from services.payments.state import Capture, PaymentState

@@ -6,6 +6,17 @@ import msgspec
 
 from libs.contracts import common
 from libs.values.ids import short
+from services.payments.results import RecordAuthorisation as RecordAuthorisation
+from services.payments.results import RecordCapture as RecordCapture
+from services.payments.results import RecordDecline as RecordDecline
+from services.payments.results import RecordDispute as RecordDispute
+from services.payments.results import RecordDoubt as RecordDoubt
+from services.payments.results import RecordIntentSeen as RecordIntentSeen
+from services.payments.results import RecordRefund as RecordRefund
+from services.payments.results import RecordRefundSeen as RecordRefundSeen
+from services.payments.results import RecordRefusal as RecordRefusal
+from services.payments.results import RecordVoid as RecordVoid
+from services.payments.results import What as What
 
 HOUR = 3_600_000_000  # microseconds
 DOUBT_LASTS = 24 * HOUR  # an outcome that is unknown for longer is a person's matter
@@ -14,7 +25,6 @@ BUYER_WITHIN = 48 * HOUR  # the buyer's time to act
 
 SecondParcel = Literal["capture_all", "one_parcel", "capture_then_reauthorise"]
 OnExpiry = Literal["capture", "reauthorise", "release"]
-What = Literal["authorise", "capture", "void", "refund"]
 Decision = Literal["retry", "capture", "release", "adopt", "absent", "settle"]
 
 
@@ -72,148 +82,6 @@ class WithdrawUnits(msgspec.Struct, frozen=True, tag=True):
     version: int
     lines: tuple[common.LineQuantity, ...]
     reason: str
-    occurred_at: int
-    at: int
-
-
-class RecordAuthorisation(msgspec.Struct, frozen=True, tag=True):
-    """The provider answered: money is set aside, the buyer must act, or it is captured already.
-
-    `effect_id` is empty where the provider told it unasked.
-    """
-
-    effect_id: str
-    intent_id: str
-    status: Literal["authorised", "action", "processing", "captured"]
-    provider_intent: str
-    reference: str
-    amount: int
-    currency: str
-    capture_before: int | None
-    mandate: bool
-    at: int
-    by: str = "provider"
-
-
-class RecordDecline(msgspec.Struct, frozen=True, tag=True):
-    """The provider refused to set money aside. `absent`: the call never took effect."""
-
-    effect_id: str
-    intent_id: str
-    code: str
-    provider_code: str
-    final: bool
-    at: int
-    absent: bool = False
-    by: str = "provider"
-
-
-class RecordCapture(msgspec.Struct, frozen=True, tag=True):
-    """The provider has captured."""
-
-    effect_id: str
-    capture_id: str
-    reference: str
-    amount: int
-    currency: str
-    at: int
-    settlement_amount: int | None = None
-    settlement_currency: str | None = None
-    by: str = "provider"
-
-
-class RecordVoid(msgspec.Struct, frozen=True, tag=True):
-    """The provider has given an authorisation back."""
-
-    effect_id: str
-    intent_id: str
-    at: int
-    by: str = "provider"
-
-
-class RecordRefund(msgspec.Struct, frozen=True, tag=True):
-    """The provider has sent money back."""
-
-    effect_id: str
-    refund_id: str
-    reference: str
-    amount: int
-    currency: str
-    at: int
-    by: str = "provider"
-
-
-class RecordRefusal(msgspec.Struct, frozen=True, tag=True):
-    """The provider refused a capture, a void or a refund (`subject` is its id)."""
-
-    effect_id: str
-    what: What
-    subject: str
-    code: str
-    provider_code: str
-    at: int
-    absent: bool = False
-    by: str = "provider"
-
-
-class RecordDoubt(msgspec.Struct, frozen=True, tag=True):
-    """Nobody knows whether a call took effect. `owner` is person where it is not tried again."""
-
-    effect_id: str
-    what: What
-    subject: str
-    since: int
-    at: int
-    owner: Literal["policy", "person"] = "policy"
-
-
-class RecordIntentSeen(msgspec.Struct, frozen=True, tag=True):
-    """A provider told of a payment intent as it is now; amounts in minor units."""
-
-    entity: str
-    order_id: str
-    holder: str
-    intent_id: str
-    provider_intent: str
-    status: str
-    amount: int
-    capturable: int
-    received: int
-    currency: str
-    reference: str
-    word: str
-    capture_before: int | None
-    occurred_at: int
-    at: int
-
-
-class RecordRefundSeen(msgspec.Struct, frozen=True, tag=True):
-    """A provider told how much of a charge has gone back in all."""
-
-    entity: str
-    order_id: str
-    holder: str
-    provider_intent: str
-    reference: str
-    refunded: int
-    currency: str
-    occurred_at: int
-    at: int
-
-
-class RecordDispute(msgspec.Struct, frozen=True, tag=True):
-    """A provider told of a dispute; `state` is open, won or lost."""
-
-    entity: str
-    order_id: str
-    holder: str
-    provider_intent: str
-    dispute_id: str
-    state: Literal["open", "won", "lost"]
-    amount: int
-    currency: str
-    reason: str
-    due_by: int
     occurred_at: int
     at: int
 

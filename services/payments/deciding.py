@@ -7,8 +7,9 @@ from libs.eventsourcing.decider import Refused
 from services.payments import answering, commands
 from services.payments.authorising import decline
 from services.payments.capturing import capture_all
-from services.payments.evolve import NEVER, PaymentEvent
+from services.payments.evolve import PaymentEvent
 from services.payments.expecting import with_terms
+from services.payments.folding import NEVER
 from services.payments.refunding import again, void
 from services.payments.settling import settle
 from services.payments.state import Doubt, PaymentState, lack

@@ -5,13 +5,11 @@ from typing import assert_never
 from immutables import Map
 from msgspec.structs import replace
 
-from libs.contracts import common, payments
-from services.payments.commands import What
-from services.payments.state import Capture, Doubt, Intent, Parcel, PaymentState, Refund
+from libs.contracts import payments
+from services.payments import folding
+from services.payments.state import Doubt, Intent, Parcel, PaymentState
 
 _REMEMBERED = 32
-NEVER = "never-took-effect"  # the code of a call that is known to have left no trace
-_ATTEMPTS = 5  # calls in a row that left no trace, then a person looks
 
 PaymentEvent = (
     payments.PaymentExpected
@@ -48,7 +46,7 @@ def evolve(state: PaymentState, event: PaymentEvent) -> PaymentState:
     """Fold one event."""
     match event:
         case payments.PaymentExpected():
-            return _expected(state, event)
+            return folding.expected(state, event)
         case payments.PaymentNotRequired(reason=reason):
             later = reason in {"on_account", "on_delivery"}
             return replace(state, not_required=event.revision, later=later)
@@ -56,11 +54,11 @@ def evolve(state: PaymentState, event: PaymentEvent) -> PaymentState:
             intent = Intent(event.amount, event.holder, "asked")
             return replace(state, intents=state.intents.set(event.intent_id, intent))
         case payments.PaymentAuthorised():
-            return _authorised(state, event)
+            return folding.authorised(state, event)
         case payments.PaymentActionRequired():
-            return _action(state, event)
+            return folding.action(state, event)
         case payments.PaymentDeclined():
-            return _declined(state, event)
+            return folding.declined(state, event)
         case payments.AuthorisationExpiring(decision=decision):
             return (
                 replace(state, halted="authorisation-expired") if decision == "release" else state
@@ -71,36 +69,38 @@ def evolve(state: PaymentState, event: PaymentEvent) -> PaymentState:
                 if state.on_expiry == "reauthorise" and state.mandate
                 else "authorisation-expired"
             )
-            return replace(_intent(state, event.intent_id, "expired"), halted=halted)
+            return replace(folding.intent(state, event.intent_id, "expired"), halted=halted)
         case payments.PaymentCaptureRequested():
-            return _capture_asked(state, event)
+            return folding.capture_asked(state, event)
         case payments.PaymentCaptured():
-            return _captured(state, event)
+            return folding.captured(state, event)
         case payments.PaymentCaptureFailed():
-            return _capture_failed(state, event)
+            return folding.capture_failed(state, event)
         case payments.PaymentVoidRequested():
-            return _intent(state, event.intent_id, "voiding")
+            return folding.intent(state, event.intent_id, "voiding")
         case payments.PaymentVoided(reason=reason):
             halted = "voided-outside" if reason == "provider" else state.halted
-            return replace(_intent(state, event.intent_id, "voided"), halted=halted)
+            return replace(folding.intent(state, event.intent_id, "voided"), halted=halted)
         case payments.RefundRequested():
-            return _refund(state, event.refund_id, event.capture_id, event.amount, event.executor)
+            return folding.refund(
+                state, event.refund_id, event.capture_id, event.amount, event.executor
+            )
         case payments.RefundMade():
-            return _refund_made(state, event)
+            return folding.refund_made(state, event)
         case payments.RefundFailed():
             refund = replace(state.refunds[event.refund_id], status="failed")
             return replace(state, refunds=state.refunds.set(event.refund_id, refund))
         case payments.PaymentOutcomeUnknown():
-            doubt = Doubt(_what(event.what), event.subject, event.since, event.owner)
+            doubt = Doubt(folding.what(event.what), event.subject, event.since, event.owner)
             return replace(state, doubts=state.doubts.set(event.effect_id, doubt))
         case payments.PaymentOutcomeResolved(effect_id=name):
             left = state.doubts.delete(name) if name in state.doubts else state.doubts
             return replace(state, doubts=left)
         case payments.ShipmentCleared() | payments.ClearanceDelayed():
-            return _looked_at(state, event)
+            return folding.looked_at(state, event)
         case payments.ClearanceWithdrawn():
             known = state.parcels.get(event.shipment_id, Parcel(Map()))
-            left_in = replace(known, units=_units(event.lines), seen=event.shipment_version)
+            left_in = replace(known, units=folding.units(event.lines), seen=event.shipment_version)
             return replace(state, parcels=state.parcels.set(event.shipment_id, left_in))
         case payments.DisputeOpened(dispute_id=name):
             return replace(state, disputes=state.disputes.set(name, "open"))
@@ -109,7 +109,9 @@ def evolve(state: PaymentState, event: PaymentEvent) -> PaymentState:
         case payments.DisputeLost(dispute_id=name):
             return replace(state, disputes=state.disputes.set(name, "lost"))
         case payments.PaymentDisagreed():
-            told = disagreement(event.code, event.provider_reference, event.amount, event.currency)
+            told = folding.disagreement(
+                event.code, event.provider_reference, event.amount, event.currency
+            )
             return replace(
                 state, disagreed=(*state.disagreed, told)[-_REMEMBERED:],
                 order_id=state.order_id or event.order_id or "",
@@ -119,169 +121,6 @@ def evolve(state: PaymentState, event: PaymentEvent) -> PaymentState:
             told = f"{event.code}:{event.provider_reference}"
             return replace(state, settled=(*state.settled, told)[-_REMEMBERED:])
         case payments.PaymentDecided():
-            return _decided(state, event)
+            return folding.decided(state, event)
         case _:
             assert_never(event)
-
-
-def disagreement(code: str, reference: str, amount: int, currency: str) -> str:
-    """Return the text by which a disagreement is known again."""
-    return f"{code}:{reference}:{amount}:{currency}"
-
-
-def _expected(state: PaymentState, event: payments.PaymentExpected) -> PaymentState:
-    fresh = event.method != state.method or event.holder != state.holder
-    return replace(
-        state, order_id=event.order_id, entity=event.entity, revision=event.revision,
-        account=event.account, holder=event.holder, custody=event.custody, funds=event.funds,
-        currency=event.currency, amount=event.amount, total=event.total,
-        lines=Map({one.line_id: (one.quantity, one.amount) for one in event.lines}),
-        charges=event.charges_amount, gift=event.gift_amount, tender=event.tender,
-        method=event.method, decide_by=event.decide_by, second_parcel=event.second_parcel,
-        on_expiry=event.on_expiry, margin=event.expiry_margin, accept_risk=event.accept_risk,
-        halted="" if fresh else state.halted, later=False,
-    )  # fmt: skip
-
-
-def _intent(state: PaymentState, name: str, status: str) -> PaymentState:
-    if name not in state.intents:
-        return state
-    intent = replace(state.intents[name], status=status)
-    return replace(state, intents=state.intents.set(name, intent))
-
-
-def _authorised(state: PaymentState, event: payments.PaymentAuthorised) -> PaymentState:
-    before = state.intents.get(event.intent_id, Intent(event.amount, event.holder, "asked"))
-    intent = replace(
-        before, amount=event.amount, status="authorised", provider_intent=event.provider_intent,
-        capture_before=event.capture_before, single=event.single_capture, mandate=event.mandate,
-        outside=not event.provider_intent,
-    )  # fmt: skip
-    return replace(
-        state, intents=state.intents.set(event.intent_id, intent),
-        mandate=state.mandate or event.mandate, halted="",
-    )  # fmt: skip
-
-
-def _action(state: PaymentState, event: payments.PaymentActionRequired) -> PaymentState:
-    intent = state.intents.get(event.intent_id)
-    if intent is None:
-        return replace(state, halted=event.reason)
-    intent = replace(intent, status="action", provider_intent=event.provider_intent)
-    return replace(state, intents=state.intents.set(event.intent_id, intent))
-
-
-def _declined(state: PaymentState, event: payments.PaymentDeclined) -> PaymentState:
-    state = _intent(state, event.intent_id, "declined")
-    traceless = sum(one.status == "declined" for one in state.intents.values())
-    again = event.code == NEVER and traceless < _ATTEMPTS
-    return state if again else replace(state, halted=event.code)
-
-
-def _capture_asked(state: PaymentState, event: payments.PaymentCaptureRequested) -> PaymentState:
-    intent = state.intents[event.intent_id]
-    capture = Capture(
-        event.intent_id, event.amount, intent.holder, state.custody, state.tender, "asked",
-        event.shipment_id, event.lines, event.charges_amount, event.final,
-    )  # fmt: skip
-    intent = replace(intent, captured=intent.captured + event.amount)
-    return replace(
-        state, captures=state.captures.set(event.capture_id, capture),
-        intents=state.intents.set(event.intent_id, intent),
-    )  # fmt: skip
-
-
-def _captured(state: PaymentState, event: payments.PaymentCaptured) -> PaymentState:
-    known = state.captures.get(event.capture_id)
-    made = Capture(
-        event.intent_id, event.amount, event.holder, event.custody, event.tender, "made",
-        event.shipment_id, event.lines, event.charges_amount, event.final,
-    )  # fmt: skip
-    state = replace(state, captures=state.captures.set(event.capture_id, made))
-    intent = state.intents.get(event.intent_id)
-    if intent is None:
-        return state
-    counted = known.amount if known is not None and known.status != "failed" else 0
-    captured = intent.captured - counted + event.amount
-    over = captured >= intent.amount or (event.final and intent.single)
-    status = "closed" if over else intent.status
-    intent = replace(intent, captured=captured, status=status)
-    return replace(state, intents=state.intents.set(event.intent_id, intent))
-
-
-def _capture_failed(state: PaymentState, event: payments.PaymentCaptureFailed) -> PaymentState:
-    capture = replace(state.captures[event.capture_id], status="failed")
-    captures = state.captures.set(event.capture_id, capture)
-    intent = state.intents[event.intent_id]
-    intents = state.intents.set(
-        event.intent_id, replace(intent, captured=max(intent.captured - event.amount, 0))
-    )
-    failed = sum(one.status == "failed" for one in captures.values())
-    again = event.code == NEVER and failed < _ATTEMPTS
-    halted = state.halted if again else "capture-failed"
-    return replace(state, captures=captures, intents=intents, halted=halted)
-
-
-def _refund(
-    state: PaymentState, name: str, capture_id: str, amount: int, executor: common.Executor
-) -> PaymentState:
-    known = name in state.refunds  # one that is tried again is counted already
-    refunds = state.refunds.set(name, Refund(capture_id, amount, executor, "asked"))
-    return _gone(replace(state, refunds=refunds), capture_id, 0 if known else amount)
-
-
-def _refund_made(state: PaymentState, event: payments.RefundMade) -> PaymentState:
-    known = event.refund_id in state.refunds
-    refund = Refund(event.capture_id, event.amount, event.executor, "made")
-    refunds = state.refunds.set(event.refund_id, refund)
-    ours = known or event.origin in {"us", "channel"}
-    waived = state.waived if ours else state.waived + event.amount
-    state = replace(state, refunds=refunds, waived=waived)
-    return _gone(state, event.capture_id, 0 if known else event.amount)
-
-
-def _gone(state: PaymentState, capture_id: str, amount: int) -> PaymentState:
-    capture = state.captures.get(capture_id)
-    if capture is None or not amount:
-        return state
-    capture = replace(capture, refunded=capture.refunded + amount)
-    return replace(state, captures=state.captures.set(capture_id, capture))
-
-
-def _looked_at(
-    state: PaymentState, event: payments.ShipmentCleared | payments.ClearanceDelayed
-) -> PaymentState:
-    known = state.parcels.get(event.shipment_id, Parcel(Map()))
-    parcel = replace(known, units=_units(event.lines), share=event.amount)
-    if isinstance(event, payments.ShipmentCleared):
-        parcel = replace(parcel, cleared=True, reason="", deadline=None)
-    else:
-        parcel = replace(parcel, reason=event.reason, deadline=event.deadline)
-    return replace(
-        state, parcels=state.parcels.set(event.shipment_id, parcel),
-        order_id=state.order_id or event.order_id, entity=state.entity or event.entity,
-    )  # fmt: skip
-
-
-def _units(lines: tuple[common.LineAmount, ...]) -> Map[str, int]:
-    return Map({one.line_id: one.quantity for one in lines if one.quantity})
-
-
-def _what(word: str) -> What:
-    match word:
-        case "authorise" | "capture" | "void":
-            return word
-        case _:
-            return "refund"
-
-
-def _decided(state: PaymentState, event: payments.PaymentDecided) -> PaymentState:
-    match event.decision:
-        case "retry":
-            return replace(state, halted="")
-        case "release":
-            return replace(state, halted="released")
-        case "settle":
-            return replace(state, waived=state.waived + event.amount, halted="")
-        case _:
-            return state

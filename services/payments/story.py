@@ -3,7 +3,8 @@
 from typing import Any
 
 from libs.contracts import payments
-from services.payments.evolve import PaymentEvent, disagreement, evolve
+from services.payments.evolve import PaymentEvent, evolve
+from services.payments.folding import disagreement
 from services.payments.state import PaymentState
 
 PERSON_WITHIN = 48 * 3_600_000_000  # microseconds that a person has for what waits for one

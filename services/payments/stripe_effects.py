@@ -19,7 +19,7 @@ from libs.effects.kinds import (
 )
 from libs.store.store import Call
 from services.payments import calls, stripe_answers
-from services.payments.evolve import NEVER
+from services.payments.folding import NEVER
 from services.payments.stripe_client import StripeClient, Unreachable
 from services.payments.stripe_operations import (
     Authorise,

@@ -3,7 +3,7 @@
 from libs.effects.kinds import Absent, Confirmed, NotYet, Rejected, Result, Unknown
 from libs.store.store import Call
 from services.payments import calls, commands
-from services.payments.evolve import NEVER
+from services.payments.folding import NEVER
 
 
 def tell(call: Call, result: Result, at: int) -> commands.PaymentCommand | None:

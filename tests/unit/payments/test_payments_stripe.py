@@ -12,7 +12,7 @@ from libs.effects.policy import wait
 from libs.security.secrets import Secret
 from libs.store.store import Call
 from services.payments import calls, stripe_answers
-from services.payments.evolve import NEVER
+from services.payments.folding import NEVER
 from services.payments.stripe_client import VERSION, Access, Answer, StripeClient
 from services.payments.stripe_effects import SEARCHED, stripe_kinds
 from tests.unit.payments.samples import NOW, ORDER, STREAM

@@ -1,0 +1,174 @@
+"""The folds of a payment's larger events, one function each. Pure, and never raises."""
+
+from immutables import Map
+from msgspec.structs import replace
+
+from libs.contracts import common, payments
+from services.payments.commands import What
+from services.payments.state import Capture, Intent, Parcel, PaymentState, Refund
+
+NEVER = "never-took-effect"  # the code of a call that is known to have left no trace
+_ATTEMPTS = 5  # calls in a row that left no trace, then a person looks
+
+
+def disagreement(code: str, reference: str, amount: int, currency: str) -> str:
+    """Return the text by which a disagreement is known again."""
+    return f"{code}:{reference}:{amount}:{currency}"
+
+
+def expected(state: PaymentState, event: payments.PaymentExpected) -> PaymentState:
+    fresh = event.method != state.method or event.holder != state.holder
+    return replace(
+        state, order_id=event.order_id, entity=event.entity, revision=event.revision,
+        account=event.account, holder=event.holder, custody=event.custody, funds=event.funds,
+        currency=event.currency, amount=event.amount, total=event.total,
+        lines=Map({one.line_id: (one.quantity, one.amount) for one in event.lines}),
+        charges=event.charges_amount, gift=event.gift_amount, tender=event.tender,
+        method=event.method, decide_by=event.decide_by, second_parcel=event.second_parcel,
+        on_expiry=event.on_expiry, margin=event.expiry_margin, accept_risk=event.accept_risk,
+        halted="" if fresh else state.halted, later=False,
+    )  # fmt: skip
+
+
+def intent(state: PaymentState, name: str, status: str) -> PaymentState:
+    if name not in state.intents:
+        return state
+    intent = replace(state.intents[name], status=status)
+    return replace(state, intents=state.intents.set(name, intent))
+
+
+def authorised(state: PaymentState, event: payments.PaymentAuthorised) -> PaymentState:
+    before = state.intents.get(event.intent_id, Intent(event.amount, event.holder, "asked"))
+    intent = replace(
+        before, amount=event.amount, status="authorised", provider_intent=event.provider_intent,
+        capture_before=event.capture_before, single=event.single_capture, mandate=event.mandate,
+        outside=not event.provider_intent,
+    )  # fmt: skip
+    return replace(
+        state, intents=state.intents.set(event.intent_id, intent),
+        mandate=state.mandate or event.mandate, halted="",
+    )  # fmt: skip
+
+
+def action(state: PaymentState, event: payments.PaymentActionRequired) -> PaymentState:
+    intent = state.intents.get(event.intent_id)
+    if intent is None:
+        return replace(state, halted=event.reason)
+    intent = replace(intent, status="action", provider_intent=event.provider_intent)
+    return replace(state, intents=state.intents.set(event.intent_id, intent))
+
+
+def declined(state: PaymentState, event: payments.PaymentDeclined) -> PaymentState:
+    state = intent(state, event.intent_id, "declined")
+    traceless = sum(one.status == "declined" for one in state.intents.values())
+    again = event.code == NEVER and traceless < _ATTEMPTS
+    return state if again else replace(state, halted=event.code)
+
+
+def capture_asked(state: PaymentState, event: payments.PaymentCaptureRequested) -> PaymentState:
+    intent = state.intents[event.intent_id]
+    capture = Capture(
+        event.intent_id, event.amount, intent.holder, state.custody, state.tender, "asked",
+        event.shipment_id, event.lines, event.charges_amount, event.final,
+    )  # fmt: skip
+    intent = replace(intent, captured=intent.captured + event.amount)
+    return replace(
+        state, captures=state.captures.set(event.capture_id, capture),
+        intents=state.intents.set(event.intent_id, intent),
+    )  # fmt: skip
+
+
+def captured(state: PaymentState, event: payments.PaymentCaptured) -> PaymentState:
+    known = state.captures.get(event.capture_id)
+    made = Capture(
+        event.intent_id, event.amount, event.holder, event.custody, event.tender, "made",
+        event.shipment_id, event.lines, event.charges_amount, event.final,
+    )  # fmt: skip
+    state = replace(state, captures=state.captures.set(event.capture_id, made))
+    intent = state.intents.get(event.intent_id)
+    if intent is None:
+        return state
+    counted = known.amount if known is not None and known.status != "failed" else 0
+    captured = intent.captured - counted + event.amount
+    over = captured >= intent.amount or (event.final and intent.single)
+    status = "closed" if over else intent.status
+    intent = replace(intent, captured=captured, status=status)
+    return replace(state, intents=state.intents.set(event.intent_id, intent))
+
+
+def capture_failed(state: PaymentState, event: payments.PaymentCaptureFailed) -> PaymentState:
+    capture = replace(state.captures[event.capture_id], status="failed")
+    captures = state.captures.set(event.capture_id, capture)
+    intent = state.intents[event.intent_id]
+    intents = state.intents.set(
+        event.intent_id, replace(intent, captured=max(intent.captured - event.amount, 0))
+    )
+    failed = sum(one.status == "failed" for one in captures.values())
+    again = event.code == NEVER and failed < _ATTEMPTS
+    halted = state.halted if again else "capture-failed"
+    return replace(state, captures=captures, intents=intents, halted=halted)
+
+
+def refund(
+    state: PaymentState, name: str, capture_id: str, amount: int, executor: common.Executor
+) -> PaymentState:
+    known = name in state.refunds  # one that is tried again is counted already
+    refunds = state.refunds.set(name, Refund(capture_id, amount, executor, "asked"))
+    return gone(replace(state, refunds=refunds), capture_id, 0 if known else amount)
+
+
+def refund_made(state: PaymentState, event: payments.RefundMade) -> PaymentState:
+    known = event.refund_id in state.refunds
+    refund = Refund(event.capture_id, event.amount, event.executor, "made")
+    refunds = state.refunds.set(event.refund_id, refund)
+    ours = known or event.origin in {"us", "channel"}
+    waived = state.waived if ours else state.waived + event.amount
+    state = replace(state, refunds=refunds, waived=waived)
+    return gone(state, event.capture_id, 0 if known else event.amount)
+
+
+def gone(state: PaymentState, capture_id: str, amount: int) -> PaymentState:
+    capture = state.captures.get(capture_id)
+    if capture is None or not amount:
+        return state
+    capture = replace(capture, refunded=capture.refunded + amount)
+    return replace(state, captures=state.captures.set(capture_id, capture))
+
+
+def looked_at(
+    state: PaymentState, event: payments.ShipmentCleared | payments.ClearanceDelayed
+) -> PaymentState:
+    known = state.parcels.get(event.shipment_id, Parcel(Map()))
+    parcel = replace(known, units=units(event.lines), share=event.amount)
+    if isinstance(event, payments.ShipmentCleared):
+        parcel = replace(parcel, cleared=True, reason="", deadline=None)
+    else:
+        parcel = replace(parcel, reason=event.reason, deadline=event.deadline)
+    return replace(
+        state, parcels=state.parcels.set(event.shipment_id, parcel),
+        order_id=state.order_id or event.order_id, entity=state.entity or event.entity,
+    )  # fmt: skip
+
+
+def units(lines: tuple[common.LineAmount, ...]) -> Map[str, int]:
+    return Map({one.line_id: one.quantity for one in lines if one.quantity})
+
+
+def what(word: str) -> What:
+    match word:
+        case "authorise" | "capture" | "void":
+            return word
+        case _:
+            return "refund"
+
+
+def decided(state: PaymentState, event: payments.PaymentDecided) -> PaymentState:
+    match event.decision:
+        case "retry":
+            return replace(state, halted="")
+        case "release":
+            return replace(state, halted="released")
+        case "settle":
+            return replace(state, waived=state.waived + event.amount, halted="")
+        case _:
+            return state
