@@ -1762,6 +1762,80 @@ def read_Order(b: bytes, i: int) -> tuple[Order, int]:
     return Order(entity=f_entity, account=f_account, provider=f_provider, external_id=f_external_id, display_number=f_display_number, placed_at=f_placed_at, time_zone=f_time_zone, currency=f_currency, settlement_currency=f_settlement_currency, commitment=f_commitment, funds=f_funds, custody=f_custody, status_word=f_status_word, version=f_version, test=f_test, cancelled=f_cancelled, expires_at=f_expires_at, ship_by=f_ship_by, deliver_by=f_deliver_by, service_level=f_service_level, shortage=f_shortage, priority=f_priority, related_orders=f_related_orders, customer=f_customer, lines=f_lines, charges=f_charges, discounts=f_discounts, tenders=f_tenders, totals=f_totals, settlement_totals=f_settlement_totals), i
 
 
+class RefusedLocation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A place that cannot send to an address."""
+
+    location: str
+    code: str
+
+
+def write_RefusedLocation(o: list[bytes], v: RefusedLocation) -> None:
+    if v.__class__ is not RefusedLocation:
+        wrong(v, "RefusedLocation")
+    e145 = v.location.encode()
+    if 0 in e145:
+        nul()
+    e146 = v.code.encode()
+    if 0 in e146:
+        nul()
+    o += (NUMBERS[len(e145)], e145, NUMBERS[len(e146)], e146,)
+
+
+def read_RefusedLocation(b: bytes, i: int) -> tuple[RefusedLocation, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_location = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_code = b[i + 1 : j].decode()
+    i = j
+    return RefusedLocation(location=f_location, code=f_code), i
+
+
+class RowParts(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What one unit of a shipment's row takes from stock."""
+
+    line_id: str
+    parts: tuple[Component, ...]
+
+
+def write_RowParts(o: list[bytes], v: RowParts) -> None:
+    if v.__class__ is not RowParts:
+        wrong(v, "RowParts")
+    e147 = v.line_id.encode()
+    if 0 in e147:
+        nul()
+    o += (NUMBERS[len(e147)], e147,)
+    a148 = v.parts
+    if a148.__class__ is not tuple:
+        wrong(a148, "tuple")
+    if a148:
+        o.append(NUMBERS[len(a148)])
+        for i149 in a148:
+            write_Component(o, i149)
+    o.append(b"\0")
+
+
+def read_RowParts(b: bytes, i: int) -> tuple[RowParts, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_line_id = b[i + 1 : j].decode()
+    i = j
+    f_parts_l: list[Component] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_parts_, i = read_Component(b, i)
+            f_parts_l.append(f_parts_)
+    i += 1
+    f_parts = tuple(f_parts_l)
+    return RowParts(line_id=f_line_id, parts=f_parts), i
+
+
 class ShipmentRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Units of one line of one order in a shipment."""
 
@@ -1773,16 +1847,16 @@ class ShipmentRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentRow(o: list[bytes], v: ShipmentRow) -> None:
     if v.__class__ is not ShipmentRow:
         wrong(v, "ShipmentRow")
-    e145 = v.order_id.encode()
-    if 0 in e145:
+    e150 = v.order_id.encode()
+    if 0 in e150:
         nul()
-    e146 = v.line_id.encode()
-    if 0 in e146:
+    e151 = v.line_id.encode()
+    if 0 in e151:
         nul()
-    x147 = v.quantity
-    if x147.__class__ is not int:
-        wrong(x147, "int")
-    o += (NUMBERS[len(e145)], e145, NUMBERS[len(e146)], e146, NUMBERS[x147],)
+    x152 = v.quantity
+    if x152.__class__ is not int:
+        wrong(x152, "int")
+    o += (NUMBERS[len(e150)], e150, NUMBERS[len(e151)], e151, NUMBERS[x152],)
 
 
 def read_ShipmentRow(b: bytes, i: int) -> tuple[ShipmentRow, int]:
@@ -1816,16 +1890,16 @@ class ShipmentUnits(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentUnits(o: list[bytes], v: ShipmentUnits) -> None:
     if v.__class__ is not ShipmentUnits:
         wrong(v, "ShipmentUnits")
-    e148 = v.order_id.encode()
-    if 0 in e148:
+    e153 = v.order_id.encode()
+    if 0 in e153:
         nul()
-    e149 = v.sku.encode()
-    if 0 in e149:
+    e154 = v.sku.encode()
+    if 0 in e154:
         nul()
-    x150 = v.units
-    if x150.__class__ is not int:
-        wrong(x150, "int")
-    o += (NUMBERS[len(e148)], e148, NUMBERS[len(e149)], e149, NUMBERS[x150],)
+    x155 = v.units
+    if x155.__class__ is not int:
+        wrong(x155, "int")
+    o += (NUMBERS[len(e153)], e153, NUMBERS[len(e154)], e154, NUMBERS[x155],)
 
 
 def read_ShipmentUnits(b: bytes, i: int) -> tuple[ShipmentUnits, int]:

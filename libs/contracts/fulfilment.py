@@ -18,6 +18,7 @@ class AllocationTaken(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     sku: str
     allocations: tuple[c.Allocation, ...]
     stock_version: int
+    shipment_id: str | None = None
 
 
 def write_AllocationTaken(o: list[bytes], v: AllocationTaken) -> None:
@@ -47,7 +48,15 @@ def write_AllocationTaken(o: list[bytes], v: AllocationTaken) -> None:
     x7 = v.stock_version
     if x7.__class__ is not int:
         wrong(x7, "int")
-    o += (NUMBERS[x7],)
+    u8 = v.shipment_id
+    if u8 is None:
+        p9 = b"\0"
+    else:
+        e10 = u8.encode()
+        if 0 in e10:
+            nul()
+        p9 = b"\2" + NUMBERS[len(e10)] + e10
+    o += (NUMBERS[x7], p9,)
 
 
 def read_AllocationTaken(b: bytes, i: int) -> tuple[AllocationTaken, int]:
@@ -86,7 +95,19 @@ def read_AllocationTaken(b: bytes, i: int) -> tuple[AllocationTaken, int]:
         i += 1
     else:
         f_stock_version, i = long(b, i)
-    return AllocationTaken(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, sku=f_sku, allocations=f_allocations, stock_version=f_stock_version), i
+    f_shipment_id: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_shipment_id_ = b[i + 1 : j].decode()
+        i = j
+        f_shipment_id = f_shipment_id_
+    elif n:
+        branch()
+    return AllocationTaken(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, sku=f_sku, allocations=f_allocations, stock_version=f_stock_version, shipment_id=f_shipment_id), i
 
 
 class DeliveryAssumed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -102,28 +123,28 @@ class DeliveryAssumed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_DeliveryAssumed(o: list[bytes], v: DeliveryAssumed) -> None:
     if v.__class__ is not DeliveryAssumed:
         wrong(v, "DeliveryAssumed")
-    e8 = v.entity.encode()
-    if 0 in e8:
+    e11 = v.entity.encode()
+    if 0 in e11:
         nul()
-    x9 = v.occurred_at
-    if x9.__class__ is not int:
-        wrong(x9, "int")
-    e10 = v.shipment_id.encode()
-    if 0 in e10:
-        nul()
-    o += (NUMBERS[len(e8)], e8, NUMBERS[x9], NUMBERS[len(e10)], e10,)
-    a11 = v.rows
-    if a11.__class__ is not tuple:
-        wrong(a11, "tuple")
-    if a11:
-        o.append(NUMBERS[len(a11)])
-        for i12 in a11:
-            c.write_ShipmentRow(o, i12)
-    o.append(b"\0")
-    e13 = v.rule.encode()
+    x12 = v.occurred_at
+    if x12.__class__ is not int:
+        wrong(x12, "int")
+    e13 = v.shipment_id.encode()
     if 0 in e13:
         nul()
-    o += (NUMBERS[len(e13)], e13,)
+    o += (NUMBERS[len(e11)], e11, NUMBERS[x12], NUMBERS[len(e13)], e13,)
+    a14 = v.rows
+    if a14.__class__ is not tuple:
+        wrong(a14, "tuple")
+    if a14:
+        o.append(NUMBERS[len(a14)])
+        for i15 in a14:
+            c.write_ShipmentRow(o, i15)
+    o.append(b"\0")
+    e16 = v.rule.encode()
+    if 0 in e16:
+        nul()
+    o += (NUMBERS[len(e16)], e16,)
 
 
 def read_DeliveryAssumed(b: bytes, i: int) -> tuple[DeliveryAssumed, int]:
@@ -173,31 +194,31 @@ class DeliveryFailed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_DeliveryFailed(o: list[bytes], v: DeliveryFailed) -> None:
     if v.__class__ is not DeliveryFailed:
         wrong(v, "DeliveryFailed")
-    e14 = v.entity.encode()
-    if 0 in e14:
+    e17 = v.entity.encode()
+    if 0 in e17:
         nul()
-    x15 = v.occurred_at
-    if x15.__class__ is not int:
-        wrong(x15, "int")
-    e16 = v.shipment_id.encode()
-    if 0 in e16:
-        nul()
-    o += (NUMBERS[len(e14)], e14, NUMBERS[x15], NUMBERS[len(e16)], e16,)
-    a17 = v.rows
-    if a17.__class__ is not tuple:
-        wrong(a17, "tuple")
-    if a17:
-        o.append(NUMBERS[len(a17)])
-        for i18 in a17:
-            c.write_ShipmentRow(o, i18)
-    o.append(b"\0")
-    e19 = v.code.encode()
+    x18 = v.occurred_at
+    if x18.__class__ is not int:
+        wrong(x18, "int")
+    e19 = v.shipment_id.encode()
     if 0 in e19:
         nul()
-    x20 = v.deadline
-    if x20.__class__ is not int:
-        wrong(x20, "int")
-    o += (NUMBERS[len(e19)], e19, NUMBERS[x20],)
+    o += (NUMBERS[len(e17)], e17, NUMBERS[x18], NUMBERS[len(e19)], e19,)
+    a20 = v.rows
+    if a20.__class__ is not tuple:
+        wrong(a20, "tuple")
+    if a20:
+        o.append(NUMBERS[len(a20)])
+        for i21 in a20:
+            c.write_ShipmentRow(o, i21)
+    o.append(b"\0")
+    e22 = v.code.encode()
+    if 0 in e22:
+        nul()
+    x23 = v.deadline
+    if x23.__class__ is not int:
+        wrong(x23, "int")
+    o += (NUMBERS[len(e22)], e22, NUMBERS[x23],)
 
 
 def read_DeliveryFailed(b: bytes, i: int) -> tuple[DeliveryFailed, int]:
@@ -248,30 +269,52 @@ class DispatchStopRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True)
     order_id: str
     reason: str
     answer_by: int
+    statement: int
+    rows: tuple[c.ShipmentRow, ...]
+    units: tuple[c.ShipmentUnits, ...]
 
 
 def write_DispatchStopRequested(o: list[bytes], v: DispatchStopRequested) -> None:
     if v.__class__ is not DispatchStopRequested:
         wrong(v, "DispatchStopRequested")
-    e21 = v.entity.encode()
-    if 0 in e21:
-        nul()
-    x22 = v.occurred_at
-    if x22.__class__ is not int:
-        wrong(x22, "int")
-    e23 = v.shipment_id.encode()
-    if 0 in e23:
-        nul()
-    e24 = v.order_id.encode()
+    e24 = v.entity.encode()
     if 0 in e24:
         nul()
-    e25 = v.reason.encode()
-    if 0 in e25:
+    x25 = v.occurred_at
+    if x25.__class__ is not int:
+        wrong(x25, "int")
+    e26 = v.shipment_id.encode()
+    if 0 in e26:
         nul()
-    x26 = v.answer_by
-    if x26.__class__ is not int:
-        wrong(x26, "int")
-    o += (NUMBERS[len(e21)], e21, NUMBERS[x22], NUMBERS[len(e23)], e23, NUMBERS[len(e24)], e24, NUMBERS[len(e25)], e25, NUMBERS[x26],)
+    e27 = v.order_id.encode()
+    if 0 in e27:
+        nul()
+    e28 = v.reason.encode()
+    if 0 in e28:
+        nul()
+    x29 = v.answer_by
+    if x29.__class__ is not int:
+        wrong(x29, "int")
+    x30 = v.statement
+    if x30.__class__ is not int:
+        wrong(x30, "int")
+    o += (NUMBERS[len(e24)], e24, NUMBERS[x25], NUMBERS[len(e26)], e26, NUMBERS[len(e27)], e27, NUMBERS[len(e28)], e28, NUMBERS[x29], NUMBERS[x30],)
+    a31 = v.rows
+    if a31.__class__ is not tuple:
+        wrong(a31, "tuple")
+    if a31:
+        o.append(NUMBERS[len(a31)])
+        for i32 in a31:
+            c.write_ShipmentRow(o, i32)
+    o.append(b"\0")
+    a33 = v.units
+    if a33.__class__ is not tuple:
+        wrong(a33, "tuple")
+    if a33:
+        o.append(NUMBERS[len(a33)])
+        for i34 in a33:
+            c.write_ShipmentUnits(o, i34)
+    o.append(b"\0")
 
 
 def read_DispatchStopRequested(b: bytes, i: int) -> tuple[DispatchStopRequested, int]:
@@ -307,7 +350,29 @@ def read_DispatchStopRequested(b: bytes, i: int) -> tuple[DispatchStopRequested,
         i += 1
     else:
         f_answer_by, i = long(b, i)
-    return DispatchStopRequested(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, order_id=f_order_id, reason=f_reason, answer_by=f_answer_by), i
+    n = b[i]
+    if n < 128:
+        f_statement = ZIGZAG[n]
+        i += 1
+    else:
+        f_statement, i = long(b, i)
+    f_rows_l: list[c.ShipmentRow] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_rows_, i = c.read_ShipmentRow(b, i)
+            f_rows_l.append(f_rows_)
+    i += 1
+    f_rows = tuple(f_rows_l)
+    f_units_l: list[c.ShipmentUnits] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_units_, i = c.read_ShipmentUnits(b, i)
+            f_units_l.append(f_units_)
+    i += 1
+    f_units = tuple(f_units_l)
+    return DispatchStopRequested(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, order_id=f_order_id, reason=f_reason, answer_by=f_answer_by, statement=f_statement, rows=f_rows, units=f_units), i
 
 
 class DispatchStopped(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -325,39 +390,39 @@ class DispatchStopped(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_DispatchStopped(o: list[bytes], v: DispatchStopped) -> None:
     if v.__class__ is not DispatchStopped:
         wrong(v, "DispatchStopped")
-    e27 = v.entity.encode()
-    if 0 in e27:
-        nul()
-    x28 = v.occurred_at
-    if x28.__class__ is not int:
-        wrong(x28, "int")
-    e29 = v.shipment_id.encode()
-    if 0 in e29:
-        nul()
-    e30 = v.order_id.encode()
-    if 0 in e30:
-        nul()
-    o += (NUMBERS[len(e27)], e27, NUMBERS[x28], NUMBERS[len(e29)], e29, NUMBERS[len(e30)], e30,)
-    a31 = v.rows
-    if a31.__class__ is not tuple:
-        wrong(a31, "tuple")
-    if a31:
-        o.append(NUMBERS[len(a31)])
-        for i32 in a31:
-            c.write_ShipmentRow(o, i32)
-    o.append(b"\0")
-    a33 = v.units
-    if a33.__class__ is not tuple:
-        wrong(a33, "tuple")
-    if a33:
-        o.append(NUMBERS[len(a33)])
-        for i34 in a33:
-            c.write_ShipmentUnits(o, i34)
-    o.append(b"\0")
-    e35 = v.reason.encode()
+    e35 = v.entity.encode()
     if 0 in e35:
         nul()
-    o += (NUMBERS[len(e35)], e35,)
+    x36 = v.occurred_at
+    if x36.__class__ is not int:
+        wrong(x36, "int")
+    e37 = v.shipment_id.encode()
+    if 0 in e37:
+        nul()
+    e38 = v.order_id.encode()
+    if 0 in e38:
+        nul()
+    o += (NUMBERS[len(e35)], e35, NUMBERS[x36], NUMBERS[len(e37)], e37, NUMBERS[len(e38)], e38,)
+    a39 = v.rows
+    if a39.__class__ is not tuple:
+        wrong(a39, "tuple")
+    if a39:
+        o.append(NUMBERS[len(a39)])
+        for i40 in a39:
+            c.write_ShipmentRow(o, i40)
+    o.append(b"\0")
+    a41 = v.units
+    if a41.__class__ is not tuple:
+        wrong(a41, "tuple")
+    if a41:
+        o.append(NUMBERS[len(a41)])
+        for i42 in a41:
+            c.write_ShipmentUnits(o, i42)
+    o.append(b"\0")
+    e43 = v.reason.encode()
+    if 0 in e43:
+        nul()
+    o += (NUMBERS[len(e43)], e43,)
 
 
 def read_DispatchStopped(b: bytes, i: int) -> tuple[DispatchStopped, int]:
@@ -420,25 +485,25 @@ class ExceptionSettled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ExceptionSettled(o: list[bytes], v: ExceptionSettled) -> None:
     if v.__class__ is not ExceptionSettled:
         wrong(v, "ExceptionSettled")
-    e36 = v.entity.encode()
-    if 0 in e36:
+    e44 = v.entity.encode()
+    if 0 in e44:
         nul()
-    x37 = v.occurred_at
-    if x37.__class__ is not int:
-        wrong(x37, "int")
-    e38 = v.shipment_id.encode()
-    if 0 in e38:
+    x45 = v.occurred_at
+    if x45.__class__ is not int:
+        wrong(x45, "int")
+    e46 = v.shipment_id.encode()
+    if 0 in e46:
         nul()
-    e39 = v.decision.encode()
-    if 0 in e39:
+    e47 = v.decision.encode()
+    if 0 in e47:
         nul()
-    e40 = v.by.encode()
-    if 0 in e40:
+    e48 = v.by.encode()
+    if 0 in e48:
         nul()
-    e41 = v.note.encode()
-    if 0 in e41:
+    e49 = v.note.encode()
+    if 0 in e49:
         nul()
-    o += (NUMBERS[len(e36)], e36, NUMBERS[x37], NUMBERS[len(e38)], e38, NUMBERS[len(e39)], e39, NUMBERS[len(e40)], e40, NUMBERS[len(e41)], e41,)
+    o += (NUMBERS[len(e44)], e44, NUMBERS[x45], NUMBERS[len(e46)], e46, NUMBERS[len(e47)], e47, NUMBERS[len(e48)], e48, NUMBERS[len(e49)], e49,)
 
 
 def read_ExceptionSettled(b: bytes, i: int) -> tuple[ExceptionSettled, int]:
@@ -493,79 +558,92 @@ class FulfilmentTaken(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     customer: c.Customer
     declared_value: int
     currency: str
+    default_location: str
+    refused_locations: tuple[c.RefusedLocation, ...]
 
 
 def write_FulfilmentTaken(o: list[bytes], v: FulfilmentTaken) -> None:
     if v.__class__ is not FulfilmentTaken:
         wrong(v, "FulfilmentTaken")
-    e42 = v.entity.encode()
-    if 0 in e42:
+    e50 = v.entity.encode()
+    if 0 in e50:
         nul()
-    x43 = v.occurred_at
-    if x43.__class__ is not int:
-        wrong(x43, "int")
-    e44 = v.order_id.encode()
-    if 0 in e44:
+    x51 = v.occurred_at
+    if x51.__class__ is not int:
+        wrong(x51, "int")
+    e52 = v.order_id.encode()
+    if 0 in e52:
         nul()
-    x45 = v.revision
-    if x45.__class__ is not int:
-        wrong(x45, "int")
-    e46 = v.account.encode()
-    if 0 in e46:
+    x53 = v.revision
+    if x53.__class__ is not int:
+        wrong(x53, "int")
+    e54 = v.account.encode()
+    if 0 in e54:
         nul()
-    o += (NUMBERS[len(e42)], e42, NUMBERS[x43], NUMBERS[len(e44)], e44, NUMBERS[x45], NUMBERS[len(e46)], e46,)
-    a47 = v.lines
-    if a47.__class__ is not tuple:
-        wrong(a47, "tuple")
-    if a47:
-        o.append(NUMBERS[len(a47)])
-        for i48 in a47:
-            c.write_FulfilmentLine(o, i48)
+    o += (NUMBERS[len(e50)], e50, NUMBERS[x51], NUMBERS[len(e52)], e52, NUMBERS[x53], NUMBERS[len(e54)], e54,)
+    a55 = v.lines
+    if a55.__class__ is not tuple:
+        wrong(a55, "tuple")
+    if a55:
+        o.append(NUMBERS[len(a55)])
+        for i56 in a55:
+            c.write_FulfilmentLine(o, i56)
     o.append(b"\0")
-    u49 = v.blocked
-    if u49 is None:
-        p50 = b"\0"
+    u57 = v.blocked
+    if u57 is None:
+        p58 = b"\0"
     else:
-        e51 = u49.encode()
-        if 0 in e51:
+        e59 = u57.encode()
+        if 0 in e59:
             nul()
-        p50 = b"\2" + NUMBERS[len(e51)] + e51
-    x52 = v.one_parcel
-    if x52.__class__ is not bool:
-        wrong(x52, "bool")
-    u53 = v.ship_by
-    if u53 is None:
-        p54 = b"\0"
+        p58 = b"\2" + NUMBERS[len(e59)] + e59
+    x60 = v.one_parcel
+    if x60.__class__ is not bool:
+        wrong(x60, "bool")
+    u61 = v.ship_by
+    if u61 is None:
+        p62 = b"\0"
     else:
-        x55 = u53
-        if x55.__class__ is not int:
-            wrong(x55, "int")
-        p54 = b"\2" + NUMBERS[x55]
-    u56 = v.deliver_by
-    if u56 is None:
-        p57 = b"\0"
+        x63 = u61
+        if x63.__class__ is not int:
+            wrong(x63, "int")
+        p62 = b"\2" + NUMBERS[x63]
+    u64 = v.deliver_by
+    if u64 is None:
+        p65 = b"\0"
     else:
-        x58 = u56
-        if x58.__class__ is not int:
-            wrong(x58, "int")
-        p57 = b"\2" + NUMBERS[x58]
-    u59 = v.service_level
-    if u59 is None:
-        p60 = b"\0"
+        x66 = u64
+        if x66.__class__ is not int:
+            wrong(x66, "int")
+        p65 = b"\2" + NUMBERS[x66]
+    u67 = v.service_level
+    if u67 is None:
+        p68 = b"\0"
     else:
-        e61 = u59.encode()
-        if 0 in e61:
+        e69 = u67.encode()
+        if 0 in e69:
             nul()
-        p60 = b"\2" + NUMBERS[len(e61)] + e61
-    o += (p50, b"\1" if x52 else b"\0", p54, p57, p60,)
+        p68 = b"\2" + NUMBERS[len(e69)] + e69
+    o += (p58, b"\1" if x60 else b"\0", p62, p65, p68,)
     c.write_Customer(o, v.customer)
-    x62 = v.declared_value
-    if x62.__class__ is not int:
-        wrong(x62, "int")
-    e63 = v.currency.encode()
-    if 0 in e63:
+    x70 = v.declared_value
+    if x70.__class__ is not int:
+        wrong(x70, "int")
+    e71 = v.currency.encode()
+    if 0 in e71:
         nul()
-    o += (NUMBERS[x62], NUMBERS[len(e63)], e63,)
+    e72 = v.default_location.encode()
+    if 0 in e72:
+        nul()
+    o += (NUMBERS[x70], NUMBERS[len(e71)], e71, NUMBERS[len(e72)], e72,)
+    a73 = v.refused_locations
+    if a73.__class__ is not tuple:
+        wrong(a73, "tuple")
+    if a73:
+        o.append(NUMBERS[len(a73)])
+        for i74 in a73:
+            c.write_RefusedLocation(o, i74)
+    o.append(b"\0")
 
 
 def read_FulfilmentTaken(b: bytes, i: int) -> tuple[FulfilmentTaken, int]:
@@ -668,7 +746,365 @@ def read_FulfilmentTaken(b: bytes, i: int) -> tuple[FulfilmentTaken, int]:
         i, j = span(b, i)
     f_currency = b[i + 1 : j].decode()
     i = j
-    return FulfilmentTaken(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, account=f_account, lines=f_lines, blocked=f_blocked, one_parcel=f_one_parcel, ship_by=f_ship_by, deliver_by=f_deliver_by, service_level=f_service_level, customer=f_customer, declared_value=f_declared_value, currency=f_currency), i
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_default_location = b[i + 1 : j].decode()
+    i = j
+    f_refused_locations_l: list[c.RefusedLocation] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_refused_locations_, i = c.read_RefusedLocation(b, i)
+            f_refused_locations_l.append(f_refused_locations_)
+    i += 1
+    f_refused_locations = tuple(f_refused_locations_l)
+    return FulfilmentTaken(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, account=f_account, lines=f_lines, blocked=f_blocked, one_parcel=f_one_parcel, ship_by=f_ship_by, deliver_by=f_deliver_by, service_level=f_service_level, customer=f_customer, declared_value=f_declared_value, currency=f_currency, default_location=f_default_location, refused_locations=f_refused_locations), i
+
+
+class HandoverPlanned(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What an order wants of one shipment, in all, from this statement on. No rows stop it."""
+
+    entity: str
+    occurred_at: int
+    order_id: str
+    account: str
+    shipment_id: str
+    statement: int
+    location: str
+    rows: tuple[c.ShipmentRow, ...]
+    units: tuple[c.ShipmentUnits, ...]
+    requires_shipping: bool
+    blocked: str | None = None
+    ship_by: int | None = None
+    deliver_by: int | None = None
+    service_level: str | None = None
+    customer: c.Customer
+    declared_value: int
+    currency: str
+    reason: str
+    parts: tuple[c.RowParts, ...]
+
+
+def write_HandoverPlanned(o: list[bytes], v: HandoverPlanned) -> None:
+    if v.__class__ is not HandoverPlanned:
+        wrong(v, "HandoverPlanned")
+    e75 = v.entity.encode()
+    if 0 in e75:
+        nul()
+    x76 = v.occurred_at
+    if x76.__class__ is not int:
+        wrong(x76, "int")
+    e77 = v.order_id.encode()
+    if 0 in e77:
+        nul()
+    e78 = v.account.encode()
+    if 0 in e78:
+        nul()
+    e79 = v.shipment_id.encode()
+    if 0 in e79:
+        nul()
+    x80 = v.statement
+    if x80.__class__ is not int:
+        wrong(x80, "int")
+    e81 = v.location.encode()
+    if 0 in e81:
+        nul()
+    o += (NUMBERS[len(e75)], e75, NUMBERS[x76], NUMBERS[len(e77)], e77, NUMBERS[len(e78)], e78, NUMBERS[len(e79)], e79, NUMBERS[x80], NUMBERS[len(e81)], e81,)
+    a82 = v.rows
+    if a82.__class__ is not tuple:
+        wrong(a82, "tuple")
+    if a82:
+        o.append(NUMBERS[len(a82)])
+        for i83 in a82:
+            c.write_ShipmentRow(o, i83)
+    o.append(b"\0")
+    a84 = v.units
+    if a84.__class__ is not tuple:
+        wrong(a84, "tuple")
+    if a84:
+        o.append(NUMBERS[len(a84)])
+        for i85 in a84:
+            c.write_ShipmentUnits(o, i85)
+    o.append(b"\0")
+    x86 = v.requires_shipping
+    if x86.__class__ is not bool:
+        wrong(x86, "bool")
+    u87 = v.blocked
+    if u87 is None:
+        p88 = b"\0"
+    else:
+        e89 = u87.encode()
+        if 0 in e89:
+            nul()
+        p88 = b"\2" + NUMBERS[len(e89)] + e89
+    u90 = v.ship_by
+    if u90 is None:
+        p91 = b"\0"
+    else:
+        x92 = u90
+        if x92.__class__ is not int:
+            wrong(x92, "int")
+        p91 = b"\2" + NUMBERS[x92]
+    u93 = v.deliver_by
+    if u93 is None:
+        p94 = b"\0"
+    else:
+        x95 = u93
+        if x95.__class__ is not int:
+            wrong(x95, "int")
+        p94 = b"\2" + NUMBERS[x95]
+    u96 = v.service_level
+    if u96 is None:
+        p97 = b"\0"
+    else:
+        e98 = u96.encode()
+        if 0 in e98:
+            nul()
+        p97 = b"\2" + NUMBERS[len(e98)] + e98
+    o += (b"\1" if x86 else b"\0", p88, p91, p94, p97,)
+    c.write_Customer(o, v.customer)
+    x99 = v.declared_value
+    if x99.__class__ is not int:
+        wrong(x99, "int")
+    e100 = v.currency.encode()
+    if 0 in e100:
+        nul()
+    e101 = v.reason.encode()
+    if 0 in e101:
+        nul()
+    o += (NUMBERS[x99], NUMBERS[len(e100)], e100, NUMBERS[len(e101)], e101,)
+    a102 = v.parts
+    if a102.__class__ is not tuple:
+        wrong(a102, "tuple")
+    if a102:
+        o.append(NUMBERS[len(a102)])
+        for i103 in a102:
+            c.write_RowParts(o, i103)
+    o.append(b"\0")
+
+
+def read_HandoverPlanned(b: bytes, i: int) -> tuple[HandoverPlanned, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_shipment_id = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_statement = ZIGZAG[n]
+        i += 1
+    else:
+        f_statement, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_location = b[i + 1 : j].decode()
+    i = j
+    f_rows_l: list[c.ShipmentRow] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_rows_, i = c.read_ShipmentRow(b, i)
+            f_rows_l.append(f_rows_)
+    i += 1
+    f_rows = tuple(f_rows_l)
+    f_units_l: list[c.ShipmentUnits] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_units_, i = c.read_ShipmentUnits(b, i)
+            f_units_l.append(f_units_)
+    i += 1
+    f_units = tuple(f_units_l)
+    f_requires_shipping = FLAGS[b[i]]
+    i += 1
+    f_blocked: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_blocked_ = b[i + 1 : j].decode()
+        i = j
+        f_blocked = f_blocked_
+    elif n:
+        branch()
+    f_ship_by: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_ship_by_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_ship_by_, i = long(b, i)
+        f_ship_by = f_ship_by_
+    elif n:
+        branch()
+    f_deliver_by: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_deliver_by_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_deliver_by_, i = long(b, i)
+        f_deliver_by = f_deliver_by_
+    elif n:
+        branch()
+    f_service_level: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_service_level_ = b[i + 1 : j].decode()
+        i = j
+        f_service_level = f_service_level_
+    elif n:
+        branch()
+    f_customer, i = c.read_Customer(b, i)
+    n = b[i]
+    if n < 128:
+        f_declared_value = ZIGZAG[n]
+        i += 1
+    else:
+        f_declared_value, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_currency = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reason = b[i + 1 : j].decode()
+    i = j
+    f_parts_l: list[c.RowParts] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_parts_, i = c.read_RowParts(b, i)
+            f_parts_l.append(f_parts_)
+    i += 1
+    f_parts = tuple(f_parts_l)
+    return HandoverPlanned(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, account=f_account, shipment_id=f_shipment_id, statement=f_statement, location=f_location, rows=f_rows, units=f_units, requires_shipping=f_requires_shipping, blocked=f_blocked, ship_by=f_ship_by, deliver_by=f_deliver_by, service_level=f_service_level, customer=f_customer, declared_value=f_declared_value, currency=f_currency, reason=f_reason, parts=f_parts), i
+
+
+class HandoverRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What a shipment answered to the order's plan."""
+
+    entity: str
+    occurred_at: int
+    order_id: str
+    shipment_id: str
+    fact: str
+    rows: tuple[c.ShipmentRow, ...]
+    shipment_version: int
+
+
+def write_HandoverRecorded(o: list[bytes], v: HandoverRecorded) -> None:
+    if v.__class__ is not HandoverRecorded:
+        wrong(v, "HandoverRecorded")
+    e104 = v.entity.encode()
+    if 0 in e104:
+        nul()
+    x105 = v.occurred_at
+    if x105.__class__ is not int:
+        wrong(x105, "int")
+    e106 = v.order_id.encode()
+    if 0 in e106:
+        nul()
+    e107 = v.shipment_id.encode()
+    if 0 in e107:
+        nul()
+    e108 = v.fact.encode()
+    if 0 in e108:
+        nul()
+    o += (NUMBERS[len(e104)], e104, NUMBERS[x105], NUMBERS[len(e106)], e106, NUMBERS[len(e107)], e107, NUMBERS[len(e108)], e108,)
+    a109 = v.rows
+    if a109.__class__ is not tuple:
+        wrong(a109, "tuple")
+    if a109:
+        o.append(NUMBERS[len(a109)])
+        for i110 in a109:
+            c.write_ShipmentRow(o, i110)
+    o.append(b"\0")
+    x111 = v.shipment_version
+    if x111.__class__ is not int:
+        wrong(x111, "int")
+    o += (NUMBERS[x111],)
+
+
+def read_HandoverRecorded(b: bytes, i: int) -> tuple[HandoverRecorded, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_shipment_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_fact = b[i + 1 : j].decode()
+    i = j
+    f_rows_l: list[c.ShipmentRow] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_rows_, i = c.read_ShipmentRow(b, i)
+            f_rows_l.append(f_rows_)
+    i += 1
+    f_rows = tuple(f_rows_l)
+    n = b[i]
+    if n < 128:
+        f_shipment_version = ZIGZAG[n]
+        i += 1
+    else:
+        f_shipment_version, i = long(b, i)
+    return HandoverRecorded(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, shipment_id=f_shipment_id, fact=f_fact, rows=f_rows, shipment_version=f_shipment_version), i
 
 
 class LabelBought(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -686,48 +1122,52 @@ class LabelBought(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     cost: int
     currency: str
     label_url: str
+    account: str
 
 
 def write_LabelBought(o: list[bytes], v: LabelBought) -> None:
     if v.__class__ is not LabelBought:
         wrong(v, "LabelBought")
-    e64 = v.entity.encode()
-    if 0 in e64:
+    e112 = v.entity.encode()
+    if 0 in e112:
         nul()
-    x65 = v.occurred_at
-    if x65.__class__ is not int:
-        wrong(x65, "int")
-    e66 = v.shipment_id.encode()
-    if 0 in e66:
+    x113 = v.occurred_at
+    if x113.__class__ is not int:
+        wrong(x113, "int")
+    e114 = v.shipment_id.encode()
+    if 0 in e114:
         nul()
-    e67 = v.label_id.encode()
-    if 0 in e67:
+    e115 = v.label_id.encode()
+    if 0 in e115:
         nul()
-    e68 = v.provider_shipment.encode()
-    if 0 in e68:
+    e116 = v.provider_shipment.encode()
+    if 0 in e116:
         nul()
-    e69 = v.tracking_code.encode()
-    if 0 in e69:
+    e117 = v.tracking_code.encode()
+    if 0 in e117:
         nul()
-    e70 = v.tracker.encode()
-    if 0 in e70:
+    e118 = v.tracker.encode()
+    if 0 in e118:
         nul()
-    e71 = v.carrier.encode()
-    if 0 in e71:
+    e119 = v.carrier.encode()
+    if 0 in e119:
         nul()
-    e72 = v.service.encode()
-    if 0 in e72:
+    e120 = v.service.encode()
+    if 0 in e120:
         nul()
-    x73 = v.cost
-    if x73.__class__ is not int:
-        wrong(x73, "int")
-    e74 = v.currency.encode()
-    if 0 in e74:
+    x121 = v.cost
+    if x121.__class__ is not int:
+        wrong(x121, "int")
+    e122 = v.currency.encode()
+    if 0 in e122:
         nul()
-    e75 = v.label_url.encode()
-    if 0 in e75:
+    e123 = v.label_url.encode()
+    if 0 in e123:
         nul()
-    o += (NUMBERS[len(e64)], e64, NUMBERS[x65], NUMBERS[len(e66)], e66, NUMBERS[len(e67)], e67, NUMBERS[len(e68)], e68, NUMBERS[len(e69)], e69, NUMBERS[len(e70)], e70, NUMBERS[len(e71)], e71, NUMBERS[len(e72)], e72, NUMBERS[x73], NUMBERS[len(e74)], e74, NUMBERS[len(e75)], e75,)
+    e124 = v.account.encode()
+    if 0 in e124:
+        nul()
+    o += (NUMBERS[len(e112)], e112, NUMBERS[x113], NUMBERS[len(e114)], e114, NUMBERS[len(e115)], e115, NUMBERS[len(e116)], e116, NUMBERS[len(e117)], e117, NUMBERS[len(e118)], e118, NUMBERS[len(e119)], e119, NUMBERS[len(e120)], e120, NUMBERS[x121], NUMBERS[len(e122)], e122, NUMBERS[len(e123)], e123, NUMBERS[len(e124)], e124,)
 
 
 def read_LabelBought(b: bytes, i: int) -> tuple[LabelBought, int]:
@@ -793,7 +1233,12 @@ def read_LabelBought(b: bytes, i: int) -> tuple[LabelBought, int]:
         i, j = span(b, i)
     f_label_url = b[i + 1 : j].decode()
     i = j
-    return LabelBought(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, label_id=f_label_id, provider_shipment=f_provider_shipment, tracking_code=f_tracking_code, tracker=f_tracker, carrier=f_carrier, service=f_service, cost=f_cost, currency=f_currency, label_url=f_label_url), i
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    return LabelBought(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, label_id=f_label_id, provider_shipment=f_provider_shipment, tracking_code=f_tracking_code, tracker=f_tracker, carrier=f_carrier, service=f_service, cost=f_cost, currency=f_currency, label_url=f_label_url, account=f_account), i
 
 
 class LabelInDoubt(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -810,25 +1255,25 @@ class LabelInDoubt(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_LabelInDoubt(o: list[bytes], v: LabelInDoubt) -> None:
     if v.__class__ is not LabelInDoubt:
         wrong(v, "LabelInDoubt")
-    e76 = v.entity.encode()
-    if 0 in e76:
+    e125 = v.entity.encode()
+    if 0 in e125:
         nul()
-    x77 = v.occurred_at
-    if x77.__class__ is not int:
-        wrong(x77, "int")
-    e78 = v.shipment_id.encode()
-    if 0 in e78:
+    x126 = v.occurred_at
+    if x126.__class__ is not int:
+        wrong(x126, "int")
+    e127 = v.shipment_id.encode()
+    if 0 in e127:
         nul()
-    e79 = v.label_id.encode()
-    if 0 in e79:
+    e128 = v.label_id.encode()
+    if 0 in e128:
         nul()
-    x80 = v.since
-    if x80.__class__ is not int:
-        wrong(x80, "int")
-    x81 = v.deadline
-    if x81.__class__ is not int:
-        wrong(x81, "int")
-    o += (NUMBERS[len(e76)], e76, NUMBERS[x77], NUMBERS[len(e78)], e78, NUMBERS[len(e79)], e79, NUMBERS[x80], NUMBERS[x81],)
+    x129 = v.since
+    if x129.__class__ is not int:
+        wrong(x129, "int")
+    x130 = v.deadline
+    if x130.__class__ is not int:
+        wrong(x130, "int")
+    o += (NUMBERS[len(e125)], e125, NUMBERS[x126], NUMBERS[len(e127)], e127, NUMBERS[len(e128)], e128, NUMBERS[x129], NUMBERS[x130],)
 
 
 def read_LabelInDoubt(b: bytes, i: int) -> tuple[LabelInDoubt, int]:
@@ -879,36 +1324,40 @@ class LabelQuoted(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     provider_rate: str
     cost: int
     currency: str
+    account: str
 
 
 def write_LabelQuoted(o: list[bytes], v: LabelQuoted) -> None:
     if v.__class__ is not LabelQuoted:
         wrong(v, "LabelQuoted")
-    e82 = v.entity.encode()
-    if 0 in e82:
+    e131 = v.entity.encode()
+    if 0 in e131:
         nul()
-    x83 = v.occurred_at
-    if x83.__class__ is not int:
-        wrong(x83, "int")
-    e84 = v.shipment_id.encode()
-    if 0 in e84:
+    x132 = v.occurred_at
+    if x132.__class__ is not int:
+        wrong(x132, "int")
+    e133 = v.shipment_id.encode()
+    if 0 in e133:
         nul()
-    e85 = v.label_id.encode()
-    if 0 in e85:
+    e134 = v.label_id.encode()
+    if 0 in e134:
         nul()
-    e86 = v.provider_shipment.encode()
-    if 0 in e86:
+    e135 = v.provider_shipment.encode()
+    if 0 in e135:
         nul()
-    e87 = v.provider_rate.encode()
-    if 0 in e87:
+    e136 = v.provider_rate.encode()
+    if 0 in e136:
         nul()
-    x88 = v.cost
-    if x88.__class__ is not int:
-        wrong(x88, "int")
-    e89 = v.currency.encode()
-    if 0 in e89:
+    x137 = v.cost
+    if x137.__class__ is not int:
+        wrong(x137, "int")
+    e138 = v.currency.encode()
+    if 0 in e138:
         nul()
-    o += (NUMBERS[len(e82)], e82, NUMBERS[x83], NUMBERS[len(e84)], e84, NUMBERS[len(e85)], e85, NUMBERS[len(e86)], e86, NUMBERS[len(e87)], e87, NUMBERS[x88], NUMBERS[len(e89)], e89,)
+    e139 = v.account.encode()
+    if 0 in e139:
+        nul()
+    o += (NUMBERS[len(e131)], e131, NUMBERS[x132], NUMBERS[len(e133)], e133, NUMBERS[len(e134)], e134, NUMBERS[len(e135)], e135, NUMBERS[len(e136)], e136, NUMBERS[x137], NUMBERS[len(e138)], e138, NUMBERS[len(e139)], e139,)
 
 
 def read_LabelQuoted(b: bytes, i: int) -> tuple[LabelQuoted, int]:
@@ -954,7 +1403,12 @@ def read_LabelQuoted(b: bytes, i: int) -> tuple[LabelQuoted, int]:
         i, j = span(b, i)
     f_currency = b[i + 1 : j].decode()
     i = j
-    return LabelQuoted(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, label_id=f_label_id, provider_shipment=f_provider_shipment, provider_rate=f_provider_rate, cost=f_cost, currency=f_currency), i
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    return LabelQuoted(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, label_id=f_label_id, provider_shipment=f_provider_shipment, provider_rate=f_provider_rate, cost=f_cost, currency=f_currency, account=f_account), i
 
 
 class LabelRefused(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -971,25 +1425,25 @@ class LabelRefused(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_LabelRefused(o: list[bytes], v: LabelRefused) -> None:
     if v.__class__ is not LabelRefused:
         wrong(v, "LabelRefused")
-    e90 = v.entity.encode()
-    if 0 in e90:
+    e140 = v.entity.encode()
+    if 0 in e140:
         nul()
-    x91 = v.occurred_at
-    if x91.__class__ is not int:
-        wrong(x91, "int")
-    e92 = v.shipment_id.encode()
-    if 0 in e92:
+    x141 = v.occurred_at
+    if x141.__class__ is not int:
+        wrong(x141, "int")
+    e142 = v.shipment_id.encode()
+    if 0 in e142:
         nul()
-    e93 = v.label_id.encode()
-    if 0 in e93:
+    e143 = v.label_id.encode()
+    if 0 in e143:
         nul()
-    e94 = v.code.encode()
-    if 0 in e94:
+    e144 = v.code.encode()
+    if 0 in e144:
         nul()
-    x95 = v.deadline
-    if x95.__class__ is not int:
-        wrong(x95, "int")
-    o += (NUMBERS[len(e90)], e90, NUMBERS[x91], NUMBERS[len(e92)], e92, NUMBERS[len(e93)], e93, NUMBERS[len(e94)], e94, NUMBERS[x95],)
+    x145 = v.deadline
+    if x145.__class__ is not int:
+        wrong(x145, "int")
+    o += (NUMBERS[len(e140)], e140, NUMBERS[x141], NUMBERS[len(e142)], e142, NUMBERS[len(e143)], e143, NUMBERS[len(e144)], e144, NUMBERS[x145],)
 
 
 def read_LabelRefused(b: bytes, i: int) -> tuple[LabelRefused, int]:
@@ -1037,30 +1491,63 @@ class LabelRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     label_id: str
     carrier: str
     service: str
+    location: str
+    customer: c.Customer
+    weight_grams: int | None = None
+    declared_value: int
+    currency: str
+    deliver_by: int | None = None
 
 
 def write_LabelRequested(o: list[bytes], v: LabelRequested) -> None:
     if v.__class__ is not LabelRequested:
         wrong(v, "LabelRequested")
-    e96 = v.entity.encode()
-    if 0 in e96:
+    e146 = v.entity.encode()
+    if 0 in e146:
         nul()
-    x97 = v.occurred_at
-    if x97.__class__ is not int:
-        wrong(x97, "int")
-    e98 = v.shipment_id.encode()
-    if 0 in e98:
+    x147 = v.occurred_at
+    if x147.__class__ is not int:
+        wrong(x147, "int")
+    e148 = v.shipment_id.encode()
+    if 0 in e148:
         nul()
-    e99 = v.label_id.encode()
-    if 0 in e99:
+    e149 = v.label_id.encode()
+    if 0 in e149:
         nul()
-    e100 = v.carrier.encode()
-    if 0 in e100:
+    e150 = v.carrier.encode()
+    if 0 in e150:
         nul()
-    e101 = v.service.encode()
-    if 0 in e101:
+    e151 = v.service.encode()
+    if 0 in e151:
         nul()
-    o += (NUMBERS[len(e96)], e96, NUMBERS[x97], NUMBERS[len(e98)], e98, NUMBERS[len(e99)], e99, NUMBERS[len(e100)], e100, NUMBERS[len(e101)], e101,)
+    e152 = v.location.encode()
+    if 0 in e152:
+        nul()
+    o += (NUMBERS[len(e146)], e146, NUMBERS[x147], NUMBERS[len(e148)], e148, NUMBERS[len(e149)], e149, NUMBERS[len(e150)], e150, NUMBERS[len(e151)], e151, NUMBERS[len(e152)], e152,)
+    c.write_Customer(o, v.customer)
+    u153 = v.weight_grams
+    if u153 is None:
+        p154 = b"\0"
+    else:
+        x155 = u153
+        if x155.__class__ is not int:
+            wrong(x155, "int")
+        p154 = b"\2" + NUMBERS[x155]
+    x156 = v.declared_value
+    if x156.__class__ is not int:
+        wrong(x156, "int")
+    e157 = v.currency.encode()
+    if 0 in e157:
+        nul()
+    u158 = v.deliver_by
+    if u158 is None:
+        p159 = b"\0"
+    else:
+        x160 = u158
+        if x160.__class__ is not int:
+            wrong(x160, "int")
+        p159 = b"\2" + NUMBERS[x160]
+    o += (p154, NUMBERS[x156], NUMBERS[len(e157)], e157, p159,)
 
 
 def read_LabelRequested(b: bytes, i: int) -> tuple[LabelRequested, int]:
@@ -1095,7 +1582,50 @@ def read_LabelRequested(b: bytes, i: int) -> tuple[LabelRequested, int]:
         i, j = span(b, i)
     f_service = b[i + 1 : j].decode()
     i = j
-    return LabelRequested(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, label_id=f_label_id, carrier=f_carrier, service=f_service), i
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_location = b[i + 1 : j].decode()
+    i = j
+    f_customer, i = c.read_Customer(b, i)
+    f_weight_grams: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_weight_grams_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_weight_grams_, i = long(b, i)
+        f_weight_grams = f_weight_grams_
+    elif n:
+        branch()
+    n = b[i]
+    if n < 128:
+        f_declared_value = ZIGZAG[n]
+        i += 1
+    else:
+        f_declared_value, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_currency = b[i + 1 : j].decode()
+    i = j
+    f_deliver_by: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_deliver_by_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_deliver_by_, i = long(b, i)
+        f_deliver_by = f_deliver_by_
+    elif n:
+        branch()
+    return LabelRequested(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, label_id=f_label_id, carrier=f_carrier, service=f_service, location=f_location, customer=f_customer, weight_grams=f_weight_grams, declared_value=f_declared_value, currency=f_currency, deliver_by=f_deliver_by), i
 
 
 class LabelVoidRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -1107,30 +1637,34 @@ class LabelVoidRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     label_id: str
     provider_shipment: str
     reason: str
+    account: str
 
 
 def write_LabelVoidRequested(o: list[bytes], v: LabelVoidRequested) -> None:
     if v.__class__ is not LabelVoidRequested:
         wrong(v, "LabelVoidRequested")
-    e102 = v.entity.encode()
-    if 0 in e102:
+    e161 = v.entity.encode()
+    if 0 in e161:
         nul()
-    x103 = v.occurred_at
-    if x103.__class__ is not int:
-        wrong(x103, "int")
-    e104 = v.shipment_id.encode()
-    if 0 in e104:
+    x162 = v.occurred_at
+    if x162.__class__ is not int:
+        wrong(x162, "int")
+    e163 = v.shipment_id.encode()
+    if 0 in e163:
         nul()
-    e105 = v.label_id.encode()
-    if 0 in e105:
+    e164 = v.label_id.encode()
+    if 0 in e164:
         nul()
-    e106 = v.provider_shipment.encode()
-    if 0 in e106:
+    e165 = v.provider_shipment.encode()
+    if 0 in e165:
         nul()
-    e107 = v.reason.encode()
-    if 0 in e107:
+    e166 = v.reason.encode()
+    if 0 in e166:
         nul()
-    o += (NUMBERS[len(e102)], e102, NUMBERS[x103], NUMBERS[len(e104)], e104, NUMBERS[len(e105)], e105, NUMBERS[len(e106)], e106, NUMBERS[len(e107)], e107,)
+    e167 = v.account.encode()
+    if 0 in e167:
+        nul()
+    o += (NUMBERS[len(e161)], e161, NUMBERS[x162], NUMBERS[len(e163)], e163, NUMBERS[len(e164)], e164, NUMBERS[len(e165)], e165, NUMBERS[len(e166)], e166, NUMBERS[len(e167)], e167,)
 
 
 def read_LabelVoidRequested(b: bytes, i: int) -> tuple[LabelVoidRequested, int]:
@@ -1165,7 +1699,12 @@ def read_LabelVoidRequested(b: bytes, i: int) -> tuple[LabelVoidRequested, int]:
         i, j = span(b, i)
     f_reason = b[i + 1 : j].decode()
     i = j
-    return LabelVoidRequested(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, label_id=f_label_id, provider_shipment=f_provider_shipment, reason=f_reason), i
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    return LabelVoidRequested(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, label_id=f_label_id, provider_shipment=f_provider_shipment, reason=f_reason, account=f_account), i
 
 
 class LabelVoided(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -1183,28 +1722,28 @@ class LabelVoided(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_LabelVoided(o: list[bytes], v: LabelVoided) -> None:
     if v.__class__ is not LabelVoided:
         wrong(v, "LabelVoided")
-    e108 = v.entity.encode()
-    if 0 in e108:
+    e168 = v.entity.encode()
+    if 0 in e168:
         nul()
-    x109 = v.occurred_at
-    if x109.__class__ is not int:
-        wrong(x109, "int")
-    e110 = v.shipment_id.encode()
-    if 0 in e110:
+    x169 = v.occurred_at
+    if x169.__class__ is not int:
+        wrong(x169, "int")
+    e170 = v.shipment_id.encode()
+    if 0 in e170:
         nul()
-    e111 = v.label_id.encode()
-    if 0 in e111:
+    e171 = v.label_id.encode()
+    if 0 in e171:
         nul()
-    x112 = v.cost
-    if x112.__class__ is not int:
-        wrong(x112, "int")
-    e113 = v.currency.encode()
-    if 0 in e113:
+    x172 = v.cost
+    if x172.__class__ is not int:
+        wrong(x172, "int")
+    e173 = v.currency.encode()
+    if 0 in e173:
         nul()
-    x114 = v.accepted
-    if x114.__class__ is not bool:
-        wrong(x114, "bool")
-    o += (NUMBERS[len(e108)], e108, NUMBERS[x109], NUMBERS[len(e110)], e110, NUMBERS[len(e111)], e111, NUMBERS[x112], NUMBERS[len(e113)], e113, b"\1" if x114 else b"\0",)
+    x174 = v.accepted
+    if x174.__class__ is not bool:
+        wrong(x174, "bool")
+    o += (NUMBERS[len(e168)], e168, NUMBERS[x169], NUMBERS[len(e170)], e170, NUMBERS[len(e171)], e171, NUMBERS[x172], NUMBERS[len(e173)], e173, b"\1" if x174 else b"\0",)
 
 
 def read_LabelVoided(b: bytes, i: int) -> tuple[LabelVoided, int]:
@@ -1259,31 +1798,31 @@ class ParcelLost(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ParcelLost(o: list[bytes], v: ParcelLost) -> None:
     if v.__class__ is not ParcelLost:
         wrong(v, "ParcelLost")
-    e115 = v.entity.encode()
-    if 0 in e115:
+    e175 = v.entity.encode()
+    if 0 in e175:
         nul()
-    x116 = v.occurred_at
-    if x116.__class__ is not int:
-        wrong(x116, "int")
-    e117 = v.shipment_id.encode()
-    if 0 in e117:
+    x176 = v.occurred_at
+    if x176.__class__ is not int:
+        wrong(x176, "int")
+    e177 = v.shipment_id.encode()
+    if 0 in e177:
         nul()
-    o += (NUMBERS[len(e115)], e115, NUMBERS[x116], NUMBERS[len(e117)], e117,)
-    a118 = v.rows
-    if a118.__class__ is not tuple:
-        wrong(a118, "tuple")
-    if a118:
-        o.append(NUMBERS[len(a118)])
-        for i119 in a118:
-            c.write_ShipmentRow(o, i119)
+    o += (NUMBERS[len(e175)], e175, NUMBERS[x176], NUMBERS[len(e177)], e177,)
+    a178 = v.rows
+    if a178.__class__ is not tuple:
+        wrong(a178, "tuple")
+    if a178:
+        o.append(NUMBERS[len(a178)])
+        for i179 in a178:
+            c.write_ShipmentRow(o, i179)
     o.append(b"\0")
-    e120 = v.code.encode()
-    if 0 in e120:
+    e180 = v.code.encode()
+    if 0 in e180:
         nul()
-    x121 = v.deadline
-    if x121.__class__ is not int:
-        wrong(x121, "int")
-    o += (NUMBERS[len(e120)], e120, NUMBERS[x121],)
+    x181 = v.deadline
+    if x181.__class__ is not int:
+        wrong(x181, "int")
+    o += (NUMBERS[len(e180)], e180, NUMBERS[x181],)
 
 
 def read_ParcelLost(b: bytes, i: int) -> tuple[ParcelLost, int]:
@@ -1341,28 +1880,28 @@ class ParcelTracked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ParcelTracked(o: list[bytes], v: ParcelTracked) -> None:
     if v.__class__ is not ParcelTracked:
         wrong(v, "ParcelTracked")
-    e122 = v.entity.encode()
-    if 0 in e122:
+    e182 = v.entity.encode()
+    if 0 in e182:
         nul()
-    x123 = v.occurred_at
-    if x123.__class__ is not int:
-        wrong(x123, "int")
-    e124 = v.shipment_id.encode()
-    if 0 in e124:
+    x183 = v.occurred_at
+    if x183.__class__ is not int:
+        wrong(x183, "int")
+    e184 = v.shipment_id.encode()
+    if 0 in e184:
         nul()
-    e125 = v.tracking_code.encode()
-    if 0 in e125:
+    e185 = v.tracking_code.encode()
+    if 0 in e185:
         nul()
-    e126 = v.status_word.encode()
-    if 0 in e126:
+    e186 = v.status_word.encode()
+    if 0 in e186:
         nul()
-    e127 = v.detail.encode()
-    if 0 in e127:
+    e187 = v.detail.encode()
+    if 0 in e187:
         nul()
-    e128 = v.source.encode()
-    if 0 in e128:
+    e188 = v.source.encode()
+    if 0 in e188:
         nul()
-    o += (NUMBERS[len(e122)], e122, NUMBERS[x123], NUMBERS[len(e124)], e124, NUMBERS[len(e125)], e125, c.bytes_TrackingStatus[v.status], NUMBERS[len(e126)], e126, NUMBERS[len(e127)], e127, NUMBERS[len(e128)], e128,)
+    o += (NUMBERS[len(e182)], e182, NUMBERS[x183], NUMBERS[len(e184)], e184, NUMBERS[len(e185)], e185, c.bytes_TrackingStatus[v.status], NUMBERS[len(e186)], e186, NUMBERS[len(e187)], e187, NUMBERS[len(e188)], e188,)
 
 
 def read_ParcelTracked(b: bytes, i: int) -> tuple[ParcelTracked, int]:
@@ -1422,39 +1961,39 @@ class ReturnedToSender(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ReturnedToSender(o: list[bytes], v: ReturnedToSender) -> None:
     if v.__class__ is not ReturnedToSender:
         wrong(v, "ReturnedToSender")
-    e129 = v.entity.encode()
-    if 0 in e129:
+    e189 = v.entity.encode()
+    if 0 in e189:
         nul()
-    x130 = v.occurred_at
-    if x130.__class__ is not int:
-        wrong(x130, "int")
-    e131 = v.shipment_id.encode()
-    if 0 in e131:
+    x190 = v.occurred_at
+    if x190.__class__ is not int:
+        wrong(x190, "int")
+    e191 = v.shipment_id.encode()
+    if 0 in e191:
         nul()
-    o += (NUMBERS[len(e129)], e129, NUMBERS[x130], NUMBERS[len(e131)], e131,)
-    a132 = v.rows
-    if a132.__class__ is not tuple:
-        wrong(a132, "tuple")
-    if a132:
-        o.append(NUMBERS[len(a132)])
-        for i133 in a132:
-            c.write_ShipmentRow(o, i133)
+    o += (NUMBERS[len(e189)], e189, NUMBERS[x190], NUMBERS[len(e191)], e191,)
+    a192 = v.rows
+    if a192.__class__ is not tuple:
+        wrong(a192, "tuple")
+    if a192:
+        o.append(NUMBERS[len(a192)])
+        for i193 in a192:
+            c.write_ShipmentRow(o, i193)
     o.append(b"\0")
-    a134 = v.units
-    if a134.__class__ is not tuple:
-        wrong(a134, "tuple")
-    if a134:
-        o.append(NUMBERS[len(a134)])
-        for i135 in a134:
-            c.write_ShipmentUnits(o, i135)
+    a194 = v.units
+    if a194.__class__ is not tuple:
+        wrong(a194, "tuple")
+    if a194:
+        o.append(NUMBERS[len(a194)])
+        for i195 in a194:
+            c.write_ShipmentUnits(o, i195)
     o.append(b"\0")
-    e136 = v.location.encode()
-    if 0 in e136:
+    e196 = v.location.encode()
+    if 0 in e196:
         nul()
-    x137 = v.deadline
-    if x137.__class__ is not int:
-        wrong(x137, "int")
-    o += (NUMBERS[len(e136)], e136, NUMBERS[x137],)
+    x197 = v.deadline
+    if x197.__class__ is not int:
+        wrong(x197, "int")
+    o += (NUMBERS[len(e196)], e196, NUMBERS[x197],)
 
 
 def read_ReturnedToSender(b: bytes, i: int) -> tuple[ReturnedToSender, int]:
@@ -1504,6 +2043,89 @@ def read_ReturnedToSender(b: bytes, i: int) -> tuple[ReturnedToSender, int]:
     return ReturnedToSender(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, rows=f_rows, units=f_units, location=f_location, deadline=f_deadline), i
 
 
+class ShipmentBlocked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A hold on dispatch of an order in the parcel came or went."""
+
+    entity: str
+    occurred_at: int
+    shipment_id: str
+    order_id: str
+    statement: int
+    blocked: str | None = None
+
+
+def write_ShipmentBlocked(o: list[bytes], v: ShipmentBlocked) -> None:
+    if v.__class__ is not ShipmentBlocked:
+        wrong(v, "ShipmentBlocked")
+    e198 = v.entity.encode()
+    if 0 in e198:
+        nul()
+    x199 = v.occurred_at
+    if x199.__class__ is not int:
+        wrong(x199, "int")
+    e200 = v.shipment_id.encode()
+    if 0 in e200:
+        nul()
+    e201 = v.order_id.encode()
+    if 0 in e201:
+        nul()
+    x202 = v.statement
+    if x202.__class__ is not int:
+        wrong(x202, "int")
+    u203 = v.blocked
+    if u203 is None:
+        p204 = b"\0"
+    else:
+        e205 = u203.encode()
+        if 0 in e205:
+            nul()
+        p204 = b"\2" + NUMBERS[len(e205)] + e205
+    o += (NUMBERS[len(e198)], e198, NUMBERS[x199], NUMBERS[len(e200)], e200, NUMBERS[len(e201)], e201, NUMBERS[x202], p204,)
+
+
+def read_ShipmentBlocked(b: bytes, i: int) -> tuple[ShipmentBlocked, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_shipment_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_statement = ZIGZAG[n]
+        i += 1
+    else:
+        f_statement, i = long(b, i)
+    f_blocked: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_blocked_ = b[i + 1 : j].decode()
+        i = j
+        f_blocked = f_blocked_
+    elif n:
+        branch()
+    return ShipmentBlocked(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, order_id=f_order_id, statement=f_statement, blocked=f_blocked), i
+
+
 class ShipmentCancelled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Nothing of the parcel is left to send."""
 
@@ -1516,19 +2138,19 @@ class ShipmentCancelled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentCancelled(o: list[bytes], v: ShipmentCancelled) -> None:
     if v.__class__ is not ShipmentCancelled:
         wrong(v, "ShipmentCancelled")
-    e138 = v.entity.encode()
-    if 0 in e138:
+    e206 = v.entity.encode()
+    if 0 in e206:
         nul()
-    x139 = v.occurred_at
-    if x139.__class__ is not int:
-        wrong(x139, "int")
-    e140 = v.shipment_id.encode()
-    if 0 in e140:
+    x207 = v.occurred_at
+    if x207.__class__ is not int:
+        wrong(x207, "int")
+    e208 = v.shipment_id.encode()
+    if 0 in e208:
         nul()
-    e141 = v.reason.encode()
-    if 0 in e141:
+    e209 = v.reason.encode()
+    if 0 in e209:
         nul()
-    o += (NUMBERS[len(e138)], e138, NUMBERS[x139], NUMBERS[len(e140)], e140, NUMBERS[len(e141)], e141,)
+    o += (NUMBERS[len(e206)], e206, NUMBERS[x207], NUMBERS[len(e208)], e208, NUMBERS[len(e209)], e209,)
 
 
 def read_ShipmentCancelled(b: bytes, i: int) -> tuple[ShipmentCancelled, int]:
@@ -1571,25 +2193,25 @@ class ShipmentClearanceRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=T
 def write_ShipmentClearanceRecorded(o: list[bytes], v: ShipmentClearanceRecorded) -> None:
     if v.__class__ is not ShipmentClearanceRecorded:
         wrong(v, "ShipmentClearanceRecorded")
-    e142 = v.entity.encode()
-    if 0 in e142:
+    e210 = v.entity.encode()
+    if 0 in e210:
         nul()
-    x143 = v.occurred_at
-    if x143.__class__ is not int:
-        wrong(x143, "int")
-    e144 = v.shipment_id.encode()
-    if 0 in e144:
+    x211 = v.occurred_at
+    if x211.__class__ is not int:
+        wrong(x211, "int")
+    e212 = v.shipment_id.encode()
+    if 0 in e212:
         nul()
-    e145 = v.order_id.encode()
-    if 0 in e145:
+    e213 = v.order_id.encode()
+    if 0 in e213:
         nul()
-    x146 = v.amount
-    if x146.__class__ is not int:
-        wrong(x146, "int")
-    e147 = v.currency.encode()
-    if 0 in e147:
+    x214 = v.amount
+    if x214.__class__ is not int:
+        wrong(x214, "int")
+    e215 = v.currency.encode()
+    if 0 in e215:
         nul()
-    o += (NUMBERS[len(e142)], e142, NUMBERS[x143], NUMBERS[len(e144)], e144, NUMBERS[len(e145)], e145, c.bytes_ClearanceBasis[v.basis], NUMBERS[x146], NUMBERS[len(e147)], e147,)
+    o += (NUMBERS[len(e210)], e210, NUMBERS[x211], NUMBERS[len(e212)], e212, NUMBERS[len(e213)], e213, c.bytes_ClearanceBasis[v.basis], NUMBERS[x214], NUMBERS[len(e215)], e215,)
 
 
 def read_ShipmentClearanceRecorded(b: bytes, i: int) -> tuple[ShipmentClearanceRecorded, int]:
@@ -1643,28 +2265,28 @@ class ShipmentDelivered(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentDelivered(o: list[bytes], v: ShipmentDelivered) -> None:
     if v.__class__ is not ShipmentDelivered:
         wrong(v, "ShipmentDelivered")
-    e148 = v.entity.encode()
-    if 0 in e148:
+    e216 = v.entity.encode()
+    if 0 in e216:
         nul()
-    x149 = v.occurred_at
-    if x149.__class__ is not int:
-        wrong(x149, "int")
-    e150 = v.shipment_id.encode()
-    if 0 in e150:
+    x217 = v.occurred_at
+    if x217.__class__ is not int:
+        wrong(x217, "int")
+    e218 = v.shipment_id.encode()
+    if 0 in e218:
         nul()
-    o += (NUMBERS[len(e148)], e148, NUMBERS[x149], NUMBERS[len(e150)], e150,)
-    a151 = v.rows
-    if a151.__class__ is not tuple:
-        wrong(a151, "tuple")
-    if a151:
-        o.append(NUMBERS[len(a151)])
-        for i152 in a151:
-            c.write_ShipmentRow(o, i152)
+    o += (NUMBERS[len(e216)], e216, NUMBERS[x217], NUMBERS[len(e218)], e218,)
+    a219 = v.rows
+    if a219.__class__ is not tuple:
+        wrong(a219, "tuple")
+    if a219:
+        o.append(NUMBERS[len(a219)])
+        for i220 in a219:
+            c.write_ShipmentRow(o, i220)
     o.append(b"\0")
-    e153 = v.source.encode()
-    if 0 in e153:
+    e221 = v.source.encode()
+    if 0 in e221:
         nul()
-    o += (NUMBERS[len(e153)], e153,)
+    o += (NUMBERS[len(e221)], e221,)
 
 
 def read_ShipmentDelivered(b: bytes, i: int) -> tuple[ShipmentDelivered, int]:
@@ -1716,80 +2338,89 @@ class ShipmentDispatched(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     tracking_url: str | None = None
     tracked: bool
     by: str
+    assume_by: int | None = None
 
 
 def write_ShipmentDispatched(o: list[bytes], v: ShipmentDispatched) -> None:
     if v.__class__ is not ShipmentDispatched:
         wrong(v, "ShipmentDispatched")
-    e154 = v.entity.encode()
-    if 0 in e154:
+    e222 = v.entity.encode()
+    if 0 in e222:
         nul()
-    x155 = v.occurred_at
-    if x155.__class__ is not int:
-        wrong(x155, "int")
-    e156 = v.shipment_id.encode()
-    if 0 in e156:
+    x223 = v.occurred_at
+    if x223.__class__ is not int:
+        wrong(x223, "int")
+    e224 = v.shipment_id.encode()
+    if 0 in e224:
         nul()
-    e157 = v.location.encode()
-    if 0 in e157:
+    e225 = v.location.encode()
+    if 0 in e225:
         nul()
-    o += (NUMBERS[len(e154)], e154, NUMBERS[x155], NUMBERS[len(e156)], e156, NUMBERS[len(e157)], e157,)
-    a158 = v.rows
-    if a158.__class__ is not tuple:
-        wrong(a158, "tuple")
-    if a158:
-        o.append(NUMBERS[len(a158)])
-        for i159 in a158:
-            c.write_ShipmentRow(o, i159)
+    o += (NUMBERS[len(e222)], e222, NUMBERS[x223], NUMBERS[len(e224)], e224, NUMBERS[len(e225)], e225,)
+    a226 = v.rows
+    if a226.__class__ is not tuple:
+        wrong(a226, "tuple")
+    if a226:
+        o.append(NUMBERS[len(a226)])
+        for i227 in a226:
+            c.write_ShipmentRow(o, i227)
     o.append(b"\0")
-    a160 = v.units
-    if a160.__class__ is not tuple:
-        wrong(a160, "tuple")
-    if a160:
-        o.append(NUMBERS[len(a160)])
-        for i161 in a160:
-            c.write_ShipmentUnits(o, i161)
+    a228 = v.units
+    if a228.__class__ is not tuple:
+        wrong(a228, "tuple")
+    if a228:
+        o.append(NUMBERS[len(a228)])
+        for i229 in a228:
+            c.write_ShipmentUnits(o, i229)
     o.append(b"\0")
-    a162 = v.accounts
-    if a162.__class__ is not tuple:
-        wrong(a162, "tuple")
-    if a162:
-        o.append(NUMBERS[len(a162)])
-        for i163 in a162:
-            e164 = i163.encode()
-            if 0 in e164:
+    a230 = v.accounts
+    if a230.__class__ is not tuple:
+        wrong(a230, "tuple")
+    if a230:
+        o.append(NUMBERS[len(a230)])
+        for i231 in a230:
+            e232 = i231.encode()
+            if 0 in e232:
                 nul()
-            o += (NUMBERS[len(e164)], e164,)
+            o += (NUMBERS[len(e232)], e232,)
     o.append(b"\0")
-    e165 = v.carrier.encode()
-    if 0 in e165:
+    e233 = v.carrier.encode()
+    if 0 in e233:
         nul()
-    e166 = v.service.encode()
-    if 0 in e166:
+    e234 = v.service.encode()
+    if 0 in e234:
         nul()
-    u167 = v.tracking_code
-    if u167 is None:
-        p168 = b"\0"
+    u235 = v.tracking_code
+    if u235 is None:
+        p236 = b"\0"
     else:
-        e169 = u167.encode()
-        if 0 in e169:
+        e237 = u235.encode()
+        if 0 in e237:
             nul()
-        p168 = b"\2" + NUMBERS[len(e169)] + e169
-    u170 = v.tracking_url
-    if u170 is None:
-        p171 = b"\0"
+        p236 = b"\2" + NUMBERS[len(e237)] + e237
+    u238 = v.tracking_url
+    if u238 is None:
+        p239 = b"\0"
     else:
-        e172 = u170.encode()
-        if 0 in e172:
+        e240 = u238.encode()
+        if 0 in e240:
             nul()
-        p171 = b"\2" + NUMBERS[len(e172)] + e172
-    x173 = v.tracked
-    if x173.__class__ is not bool:
-        wrong(x173, "bool")
-    e174 = v.by.encode()
-    if 0 in e174:
+        p239 = b"\2" + NUMBERS[len(e240)] + e240
+    x241 = v.tracked
+    if x241.__class__ is not bool:
+        wrong(x241, "bool")
+    e242 = v.by.encode()
+    if 0 in e242:
         nul()
-    o += (NUMBERS[len(e165)], e165, NUMBERS[len(e166)], e166, p168, p171, b"\1" if x173 else b"\0", NUMBERS[len(e174)], e174,)
+    u243 = v.assume_by
+    if u243 is None:
+        p244 = b"\0"
+    else:
+        x245 = u243
+        if x245.__class__ is not int:
+            wrong(x245, "int")
+        p244 = b"\2" + NUMBERS[x245]
+    o += (NUMBERS[len(e233)], e233, NUMBERS[len(e234)], e234, p236, p239, b"\1" if x241 else b"\0", NUMBERS[len(e242)], e242, p244,)
 
 
 def read_ShipmentDispatched(b: bytes, i: int) -> tuple[ShipmentDispatched, int]:
@@ -1883,7 +2514,236 @@ def read_ShipmentDispatched(b: bytes, i: int) -> tuple[ShipmentDispatched, int]:
         i, j = span(b, i)
     f_by = b[i + 1 : j].decode()
     i = j
-    return ShipmentDispatched(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, location=f_location, rows=f_rows, units=f_units, accounts=f_accounts, carrier=f_carrier, service=f_service, tracking_code=f_tracking_code, tracking_url=f_tracking_url, tracked=f_tracked, by=f_by), i
+    f_assume_by: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_assume_by_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_assume_by_, i = long(b, i)
+        f_assume_by = f_assume_by_
+    elif n:
+        branch()
+    return ShipmentDispatched(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, location=f_location, rows=f_rows, units=f_units, accounts=f_accounts, carrier=f_carrier, service=f_service, tracking_code=f_tracking_code, tracking_url=f_tracking_url, tracked=f_tracked, by=f_by, assume_by=f_assume_by), i
+
+
+class ShipmentJoinRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A person wants an order's units in another order's parcel."""
+
+    entity: str
+    occurred_at: int
+    order_id: str
+    shipment_id: str
+    into: str
+    location: str
+    by: str
+
+
+def write_ShipmentJoinRequested(o: list[bytes], v: ShipmentJoinRequested) -> None:
+    if v.__class__ is not ShipmentJoinRequested:
+        wrong(v, "ShipmentJoinRequested")
+    e246 = v.entity.encode()
+    if 0 in e246:
+        nul()
+    x247 = v.occurred_at
+    if x247.__class__ is not int:
+        wrong(x247, "int")
+    e248 = v.order_id.encode()
+    if 0 in e248:
+        nul()
+    e249 = v.shipment_id.encode()
+    if 0 in e249:
+        nul()
+    e250 = v.into.encode()
+    if 0 in e250:
+        nul()
+    e251 = v.location.encode()
+    if 0 in e251:
+        nul()
+    e252 = v.by.encode()
+    if 0 in e252:
+        nul()
+    o += (NUMBERS[len(e246)], e246, NUMBERS[x247], NUMBERS[len(e248)], e248, NUMBERS[len(e249)], e249, NUMBERS[len(e250)], e250, NUMBERS[len(e251)], e251, NUMBERS[len(e252)], e252,)
+
+
+def read_ShipmentJoinRequested(b: bytes, i: int) -> tuple[ShipmentJoinRequested, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_shipment_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_into = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_location = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_by = b[i + 1 : j].decode()
+    i = j
+    return ShipmentJoinRequested(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, shipment_id=f_shipment_id, into=f_into, location=f_location, by=f_by), i
+
+
+class ShipmentJoined(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Units of one more order go with the parcel."""
+
+    entity: str
+    occurred_at: int
+    shipment_id: str
+    order_id: str
+    account: str
+    statement: int
+    rows: tuple[c.ShipmentRow, ...]
+    units: tuple[c.ShipmentUnits, ...]
+    blocked: str | None = None
+    declared_value: int
+
+
+def write_ShipmentJoined(o: list[bytes], v: ShipmentJoined) -> None:
+    if v.__class__ is not ShipmentJoined:
+        wrong(v, "ShipmentJoined")
+    e253 = v.entity.encode()
+    if 0 in e253:
+        nul()
+    x254 = v.occurred_at
+    if x254.__class__ is not int:
+        wrong(x254, "int")
+    e255 = v.shipment_id.encode()
+    if 0 in e255:
+        nul()
+    e256 = v.order_id.encode()
+    if 0 in e256:
+        nul()
+    e257 = v.account.encode()
+    if 0 in e257:
+        nul()
+    x258 = v.statement
+    if x258.__class__ is not int:
+        wrong(x258, "int")
+    o += (NUMBERS[len(e253)], e253, NUMBERS[x254], NUMBERS[len(e255)], e255, NUMBERS[len(e256)], e256, NUMBERS[len(e257)], e257, NUMBERS[x258],)
+    a259 = v.rows
+    if a259.__class__ is not tuple:
+        wrong(a259, "tuple")
+    if a259:
+        o.append(NUMBERS[len(a259)])
+        for i260 in a259:
+            c.write_ShipmentRow(o, i260)
+    o.append(b"\0")
+    a261 = v.units
+    if a261.__class__ is not tuple:
+        wrong(a261, "tuple")
+    if a261:
+        o.append(NUMBERS[len(a261)])
+        for i262 in a261:
+            c.write_ShipmentUnits(o, i262)
+    o.append(b"\0")
+    u263 = v.blocked
+    if u263 is None:
+        p264 = b"\0"
+    else:
+        e265 = u263.encode()
+        if 0 in e265:
+            nul()
+        p264 = b"\2" + NUMBERS[len(e265)] + e265
+    x266 = v.declared_value
+    if x266.__class__ is not int:
+        wrong(x266, "int")
+    o += (p264, NUMBERS[x266],)
+
+
+def read_ShipmentJoined(b: bytes, i: int) -> tuple[ShipmentJoined, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_shipment_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_statement = ZIGZAG[n]
+        i += 1
+    else:
+        f_statement, i = long(b, i)
+    f_rows_l: list[c.ShipmentRow] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_rows_, i = c.read_ShipmentRow(b, i)
+            f_rows_l.append(f_rows_)
+    i += 1
+    f_rows = tuple(f_rows_l)
+    f_units_l: list[c.ShipmentUnits] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_units_, i = c.read_ShipmentUnits(b, i)
+            f_units_l.append(f_units_)
+    i += 1
+    f_units = tuple(f_units_l)
+    f_blocked: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_blocked_ = b[i + 1 : j].decode()
+        i = j
+        f_blocked = f_blocked_
+    elif n:
+        branch()
+    n = b[i]
+    if n < 128:
+        f_declared_value = ZIGZAG[n]
+        i += 1
+    else:
+        f_declared_value, i = long(b, i)
+    return ShipmentJoined(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, order_id=f_order_id, account=f_account, statement=f_statement, rows=f_rows, units=f_units, blocked=f_blocked, declared_value=f_declared_value), i
 
 
 class ShipmentPacked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -1902,47 +2762,47 @@ class ShipmentPacked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentPacked(o: list[bytes], v: ShipmentPacked) -> None:
     if v.__class__ is not ShipmentPacked:
         wrong(v, "ShipmentPacked")
-    e175 = v.entity.encode()
-    if 0 in e175:
+    e267 = v.entity.encode()
+    if 0 in e267:
         nul()
-    x176 = v.occurred_at
-    if x176.__class__ is not int:
-        wrong(x176, "int")
-    e177 = v.shipment_id.encode()
-    if 0 in e177:
+    x268 = v.occurred_at
+    if x268.__class__ is not int:
+        wrong(x268, "int")
+    e269 = v.shipment_id.encode()
+    if 0 in e269:
         nul()
-    e178 = v.location.encode()
-    if 0 in e178:
+    e270 = v.location.encode()
+    if 0 in e270:
         nul()
-    o += (NUMBERS[len(e175)], e175, NUMBERS[x176], NUMBERS[len(e177)], e177, NUMBERS[len(e178)], e178,)
-    a179 = v.rows
-    if a179.__class__ is not tuple:
-        wrong(a179, "tuple")
-    if a179:
-        o.append(NUMBERS[len(a179)])
-        for i180 in a179:
-            c.write_ShipmentRow(o, i180)
+    o += (NUMBERS[len(e267)], e267, NUMBERS[x268], NUMBERS[len(e269)], e269, NUMBERS[len(e270)], e270,)
+    a271 = v.rows
+    if a271.__class__ is not tuple:
+        wrong(a271, "tuple")
+    if a271:
+        o.append(NUMBERS[len(a271)])
+        for i272 in a271:
+            c.write_ShipmentRow(o, i272)
     o.append(b"\0")
-    a181 = v.units
-    if a181.__class__ is not tuple:
-        wrong(a181, "tuple")
-    if a181:
-        o.append(NUMBERS[len(a181)])
-        for i182 in a181:
-            c.write_ShipmentUnits(o, i182)
+    a273 = v.units
+    if a273.__class__ is not tuple:
+        wrong(a273, "tuple")
+    if a273:
+        o.append(NUMBERS[len(a273)])
+        for i274 in a273:
+            c.write_ShipmentUnits(o, i274)
     o.append(b"\0")
-    u183 = v.weight_grams
-    if u183 is None:
-        p184 = b"\0"
+    u275 = v.weight_grams
+    if u275 is None:
+        p276 = b"\0"
     else:
-        x185 = u183
-        if x185.__class__ is not int:
-            wrong(x185, "int")
-        p184 = b"\2" + NUMBERS[x185]
-    e186 = v.by.encode()
-    if 0 in e186:
+        x277 = u275
+        if x277.__class__ is not int:
+            wrong(x277, "int")
+        p276 = b"\2" + NUMBERS[x277]
+    e278 = v.by.encode()
+    if 0 in e278:
         nul()
-    o += (p184, NUMBERS[len(e186)], e186,)
+    o += (p276, NUMBERS[len(e278)], e278,)
 
 
 def read_ShipmentPacked(b: bytes, i: int) -> tuple[ShipmentPacked, int]:
@@ -2022,77 +2882,106 @@ class ShipmentPlanned(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     declared_value: int
     currency: str
     packing: str
+    account: str
+    statement: int
+    blocked: str | None = None
+    hand_over: str
+    silent_days: int
+    assume_days: int
 
 
 def write_ShipmentPlanned(o: list[bytes], v: ShipmentPlanned) -> None:
     if v.__class__ is not ShipmentPlanned:
         wrong(v, "ShipmentPlanned")
-    e187 = v.entity.encode()
-    if 0 in e187:
+    e279 = v.entity.encode()
+    if 0 in e279:
         nul()
-    x188 = v.occurred_at
-    if x188.__class__ is not int:
-        wrong(x188, "int")
-    e189 = v.shipment_id.encode()
-    if 0 in e189:
+    x280 = v.occurred_at
+    if x280.__class__ is not int:
+        wrong(x280, "int")
+    e281 = v.shipment_id.encode()
+    if 0 in e281:
         nul()
-    e190 = v.location.encode()
-    if 0 in e190:
+    e282 = v.location.encode()
+    if 0 in e282:
         nul()
-    o += (NUMBERS[len(e187)], e187, NUMBERS[x188], NUMBERS[len(e189)], e189, NUMBERS[len(e190)], e190,)
-    a191 = v.rows
-    if a191.__class__ is not tuple:
-        wrong(a191, "tuple")
-    if a191:
-        o.append(NUMBERS[len(a191)])
-        for i192 in a191:
-            c.write_ShipmentRow(o, i192)
+    o += (NUMBERS[len(e279)], e279, NUMBERS[x280], NUMBERS[len(e281)], e281, NUMBERS[len(e282)], e282,)
+    a283 = v.rows
+    if a283.__class__ is not tuple:
+        wrong(a283, "tuple")
+    if a283:
+        o.append(NUMBERS[len(a283)])
+        for i284 in a283:
+            c.write_ShipmentRow(o, i284)
     o.append(b"\0")
-    a193 = v.units
-    if a193.__class__ is not tuple:
-        wrong(a193, "tuple")
-    if a193:
-        o.append(NUMBERS[len(a193)])
-        for i194 in a193:
-            c.write_ShipmentUnits(o, i194)
+    a285 = v.units
+    if a285.__class__ is not tuple:
+        wrong(a285, "tuple")
+    if a285:
+        o.append(NUMBERS[len(a285)])
+        for i286 in a285:
+            c.write_ShipmentUnits(o, i286)
     o.append(b"\0")
-    x195 = v.requires_shipping
-    if x195.__class__ is not bool:
-        wrong(x195, "bool")
-    e196 = v.carrier.encode()
-    if 0 in e196:
+    x287 = v.requires_shipping
+    if x287.__class__ is not bool:
+        wrong(x287, "bool")
+    e288 = v.carrier.encode()
+    if 0 in e288:
         nul()
-    e197 = v.service.encode()
-    if 0 in e197:
+    e289 = v.service.encode()
+    if 0 in e289:
         nul()
-    u198 = v.ship_by
-    if u198 is None:
-        p199 = b"\0"
+    u290 = v.ship_by
+    if u290 is None:
+        p291 = b"\0"
     else:
-        x200 = u198
-        if x200.__class__ is not int:
-            wrong(x200, "int")
-        p199 = b"\2" + NUMBERS[x200]
-    u201 = v.deliver_by
-    if u201 is None:
-        p202 = b"\0"
+        x292 = u290
+        if x292.__class__ is not int:
+            wrong(x292, "int")
+        p291 = b"\2" + NUMBERS[x292]
+    u293 = v.deliver_by
+    if u293 is None:
+        p294 = b"\0"
     else:
-        x203 = u201
-        if x203.__class__ is not int:
-            wrong(x203, "int")
-        p202 = b"\2" + NUMBERS[x203]
-    o += (b"\1" if x195 else b"\0", NUMBERS[len(e196)], e196, NUMBERS[len(e197)], e197, p199, p202,)
+        x295 = u293
+        if x295.__class__ is not int:
+            wrong(x295, "int")
+        p294 = b"\2" + NUMBERS[x295]
+    o += (b"\1" if x287 else b"\0", NUMBERS[len(e288)], e288, NUMBERS[len(e289)], e289, p291, p294,)
     c.write_Customer(o, v.customer)
-    x204 = v.declared_value
-    if x204.__class__ is not int:
-        wrong(x204, "int")
-    e205 = v.currency.encode()
-    if 0 in e205:
+    x296 = v.declared_value
+    if x296.__class__ is not int:
+        wrong(x296, "int")
+    e297 = v.currency.encode()
+    if 0 in e297:
         nul()
-    e206 = v.packing.encode()
-    if 0 in e206:
+    e298 = v.packing.encode()
+    if 0 in e298:
         nul()
-    o += (NUMBERS[x204], NUMBERS[len(e205)], e205, NUMBERS[len(e206)], e206,)
+    e299 = v.account.encode()
+    if 0 in e299:
+        nul()
+    x300 = v.statement
+    if x300.__class__ is not int:
+        wrong(x300, "int")
+    u301 = v.blocked
+    if u301 is None:
+        p302 = b"\0"
+    else:
+        e303 = u301.encode()
+        if 0 in e303:
+            nul()
+        p302 = b"\2" + NUMBERS[len(e303)] + e303
+    e304 = v.hand_over.encode()
+    if 0 in e304:
+        nul()
+    x305 = v.silent_days
+    if x305.__class__ is not int:
+        wrong(x305, "int")
+    x306 = v.assume_days
+    if x306.__class__ is not int:
+        wrong(x306, "int")
+    o += (NUMBERS[x296], NUMBERS[len(e297)], e297, NUMBERS[len(e298)], e298, NUMBERS[len(e299)], e299, NUMBERS[x300], p302, NUMBERS[len(e304)], e304, NUMBERS[x305], NUMBERS[x306],)
 
 
 def read_ShipmentPlanned(b: bytes, i: int) -> tuple[ShipmentPlanned, int]:
@@ -2188,7 +3077,47 @@ def read_ShipmentPlanned(b: bytes, i: int) -> tuple[ShipmentPlanned, int]:
         i, j = span(b, i)
     f_packing = b[i + 1 : j].decode()
     i = j
-    return ShipmentPlanned(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, location=f_location, rows=f_rows, units=f_units, requires_shipping=f_requires_shipping, carrier=f_carrier, service=f_service, ship_by=f_ship_by, deliver_by=f_deliver_by, customer=f_customer, declared_value=f_declared_value, currency=f_currency, packing=f_packing), i
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_statement = ZIGZAG[n]
+        i += 1
+    else:
+        f_statement, i = long(b, i)
+    f_blocked: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_blocked_ = b[i + 1 : j].decode()
+        i = j
+        f_blocked = f_blocked_
+    elif n:
+        branch()
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_hand_over = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_silent_days = ZIGZAG[n]
+        i += 1
+    else:
+        f_silent_days, i = long(b, i)
+    n = b[i]
+    if n < 128:
+        f_assume_days = ZIGZAG[n]
+        i += 1
+    else:
+        f_assume_days, i = long(b, i)
+    return ShipmentPlanned(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, location=f_location, rows=f_rows, units=f_units, requires_shipping=f_requires_shipping, carrier=f_carrier, service=f_service, ship_by=f_ship_by, deliver_by=f_deliver_by, customer=f_customer, declared_value=f_declared_value, currency=f_currency, packing=f_packing, account=f_account, statement=f_statement, blocked=f_blocked, hand_over=f_hand_over, silent_days=f_silent_days, assume_days=f_assume_days), i
 
 
 class ShipmentReady(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -2202,16 +3131,16 @@ class ShipmentReady(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentReady(o: list[bytes], v: ShipmentReady) -> None:
     if v.__class__ is not ShipmentReady:
         wrong(v, "ShipmentReady")
-    e207 = v.entity.encode()
-    if 0 in e207:
+    e307 = v.entity.encode()
+    if 0 in e307:
         nul()
-    x208 = v.occurred_at
-    if x208.__class__ is not int:
-        wrong(x208, "int")
-    e209 = v.shipment_id.encode()
-    if 0 in e209:
+    x308 = v.occurred_at
+    if x308.__class__ is not int:
+        wrong(x308, "int")
+    e309 = v.shipment_id.encode()
+    if 0 in e309:
         nul()
-    o += (NUMBERS[len(e207)], e207, NUMBERS[x208], NUMBERS[len(e209)], e209,)
+    o += (NUMBERS[len(e307)], e307, NUMBERS[x308], NUMBERS[len(e309)], e309,)
 
 
 def read_ShipmentReady(b: bytes, i: int) -> tuple[ShipmentReady, int]:
@@ -2243,36 +3172,40 @@ class ShipmentUnplannable(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     code: str
     lines: tuple[c.LineQuantity, ...]
     deadline: int
+    statement: int
 
 
 def write_ShipmentUnplannable(o: list[bytes], v: ShipmentUnplannable) -> None:
     if v.__class__ is not ShipmentUnplannable:
         wrong(v, "ShipmentUnplannable")
-    e210 = v.entity.encode()
-    if 0 in e210:
+    e310 = v.entity.encode()
+    if 0 in e310:
         nul()
-    x211 = v.occurred_at
-    if x211.__class__ is not int:
-        wrong(x211, "int")
-    e212 = v.order_id.encode()
-    if 0 in e212:
+    x311 = v.occurred_at
+    if x311.__class__ is not int:
+        wrong(x311, "int")
+    e312 = v.order_id.encode()
+    if 0 in e312:
         nul()
-    e213 = v.code.encode()
-    if 0 in e213:
+    e313 = v.code.encode()
+    if 0 in e313:
         nul()
-    o += (NUMBERS[len(e210)], e210, NUMBERS[x211], NUMBERS[len(e212)], e212, NUMBERS[len(e213)], e213,)
-    a214 = v.lines
-    if a214.__class__ is not tuple:
-        wrong(a214, "tuple")
-    if a214:
-        o.append(NUMBERS[len(a214)])
-        for i215 in a214:
-            c.write_LineQuantity(o, i215)
+    o += (NUMBERS[len(e310)], e310, NUMBERS[x311], NUMBERS[len(e312)], e312, NUMBERS[len(e313)], e313,)
+    a314 = v.lines
+    if a314.__class__ is not tuple:
+        wrong(a314, "tuple")
+    if a314:
+        o.append(NUMBERS[len(a314)])
+        for i315 in a314:
+            c.write_LineQuantity(o, i315)
     o.append(b"\0")
-    x216 = v.deadline
-    if x216.__class__ is not int:
-        wrong(x216, "int")
-    o += (NUMBERS[x216],)
+    x316 = v.deadline
+    if x316.__class__ is not int:
+        wrong(x316, "int")
+    x317 = v.statement
+    if x317.__class__ is not int:
+        wrong(x317, "int")
+    o += (NUMBERS[x316], NUMBERS[x317],)
 
 
 def read_ShipmentUnplannable(b: bytes, i: int) -> tuple[ShipmentUnplannable, int]:
@@ -2311,7 +3244,13 @@ def read_ShipmentUnplannable(b: bytes, i: int) -> tuple[ShipmentUnplannable, int
         i += 1
     else:
         f_deadline, i = long(b, i)
-    return ShipmentUnplannable(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, code=f_code, lines=f_lines, deadline=f_deadline), i
+    n = b[i]
+    if n < 128:
+        f_statement = ZIGZAG[n]
+        i += 1
+    else:
+        f_statement, i = long(b, i)
+    return ShipmentUnplannable(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, code=f_code, lines=f_lines, deadline=f_deadline, statement=f_statement), i
 
 
 class StopTooLate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -2328,31 +3267,31 @@ class StopTooLate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_StopTooLate(o: list[bytes], v: StopTooLate) -> None:
     if v.__class__ is not StopTooLate:
         wrong(v, "StopTooLate")
-    e217 = v.entity.encode()
-    if 0 in e217:
+    e318 = v.entity.encode()
+    if 0 in e318:
         nul()
-    x218 = v.occurred_at
-    if x218.__class__ is not int:
-        wrong(x218, "int")
-    e219 = v.shipment_id.encode()
-    if 0 in e219:
+    x319 = v.occurred_at
+    if x319.__class__ is not int:
+        wrong(x319, "int")
+    e320 = v.shipment_id.encode()
+    if 0 in e320:
         nul()
-    e220 = v.order_id.encode()
-    if 0 in e220:
+    e321 = v.order_id.encode()
+    if 0 in e321:
         nul()
-    o += (NUMBERS[len(e217)], e217, NUMBERS[x218], NUMBERS[len(e219)], e219, NUMBERS[len(e220)], e220,)
-    a221 = v.rows
-    if a221.__class__ is not tuple:
-        wrong(a221, "tuple")
-    if a221:
-        o.append(NUMBERS[len(a221)])
-        for i222 in a221:
-            c.write_ShipmentRow(o, i222)
+    o += (NUMBERS[len(e318)], e318, NUMBERS[x319], NUMBERS[len(e320)], e320, NUMBERS[len(e321)], e321,)
+    a322 = v.rows
+    if a322.__class__ is not tuple:
+        wrong(a322, "tuple")
+    if a322:
+        o.append(NUMBERS[len(a322)])
+        for i323 in a322:
+            c.write_ShipmentRow(o, i323)
     o.append(b"\0")
-    e223 = v.reason.encode()
-    if 0 in e223:
+    e324 = v.reason.encode()
+    if 0 in e324:
         nul()
-    o += (NUMBERS[len(e223)], e223,)
+    o += (NUMBERS[len(e324)], e324,)
 
 
 def read_StopTooLate(b: bytes, i: int) -> tuple[StopTooLate, int]:
@@ -2393,6 +3332,239 @@ def read_StopTooLate(b: bytes, i: int) -> tuple[StopTooLate, int]:
     return StopTooLate(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, order_id=f_order_id, rows=f_rows, reason=f_reason), i
 
 
+class TrackerLinked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Which parcel a carrier's tracker belongs to."""
+
+    entity: str
+    occurred_at: int
+    account: str
+    tracker: str
+    shipment_id: str
+
+
+def write_TrackerLinked(o: list[bytes], v: TrackerLinked) -> None:
+    if v.__class__ is not TrackerLinked:
+        wrong(v, "TrackerLinked")
+    e325 = v.entity.encode()
+    if 0 in e325:
+        nul()
+    x326 = v.occurred_at
+    if x326.__class__ is not int:
+        wrong(x326, "int")
+    e327 = v.account.encode()
+    if 0 in e327:
+        nul()
+    e328 = v.tracker.encode()
+    if 0 in e328:
+        nul()
+    e329 = v.shipment_id.encode()
+    if 0 in e329:
+        nul()
+    o += (NUMBERS[len(e325)], e325, NUMBERS[x326], NUMBERS[len(e327)], e327, NUMBERS[len(e328)], e328, NUMBERS[len(e329)], e329,)
+
+
+def read_TrackerLinked(b: bytes, i: int) -> tuple[TrackerLinked, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_tracker = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_shipment_id = b[i + 1 : j].decode()
+    i = j
+    return TrackerLinked(entity=f_entity, occurred_at=f_occurred_at, account=f_account, tracker=f_tracker, shipment_id=f_shipment_id), i
+
+
+class TrackingAsked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The carrier is asked where a parcel is."""
+
+    entity: str
+    occurred_at: int
+    shipment_id: str
+    account: str
+    tracker: str
+    ordinal: int
+    next_at: int
+
+
+def write_TrackingAsked(o: list[bytes], v: TrackingAsked) -> None:
+    if v.__class__ is not TrackingAsked:
+        wrong(v, "TrackingAsked")
+    e330 = v.entity.encode()
+    if 0 in e330:
+        nul()
+    x331 = v.occurred_at
+    if x331.__class__ is not int:
+        wrong(x331, "int")
+    e332 = v.shipment_id.encode()
+    if 0 in e332:
+        nul()
+    e333 = v.account.encode()
+    if 0 in e333:
+        nul()
+    e334 = v.tracker.encode()
+    if 0 in e334:
+        nul()
+    x335 = v.ordinal
+    if x335.__class__ is not int:
+        wrong(x335, "int")
+    x336 = v.next_at
+    if x336.__class__ is not int:
+        wrong(x336, "int")
+    o += (NUMBERS[len(e330)], e330, NUMBERS[x331], NUMBERS[len(e332)], e332, NUMBERS[len(e333)], e333, NUMBERS[len(e334)], e334, NUMBERS[x335], NUMBERS[x336],)
+
+
+def read_TrackingAsked(b: bytes, i: int) -> tuple[TrackingAsked, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_shipment_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_tracker = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_ordinal = ZIGZAG[n]
+        i += 1
+    else:
+        f_ordinal, i = long(b, i)
+    n = b[i]
+    if n < 128:
+        f_next_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_next_at, i = long(b, i)
+    return TrackingAsked(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, account=f_account, tracker=f_tracker, ordinal=f_ordinal, next_at=f_next_at), i
+
+
+class TrackingMatched(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A carrier's word belongs to a parcel of ours."""
+
+    entity: str
+    occurred_at: int
+    account: str
+    tracker: str
+    tracking_code: str
+    shipment_id: str
+    status: c.TrackingStatus
+    status_word: str
+    detail: str
+
+
+def write_TrackingMatched(o: list[bytes], v: TrackingMatched) -> None:
+    if v.__class__ is not TrackingMatched:
+        wrong(v, "TrackingMatched")
+    e337 = v.entity.encode()
+    if 0 in e337:
+        nul()
+    x338 = v.occurred_at
+    if x338.__class__ is not int:
+        wrong(x338, "int")
+    e339 = v.account.encode()
+    if 0 in e339:
+        nul()
+    e340 = v.tracker.encode()
+    if 0 in e340:
+        nul()
+    e341 = v.tracking_code.encode()
+    if 0 in e341:
+        nul()
+    e342 = v.shipment_id.encode()
+    if 0 in e342:
+        nul()
+    e343 = v.status_word.encode()
+    if 0 in e343:
+        nul()
+    e344 = v.detail.encode()
+    if 0 in e344:
+        nul()
+    o += (NUMBERS[len(e337)], e337, NUMBERS[x338], NUMBERS[len(e339)], e339, NUMBERS[len(e340)], e340, NUMBERS[len(e341)], e341, NUMBERS[len(e342)], e342, c.bytes_TrackingStatus[v.status], NUMBERS[len(e343)], e343, NUMBERS[len(e344)], e344,)
+
+
+def read_TrackingMatched(b: bytes, i: int) -> tuple[TrackingMatched, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_tracker = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_tracking_code = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_shipment_id = b[i + 1 : j].decode()
+    i = j
+    f_status = c.names_TrackingStatus[b[i]]
+    i += 1
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_status_word = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_detail = b[i + 1 : j].decode()
+    i = j
+    return TrackingMatched(entity=f_entity, occurred_at=f_occurred_at, account=f_account, tracker=f_tracker, tracking_code=f_tracking_code, shipment_id=f_shipment_id, status=f_status, status_word=f_status_word, detail=f_detail), i
+
+
 class TrackingUnmatched(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A carrier tells of a parcel that we do not know; it waits for a person."""
 
@@ -2403,30 +3575,38 @@ class TrackingUnmatched(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     tracker: str
     status: c.TrackingStatus
     deadline: int
+    status_word: str
+    detail: str
 
 
 def write_TrackingUnmatched(o: list[bytes], v: TrackingUnmatched) -> None:
     if v.__class__ is not TrackingUnmatched:
         wrong(v, "TrackingUnmatched")
-    e224 = v.entity.encode()
-    if 0 in e224:
+    e345 = v.entity.encode()
+    if 0 in e345:
         nul()
-    x225 = v.occurred_at
-    if x225.__class__ is not int:
-        wrong(x225, "int")
-    e226 = v.carrier.encode()
-    if 0 in e226:
+    x346 = v.occurred_at
+    if x346.__class__ is not int:
+        wrong(x346, "int")
+    e347 = v.carrier.encode()
+    if 0 in e347:
         nul()
-    e227 = v.tracking_code.encode()
-    if 0 in e227:
+    e348 = v.tracking_code.encode()
+    if 0 in e348:
         nul()
-    e228 = v.tracker.encode()
-    if 0 in e228:
+    e349 = v.tracker.encode()
+    if 0 in e349:
         nul()
-    x229 = v.deadline
-    if x229.__class__ is not int:
-        wrong(x229, "int")
-    o += (NUMBERS[len(e224)], e224, NUMBERS[x225], NUMBERS[len(e226)], e226, NUMBERS[len(e227)], e227, NUMBERS[len(e228)], e228, c.bytes_TrackingStatus[v.status], NUMBERS[x229],)
+    x350 = v.deadline
+    if x350.__class__ is not int:
+        wrong(x350, "int")
+    e351 = v.status_word.encode()
+    if 0 in e351:
+        nul()
+    e352 = v.detail.encode()
+    if 0 in e352:
+        nul()
+    o += (NUMBERS[len(e345)], e345, NUMBERS[x346], NUMBERS[len(e347)], e347, NUMBERS[len(e348)], e348, NUMBERS[len(e349)], e349, c.bytes_TrackingStatus[v.status], NUMBERS[x350], NUMBERS[len(e351)], e351, NUMBERS[len(e352)], e352,)
 
 
 def read_TrackingUnmatched(b: bytes, i: int) -> tuple[TrackingUnmatched, int]:
@@ -2464,7 +3644,17 @@ def read_TrackingUnmatched(b: bytes, i: int) -> tuple[TrackingUnmatched, int]:
         i += 1
     else:
         f_deadline, i = long(b, i)
-    return TrackingUnmatched(entity=f_entity, occurred_at=f_occurred_at, carrier=f_carrier, tracking_code=f_tracking_code, tracker=f_tracker, status=f_status, deadline=f_deadline), i
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_status_word = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_detail = b[i + 1 : j].decode()
+    i = j
+    return TrackingUnmatched(entity=f_entity, occurred_at=f_occurred_at, carrier=f_carrier, tracking_code=f_tracking_code, tracker=f_tracker, status=f_status, deadline=f_deadline, status_word=f_status_word, detail=f_detail), i
 
 
 def encode_AllocationTaken(value: AllocationTaken) -> bytes:
@@ -2593,6 +3783,44 @@ def encode_FulfilmentTaken(value: FulfilmentTaken) -> bytes:
 def decode_FulfilmentTaken(data: bytes) -> FulfilmentTaken:
     try:
         value, end = read_FulfilmentTaken(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
+def encode_HandoverPlanned(value: HandoverPlanned) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_HandoverPlanned(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_HandoverPlanned(data: bytes) -> HandoverPlanned:
+    try:
+        value, end = read_HandoverPlanned(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
+def encode_HandoverRecorded(value: HandoverRecorded) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_HandoverRecorded(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_HandoverRecorded(data: bytes) -> HandoverRecorded:
+    try:
+        value, end = read_HandoverRecorded(data, 0)
     except READING as error:
         raise unread(error) from None
     if end != len(data):
@@ -2790,6 +4018,25 @@ def decode_ReturnedToSender(data: bytes) -> ReturnedToSender:
     return value
 
 
+def encode_ShipmentBlocked(value: ShipmentBlocked) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_ShipmentBlocked(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_ShipmentBlocked(data: bytes) -> ShipmentBlocked:
+    try:
+        value, end = read_ShipmentBlocked(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
 def encode_ShipmentCancelled(value: ShipmentCancelled) -> bytes:
     o: list[bytes] = []
     try:
@@ -2859,6 +4106,44 @@ def encode_ShipmentDispatched(value: ShipmentDispatched) -> bytes:
 def decode_ShipmentDispatched(data: bytes) -> ShipmentDispatched:
     try:
         value, end = read_ShipmentDispatched(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
+def encode_ShipmentJoinRequested(value: ShipmentJoinRequested) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_ShipmentJoinRequested(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_ShipmentJoinRequested(data: bytes) -> ShipmentJoinRequested:
+    try:
+        value, end = read_ShipmentJoinRequested(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
+def encode_ShipmentJoined(value: ShipmentJoined) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_ShipmentJoined(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_ShipmentJoined(data: bytes) -> ShipmentJoined:
+    try:
+        value, end = read_ShipmentJoined(data, 0)
     except READING as error:
         raise unread(error) from None
     if end != len(data):
@@ -2961,6 +4246,63 @@ def decode_StopTooLate(data: bytes) -> StopTooLate:
     return value
 
 
+def encode_TrackerLinked(value: TrackerLinked) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_TrackerLinked(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_TrackerLinked(data: bytes) -> TrackerLinked:
+    try:
+        value, end = read_TrackerLinked(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
+def encode_TrackingAsked(value: TrackingAsked) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_TrackingAsked(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_TrackingAsked(data: bytes) -> TrackingAsked:
+    try:
+        value, end = read_TrackingAsked(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
+def encode_TrackingMatched(value: TrackingMatched) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_TrackingMatched(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_TrackingMatched(data: bytes) -> TrackingMatched:
+    try:
+        value, end = read_TrackingMatched(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
 def encode_TrackingUnmatched(value: TrackingUnmatched) -> bytes:
     o: list[bytes] = []
     try:
@@ -2988,6 +4330,8 @@ FulfilmentEvent = (
     | DispatchStopped
     | ExceptionSettled
     | FulfilmentTaken
+    | HandoverPlanned
+    | HandoverRecorded
     | LabelBought
     | LabelInDoubt
     | LabelQuoted
@@ -2998,15 +4342,21 @@ FulfilmentEvent = (
     | ParcelLost
     | ParcelTracked
     | ReturnedToSender
+    | ShipmentBlocked
     | ShipmentCancelled
     | ShipmentClearanceRecorded
     | ShipmentDelivered
     | ShipmentDispatched
+    | ShipmentJoinRequested
+    | ShipmentJoined
     | ShipmentPacked
     | ShipmentPlanned
     | ShipmentReady
     | ShipmentUnplannable
     | StopTooLate
+    | TrackerLinked
+    | TrackingAsked
+    | TrackingMatched
     | TrackingUnmatched
 )
 
@@ -3018,6 +4368,8 @@ CONTRACTS = (
     Contract('lonja.fulfilment.DispatchStopped', DispatchStopped, 1, encode_DispatchStopped, decode_DispatchStopped, {1: decode_DispatchStopped}),
     Contract('lonja.fulfilment.ExceptionSettled', ExceptionSettled, 1, encode_ExceptionSettled, decode_ExceptionSettled, {1: decode_ExceptionSettled}),
     Contract('lonja.fulfilment.FulfilmentTaken', FulfilmentTaken, 1, encode_FulfilmentTaken, decode_FulfilmentTaken, {1: decode_FulfilmentTaken}),
+    Contract('lonja.fulfilment.HandoverPlanned', HandoverPlanned, 1, encode_HandoverPlanned, decode_HandoverPlanned, {1: decode_HandoverPlanned}),
+    Contract('lonja.fulfilment.HandoverRecorded', HandoverRecorded, 1, encode_HandoverRecorded, decode_HandoverRecorded, {1: decode_HandoverRecorded}),
     Contract('lonja.fulfilment.LabelBought', LabelBought, 1, encode_LabelBought, decode_LabelBought, {1: decode_LabelBought}),
     Contract('lonja.fulfilment.LabelInDoubt', LabelInDoubt, 1, encode_LabelInDoubt, decode_LabelInDoubt, {1: decode_LabelInDoubt}),
     Contract('lonja.fulfilment.LabelQuoted', LabelQuoted, 1, encode_LabelQuoted, decode_LabelQuoted, {1: decode_LabelQuoted}),
@@ -3028,14 +4380,20 @@ CONTRACTS = (
     Contract('lonja.fulfilment.ParcelLost', ParcelLost, 1, encode_ParcelLost, decode_ParcelLost, {1: decode_ParcelLost}),
     Contract('lonja.fulfilment.ParcelTracked', ParcelTracked, 1, encode_ParcelTracked, decode_ParcelTracked, {1: decode_ParcelTracked}),
     Contract('lonja.fulfilment.ReturnedToSender', ReturnedToSender, 1, encode_ReturnedToSender, decode_ReturnedToSender, {1: decode_ReturnedToSender}),
+    Contract('lonja.fulfilment.ShipmentBlocked', ShipmentBlocked, 1, encode_ShipmentBlocked, decode_ShipmentBlocked, {1: decode_ShipmentBlocked}),
     Contract('lonja.fulfilment.ShipmentCancelled', ShipmentCancelled, 1, encode_ShipmentCancelled, decode_ShipmentCancelled, {1: decode_ShipmentCancelled}),
     Contract('lonja.fulfilment.ShipmentClearanceRecorded', ShipmentClearanceRecorded, 1, encode_ShipmentClearanceRecorded, decode_ShipmentClearanceRecorded, {1: decode_ShipmentClearanceRecorded}),
     Contract('lonja.fulfilment.ShipmentDelivered', ShipmentDelivered, 1, encode_ShipmentDelivered, decode_ShipmentDelivered, {1: decode_ShipmentDelivered}),
     Contract('lonja.fulfilment.ShipmentDispatched', ShipmentDispatched, 1, encode_ShipmentDispatched, decode_ShipmentDispatched, {1: decode_ShipmentDispatched}),
+    Contract('lonja.fulfilment.ShipmentJoinRequested', ShipmentJoinRequested, 1, encode_ShipmentJoinRequested, decode_ShipmentJoinRequested, {1: decode_ShipmentJoinRequested}),
+    Contract('lonja.fulfilment.ShipmentJoined', ShipmentJoined, 1, encode_ShipmentJoined, decode_ShipmentJoined, {1: decode_ShipmentJoined}),
     Contract('lonja.fulfilment.ShipmentPacked', ShipmentPacked, 1, encode_ShipmentPacked, decode_ShipmentPacked, {1: decode_ShipmentPacked}),
     Contract('lonja.fulfilment.ShipmentPlanned', ShipmentPlanned, 1, encode_ShipmentPlanned, decode_ShipmentPlanned, {1: decode_ShipmentPlanned}),
     Contract('lonja.fulfilment.ShipmentReady', ShipmentReady, 1, encode_ShipmentReady, decode_ShipmentReady, {1: decode_ShipmentReady}),
     Contract('lonja.fulfilment.ShipmentUnplannable', ShipmentUnplannable, 1, encode_ShipmentUnplannable, decode_ShipmentUnplannable, {1: decode_ShipmentUnplannable}),
     Contract('lonja.fulfilment.StopTooLate', StopTooLate, 1, encode_StopTooLate, decode_StopTooLate, {1: decode_StopTooLate}),
+    Contract('lonja.fulfilment.TrackerLinked', TrackerLinked, 1, encode_TrackerLinked, decode_TrackerLinked, {1: decode_TrackerLinked}),
+    Contract('lonja.fulfilment.TrackingAsked', TrackingAsked, 1, encode_TrackingAsked, decode_TrackingAsked, {1: decode_TrackingAsked}),
+    Contract('lonja.fulfilment.TrackingMatched', TrackingMatched, 1, encode_TrackingMatched, decode_TrackingMatched, {1: decode_TrackingMatched}),
     Contract('lonja.fulfilment.TrackingUnmatched', TrackingUnmatched, 1, encode_TrackingUnmatched, decode_TrackingUnmatched, {1: decode_TrackingUnmatched}),
 )
