@@ -129,7 +129,8 @@ class Service:
     `contracts` are its own events, `reads` those of the services that it reacts to or projects;
     `reacts` maps a service's name to the reaction to its facts. `acts`: a service that is added
     later reads everything from the beginning either way; "from now" suppresses the effects of what
-    was recorded before its first start.
+    was recorded before its first start. `configure` gives the service for a configuration, where
+    its reactions depend on one: what is configured then travels inside the commands.
     """
 
     name: str
@@ -143,3 +144,4 @@ class Service:
     intake: Callable[[Ports], Intake] | None = None
     effects: Callable[[Ports], Sequence[EffectKind]] | None = None
     acts: Literal["from the beginning", "from now"] = "from the beginning"
+    configure: Callable[[Settings], "Service"] | None = None

@@ -53,7 +53,8 @@ class RunningService:
         vault: Vault,
         clock: Callable[[], int],
     ) -> None:
-        self.service, self.servers, self.settings = service, servers, settings
+        self.service = service if service.configure is None else service.configure(settings)
+        self.servers, self.settings = servers, settings
         self.vault, self.clock = vault, clock
         self.name = service.name
         self.topic = topic_of(settings.topic_prefix, service.name)

@@ -5,14 +5,31 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from libs.runtime.errors import ConfigurationError
 from libs.security.secrets import Secret
 
-__all__ = ["Account", "ConfigurationError", "Limits", "Location", "Server", "Settings", "load"]
+__all__ = [
+    "Account",
+    "Address",
+    "Carrier",
+    "ConfigurationError",
+    "Limits",
+    "Location",
+    "Server",
+    "Settings",
+    "load",
+]
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 
@@ -46,11 +63,59 @@ class Account(_Section):
         return tuple(Secret(value) for value in listed)
 
 
+class Carrier(_Section):
+    """An account with a carrier, or with a broker of carriers, that sells labels and tracks."""
+
+    provider: Literal["easypost"] = "easypost"
+    api_url: str = Field(default="https://api.easypost.com", pattern=r"^https?://[^\s]+$")
+    api_key: str = Field(default="", repr=False)
+    api_key_file: Path | None = None
+    webhook_secrets: tuple[str, ...] = Field(default=(), repr=False)
+    webhook_secrets_file: Path | None = None
+    services: tuple[str, ...] = ()
+    countries: tuple[Annotated[str, StringConstraints(pattern="^[A-Z]{2}$")], ...] = ()
+    silent_days: int = Field(default=10, ge=1, le=90)
+    assume_delivered_days: int = Field(default=5, ge=0, le=90)
+    weight_grams: int = Field(default=500, ge=1, le=1_000_000)
+    per_second: float = Field(default=10.0, gt=0)
+
+    def key(self) -> Secret:
+        """Return the key of the API."""
+        if self.api_key_file is not None:
+            return Secret(self.api_key_file.read_text().strip())
+        return Secret(self.api_key)
+
+    def secrets(self) -> tuple[Secret, ...]:
+        """Return the webhook secrets, newest first; two during a rotation."""
+        listed = self.webhook_secrets
+        if self.webhook_secrets_file is not None:
+            listed += tuple(self.webhook_secrets_file.read_text().split())
+        return tuple(Secret(value) for value in listed)
+
+
+class Address(_Section):
+    """The company's own address at a location: what stands on a label as the sender's."""
+
+    company: str = ""
+    street1: str = ""
+    street2: str = ""
+    city: str = ""
+    state: str = ""
+    zip: str = ""
+    country: str = Field(default="", pattern="^([A-Z]{2})?$")
+    phone: str = ""
+
+
 class Location(_Section):
-    """A place where units are kept."""
+    """A place where units are kept, and how parcels leave it."""
 
     kind: Literal["own", "third_party", "channel", "store", "transit"] = "own"
     master: Literal["us", "them"] = "us"
+    carrier: str = "self"
+    service: str = ""
+    packing: Literal["automatic", "by-hand"] = "automatic"
+    hand_over: Literal["automatic", "by-hand"] = "automatic"
+    address: Address = Address()
 
 
 class Server(_Section):
@@ -76,14 +141,22 @@ class Settings(_Section):
     limits: Limits = Limits()
     channels: Mapping[Name, Account] = Field(default_factory=dict)
     locations: Mapping[Name, Location] = Field(default_factory=lambda: {"main": Location()})
+    carriers: Mapping[Name, Carrier] = Field(default_factory=dict)
     topic_prefix: str = ""
     database_prefix: str = "lonja_"
+
+    @model_validator(mode="after")
+    def _carriers_exist(self) -> Self:
+        for name, location in self.locations.items():
+            if location.carrier != "self" and location.carrier not in self.carriers:
+                raise ValueError(f"locations.{name}.carrier: no [carriers.{location.carrier}]")
+        return self
 
 
 def _override(data: dict[str, Any], environ: Mapping[str, str]) -> None:
     """Take LONJA_CHANNELS__<ACCOUNT>__WEBHOOK_SECRETS and the like from the environment."""
     for name, value in environ.items():
-        path = re.fullmatch(r"LONJA_(SERVER|LIMITS|CHANNELS|LOCATIONS)__(.+)", name)
+        path = re.fullmatch(r"LONJA_(SERVER|LIMITS|CHANNELS|LOCATIONS|CARRIERS)__(.+)", name)
         if path is None:
             continue
         keys = [path[1].lower(), *path[2].lower().split("__")]

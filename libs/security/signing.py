@@ -6,7 +6,7 @@ import hmac
 from datetime import UTC, datetime
 
 from libs.security.secrets import Secret
-from libs.security.webhooks import standard_key, woocommerce_keys
+from libs.security.webhooks import easypost_key, standard_key, woocommerce_keys
 
 
 def sign_shopify(
@@ -49,6 +49,12 @@ def sign_standard(secret: Secret, body: bytes, *, webhook_id: str, now: int) -> 
         "webhook-timestamp": time,
         "webhook-signature": "v1," + _hmac(standard_key(secret.reveal()), message),
     }
+
+
+def sign_easypost(secret: Secret, body: bytes) -> dict[str, str]:
+    """Sign the body with the webhook's secret, in hexadecimal digits."""
+    digest = hmac.new(easypost_key(secret.reveal()), body, hashlib.sha256).hexdigest()
+    return {"X-Hmac-Signature": f"hmac-sha256-hex={digest}"}
 
 
 def _hmac(key: bytes, message: bytes) -> str:

@@ -8,7 +8,11 @@ from libs.runtime.settings import ConfigurationError, Server
 from libs.web.problems import problem
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-OPEN = ("/health/", "/channels/webhooks/")  # webhooks are open by signature
+OPEN = (
+    "/health/",
+    "/channels/webhooks/",
+    "/fulfilment/webhooks/",
+)  # webhooks are open by signature
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 from libs.runtime.ports import Service
 from services.channels.service import SERVICE as CHANNELS
+from services.fulfilment.service import SERVICE as FULFILMENT
 from services.inventory.service import SERVICE as INVENTORY
 from services.orders.service import SERVICE as ORDERS
 
 SERVICES: Mapping[str, Service] = {
-    service.name: service for service in (CHANNELS, ORDERS, INVENTORY)
+    service.name: service for service in (CHANNELS, ORDERS, INVENTORY, FULFILMENT)
 }

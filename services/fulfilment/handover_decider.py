@@ -104,8 +104,9 @@ def _join(command: commands.JoinShipment, state: Handover) -> Events:
         raise Refused("already-in-parcel", "The order has units in that parcel.")
     if share is None or share.late or not share.target or not share.requires_shipping:
         raise Refused("shipment-not-open", "The order has nothing open in this shipment.")
+    assert state.taken is not None
     asked = events.ShipmentJoinRequested(
-        entity=command.entity, occurred_at=command.at, order_id=command.order_id,
+        entity=state.taken.entity, occurred_at=command.at, order_id=command.order_id,
         shipment_id=command.shipment_id, into=command.into, location=share.location,
         by=command.by,
     )  # fmt: skip

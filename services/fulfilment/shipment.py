@@ -69,6 +69,7 @@ class Shipment(msgspec.Struct, frozen=True):
     """
 
     status: Status = ""
+    entity: str = ""
     location: str = ""
     requires_shipping: bool = True
     carrier: str = SELF
@@ -229,7 +230,8 @@ def _planned(event: events.ShipmentPlanned) -> Shipment:
     order = event.rows[0].order_id
     part = Part(event.account, event.statement, event.rows, event.units, event.blocked)
     return Shipment(
-        status="planned", location=event.location, requires_shipping=event.requires_shipping,
+        status="planned", entity=event.entity, location=event.location,
+        requires_shipping=event.requires_shipping,
         carrier=event.carrier, service=event.service, packing=event.packing,
         hand_over=event.hand_over, silent_days=event.silent_days, assume_days=event.assume_days,
         customer=event.customer, ship_by=event.ship_by, deliver_by=event.deliver_by,

@@ -6,6 +6,8 @@ Nothing is handed over without its label, each order's clearance, or in spite of
 from functools import reduce
 from typing import assert_never
 
+from msgspec.structs import replace
+
 from libs.contracts import fulfilment as events
 from libs.eventsourcing.decider import Decider, Refused
 from services.fulfilment import commands, labels, tracking
@@ -29,6 +31,8 @@ Events = list[events.FulfilmentEvent]
 
 def decide(command: commands.ShipmentCommand, state: Shipment) -> Events:
     """Decide a command on the parcel, and what follows from it by itself."""
+    if state.entity:  # whoever speaks of a parcel need not know whose it is
+        command = replace(command, entity=state.entity)
     first = _decide(command, state)
     if not first:
         return []

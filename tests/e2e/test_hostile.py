@@ -160,7 +160,7 @@ async def test_nothing_personal_leaves_the_vault(system: System) -> None:
     assert (await system.deliver(bad, signed(bad, "c-2006")))[0] == 200
     await eventually(lambda: system.state(2005), timeout=20)
     needles = [CANARY.encode(), base64.b64encode(CANARY.encode())[:12]]
-    for database in ("channels", "orders", "inventory", "vault"):
+    for database in ("channels", "orders", "inventory", "fulfilment", "vault"):
         for table in await system.rows(
             database, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
         ):

@@ -15,7 +15,7 @@ from libs.cli.run import data_folder
 from services.console.cli.options import Data, Url
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
-SERVICES = ("channels", "orders", "inventory")
+SERVICES = ("channels", "orders", "inventory", "fulfilment")
 
 
 @app.callback()

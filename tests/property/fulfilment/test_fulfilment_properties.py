@@ -92,7 +92,8 @@ def act(world: World, order: str) -> None:
             world.request(order, lines_of(rng))
             restock(world, order)
         case 1:
-            world.reallocate(order, "MUG", *rng.sample(LOCATIONS, 2), units=rng.randint(1, 3))
+            source, target = rng.sample(LOCATIONS, 2)
+            world.reallocate(order, "MUG", source, target, rng.randint(1, 3))
         case 2 if world.to_clear:
             world.clear(*world.to_clear.pop(rng.randrange(len(world.to_clear))))
         case 3 if world.effects:
@@ -188,8 +189,8 @@ def check_end(world: World) -> None:
     for stream, state in world.handovers().items():
         order = stream.removeprefix("handover-")
         in_parcels: dict[str, int] = {}
-        for one in world.shipments().values():
-            for row in one.rows():
+        for parcel in world.shipments().values():
+            for row in parcel.rows():
                 if row.order_id == order:
                     in_parcels[row.line_id] = in_parcels.get(row.line_id, 0) + row.quantity
         held = quantities(row for share in state.shares.values() for row in share.held)

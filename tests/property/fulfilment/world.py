@@ -1,5 +1,6 @@
 """Handovers, parcels and trackers with everybody around them; facts of one stream stay in order."""
 
+import contextlib
 import random
 from collections import defaultdict
 from functools import reduce
@@ -136,10 +137,8 @@ class World:
         decided = list(mind.decide(command, before))
         after = reduce(mind.evolve, decided, before)
         self.states[stream] = after
-        try:
+        with contextlib.suppress(Refused):
             assert not mind.decide(command, after), f"{command} repeated"
-        except Refused:
-            pass
         for event in decided:
             self._told(stream, event)
         return decided

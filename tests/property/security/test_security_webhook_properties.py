@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.security.secrets import Secret
-from libs.security.signing import sign_shopify, sign_standard, sign_woocommerce
+from libs.security.signing import sign_easypost, sign_shopify, sign_standard, sign_woocommerce
 from libs.security.webhooks import BadSignature, Refusal, verify
 
 NOW = 1_780_000_000_000_000
@@ -12,11 +12,13 @@ SECRETS = {
     "shopify": Secret("shopify secret"),
     "woocommerce": Secret("woo &amp; secret"),
     "standard": Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLjSw"),
+    "easypost": Secret("sécret"),
 }
 SIGNATURES = {
     "shopify": "X-Shopify-Hmac-Sha256",
     "woocommerce": "X-WC-Webhook-Signature",
     "standard": "webhook-signature",
+    "easypost": "X-Hmac-Signature",
 }
 PROVIDERS = st.sampled_from(sorted(SECRETS))
 
@@ -31,6 +33,8 @@ def signed(provider: str, body: bytes) -> dict[str, str]:
         return sign_woocommerce(
             secret, body, source="https://x.invalid/", topic="order.created", webhook_id=1, now=NOW
         )
+    if provider == "easypost":
+        return sign_easypost(secret, body)
     return sign_standard(secret, body, webhook_id="msg_1", now=NOW)
 
 
