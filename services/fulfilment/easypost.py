@@ -3,6 +3,7 @@
 What may have taken effect is unknown, never failed; a purchase is read back before it is repeated.
 """
 
+import base64
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -30,17 +31,17 @@ class Account:
 
     def __init__(self, settings: Carrier) -> None:
         self.settings = settings
-        self._auth = aiohttp.BasicAuth(settings.key().reveal())
+        login = base64.b64encode(f"{settings.key().reveal()}:".encode()).decode()
+        self._headers = {"Authorization": f"Basic {login}", "Content-Type": "application/json"}
 
     async def call(self, method: Literal["GET", "POST"], path: str, body: Any = None) -> Result:
         """Return the answer as JSON in Confirmed, or what else came of the call."""
         data = None if body is None else msgspec.json.encode(body)
-        headers = {"Content-Type": "application/json"}
         url = f"{self.settings.api_url.rstrip('/')}/v2/{path}"
         try:
             async with (
-                aiohttp.ClientSession(auth=self._auth, timeout=CALL) as http,
-                http.request(method, url, data=data, headers=headers) as answer,
+                aiohttp.ClientSession(timeout=CALL) as http,
+                http.request(method, url, data=data, headers=self._headers) as answer,
             ):
                 return _result(answer, await answer.read())
         except aiohttp.ClientConnectorError:

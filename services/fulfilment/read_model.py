@@ -340,7 +340,6 @@ SHIPMENTS = Projection(
     name="shipments", version=1, row=ShipmentRow, key=("shipment_id",), topics=OURS,
     keys=_shipment_keys, evolve=_shipment,
     indexes=(("state", "shipment_id"), ("waiting", "shipment_id")),
-    undigested=("planned_at", "changed_at", "since", "deadline"),
 )  # fmt: skip
 SHIPMENT_ORDERS = Projection(
     name="shipment_orders", version=1, row=ShipmentOrderRow, key=("order_id", "shipment_id"),
@@ -349,11 +348,9 @@ SHIPMENT_ORDERS = Projection(
 HANDOVERS = Projection(
     name="handovers", version=1, row=HandoverRow, key=("order_id",), topics=OURS,
     keys=_handover_keys, evolve=_handover, indexes=(("waiting", "order_id"),),
-    undigested=("taken_at", "since", "deadline"),
 )  # fmt: skip
 TRACKINGS = Projection(
     name="trackings", version=1, row=TrackingRow, key=("account", "tracker"), topics=OURS,
     keys=_tracking_keys, evolve=_tracking, indexes=(("waiting", "account", "tracker"),),
-    undigested=("since",),
 )  # fmt: skip
 PROJECTIONS = (SHIPMENTS, SHIPMENT_ORDERS, HANDOVERS, TRACKINGS)

@@ -104,16 +104,16 @@ class Shop:
     async def parcel(self, order: str, **wanted: Any) -> dict[str, Any]:
         """Wait for the order's parcel to look like this."""
 
-        async def look() -> dict[str, Any] | None:
+        async def look() -> dict[str, Any]:
             page = (await self.client.get(f"/fulfilment/shipments?order_id={order}")).json()
             for one in page["shipments"]:
                 flat = one | {"label": (one["label"] or {}).get("state")}
                 if all(flat[name] == value for name, value in wanted.items()):
                     return dict(one)
-            assert not wanted, page
-            return None
+            raise AssertionError(page)
 
-        return await eventually(look, 20)  # type: ignore[return-value]
+        found: dict[str, Any] = await eventually(look, 20)
+        return found
 
     async def types(self, shipment: str) -> list[str]:
         rows = await self.running.pool.fetch(
