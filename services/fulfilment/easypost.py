@@ -21,6 +21,7 @@ from services.fulfilment import easypost_words as words
 from services.fulfilment.process import BUY, CREATE, POLL, VOID
 
 SECOND = 1_000_000  # microseconds
+ASKED = 200  # attempts: a purchase in doubt is asked for once an hour for more than a week
 HONOURED = 24 * 3600 * SECOND
 CALL = aiohttp.ClientTimeout(total=15)
 STREETS = ("address1", "line1", "address_1"), ("address2", "line2", "address_2")
@@ -159,7 +160,7 @@ def shipment_body(
 ) -> dict[str, Any]:
     """Return EasyPost's shipment; weights are in ounces, customs values in units of currency."""
     grams = event.weight_grams or carrier.weight_grams
-    ounces = -(-grams * 100_000 // 2_834_952) / 10  # rounded up to a tenth
+    ounces = -(-grams * 1_000_000 // 2_834_952) / 10  # rounded up to a tenth
     body: dict[str, Any] = {
         "reference": event.shipment_id, "to_address": dict(to),
         "from_address": sender.model_dump(), "parcel": {"weight": ounces},
@@ -330,7 +331,7 @@ def kinds(ports: Ports) -> Sequence[EffectKind]:
     }
     return (
         EffectKind(CREATE, Creates(easypost), tell_created, "repeat", honoured=HONOURED, **budget),
-        EffectKind(BUY, Buys(easypost), tell_bought, "ask", **budget),
+        EffectKind(BUY, Buys(easypost), tell_bought, "ask", attempts=ASKED, **budget),
         EffectKind(VOID, Voids(easypost), tell_voided, "ask", **budget),
         EffectKind(
             POLL, Polls(easypost), tell_polled, "repeat", honoured=HONOURED, attempts=4, **budget

@@ -165,7 +165,7 @@ def _planned(state: Handover, event: events.HandoverPlanned) -> Handover:
         joins = joins.delete(event.location)
     return replace(
         state, shares=state.shares.set(event.shipment_id, share), statement=event.statement,
-        generation=generation, joins=joins,
+        generation=generation, joins=joins, unplannable="",
     )  # fmt: skip
 
 

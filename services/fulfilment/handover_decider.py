@@ -115,9 +115,11 @@ def _join(command: commands.JoinShipment, state: Handover) -> Events:
 
 
 def _check(command: commands.CheckPlan, state: Handover) -> Events:
-    """Name what still is in no parcel because nobody keeps units for it."""
+    """Name what still is in no parcel because nobody keeps units for it, unless it has a name."""
     taken = state.taken
     if taken is None or taken.revision != command.revision or taken.blocked is not None:
+        return []
+    if state.unplannable:
         return []
     return _unplannable(state, {"no-allocation": open_units(state)}, command.at)[:1]
 

@@ -145,13 +145,15 @@ def _voided(command: commands.RecordVoid, state: Shipment) -> Events:
 
 
 def _again(command: commands.RetryLabel, state: Shipment) -> Events:
-    """Ask again after a refusal only: what may have been bought is never asked for twice."""
+    """Ask again where nothing was bought: what may have been bought is never asked for twice."""
     if not state.status:
         raise Refused("shipment-not-found", "There is no such shipment.")
     if state.status not in {"packed", "ready"}:
         raise Refused("not-packed", "Only a packed shipment that is still here needs a label.")
-    if state.label is None or state.label.state != "refused":
-        raise Refused("label-not-refused", "Its label was not refused.")
+    label = state.label
+    uncreated = label is not None and label.state == "doubt" and not label.provider_shipment
+    if label is None or not (label.state == "refused" or uncreated):
+        raise Refused("label-not-refused", "Its label was not refused, or may have been bought.")
     return [
         request(command, state, command.carrier or state.carrier, command.service or state.service)
     ]
