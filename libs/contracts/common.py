@@ -1818,6 +1818,80 @@ def read_OrderReference(b: bytes, i: int) -> tuple[OrderReference, int]:
     return OrderReference(order_id=f_order_id, account=f_account, provider=f_provider, external_id=f_external_id), i
 
 
+class RefusedLocation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A place that cannot send to an address."""
+
+    location: str
+    code: str
+
+
+def write_RefusedLocation(o: list[bytes], v: RefusedLocation) -> None:
+    if v.__class__ is not RefusedLocation:
+        wrong(v, "RefusedLocation")
+    e149 = v.location.encode()
+    if 0 in e149:
+        nul()
+    e150 = v.code.encode()
+    if 0 in e150:
+        nul()
+    o += (NUMBERS[len(e149)], e149, NUMBERS[len(e150)], e150,)
+
+
+def read_RefusedLocation(b: bytes, i: int) -> tuple[RefusedLocation, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_location = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_code = b[i + 1 : j].decode()
+    i = j
+    return RefusedLocation(location=f_location, code=f_code), i
+
+
+class RowParts(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What one unit of a shipment's row takes from stock."""
+
+    line_id: str
+    parts: tuple[Component, ...]
+
+
+def write_RowParts(o: list[bytes], v: RowParts) -> None:
+    if v.__class__ is not RowParts:
+        wrong(v, "RowParts")
+    e151 = v.line_id.encode()
+    if 0 in e151:
+        nul()
+    o += (NUMBERS[len(e151)], e151,)
+    a152 = v.parts
+    if a152.__class__ is not tuple:
+        wrong(a152, "tuple")
+    if a152:
+        o.append(NUMBERS[len(a152)])
+        for i153 in a152:
+            write_Component(o, i153)
+    o.append(b"\0")
+
+
+def read_RowParts(b: bytes, i: int) -> tuple[RowParts, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_line_id = b[i + 1 : j].decode()
+    i = j
+    f_parts_l: list[Component] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_parts_, i = read_Component(b, i)
+            f_parts_l.append(f_parts_)
+    i += 1
+    f_parts = tuple(f_parts_l)
+    return RowParts(line_id=f_line_id, parts=f_parts), i
+
+
 class SaleCharge(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What a charge of a sale brings: net of every tax, and its taxes; minor units."""
 
@@ -1829,17 +1903,17 @@ class SaleCharge(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_SaleCharge(o: list[bytes], v: SaleCharge) -> None:
     if v.__class__ is not SaleCharge:
         wrong(v, "SaleCharge")
-    x149 = v.net
-    if x149.__class__ is not int:
-        wrong(x149, "int")
-    o += (bytes_ChargeKind[v.kind], NUMBERS[x149],)
-    a150 = v.taxes
-    if a150.__class__ is not tuple:
-        wrong(a150, "tuple")
-    if a150:
-        o.append(NUMBERS[len(a150)])
-        for i151 in a150:
-            write_TaxLine(o, i151)
+    x154 = v.net
+    if x154.__class__ is not int:
+        wrong(x154, "int")
+    o += (bytes_ChargeKind[v.kind], NUMBERS[x154],)
+    a155 = v.taxes
+    if a155.__class__ is not tuple:
+        wrong(a155, "tuple")
+    if a155:
+        o.append(NUMBERS[len(a155)])
+        for i156 in a155:
+            write_TaxLine(o, i156)
     o.append(b"\0")
 
 
@@ -1884,44 +1958,44 @@ class SaleFact(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_SaleFact(o: list[bytes], v: SaleFact) -> None:
     if v.__class__ is not SaleFact:
         wrong(v, "SaleFact")
-    e152 = v.reference.encode()
-    if 0 in e152:
-        nul()
-    e153 = v.source_event.encode()
-    if 0 in e153:
-        nul()
-    e154 = v.source_type.encode()
-    if 0 in e154:
-        nul()
-    x155 = v.source_version
-    if x155.__class__ is not int:
-        wrong(x155, "int")
-    x156 = v.occurred_at
-    if x156.__class__ is not int:
-        wrong(x156, "int")
-    e157 = v.business_date.encode()
+    e157 = v.reference.encode()
     if 0 in e157:
         nul()
-    e158 = v.holder.encode()
+    e158 = v.source_event.encode()
     if 0 in e158:
         nul()
-    x159 = v.amount
-    if x159.__class__ is not int:
-        wrong(x159, "int")
-    e160 = v.currency.encode()
-    if 0 in e160:
+    e159 = v.source_type.encode()
+    if 0 in e159:
         nul()
-    x161 = v.charges_amount
+    x160 = v.source_version
+    if x160.__class__ is not int:
+        wrong(x160, "int")
+    x161 = v.occurred_at
     if x161.__class__ is not int:
         wrong(x161, "int")
-    o += (bytes_SaleFactKind[v.kind], NUMBERS[len(e152)], e152, NUMBERS[len(e153)], e153, NUMBERS[len(e154)], e154, NUMBERS[x155], NUMBERS[x156], NUMBERS[len(e157)], e157, NUMBERS[len(e158)], e158, bytes_TenderKind[v.tender], NUMBERS[x159], NUMBERS[len(e160)], e160, NUMBERS[x161],)
-    a162 = v.lines
-    if a162.__class__ is not tuple:
-        wrong(a162, "tuple")
-    if a162:
-        o.append(NUMBERS[len(a162)])
-        for i163 in a162:
-            write_LineAmount(o, i163)
+    e162 = v.business_date.encode()
+    if 0 in e162:
+        nul()
+    e163 = v.holder.encode()
+    if 0 in e163:
+        nul()
+    x164 = v.amount
+    if x164.__class__ is not int:
+        wrong(x164, "int")
+    e165 = v.currency.encode()
+    if 0 in e165:
+        nul()
+    x166 = v.charges_amount
+    if x166.__class__ is not int:
+        wrong(x166, "int")
+    o += (bytes_SaleFactKind[v.kind], NUMBERS[len(e157)], e157, NUMBERS[len(e158)], e158, NUMBERS[len(e159)], e159, NUMBERS[x160], NUMBERS[x161], NUMBERS[len(e162)], e162, NUMBERS[len(e163)], e163, bytes_TenderKind[v.tender], NUMBERS[x164], NUMBERS[len(e165)], e165, NUMBERS[x166],)
+    a167 = v.lines
+    if a167.__class__ is not tuple:
+        wrong(a167, "tuple")
+    if a167:
+        o.append(NUMBERS[len(a167)])
+        for i168 in a167:
+            write_LineAmount(o, i168)
     o.append(b"\0")
 
 
@@ -2008,23 +2082,23 @@ class SaleLine(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_SaleLine(o: list[bytes], v: SaleLine) -> None:
     if v.__class__ is not SaleLine:
         wrong(v, "SaleLine")
-    e164 = v.line_id.encode()
-    if 0 in e164:
+    e169 = v.line_id.encode()
+    if 0 in e169:
         nul()
-    x165 = v.quantity
-    if x165.__class__ is not int:
-        wrong(x165, "int")
-    x166 = v.net
-    if x166.__class__ is not int:
-        wrong(x166, "int")
-    o += (NUMBERS[len(e164)], e164, bytes_LineKind[v.kind], NUMBERS[x165], NUMBERS[x166],)
-    a167 = v.taxes
-    if a167.__class__ is not tuple:
-        wrong(a167, "tuple")
-    if a167:
-        o.append(NUMBERS[len(a167)])
-        for i168 in a167:
-            write_TaxLine(o, i168)
+    x170 = v.quantity
+    if x170.__class__ is not int:
+        wrong(x170, "int")
+    x171 = v.net
+    if x171.__class__ is not int:
+        wrong(x171, "int")
+    o += (NUMBERS[len(e169)], e169, bytes_LineKind[v.kind], NUMBERS[x170], NUMBERS[x171],)
+    a172 = v.taxes
+    if a172.__class__ is not tuple:
+        wrong(a172, "tuple")
+    if a172:
+        o.append(NUMBERS[len(a172)])
+        for i173 in a172:
+            write_TaxLine(o, i173)
     o.append(b"\0")
 
 
@@ -2070,16 +2144,16 @@ class ShipmentRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentRow(o: list[bytes], v: ShipmentRow) -> None:
     if v.__class__ is not ShipmentRow:
         wrong(v, "ShipmentRow")
-    e169 = v.order_id.encode()
-    if 0 in e169:
+    e174 = v.order_id.encode()
+    if 0 in e174:
         nul()
-    e170 = v.line_id.encode()
-    if 0 in e170:
+    e175 = v.line_id.encode()
+    if 0 in e175:
         nul()
-    x171 = v.quantity
-    if x171.__class__ is not int:
-        wrong(x171, "int")
-    o += (NUMBERS[len(e169)], e169, NUMBERS[len(e170)], e170, NUMBERS[x171],)
+    x176 = v.quantity
+    if x176.__class__ is not int:
+        wrong(x176, "int")
+    o += (NUMBERS[len(e174)], e174, NUMBERS[len(e175)], e175, NUMBERS[x176],)
 
 
 def read_ShipmentRow(b: bytes, i: int) -> tuple[ShipmentRow, int]:
@@ -2113,16 +2187,16 @@ class ShipmentUnits(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentUnits(o: list[bytes], v: ShipmentUnits) -> None:
     if v.__class__ is not ShipmentUnits:
         wrong(v, "ShipmentUnits")
-    e172 = v.order_id.encode()
-    if 0 in e172:
+    e177 = v.order_id.encode()
+    if 0 in e177:
         nul()
-    e173 = v.sku.encode()
-    if 0 in e173:
+    e178 = v.sku.encode()
+    if 0 in e178:
         nul()
-    x174 = v.units
-    if x174.__class__ is not int:
-        wrong(x174, "int")
-    o += (NUMBERS[len(e172)], e172, NUMBERS[len(e173)], e173, NUMBERS[x174],)
+    x179 = v.units
+    if x179.__class__ is not int:
+        wrong(x179, "int")
+    o += (NUMBERS[len(e177)], e177, NUMBERS[len(e178)], e178, NUMBERS[x179],)
 
 
 def read_ShipmentUnits(b: bytes, i: int) -> tuple[ShipmentUnits, int]:

@@ -18,6 +18,7 @@ class AllocationTaken(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     sku: str
     allocations: tuple[c.Allocation, ...]
     stock_version: int
+    shipment_id: str | None = None
 
 
 def write_AllocationTaken(o: list[bytes], v: AllocationTaken) -> None:
@@ -47,7 +48,15 @@ def write_AllocationTaken(o: list[bytes], v: AllocationTaken) -> None:
     x7 = v.stock_version
     if x7.__class__ is not int:
         wrong(x7, "int")
-    o += (NUMBERS[x7],)
+    u8 = v.shipment_id
+    if u8 is None:
+        p9 = b"\0"
+    else:
+        e10 = u8.encode()
+        if 0 in e10:
+            nul()
+        p9 = b"\2" + NUMBERS[len(e10)] + e10
+    o += (NUMBERS[x7], p9,)
 
 
 def read_AllocationTaken(b: bytes, i: int) -> tuple[AllocationTaken, int]:
@@ -86,7 +95,19 @@ def read_AllocationTaken(b: bytes, i: int) -> tuple[AllocationTaken, int]:
         i += 1
     else:
         f_stock_version, i = long(b, i)
-    return AllocationTaken(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, sku=f_sku, allocations=f_allocations, stock_version=f_stock_version), i
+    f_shipment_id: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_shipment_id_ = b[i + 1 : j].decode()
+        i = j
+        f_shipment_id = f_shipment_id_
+    elif n:
+        branch()
+    return AllocationTaken(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, sku=f_sku, allocations=f_allocations, stock_version=f_stock_version, shipment_id=f_shipment_id), i
 
 
 class DeliveryAssumed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -102,28 +123,28 @@ class DeliveryAssumed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_DeliveryAssumed(o: list[bytes], v: DeliveryAssumed) -> None:
     if v.__class__ is not DeliveryAssumed:
         wrong(v, "DeliveryAssumed")
-    e8 = v.entity.encode()
-    if 0 in e8:
+    e11 = v.entity.encode()
+    if 0 in e11:
         nul()
-    x9 = v.occurred_at
-    if x9.__class__ is not int:
-        wrong(x9, "int")
-    e10 = v.shipment_id.encode()
-    if 0 in e10:
-        nul()
-    o += (NUMBERS[len(e8)], e8, NUMBERS[x9], NUMBERS[len(e10)], e10,)
-    a11 = v.rows
-    if a11.__class__ is not tuple:
-        wrong(a11, "tuple")
-    if a11:
-        o.append(NUMBERS[len(a11)])
-        for i12 in a11:
-            c.write_ShipmentRow(o, i12)
-    o.append(b"\0")
-    e13 = v.rule.encode()
+    x12 = v.occurred_at
+    if x12.__class__ is not int:
+        wrong(x12, "int")
+    e13 = v.shipment_id.encode()
     if 0 in e13:
         nul()
-    o += (NUMBERS[len(e13)], e13,)
+    o += (NUMBERS[len(e11)], e11, NUMBERS[x12], NUMBERS[len(e13)], e13,)
+    a14 = v.rows
+    if a14.__class__ is not tuple:
+        wrong(a14, "tuple")
+    if a14:
+        o.append(NUMBERS[len(a14)])
+        for i15 in a14:
+            c.write_ShipmentRow(o, i15)
+    o.append(b"\0")
+    e16 = v.rule.encode()
+    if 0 in e16:
+        nul()
+    o += (NUMBERS[len(e16)], e16,)
 
 
 def read_DeliveryAssumed(b: bytes, i: int) -> tuple[DeliveryAssumed, int]:
@@ -173,31 +194,31 @@ class DeliveryFailed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_DeliveryFailed(o: list[bytes], v: DeliveryFailed) -> None:
     if v.__class__ is not DeliveryFailed:
         wrong(v, "DeliveryFailed")
-    e14 = v.entity.encode()
-    if 0 in e14:
+    e17 = v.entity.encode()
+    if 0 in e17:
         nul()
-    x15 = v.occurred_at
-    if x15.__class__ is not int:
-        wrong(x15, "int")
-    e16 = v.shipment_id.encode()
-    if 0 in e16:
-        nul()
-    o += (NUMBERS[len(e14)], e14, NUMBERS[x15], NUMBERS[len(e16)], e16,)
-    a17 = v.rows
-    if a17.__class__ is not tuple:
-        wrong(a17, "tuple")
-    if a17:
-        o.append(NUMBERS[len(a17)])
-        for i18 in a17:
-            c.write_ShipmentRow(o, i18)
-    o.append(b"\0")
-    e19 = v.code.encode()
+    x18 = v.occurred_at
+    if x18.__class__ is not int:
+        wrong(x18, "int")
+    e19 = v.shipment_id.encode()
     if 0 in e19:
         nul()
-    x20 = v.deadline
-    if x20.__class__ is not int:
-        wrong(x20, "int")
-    o += (NUMBERS[len(e19)], e19, NUMBERS[x20],)
+    o += (NUMBERS[len(e17)], e17, NUMBERS[x18], NUMBERS[len(e19)], e19,)
+    a20 = v.rows
+    if a20.__class__ is not tuple:
+        wrong(a20, "tuple")
+    if a20:
+        o.append(NUMBERS[len(a20)])
+        for i21 in a20:
+            c.write_ShipmentRow(o, i21)
+    o.append(b"\0")
+    e22 = v.code.encode()
+    if 0 in e22:
+        nul()
+    x23 = v.deadline
+    if x23.__class__ is not int:
+        wrong(x23, "int")
+    o += (NUMBERS[len(e22)], e22, NUMBERS[x23],)
 
 
 def read_DeliveryFailed(b: bytes, i: int) -> tuple[DeliveryFailed, int]:
@@ -248,30 +269,52 @@ class DispatchStopRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True)
     order_id: str
     reason: str
     answer_by: int
+    statement: int
+    rows: tuple[c.ShipmentRow, ...]
+    units: tuple[c.ShipmentUnits, ...]
 
 
 def write_DispatchStopRequested(o: list[bytes], v: DispatchStopRequested) -> None:
     if v.__class__ is not DispatchStopRequested:
         wrong(v, "DispatchStopRequested")
-    e21 = v.entity.encode()
-    if 0 in e21:
-        nul()
-    x22 = v.occurred_at
-    if x22.__class__ is not int:
-        wrong(x22, "int")
-    e23 = v.shipment_id.encode()
-    if 0 in e23:
-        nul()
-    e24 = v.order_id.encode()
+    e24 = v.entity.encode()
     if 0 in e24:
         nul()
-    e25 = v.reason.encode()
-    if 0 in e25:
+    x25 = v.occurred_at
+    if x25.__class__ is not int:
+        wrong(x25, "int")
+    e26 = v.shipment_id.encode()
+    if 0 in e26:
         nul()
-    x26 = v.answer_by
-    if x26.__class__ is not int:
-        wrong(x26, "int")
-    o += (NUMBERS[len(e21)], e21, NUMBERS[x22], NUMBERS[len(e23)], e23, NUMBERS[len(e24)], e24, NUMBERS[len(e25)], e25, NUMBERS[x26],)
+    e27 = v.order_id.encode()
+    if 0 in e27:
+        nul()
+    e28 = v.reason.encode()
+    if 0 in e28:
+        nul()
+    x29 = v.answer_by
+    if x29.__class__ is not int:
+        wrong(x29, "int")
+    x30 = v.statement
+    if x30.__class__ is not int:
+        wrong(x30, "int")
+    o += (NUMBERS[len(e24)], e24, NUMBERS[x25], NUMBERS[len(e26)], e26, NUMBERS[len(e27)], e27, NUMBERS[len(e28)], e28, NUMBERS[x29], NUMBERS[x30],)
+    a31 = v.rows
+    if a31.__class__ is not tuple:
+        wrong(a31, "tuple")
+    if a31:
+        o.append(NUMBERS[len(a31)])
+        for i32 in a31:
+            c.write_ShipmentRow(o, i32)
+    o.append(b"\0")
+    a33 = v.units
+    if a33.__class__ is not tuple:
+        wrong(a33, "tuple")
+    if a33:
+        o.append(NUMBERS[len(a33)])
+        for i34 in a33:
+            c.write_ShipmentUnits(o, i34)
+    o.append(b"\0")
 
 
 def read_DispatchStopRequested(b: bytes, i: int) -> tuple[DispatchStopRequested, int]:
@@ -307,7 +350,29 @@ def read_DispatchStopRequested(b: bytes, i: int) -> tuple[DispatchStopRequested,
         i += 1
     else:
         f_answer_by, i = long(b, i)
-    return DispatchStopRequested(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, order_id=f_order_id, reason=f_reason, answer_by=f_answer_by), i
+    n = b[i]
+    if n < 128:
+        f_statement = ZIGZAG[n]
+        i += 1
+    else:
+        f_statement, i = long(b, i)
+    f_rows_l: list[c.ShipmentRow] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_rows_, i = c.read_ShipmentRow(b, i)
+            f_rows_l.append(f_rows_)
+    i += 1
+    f_rows = tuple(f_rows_l)
+    f_units_l: list[c.ShipmentUnits] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_units_, i = c.read_ShipmentUnits(b, i)
+            f_units_l.append(f_units_)
+    i += 1
+    f_units = tuple(f_units_l)
+    return DispatchStopRequested(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, order_id=f_order_id, reason=f_reason, answer_by=f_answer_by, statement=f_statement, rows=f_rows, units=f_units), i
 
 
 class DispatchStopped(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -325,39 +390,39 @@ class DispatchStopped(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_DispatchStopped(o: list[bytes], v: DispatchStopped) -> None:
     if v.__class__ is not DispatchStopped:
         wrong(v, "DispatchStopped")
-    e27 = v.entity.encode()
-    if 0 in e27:
-        nul()
-    x28 = v.occurred_at
-    if x28.__class__ is not int:
-        wrong(x28, "int")
-    e29 = v.shipment_id.encode()
-    if 0 in e29:
-        nul()
-    e30 = v.order_id.encode()
-    if 0 in e30:
-        nul()
-    o += (NUMBERS[len(e27)], e27, NUMBERS[x28], NUMBERS[len(e29)], e29, NUMBERS[len(e30)], e30,)
-    a31 = v.rows
-    if a31.__class__ is not tuple:
-        wrong(a31, "tuple")
-    if a31:
-        o.append(NUMBERS[len(a31)])
-        for i32 in a31:
-            c.write_ShipmentRow(o, i32)
-    o.append(b"\0")
-    a33 = v.units
-    if a33.__class__ is not tuple:
-        wrong(a33, "tuple")
-    if a33:
-        o.append(NUMBERS[len(a33)])
-        for i34 in a33:
-            c.write_ShipmentUnits(o, i34)
-    o.append(b"\0")
-    e35 = v.reason.encode()
+    e35 = v.entity.encode()
     if 0 in e35:
         nul()
-    o += (NUMBERS[len(e35)], e35,)
+    x36 = v.occurred_at
+    if x36.__class__ is not int:
+        wrong(x36, "int")
+    e37 = v.shipment_id.encode()
+    if 0 in e37:
+        nul()
+    e38 = v.order_id.encode()
+    if 0 in e38:
+        nul()
+    o += (NUMBERS[len(e35)], e35, NUMBERS[x36], NUMBERS[len(e37)], e37, NUMBERS[len(e38)], e38,)
+    a39 = v.rows
+    if a39.__class__ is not tuple:
+        wrong(a39, "tuple")
+    if a39:
+        o.append(NUMBERS[len(a39)])
+        for i40 in a39:
+            c.write_ShipmentRow(o, i40)
+    o.append(b"\0")
+    a41 = v.units
+    if a41.__class__ is not tuple:
+        wrong(a41, "tuple")
+    if a41:
+        o.append(NUMBERS[len(a41)])
+        for i42 in a41:
+            c.write_ShipmentUnits(o, i42)
+    o.append(b"\0")
+    e43 = v.reason.encode()
+    if 0 in e43:
+        nul()
+    o += (NUMBERS[len(e43)], e43,)
 
 
 def read_DispatchStopped(b: bytes, i: int) -> tuple[DispatchStopped, int]:
@@ -420,25 +485,25 @@ class ExceptionSettled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ExceptionSettled(o: list[bytes], v: ExceptionSettled) -> None:
     if v.__class__ is not ExceptionSettled:
         wrong(v, "ExceptionSettled")
-    e36 = v.entity.encode()
-    if 0 in e36:
+    e44 = v.entity.encode()
+    if 0 in e44:
         nul()
-    x37 = v.occurred_at
-    if x37.__class__ is not int:
-        wrong(x37, "int")
-    e38 = v.shipment_id.encode()
-    if 0 in e38:
+    x45 = v.occurred_at
+    if x45.__class__ is not int:
+        wrong(x45, "int")
+    e46 = v.shipment_id.encode()
+    if 0 in e46:
         nul()
-    e39 = v.decision.encode()
-    if 0 in e39:
+    e47 = v.decision.encode()
+    if 0 in e47:
         nul()
-    e40 = v.by.encode()
-    if 0 in e40:
+    e48 = v.by.encode()
+    if 0 in e48:
         nul()
-    e41 = v.note.encode()
-    if 0 in e41:
+    e49 = v.note.encode()
+    if 0 in e49:
         nul()
-    o += (NUMBERS[len(e36)], e36, NUMBERS[x37], NUMBERS[len(e38)], e38, NUMBERS[len(e39)], e39, NUMBERS[len(e40)], e40, NUMBERS[len(e41)], e41,)
+    o += (NUMBERS[len(e44)], e44, NUMBERS[x45], NUMBERS[len(e46)], e46, NUMBERS[len(e47)], e47, NUMBERS[len(e48)], e48, NUMBERS[len(e49)], e49,)
 
 
 def read_ExceptionSettled(b: bytes, i: int) -> tuple[ExceptionSettled, int]:
@@ -493,86 +558,99 @@ class FulfilmentTaken(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     customer: c.Customer
     declared_value: int
     currency: str
+    default_location: str
+    refused_locations: tuple[c.RefusedLocation, ...]
     reference: c.OrderReference | None = None
 
 
 def write_FulfilmentTaken(o: list[bytes], v: FulfilmentTaken) -> None:
     if v.__class__ is not FulfilmentTaken:
         wrong(v, "FulfilmentTaken")
-    e42 = v.entity.encode()
-    if 0 in e42:
+    e50 = v.entity.encode()
+    if 0 in e50:
         nul()
-    x43 = v.occurred_at
-    if x43.__class__ is not int:
-        wrong(x43, "int")
-    e44 = v.order_id.encode()
-    if 0 in e44:
+    x51 = v.occurred_at
+    if x51.__class__ is not int:
+        wrong(x51, "int")
+    e52 = v.order_id.encode()
+    if 0 in e52:
         nul()
-    x45 = v.revision
-    if x45.__class__ is not int:
-        wrong(x45, "int")
-    e46 = v.account.encode()
-    if 0 in e46:
+    x53 = v.revision
+    if x53.__class__ is not int:
+        wrong(x53, "int")
+    e54 = v.account.encode()
+    if 0 in e54:
         nul()
-    o += (NUMBERS[len(e42)], e42, NUMBERS[x43], NUMBERS[len(e44)], e44, NUMBERS[x45], NUMBERS[len(e46)], e46,)
-    a47 = v.lines
-    if a47.__class__ is not tuple:
-        wrong(a47, "tuple")
-    if a47:
-        o.append(NUMBERS[len(a47)])
-        for i48 in a47:
-            c.write_FulfilmentLine(o, i48)
+    o += (NUMBERS[len(e50)], e50, NUMBERS[x51], NUMBERS[len(e52)], e52, NUMBERS[x53], NUMBERS[len(e54)], e54,)
+    a55 = v.lines
+    if a55.__class__ is not tuple:
+        wrong(a55, "tuple")
+    if a55:
+        o.append(NUMBERS[len(a55)])
+        for i56 in a55:
+            c.write_FulfilmentLine(o, i56)
     o.append(b"\0")
-    u49 = v.blocked
-    if u49 is None:
-        p50 = b"\0"
+    u57 = v.blocked
+    if u57 is None:
+        p58 = b"\0"
     else:
-        e51 = u49.encode()
-        if 0 in e51:
+        e59 = u57.encode()
+        if 0 in e59:
             nul()
-        p50 = b"\2" + NUMBERS[len(e51)] + e51
-    x52 = v.one_parcel
-    if x52.__class__ is not bool:
-        wrong(x52, "bool")
-    u53 = v.ship_by
-    if u53 is None:
-        p54 = b"\0"
+        p58 = b"\2" + NUMBERS[len(e59)] + e59
+    x60 = v.one_parcel
+    if x60.__class__ is not bool:
+        wrong(x60, "bool")
+    u61 = v.ship_by
+    if u61 is None:
+        p62 = b"\0"
     else:
-        x55 = u53
-        if x55.__class__ is not int:
-            wrong(x55, "int")
-        p54 = b"\2" + NUMBERS[x55]
-    u56 = v.deliver_by
-    if u56 is None:
-        p57 = b"\0"
-    else:
-        x58 = u56
-        if x58.__class__ is not int:
-            wrong(x58, "int")
-        p57 = b"\2" + NUMBERS[x58]
-    u59 = v.service_level
-    if u59 is None:
-        p60 = b"\0"
-    else:
-        e61 = u59.encode()
-        if 0 in e61:
-            nul()
-        p60 = b"\2" + NUMBERS[len(e61)] + e61
-    o += (p50, b"\1" if x52 else b"\0", p54, p57, p60,)
-    c.write_Customer(o, v.customer)
-    x62 = v.declared_value
-    if x62.__class__ is not int:
-        wrong(x62, "int")
-    e63 = v.currency.encode()
-    if 0 in e63:
-        nul()
-    o += (NUMBERS[x62], NUMBERS[len(e63)], e63,)
-    u64 = v.reference
+        x63 = u61
+        if x63.__class__ is not int:
+            wrong(x63, "int")
+        p62 = b"\2" + NUMBERS[x63]
+    u64 = v.deliver_by
     if u64 is None:
+        p65 = b"\0"
+    else:
+        x66 = u64
+        if x66.__class__ is not int:
+            wrong(x66, "int")
+        p65 = b"\2" + NUMBERS[x66]
+    u67 = v.service_level
+    if u67 is None:
+        p68 = b"\0"
+    else:
+        e69 = u67.encode()
+        if 0 in e69:
+            nul()
+        p68 = b"\2" + NUMBERS[len(e69)] + e69
+    o += (p58, b"\1" if x60 else b"\0", p62, p65, p68,)
+    c.write_Customer(o, v.customer)
+    x70 = v.declared_value
+    if x70.__class__ is not int:
+        wrong(x70, "int")
+    e71 = v.currency.encode()
+    if 0 in e71:
+        nul()
+    e72 = v.default_location.encode()
+    if 0 in e72:
+        nul()
+    o += (NUMBERS[x70], NUMBERS[len(e71)], e71, NUMBERS[len(e72)], e72,)
+    a73 = v.refused_locations
+    if a73.__class__ is not tuple:
+        wrong(a73, "tuple")
+    if a73:
+        o.append(NUMBERS[len(a73)])
+        for i74 in a73:
+            c.write_RefusedLocation(o, i74)
+    o.append(b"\0")
+    u75 = v.reference
+    if u75 is None:
         o.append(b"\0")
     else:
         o.append(b"\2")
-        c.write_OrderReference(o, u64)
+        c.write_OrderReference(o, u75)
 
 
 def read_FulfilmentTaken(b: bytes, i: int) -> tuple[FulfilmentTaken, int]:
@@ -675,6 +753,19 @@ def read_FulfilmentTaken(b: bytes, i: int) -> tuple[FulfilmentTaken, int]:
         i, j = span(b, i)
     f_currency = b[i + 1 : j].decode()
     i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_default_location = b[i + 1 : j].decode()
+    i = j
+    f_refused_locations_l: list[c.RefusedLocation] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_refused_locations_, i = c.read_RefusedLocation(b, i)
+            f_refused_locations_l.append(f_refused_locations_)
+    i += 1
+    f_refused_locations = tuple(f_refused_locations_l)
     f_reference: c.OrderReference | None = None
     n = b[i]
     i += 1
@@ -683,7 +774,367 @@ def read_FulfilmentTaken(b: bytes, i: int) -> tuple[FulfilmentTaken, int]:
         f_reference = f_reference_
     elif n:
         branch()
-    return FulfilmentTaken(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, account=f_account, lines=f_lines, blocked=f_blocked, one_parcel=f_one_parcel, ship_by=f_ship_by, deliver_by=f_deliver_by, service_level=f_service_level, customer=f_customer, declared_value=f_declared_value, currency=f_currency, reference=f_reference), i
+    return FulfilmentTaken(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, account=f_account, lines=f_lines, blocked=f_blocked, one_parcel=f_one_parcel, ship_by=f_ship_by, deliver_by=f_deliver_by, service_level=f_service_level, customer=f_customer, declared_value=f_declared_value, currency=f_currency, default_location=f_default_location, refused_locations=f_refused_locations, reference=f_reference), i
+
+
+class HandoverPlanned(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What an order wants of one shipment, in all, from this statement on. No rows stop it."""
+
+    entity: str
+    occurred_at: int
+    order_id: str
+    account: str
+    shipment_id: str
+    statement: int
+    location: str
+    rows: tuple[c.ShipmentRow, ...]
+    units: tuple[c.ShipmentUnits, ...]
+    requires_shipping: bool
+    blocked: str | None = None
+    ship_by: int | None = None
+    deliver_by: int | None = None
+    service_level: str | None = None
+    customer: c.Customer
+    declared_value: int
+    currency: str
+    reason: str
+    parts: tuple[c.RowParts, ...]
+    reference: c.OrderReference | None = None
+
+
+def write_HandoverPlanned(o: list[bytes], v: HandoverPlanned) -> None:
+    if v.__class__ is not HandoverPlanned:
+        wrong(v, "HandoverPlanned")
+    e77 = v.entity.encode()
+    if 0 in e77:
+        nul()
+    x78 = v.occurred_at
+    if x78.__class__ is not int:
+        wrong(x78, "int")
+    e79 = v.order_id.encode()
+    if 0 in e79:
+        nul()
+    e80 = v.account.encode()
+    if 0 in e80:
+        nul()
+    e81 = v.shipment_id.encode()
+    if 0 in e81:
+        nul()
+    x82 = v.statement
+    if x82.__class__ is not int:
+        wrong(x82, "int")
+    e83 = v.location.encode()
+    if 0 in e83:
+        nul()
+    o += (NUMBERS[len(e77)], e77, NUMBERS[x78], NUMBERS[len(e79)], e79, NUMBERS[len(e80)], e80, NUMBERS[len(e81)], e81, NUMBERS[x82], NUMBERS[len(e83)], e83,)
+    a84 = v.rows
+    if a84.__class__ is not tuple:
+        wrong(a84, "tuple")
+    if a84:
+        o.append(NUMBERS[len(a84)])
+        for i85 in a84:
+            c.write_ShipmentRow(o, i85)
+    o.append(b"\0")
+    a86 = v.units
+    if a86.__class__ is not tuple:
+        wrong(a86, "tuple")
+    if a86:
+        o.append(NUMBERS[len(a86)])
+        for i87 in a86:
+            c.write_ShipmentUnits(o, i87)
+    o.append(b"\0")
+    x88 = v.requires_shipping
+    if x88.__class__ is not bool:
+        wrong(x88, "bool")
+    u89 = v.blocked
+    if u89 is None:
+        p90 = b"\0"
+    else:
+        e91 = u89.encode()
+        if 0 in e91:
+            nul()
+        p90 = b"\2" + NUMBERS[len(e91)] + e91
+    u92 = v.ship_by
+    if u92 is None:
+        p93 = b"\0"
+    else:
+        x94 = u92
+        if x94.__class__ is not int:
+            wrong(x94, "int")
+        p93 = b"\2" + NUMBERS[x94]
+    u95 = v.deliver_by
+    if u95 is None:
+        p96 = b"\0"
+    else:
+        x97 = u95
+        if x97.__class__ is not int:
+            wrong(x97, "int")
+        p96 = b"\2" + NUMBERS[x97]
+    u98 = v.service_level
+    if u98 is None:
+        p99 = b"\0"
+    else:
+        e100 = u98.encode()
+        if 0 in e100:
+            nul()
+        p99 = b"\2" + NUMBERS[len(e100)] + e100
+    o += (b"\1" if x88 else b"\0", p90, p93, p96, p99,)
+    c.write_Customer(o, v.customer)
+    x101 = v.declared_value
+    if x101.__class__ is not int:
+        wrong(x101, "int")
+    e102 = v.currency.encode()
+    if 0 in e102:
+        nul()
+    e103 = v.reason.encode()
+    if 0 in e103:
+        nul()
+    o += (NUMBERS[x101], NUMBERS[len(e102)], e102, NUMBERS[len(e103)], e103,)
+    a104 = v.parts
+    if a104.__class__ is not tuple:
+        wrong(a104, "tuple")
+    if a104:
+        o.append(NUMBERS[len(a104)])
+        for i105 in a104:
+            c.write_RowParts(o, i105)
+    o.append(b"\0")
+    u106 = v.reference
+    if u106 is None:
+        o.append(b"\0")
+    else:
+        o.append(b"\2")
+        c.write_OrderReference(o, u106)
+
+
+def read_HandoverPlanned(b: bytes, i: int) -> tuple[HandoverPlanned, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_shipment_id = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_statement = ZIGZAG[n]
+        i += 1
+    else:
+        f_statement, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_location = b[i + 1 : j].decode()
+    i = j
+    f_rows_l: list[c.ShipmentRow] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_rows_, i = c.read_ShipmentRow(b, i)
+            f_rows_l.append(f_rows_)
+    i += 1
+    f_rows = tuple(f_rows_l)
+    f_units_l: list[c.ShipmentUnits] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_units_, i = c.read_ShipmentUnits(b, i)
+            f_units_l.append(f_units_)
+    i += 1
+    f_units = tuple(f_units_l)
+    f_requires_shipping = FLAGS[b[i]]
+    i += 1
+    f_blocked: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_blocked_ = b[i + 1 : j].decode()
+        i = j
+        f_blocked = f_blocked_
+    elif n:
+        branch()
+    f_ship_by: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_ship_by_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_ship_by_, i = long(b, i)
+        f_ship_by = f_ship_by_
+    elif n:
+        branch()
+    f_deliver_by: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_deliver_by_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_deliver_by_, i = long(b, i)
+        f_deliver_by = f_deliver_by_
+    elif n:
+        branch()
+    f_service_level: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_service_level_ = b[i + 1 : j].decode()
+        i = j
+        f_service_level = f_service_level_
+    elif n:
+        branch()
+    f_customer, i = c.read_Customer(b, i)
+    n = b[i]
+    if n < 128:
+        f_declared_value = ZIGZAG[n]
+        i += 1
+    else:
+        f_declared_value, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_currency = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reason = b[i + 1 : j].decode()
+    i = j
+    f_parts_l: list[c.RowParts] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_parts_, i = c.read_RowParts(b, i)
+            f_parts_l.append(f_parts_)
+    i += 1
+    f_parts = tuple(f_parts_l)
+    f_reference: c.OrderReference | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        f_reference_, i = c.read_OrderReference(b, i)
+        f_reference = f_reference_
+    elif n:
+        branch()
+    return HandoverPlanned(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, account=f_account, shipment_id=f_shipment_id, statement=f_statement, location=f_location, rows=f_rows, units=f_units, requires_shipping=f_requires_shipping, blocked=f_blocked, ship_by=f_ship_by, deliver_by=f_deliver_by, service_level=f_service_level, customer=f_customer, declared_value=f_declared_value, currency=f_currency, reason=f_reason, parts=f_parts, reference=f_reference), i
+
+
+class HandoverRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What a shipment answered to the order's plan."""
+
+    entity: str
+    occurred_at: int
+    order_id: str
+    shipment_id: str
+    fact: str
+    rows: tuple[c.ShipmentRow, ...]
+    shipment_version: int
+
+
+def write_HandoverRecorded(o: list[bytes], v: HandoverRecorded) -> None:
+    if v.__class__ is not HandoverRecorded:
+        wrong(v, "HandoverRecorded")
+    e108 = v.entity.encode()
+    if 0 in e108:
+        nul()
+    x109 = v.occurred_at
+    if x109.__class__ is not int:
+        wrong(x109, "int")
+    e110 = v.order_id.encode()
+    if 0 in e110:
+        nul()
+    e111 = v.shipment_id.encode()
+    if 0 in e111:
+        nul()
+    e112 = v.fact.encode()
+    if 0 in e112:
+        nul()
+    o += (NUMBERS[len(e108)], e108, NUMBERS[x109], NUMBERS[len(e110)], e110, NUMBERS[len(e111)], e111, NUMBERS[len(e112)], e112,)
+    a113 = v.rows
+    if a113.__class__ is not tuple:
+        wrong(a113, "tuple")
+    if a113:
+        o.append(NUMBERS[len(a113)])
+        for i114 in a113:
+            c.write_ShipmentRow(o, i114)
+    o.append(b"\0")
+    x115 = v.shipment_version
+    if x115.__class__ is not int:
+        wrong(x115, "int")
+    o += (NUMBERS[x115],)
+
+
+def read_HandoverRecorded(b: bytes, i: int) -> tuple[HandoverRecorded, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_shipment_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_fact = b[i + 1 : j].decode()
+    i = j
+    f_rows_l: list[c.ShipmentRow] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_rows_, i = c.read_ShipmentRow(b, i)
+            f_rows_l.append(f_rows_)
+    i += 1
+    f_rows = tuple(f_rows_l)
+    n = b[i]
+    if n < 128:
+        f_shipment_version = ZIGZAG[n]
+        i += 1
+    else:
+        f_shipment_version, i = long(b, i)
+    return HandoverRecorded(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, shipment_id=f_shipment_id, fact=f_fact, rows=f_rows, shipment_version=f_shipment_version), i
 
 
 class LabelBought(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -701,48 +1152,52 @@ class LabelBought(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     cost: int
     currency: str
     label_url: str
+    account: str
 
 
 def write_LabelBought(o: list[bytes], v: LabelBought) -> None:
     if v.__class__ is not LabelBought:
         wrong(v, "LabelBought")
-    e66 = v.entity.encode()
-    if 0 in e66:
+    e116 = v.entity.encode()
+    if 0 in e116:
         nul()
-    x67 = v.occurred_at
-    if x67.__class__ is not int:
-        wrong(x67, "int")
-    e68 = v.shipment_id.encode()
-    if 0 in e68:
+    x117 = v.occurred_at
+    if x117.__class__ is not int:
+        wrong(x117, "int")
+    e118 = v.shipment_id.encode()
+    if 0 in e118:
         nul()
-    e69 = v.label_id.encode()
-    if 0 in e69:
+    e119 = v.label_id.encode()
+    if 0 in e119:
         nul()
-    e70 = v.provider_shipment.encode()
-    if 0 in e70:
+    e120 = v.provider_shipment.encode()
+    if 0 in e120:
         nul()
-    e71 = v.tracking_code.encode()
-    if 0 in e71:
+    e121 = v.tracking_code.encode()
+    if 0 in e121:
         nul()
-    e72 = v.tracker.encode()
-    if 0 in e72:
+    e122 = v.tracker.encode()
+    if 0 in e122:
         nul()
-    e73 = v.carrier.encode()
-    if 0 in e73:
+    e123 = v.carrier.encode()
+    if 0 in e123:
         nul()
-    e74 = v.service.encode()
-    if 0 in e74:
+    e124 = v.service.encode()
+    if 0 in e124:
         nul()
-    x75 = v.cost
-    if x75.__class__ is not int:
-        wrong(x75, "int")
-    e76 = v.currency.encode()
-    if 0 in e76:
+    x125 = v.cost
+    if x125.__class__ is not int:
+        wrong(x125, "int")
+    e126 = v.currency.encode()
+    if 0 in e126:
         nul()
-    e77 = v.label_url.encode()
-    if 0 in e77:
+    e127 = v.label_url.encode()
+    if 0 in e127:
         nul()
-    o += (NUMBERS[len(e66)], e66, NUMBERS[x67], NUMBERS[len(e68)], e68, NUMBERS[len(e69)], e69, NUMBERS[len(e70)], e70, NUMBERS[len(e71)], e71, NUMBERS[len(e72)], e72, NUMBERS[len(e73)], e73, NUMBERS[len(e74)], e74, NUMBERS[x75], NUMBERS[len(e76)], e76, NUMBERS[len(e77)], e77,)
+    e128 = v.account.encode()
+    if 0 in e128:
+        nul()
+    o += (NUMBERS[len(e116)], e116, NUMBERS[x117], NUMBERS[len(e118)], e118, NUMBERS[len(e119)], e119, NUMBERS[len(e120)], e120, NUMBERS[len(e121)], e121, NUMBERS[len(e122)], e122, NUMBERS[len(e123)], e123, NUMBERS[len(e124)], e124, NUMBERS[x125], NUMBERS[len(e126)], e126, NUMBERS[len(e127)], e127, NUMBERS[len(e128)], e128,)
 
 
 def read_LabelBought(b: bytes, i: int) -> tuple[LabelBought, int]:
@@ -808,7 +1263,12 @@ def read_LabelBought(b: bytes, i: int) -> tuple[LabelBought, int]:
         i, j = span(b, i)
     f_label_url = b[i + 1 : j].decode()
     i = j
-    return LabelBought(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, label_id=f_label_id, provider_shipment=f_provider_shipment, tracking_code=f_tracking_code, tracker=f_tracker, carrier=f_carrier, service=f_service, cost=f_cost, currency=f_currency, label_url=f_label_url), i
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    return LabelBought(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, label_id=f_label_id, provider_shipment=f_provider_shipment, tracking_code=f_tracking_code, tracker=f_tracker, carrier=f_carrier, service=f_service, cost=f_cost, currency=f_currency, label_url=f_label_url, account=f_account), i
 
 
 class LabelInDoubt(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -825,25 +1285,25 @@ class LabelInDoubt(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_LabelInDoubt(o: list[bytes], v: LabelInDoubt) -> None:
     if v.__class__ is not LabelInDoubt:
         wrong(v, "LabelInDoubt")
-    e78 = v.entity.encode()
-    if 0 in e78:
+    e129 = v.entity.encode()
+    if 0 in e129:
         nul()
-    x79 = v.occurred_at
-    if x79.__class__ is not int:
-        wrong(x79, "int")
-    e80 = v.shipment_id.encode()
-    if 0 in e80:
+    x130 = v.occurred_at
+    if x130.__class__ is not int:
+        wrong(x130, "int")
+    e131 = v.shipment_id.encode()
+    if 0 in e131:
         nul()
-    e81 = v.label_id.encode()
-    if 0 in e81:
+    e132 = v.label_id.encode()
+    if 0 in e132:
         nul()
-    x82 = v.since
-    if x82.__class__ is not int:
-        wrong(x82, "int")
-    x83 = v.deadline
-    if x83.__class__ is not int:
-        wrong(x83, "int")
-    o += (NUMBERS[len(e78)], e78, NUMBERS[x79], NUMBERS[len(e80)], e80, NUMBERS[len(e81)], e81, NUMBERS[x82], NUMBERS[x83],)
+    x133 = v.since
+    if x133.__class__ is not int:
+        wrong(x133, "int")
+    x134 = v.deadline
+    if x134.__class__ is not int:
+        wrong(x134, "int")
+    o += (NUMBERS[len(e129)], e129, NUMBERS[x130], NUMBERS[len(e131)], e131, NUMBERS[len(e132)], e132, NUMBERS[x133], NUMBERS[x134],)
 
 
 def read_LabelInDoubt(b: bytes, i: int) -> tuple[LabelInDoubt, int]:
@@ -894,36 +1354,40 @@ class LabelQuoted(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     provider_rate: str
     cost: int
     currency: str
+    account: str
 
 
 def write_LabelQuoted(o: list[bytes], v: LabelQuoted) -> None:
     if v.__class__ is not LabelQuoted:
         wrong(v, "LabelQuoted")
-    e84 = v.entity.encode()
-    if 0 in e84:
+    e135 = v.entity.encode()
+    if 0 in e135:
         nul()
-    x85 = v.occurred_at
-    if x85.__class__ is not int:
-        wrong(x85, "int")
-    e86 = v.shipment_id.encode()
-    if 0 in e86:
+    x136 = v.occurred_at
+    if x136.__class__ is not int:
+        wrong(x136, "int")
+    e137 = v.shipment_id.encode()
+    if 0 in e137:
         nul()
-    e87 = v.label_id.encode()
-    if 0 in e87:
+    e138 = v.label_id.encode()
+    if 0 in e138:
         nul()
-    e88 = v.provider_shipment.encode()
-    if 0 in e88:
+    e139 = v.provider_shipment.encode()
+    if 0 in e139:
         nul()
-    e89 = v.provider_rate.encode()
-    if 0 in e89:
+    e140 = v.provider_rate.encode()
+    if 0 in e140:
         nul()
-    x90 = v.cost
-    if x90.__class__ is not int:
-        wrong(x90, "int")
-    e91 = v.currency.encode()
-    if 0 in e91:
+    x141 = v.cost
+    if x141.__class__ is not int:
+        wrong(x141, "int")
+    e142 = v.currency.encode()
+    if 0 in e142:
         nul()
-    o += (NUMBERS[len(e84)], e84, NUMBERS[x85], NUMBERS[len(e86)], e86, NUMBERS[len(e87)], e87, NUMBERS[len(e88)], e88, NUMBERS[len(e89)], e89, NUMBERS[x90], NUMBERS[len(e91)], e91,)
+    e143 = v.account.encode()
+    if 0 in e143:
+        nul()
+    o += (NUMBERS[len(e135)], e135, NUMBERS[x136], NUMBERS[len(e137)], e137, NUMBERS[len(e138)], e138, NUMBERS[len(e139)], e139, NUMBERS[len(e140)], e140, NUMBERS[x141], NUMBERS[len(e142)], e142, NUMBERS[len(e143)], e143,)
 
 
 def read_LabelQuoted(b: bytes, i: int) -> tuple[LabelQuoted, int]:
@@ -969,7 +1433,12 @@ def read_LabelQuoted(b: bytes, i: int) -> tuple[LabelQuoted, int]:
         i, j = span(b, i)
     f_currency = b[i + 1 : j].decode()
     i = j
-    return LabelQuoted(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, label_id=f_label_id, provider_shipment=f_provider_shipment, provider_rate=f_provider_rate, cost=f_cost, currency=f_currency), i
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    return LabelQuoted(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, label_id=f_label_id, provider_shipment=f_provider_shipment, provider_rate=f_provider_rate, cost=f_cost, currency=f_currency, account=f_account), i
 
 
 class LabelRefused(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -986,25 +1455,25 @@ class LabelRefused(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_LabelRefused(o: list[bytes], v: LabelRefused) -> None:
     if v.__class__ is not LabelRefused:
         wrong(v, "LabelRefused")
-    e92 = v.entity.encode()
-    if 0 in e92:
+    e144 = v.entity.encode()
+    if 0 in e144:
         nul()
-    x93 = v.occurred_at
-    if x93.__class__ is not int:
-        wrong(x93, "int")
-    e94 = v.shipment_id.encode()
-    if 0 in e94:
+    x145 = v.occurred_at
+    if x145.__class__ is not int:
+        wrong(x145, "int")
+    e146 = v.shipment_id.encode()
+    if 0 in e146:
         nul()
-    e95 = v.label_id.encode()
-    if 0 in e95:
+    e147 = v.label_id.encode()
+    if 0 in e147:
         nul()
-    e96 = v.code.encode()
-    if 0 in e96:
+    e148 = v.code.encode()
+    if 0 in e148:
         nul()
-    x97 = v.deadline
-    if x97.__class__ is not int:
-        wrong(x97, "int")
-    o += (NUMBERS[len(e92)], e92, NUMBERS[x93], NUMBERS[len(e94)], e94, NUMBERS[len(e95)], e95, NUMBERS[len(e96)], e96, NUMBERS[x97],)
+    x149 = v.deadline
+    if x149.__class__ is not int:
+        wrong(x149, "int")
+    o += (NUMBERS[len(e144)], e144, NUMBERS[x145], NUMBERS[len(e146)], e146, NUMBERS[len(e147)], e147, NUMBERS[len(e148)], e148, NUMBERS[x149],)
 
 
 def read_LabelRefused(b: bytes, i: int) -> tuple[LabelRefused, int]:
@@ -1052,30 +1521,63 @@ class LabelRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     label_id: str
     carrier: str
     service: str
+    location: str
+    customer: c.Customer
+    weight_grams: int | None = None
+    declared_value: int
+    currency: str
+    deliver_by: int | None = None
 
 
 def write_LabelRequested(o: list[bytes], v: LabelRequested) -> None:
     if v.__class__ is not LabelRequested:
         wrong(v, "LabelRequested")
-    e98 = v.entity.encode()
-    if 0 in e98:
+    e150 = v.entity.encode()
+    if 0 in e150:
         nul()
-    x99 = v.occurred_at
-    if x99.__class__ is not int:
-        wrong(x99, "int")
-    e100 = v.shipment_id.encode()
-    if 0 in e100:
+    x151 = v.occurred_at
+    if x151.__class__ is not int:
+        wrong(x151, "int")
+    e152 = v.shipment_id.encode()
+    if 0 in e152:
         nul()
-    e101 = v.label_id.encode()
-    if 0 in e101:
+    e153 = v.label_id.encode()
+    if 0 in e153:
         nul()
-    e102 = v.carrier.encode()
-    if 0 in e102:
+    e154 = v.carrier.encode()
+    if 0 in e154:
         nul()
-    e103 = v.service.encode()
-    if 0 in e103:
+    e155 = v.service.encode()
+    if 0 in e155:
         nul()
-    o += (NUMBERS[len(e98)], e98, NUMBERS[x99], NUMBERS[len(e100)], e100, NUMBERS[len(e101)], e101, NUMBERS[len(e102)], e102, NUMBERS[len(e103)], e103,)
+    e156 = v.location.encode()
+    if 0 in e156:
+        nul()
+    o += (NUMBERS[len(e150)], e150, NUMBERS[x151], NUMBERS[len(e152)], e152, NUMBERS[len(e153)], e153, NUMBERS[len(e154)], e154, NUMBERS[len(e155)], e155, NUMBERS[len(e156)], e156,)
+    c.write_Customer(o, v.customer)
+    u157 = v.weight_grams
+    if u157 is None:
+        p158 = b"\0"
+    else:
+        x159 = u157
+        if x159.__class__ is not int:
+            wrong(x159, "int")
+        p158 = b"\2" + NUMBERS[x159]
+    x160 = v.declared_value
+    if x160.__class__ is not int:
+        wrong(x160, "int")
+    e161 = v.currency.encode()
+    if 0 in e161:
+        nul()
+    u162 = v.deliver_by
+    if u162 is None:
+        p163 = b"\0"
+    else:
+        x164 = u162
+        if x164.__class__ is not int:
+            wrong(x164, "int")
+        p163 = b"\2" + NUMBERS[x164]
+    o += (p158, NUMBERS[x160], NUMBERS[len(e161)], e161, p163,)
 
 
 def read_LabelRequested(b: bytes, i: int) -> tuple[LabelRequested, int]:
@@ -1110,7 +1612,50 @@ def read_LabelRequested(b: bytes, i: int) -> tuple[LabelRequested, int]:
         i, j = span(b, i)
     f_service = b[i + 1 : j].decode()
     i = j
-    return LabelRequested(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, label_id=f_label_id, carrier=f_carrier, service=f_service), i
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_location = b[i + 1 : j].decode()
+    i = j
+    f_customer, i = c.read_Customer(b, i)
+    f_weight_grams: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_weight_grams_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_weight_grams_, i = long(b, i)
+        f_weight_grams = f_weight_grams_
+    elif n:
+        branch()
+    n = b[i]
+    if n < 128:
+        f_declared_value = ZIGZAG[n]
+        i += 1
+    else:
+        f_declared_value, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_currency = b[i + 1 : j].decode()
+    i = j
+    f_deliver_by: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_deliver_by_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_deliver_by_, i = long(b, i)
+        f_deliver_by = f_deliver_by_
+    elif n:
+        branch()
+    return LabelRequested(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, label_id=f_label_id, carrier=f_carrier, service=f_service, location=f_location, customer=f_customer, weight_grams=f_weight_grams, declared_value=f_declared_value, currency=f_currency, deliver_by=f_deliver_by), i
 
 
 class LabelVoidRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -1122,30 +1667,34 @@ class LabelVoidRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     label_id: str
     provider_shipment: str
     reason: str
+    account: str
 
 
 def write_LabelVoidRequested(o: list[bytes], v: LabelVoidRequested) -> None:
     if v.__class__ is not LabelVoidRequested:
         wrong(v, "LabelVoidRequested")
-    e104 = v.entity.encode()
-    if 0 in e104:
+    e165 = v.entity.encode()
+    if 0 in e165:
         nul()
-    x105 = v.occurred_at
-    if x105.__class__ is not int:
-        wrong(x105, "int")
-    e106 = v.shipment_id.encode()
-    if 0 in e106:
+    x166 = v.occurred_at
+    if x166.__class__ is not int:
+        wrong(x166, "int")
+    e167 = v.shipment_id.encode()
+    if 0 in e167:
         nul()
-    e107 = v.label_id.encode()
-    if 0 in e107:
+    e168 = v.label_id.encode()
+    if 0 in e168:
         nul()
-    e108 = v.provider_shipment.encode()
-    if 0 in e108:
+    e169 = v.provider_shipment.encode()
+    if 0 in e169:
         nul()
-    e109 = v.reason.encode()
-    if 0 in e109:
+    e170 = v.reason.encode()
+    if 0 in e170:
         nul()
-    o += (NUMBERS[len(e104)], e104, NUMBERS[x105], NUMBERS[len(e106)], e106, NUMBERS[len(e107)], e107, NUMBERS[len(e108)], e108, NUMBERS[len(e109)], e109,)
+    e171 = v.account.encode()
+    if 0 in e171:
+        nul()
+    o += (NUMBERS[len(e165)], e165, NUMBERS[x166], NUMBERS[len(e167)], e167, NUMBERS[len(e168)], e168, NUMBERS[len(e169)], e169, NUMBERS[len(e170)], e170, NUMBERS[len(e171)], e171,)
 
 
 def read_LabelVoidRequested(b: bytes, i: int) -> tuple[LabelVoidRequested, int]:
@@ -1180,7 +1729,12 @@ def read_LabelVoidRequested(b: bytes, i: int) -> tuple[LabelVoidRequested, int]:
         i, j = span(b, i)
     f_reason = b[i + 1 : j].decode()
     i = j
-    return LabelVoidRequested(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, label_id=f_label_id, provider_shipment=f_provider_shipment, reason=f_reason), i
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    return LabelVoidRequested(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, label_id=f_label_id, provider_shipment=f_provider_shipment, reason=f_reason, account=f_account), i
 
 
 class LabelVoided(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -1198,28 +1752,28 @@ class LabelVoided(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_LabelVoided(o: list[bytes], v: LabelVoided) -> None:
     if v.__class__ is not LabelVoided:
         wrong(v, "LabelVoided")
-    e110 = v.entity.encode()
-    if 0 in e110:
+    e172 = v.entity.encode()
+    if 0 in e172:
         nul()
-    x111 = v.occurred_at
-    if x111.__class__ is not int:
-        wrong(x111, "int")
-    e112 = v.shipment_id.encode()
-    if 0 in e112:
+    x173 = v.occurred_at
+    if x173.__class__ is not int:
+        wrong(x173, "int")
+    e174 = v.shipment_id.encode()
+    if 0 in e174:
         nul()
-    e113 = v.label_id.encode()
-    if 0 in e113:
+    e175 = v.label_id.encode()
+    if 0 in e175:
         nul()
-    x114 = v.cost
-    if x114.__class__ is not int:
-        wrong(x114, "int")
-    e115 = v.currency.encode()
-    if 0 in e115:
+    x176 = v.cost
+    if x176.__class__ is not int:
+        wrong(x176, "int")
+    e177 = v.currency.encode()
+    if 0 in e177:
         nul()
-    x116 = v.accepted
-    if x116.__class__ is not bool:
-        wrong(x116, "bool")
-    o += (NUMBERS[len(e110)], e110, NUMBERS[x111], NUMBERS[len(e112)], e112, NUMBERS[len(e113)], e113, NUMBERS[x114], NUMBERS[len(e115)], e115, b"\1" if x116 else b"\0",)
+    x178 = v.accepted
+    if x178.__class__ is not bool:
+        wrong(x178, "bool")
+    o += (NUMBERS[len(e172)], e172, NUMBERS[x173], NUMBERS[len(e174)], e174, NUMBERS[len(e175)], e175, NUMBERS[x176], NUMBERS[len(e177)], e177, b"\1" if x178 else b"\0",)
 
 
 def read_LabelVoided(b: bytes, i: int) -> tuple[LabelVoided, int]:
@@ -1274,31 +1828,31 @@ class ParcelLost(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ParcelLost(o: list[bytes], v: ParcelLost) -> None:
     if v.__class__ is not ParcelLost:
         wrong(v, "ParcelLost")
-    e117 = v.entity.encode()
-    if 0 in e117:
+    e179 = v.entity.encode()
+    if 0 in e179:
         nul()
-    x118 = v.occurred_at
-    if x118.__class__ is not int:
-        wrong(x118, "int")
-    e119 = v.shipment_id.encode()
-    if 0 in e119:
+    x180 = v.occurred_at
+    if x180.__class__ is not int:
+        wrong(x180, "int")
+    e181 = v.shipment_id.encode()
+    if 0 in e181:
         nul()
-    o += (NUMBERS[len(e117)], e117, NUMBERS[x118], NUMBERS[len(e119)], e119,)
-    a120 = v.rows
-    if a120.__class__ is not tuple:
-        wrong(a120, "tuple")
-    if a120:
-        o.append(NUMBERS[len(a120)])
-        for i121 in a120:
-            c.write_ShipmentRow(o, i121)
+    o += (NUMBERS[len(e179)], e179, NUMBERS[x180], NUMBERS[len(e181)], e181,)
+    a182 = v.rows
+    if a182.__class__ is not tuple:
+        wrong(a182, "tuple")
+    if a182:
+        o.append(NUMBERS[len(a182)])
+        for i183 in a182:
+            c.write_ShipmentRow(o, i183)
     o.append(b"\0")
-    e122 = v.code.encode()
-    if 0 in e122:
+    e184 = v.code.encode()
+    if 0 in e184:
         nul()
-    x123 = v.deadline
-    if x123.__class__ is not int:
-        wrong(x123, "int")
-    o += (NUMBERS[len(e122)], e122, NUMBERS[x123],)
+    x185 = v.deadline
+    if x185.__class__ is not int:
+        wrong(x185, "int")
+    o += (NUMBERS[len(e184)], e184, NUMBERS[x185],)
 
 
 def read_ParcelLost(b: bytes, i: int) -> tuple[ParcelLost, int]:
@@ -1356,28 +1910,28 @@ class ParcelTracked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ParcelTracked(o: list[bytes], v: ParcelTracked) -> None:
     if v.__class__ is not ParcelTracked:
         wrong(v, "ParcelTracked")
-    e124 = v.entity.encode()
-    if 0 in e124:
+    e186 = v.entity.encode()
+    if 0 in e186:
         nul()
-    x125 = v.occurred_at
-    if x125.__class__ is not int:
-        wrong(x125, "int")
-    e126 = v.shipment_id.encode()
-    if 0 in e126:
+    x187 = v.occurred_at
+    if x187.__class__ is not int:
+        wrong(x187, "int")
+    e188 = v.shipment_id.encode()
+    if 0 in e188:
         nul()
-    e127 = v.tracking_code.encode()
-    if 0 in e127:
+    e189 = v.tracking_code.encode()
+    if 0 in e189:
         nul()
-    e128 = v.status_word.encode()
-    if 0 in e128:
+    e190 = v.status_word.encode()
+    if 0 in e190:
         nul()
-    e129 = v.detail.encode()
-    if 0 in e129:
+    e191 = v.detail.encode()
+    if 0 in e191:
         nul()
-    e130 = v.source.encode()
-    if 0 in e130:
+    e192 = v.source.encode()
+    if 0 in e192:
         nul()
-    o += (NUMBERS[len(e124)], e124, NUMBERS[x125], NUMBERS[len(e126)], e126, NUMBERS[len(e127)], e127, c.bytes_TrackingStatus[v.status], NUMBERS[len(e128)], e128, NUMBERS[len(e129)], e129, NUMBERS[len(e130)], e130,)
+    o += (NUMBERS[len(e186)], e186, NUMBERS[x187], NUMBERS[len(e188)], e188, NUMBERS[len(e189)], e189, c.bytes_TrackingStatus[v.status], NUMBERS[len(e190)], e190, NUMBERS[len(e191)], e191, NUMBERS[len(e192)], e192,)
 
 
 def read_ParcelTracked(b: bytes, i: int) -> tuple[ParcelTracked, int]:
@@ -1437,39 +1991,39 @@ class ReturnedToSender(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ReturnedToSender(o: list[bytes], v: ReturnedToSender) -> None:
     if v.__class__ is not ReturnedToSender:
         wrong(v, "ReturnedToSender")
-    e131 = v.entity.encode()
-    if 0 in e131:
+    e193 = v.entity.encode()
+    if 0 in e193:
         nul()
-    x132 = v.occurred_at
-    if x132.__class__ is not int:
-        wrong(x132, "int")
-    e133 = v.shipment_id.encode()
-    if 0 in e133:
+    x194 = v.occurred_at
+    if x194.__class__ is not int:
+        wrong(x194, "int")
+    e195 = v.shipment_id.encode()
+    if 0 in e195:
         nul()
-    o += (NUMBERS[len(e131)], e131, NUMBERS[x132], NUMBERS[len(e133)], e133,)
-    a134 = v.rows
-    if a134.__class__ is not tuple:
-        wrong(a134, "tuple")
-    if a134:
-        o.append(NUMBERS[len(a134)])
-        for i135 in a134:
-            c.write_ShipmentRow(o, i135)
+    o += (NUMBERS[len(e193)], e193, NUMBERS[x194], NUMBERS[len(e195)], e195,)
+    a196 = v.rows
+    if a196.__class__ is not tuple:
+        wrong(a196, "tuple")
+    if a196:
+        o.append(NUMBERS[len(a196)])
+        for i197 in a196:
+            c.write_ShipmentRow(o, i197)
     o.append(b"\0")
-    a136 = v.units
-    if a136.__class__ is not tuple:
-        wrong(a136, "tuple")
-    if a136:
-        o.append(NUMBERS[len(a136)])
-        for i137 in a136:
-            c.write_ShipmentUnits(o, i137)
+    a198 = v.units
+    if a198.__class__ is not tuple:
+        wrong(a198, "tuple")
+    if a198:
+        o.append(NUMBERS[len(a198)])
+        for i199 in a198:
+            c.write_ShipmentUnits(o, i199)
     o.append(b"\0")
-    e138 = v.location.encode()
-    if 0 in e138:
+    e200 = v.location.encode()
+    if 0 in e200:
         nul()
-    x139 = v.deadline
-    if x139.__class__ is not int:
-        wrong(x139, "int")
-    o += (NUMBERS[len(e138)], e138, NUMBERS[x139],)
+    x201 = v.deadline
+    if x201.__class__ is not int:
+        wrong(x201, "int")
+    o += (NUMBERS[len(e200)], e200, NUMBERS[x201],)
 
 
 def read_ReturnedToSender(b: bytes, i: int) -> tuple[ReturnedToSender, int]:
@@ -1519,6 +2073,89 @@ def read_ReturnedToSender(b: bytes, i: int) -> tuple[ReturnedToSender, int]:
     return ReturnedToSender(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, rows=f_rows, units=f_units, location=f_location, deadline=f_deadline), i
 
 
+class ShipmentBlocked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A hold on dispatch of an order in the parcel came or went."""
+
+    entity: str
+    occurred_at: int
+    shipment_id: str
+    order_id: str
+    statement: int
+    blocked: str | None = None
+
+
+def write_ShipmentBlocked(o: list[bytes], v: ShipmentBlocked) -> None:
+    if v.__class__ is not ShipmentBlocked:
+        wrong(v, "ShipmentBlocked")
+    e202 = v.entity.encode()
+    if 0 in e202:
+        nul()
+    x203 = v.occurred_at
+    if x203.__class__ is not int:
+        wrong(x203, "int")
+    e204 = v.shipment_id.encode()
+    if 0 in e204:
+        nul()
+    e205 = v.order_id.encode()
+    if 0 in e205:
+        nul()
+    x206 = v.statement
+    if x206.__class__ is not int:
+        wrong(x206, "int")
+    u207 = v.blocked
+    if u207 is None:
+        p208 = b"\0"
+    else:
+        e209 = u207.encode()
+        if 0 in e209:
+            nul()
+        p208 = b"\2" + NUMBERS[len(e209)] + e209
+    o += (NUMBERS[len(e202)], e202, NUMBERS[x203], NUMBERS[len(e204)], e204, NUMBERS[len(e205)], e205, NUMBERS[x206], p208,)
+
+
+def read_ShipmentBlocked(b: bytes, i: int) -> tuple[ShipmentBlocked, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_shipment_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_statement = ZIGZAG[n]
+        i += 1
+    else:
+        f_statement, i = long(b, i)
+    f_blocked: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_blocked_ = b[i + 1 : j].decode()
+        i = j
+        f_blocked = f_blocked_
+    elif n:
+        branch()
+    return ShipmentBlocked(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, order_id=f_order_id, statement=f_statement, blocked=f_blocked), i
+
+
 class ShipmentCancelled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Nothing of the parcel is left to send."""
 
@@ -1531,19 +2168,19 @@ class ShipmentCancelled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentCancelled(o: list[bytes], v: ShipmentCancelled) -> None:
     if v.__class__ is not ShipmentCancelled:
         wrong(v, "ShipmentCancelled")
-    e140 = v.entity.encode()
-    if 0 in e140:
+    e210 = v.entity.encode()
+    if 0 in e210:
         nul()
-    x141 = v.occurred_at
-    if x141.__class__ is not int:
-        wrong(x141, "int")
-    e142 = v.shipment_id.encode()
-    if 0 in e142:
+    x211 = v.occurred_at
+    if x211.__class__ is not int:
+        wrong(x211, "int")
+    e212 = v.shipment_id.encode()
+    if 0 in e212:
         nul()
-    e143 = v.reason.encode()
-    if 0 in e143:
+    e213 = v.reason.encode()
+    if 0 in e213:
         nul()
-    o += (NUMBERS[len(e140)], e140, NUMBERS[x141], NUMBERS[len(e142)], e142, NUMBERS[len(e143)], e143,)
+    o += (NUMBERS[len(e210)], e210, NUMBERS[x211], NUMBERS[len(e212)], e212, NUMBERS[len(e213)], e213,)
 
 
 def read_ShipmentCancelled(b: bytes, i: int) -> tuple[ShipmentCancelled, int]:
@@ -1586,25 +2223,25 @@ class ShipmentClearanceRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=T
 def write_ShipmentClearanceRecorded(o: list[bytes], v: ShipmentClearanceRecorded) -> None:
     if v.__class__ is not ShipmentClearanceRecorded:
         wrong(v, "ShipmentClearanceRecorded")
-    e144 = v.entity.encode()
-    if 0 in e144:
+    e214 = v.entity.encode()
+    if 0 in e214:
         nul()
-    x145 = v.occurred_at
-    if x145.__class__ is not int:
-        wrong(x145, "int")
-    e146 = v.shipment_id.encode()
-    if 0 in e146:
+    x215 = v.occurred_at
+    if x215.__class__ is not int:
+        wrong(x215, "int")
+    e216 = v.shipment_id.encode()
+    if 0 in e216:
         nul()
-    e147 = v.order_id.encode()
-    if 0 in e147:
+    e217 = v.order_id.encode()
+    if 0 in e217:
         nul()
-    x148 = v.amount
-    if x148.__class__ is not int:
-        wrong(x148, "int")
-    e149 = v.currency.encode()
-    if 0 in e149:
+    x218 = v.amount
+    if x218.__class__ is not int:
+        wrong(x218, "int")
+    e219 = v.currency.encode()
+    if 0 in e219:
         nul()
-    o += (NUMBERS[len(e144)], e144, NUMBERS[x145], NUMBERS[len(e146)], e146, NUMBERS[len(e147)], e147, c.bytes_ClearanceBasis[v.basis], NUMBERS[x148], NUMBERS[len(e149)], e149,)
+    o += (NUMBERS[len(e214)], e214, NUMBERS[x215], NUMBERS[len(e216)], e216, NUMBERS[len(e217)], e217, c.bytes_ClearanceBasis[v.basis], NUMBERS[x218], NUMBERS[len(e219)], e219,)
 
 
 def read_ShipmentClearanceRecorded(b: bytes, i: int) -> tuple[ShipmentClearanceRecorded, int]:
@@ -1658,28 +2295,28 @@ class ShipmentDelivered(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentDelivered(o: list[bytes], v: ShipmentDelivered) -> None:
     if v.__class__ is not ShipmentDelivered:
         wrong(v, "ShipmentDelivered")
-    e150 = v.entity.encode()
-    if 0 in e150:
+    e220 = v.entity.encode()
+    if 0 in e220:
         nul()
-    x151 = v.occurred_at
-    if x151.__class__ is not int:
-        wrong(x151, "int")
-    e152 = v.shipment_id.encode()
-    if 0 in e152:
+    x221 = v.occurred_at
+    if x221.__class__ is not int:
+        wrong(x221, "int")
+    e222 = v.shipment_id.encode()
+    if 0 in e222:
         nul()
-    o += (NUMBERS[len(e150)], e150, NUMBERS[x151], NUMBERS[len(e152)], e152,)
-    a153 = v.rows
-    if a153.__class__ is not tuple:
-        wrong(a153, "tuple")
-    if a153:
-        o.append(NUMBERS[len(a153)])
-        for i154 in a153:
-            c.write_ShipmentRow(o, i154)
+    o += (NUMBERS[len(e220)], e220, NUMBERS[x221], NUMBERS[len(e222)], e222,)
+    a223 = v.rows
+    if a223.__class__ is not tuple:
+        wrong(a223, "tuple")
+    if a223:
+        o.append(NUMBERS[len(a223)])
+        for i224 in a223:
+            c.write_ShipmentRow(o, i224)
     o.append(b"\0")
-    e155 = v.source.encode()
-    if 0 in e155:
+    e225 = v.source.encode()
+    if 0 in e225:
         nul()
-    o += (NUMBERS[len(e155)], e155,)
+    o += (NUMBERS[len(e225)], e225,)
 
 
 def read_ShipmentDelivered(b: bytes, i: int) -> tuple[ShipmentDelivered, int]:
@@ -1731,88 +2368,97 @@ class ShipmentDispatched(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     tracking_url: str | None = None
     tracked: bool
     by: str
+    assume_by: int | None = None
     references: tuple[c.OrderReference, ...] = ()
 
 
 def write_ShipmentDispatched(o: list[bytes], v: ShipmentDispatched) -> None:
     if v.__class__ is not ShipmentDispatched:
         wrong(v, "ShipmentDispatched")
-    e156 = v.entity.encode()
-    if 0 in e156:
+    e226 = v.entity.encode()
+    if 0 in e226:
         nul()
-    x157 = v.occurred_at
-    if x157.__class__ is not int:
-        wrong(x157, "int")
-    e158 = v.shipment_id.encode()
-    if 0 in e158:
+    x227 = v.occurred_at
+    if x227.__class__ is not int:
+        wrong(x227, "int")
+    e228 = v.shipment_id.encode()
+    if 0 in e228:
         nul()
-    e159 = v.location.encode()
-    if 0 in e159:
+    e229 = v.location.encode()
+    if 0 in e229:
         nul()
-    o += (NUMBERS[len(e156)], e156, NUMBERS[x157], NUMBERS[len(e158)], e158, NUMBERS[len(e159)], e159,)
-    a160 = v.rows
-    if a160.__class__ is not tuple:
-        wrong(a160, "tuple")
-    if a160:
-        o.append(NUMBERS[len(a160)])
-        for i161 in a160:
-            c.write_ShipmentRow(o, i161)
+    o += (NUMBERS[len(e226)], e226, NUMBERS[x227], NUMBERS[len(e228)], e228, NUMBERS[len(e229)], e229,)
+    a230 = v.rows
+    if a230.__class__ is not tuple:
+        wrong(a230, "tuple")
+    if a230:
+        o.append(NUMBERS[len(a230)])
+        for i231 in a230:
+            c.write_ShipmentRow(o, i231)
     o.append(b"\0")
-    a162 = v.units
-    if a162.__class__ is not tuple:
-        wrong(a162, "tuple")
-    if a162:
-        o.append(NUMBERS[len(a162)])
-        for i163 in a162:
-            c.write_ShipmentUnits(o, i163)
+    a232 = v.units
+    if a232.__class__ is not tuple:
+        wrong(a232, "tuple")
+    if a232:
+        o.append(NUMBERS[len(a232)])
+        for i233 in a232:
+            c.write_ShipmentUnits(o, i233)
     o.append(b"\0")
-    a164 = v.accounts
-    if a164.__class__ is not tuple:
-        wrong(a164, "tuple")
-    if a164:
-        o.append(NUMBERS[len(a164)])
-        for i165 in a164:
-            e166 = i165.encode()
-            if 0 in e166:
+    a234 = v.accounts
+    if a234.__class__ is not tuple:
+        wrong(a234, "tuple")
+    if a234:
+        o.append(NUMBERS[len(a234)])
+        for i235 in a234:
+            e236 = i235.encode()
+            if 0 in e236:
                 nul()
-            o += (NUMBERS[len(e166)], e166,)
+            o += (NUMBERS[len(e236)], e236,)
     o.append(b"\0")
-    e167 = v.carrier.encode()
-    if 0 in e167:
+    e237 = v.carrier.encode()
+    if 0 in e237:
         nul()
-    e168 = v.service.encode()
-    if 0 in e168:
+    e238 = v.service.encode()
+    if 0 in e238:
         nul()
-    u169 = v.tracking_code
-    if u169 is None:
-        p170 = b"\0"
+    u239 = v.tracking_code
+    if u239 is None:
+        p240 = b"\0"
     else:
-        e171 = u169.encode()
-        if 0 in e171:
+        e241 = u239.encode()
+        if 0 in e241:
             nul()
-        p170 = b"\2" + NUMBERS[len(e171)] + e171
-    u172 = v.tracking_url
-    if u172 is None:
-        p173 = b"\0"
+        p240 = b"\2" + NUMBERS[len(e241)] + e241
+    u242 = v.tracking_url
+    if u242 is None:
+        p243 = b"\0"
     else:
-        e174 = u172.encode()
-        if 0 in e174:
+        e244 = u242.encode()
+        if 0 in e244:
             nul()
-        p173 = b"\2" + NUMBERS[len(e174)] + e174
-    x175 = v.tracked
-    if x175.__class__ is not bool:
-        wrong(x175, "bool")
-    e176 = v.by.encode()
-    if 0 in e176:
+        p243 = b"\2" + NUMBERS[len(e244)] + e244
+    x245 = v.tracked
+    if x245.__class__ is not bool:
+        wrong(x245, "bool")
+    e246 = v.by.encode()
+    if 0 in e246:
         nul()
-    o += (NUMBERS[len(e167)], e167, NUMBERS[len(e168)], e168, p170, p173, b"\1" if x175 else b"\0", NUMBERS[len(e176)], e176,)
-    a177 = v.references
-    if a177.__class__ is not tuple:
-        wrong(a177, "tuple")
-    if a177:
-        o.append(NUMBERS[len(a177)])
-        for i178 in a177:
-            c.write_OrderReference(o, i178)
+    u247 = v.assume_by
+    if u247 is None:
+        p248 = b"\0"
+    else:
+        x249 = u247
+        if x249.__class__ is not int:
+            wrong(x249, "int")
+        p248 = b"\2" + NUMBERS[x249]
+    o += (NUMBERS[len(e237)], e237, NUMBERS[len(e238)], e238, p240, p243, b"\1" if x245 else b"\0", NUMBERS[len(e246)], e246, p248,)
+    a250 = v.references
+    if a250.__class__ is not tuple:
+        wrong(a250, "tuple")
+    if a250:
+        o.append(NUMBERS[len(a250)])
+        for i251 in a250:
+            c.write_OrderReference(o, i251)
     o.append(b"\0")
 
 
@@ -1907,6 +2553,19 @@ def read_ShipmentDispatched(b: bytes, i: int) -> tuple[ShipmentDispatched, int]:
         i, j = span(b, i)
     f_by = b[i + 1 : j].decode()
     i = j
+    f_assume_by: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_assume_by_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_assume_by_, i = long(b, i)
+        f_assume_by = f_assume_by_
+    elif n:
+        branch()
     f_references_l: list[c.OrderReference] = []
     while b[i]:
         n, i = count(b, i)
@@ -1915,7 +2574,238 @@ def read_ShipmentDispatched(b: bytes, i: int) -> tuple[ShipmentDispatched, int]:
             f_references_l.append(f_references_)
     i += 1
     f_references = tuple(f_references_l)
-    return ShipmentDispatched(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, location=f_location, rows=f_rows, units=f_units, accounts=f_accounts, carrier=f_carrier, service=f_service, tracking_code=f_tracking_code, tracking_url=f_tracking_url, tracked=f_tracked, by=f_by, references=f_references), i
+    return ShipmentDispatched(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, location=f_location, rows=f_rows, units=f_units, accounts=f_accounts, carrier=f_carrier, service=f_service, tracking_code=f_tracking_code, tracking_url=f_tracking_url, tracked=f_tracked, by=f_by, assume_by=f_assume_by, references=f_references), i
+
+
+class ShipmentJoinRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A person wants an order's units in another order's parcel."""
+
+    entity: str
+    occurred_at: int
+    order_id: str
+    shipment_id: str
+    into: str
+    location: str
+    by: str
+
+
+def write_ShipmentJoinRequested(o: list[bytes], v: ShipmentJoinRequested) -> None:
+    if v.__class__ is not ShipmentJoinRequested:
+        wrong(v, "ShipmentJoinRequested")
+    e252 = v.entity.encode()
+    if 0 in e252:
+        nul()
+    x253 = v.occurred_at
+    if x253.__class__ is not int:
+        wrong(x253, "int")
+    e254 = v.order_id.encode()
+    if 0 in e254:
+        nul()
+    e255 = v.shipment_id.encode()
+    if 0 in e255:
+        nul()
+    e256 = v.into.encode()
+    if 0 in e256:
+        nul()
+    e257 = v.location.encode()
+    if 0 in e257:
+        nul()
+    e258 = v.by.encode()
+    if 0 in e258:
+        nul()
+    o += (NUMBERS[len(e252)], e252, NUMBERS[x253], NUMBERS[len(e254)], e254, NUMBERS[len(e255)], e255, NUMBERS[len(e256)], e256, NUMBERS[len(e257)], e257, NUMBERS[len(e258)], e258,)
+
+
+def read_ShipmentJoinRequested(b: bytes, i: int) -> tuple[ShipmentJoinRequested, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_shipment_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_into = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_location = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_by = b[i + 1 : j].decode()
+    i = j
+    return ShipmentJoinRequested(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, shipment_id=f_shipment_id, into=f_into, location=f_location, by=f_by), i
+
+
+class ShipmentJoined(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Units of one more order go with the parcel."""
+
+    entity: str
+    occurred_at: int
+    shipment_id: str
+    order_id: str
+    account: str
+    statement: int
+    rows: tuple[c.ShipmentRow, ...]
+    units: tuple[c.ShipmentUnits, ...]
+    blocked: str | None = None
+    declared_value: int
+    reference: c.OrderReference | None = None
+
+
+def write_ShipmentJoined(o: list[bytes], v: ShipmentJoined) -> None:
+    if v.__class__ is not ShipmentJoined:
+        wrong(v, "ShipmentJoined")
+    e259 = v.entity.encode()
+    if 0 in e259:
+        nul()
+    x260 = v.occurred_at
+    if x260.__class__ is not int:
+        wrong(x260, "int")
+    e261 = v.shipment_id.encode()
+    if 0 in e261:
+        nul()
+    e262 = v.order_id.encode()
+    if 0 in e262:
+        nul()
+    e263 = v.account.encode()
+    if 0 in e263:
+        nul()
+    x264 = v.statement
+    if x264.__class__ is not int:
+        wrong(x264, "int")
+    o += (NUMBERS[len(e259)], e259, NUMBERS[x260], NUMBERS[len(e261)], e261, NUMBERS[len(e262)], e262, NUMBERS[len(e263)], e263, NUMBERS[x264],)
+    a265 = v.rows
+    if a265.__class__ is not tuple:
+        wrong(a265, "tuple")
+    if a265:
+        o.append(NUMBERS[len(a265)])
+        for i266 in a265:
+            c.write_ShipmentRow(o, i266)
+    o.append(b"\0")
+    a267 = v.units
+    if a267.__class__ is not tuple:
+        wrong(a267, "tuple")
+    if a267:
+        o.append(NUMBERS[len(a267)])
+        for i268 in a267:
+            c.write_ShipmentUnits(o, i268)
+    o.append(b"\0")
+    u269 = v.blocked
+    if u269 is None:
+        p270 = b"\0"
+    else:
+        e271 = u269.encode()
+        if 0 in e271:
+            nul()
+        p270 = b"\2" + NUMBERS[len(e271)] + e271
+    x272 = v.declared_value
+    if x272.__class__ is not int:
+        wrong(x272, "int")
+    o += (p270, NUMBERS[x272],)
+    u273 = v.reference
+    if u273 is None:
+        o.append(b"\0")
+    else:
+        o.append(b"\2")
+        c.write_OrderReference(o, u273)
+
+
+def read_ShipmentJoined(b: bytes, i: int) -> tuple[ShipmentJoined, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_shipment_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_statement = ZIGZAG[n]
+        i += 1
+    else:
+        f_statement, i = long(b, i)
+    f_rows_l: list[c.ShipmentRow] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_rows_, i = c.read_ShipmentRow(b, i)
+            f_rows_l.append(f_rows_)
+    i += 1
+    f_rows = tuple(f_rows_l)
+    f_units_l: list[c.ShipmentUnits] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_units_, i = c.read_ShipmentUnits(b, i)
+            f_units_l.append(f_units_)
+    i += 1
+    f_units = tuple(f_units_l)
+    f_blocked: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_blocked_ = b[i + 1 : j].decode()
+        i = j
+        f_blocked = f_blocked_
+    elif n:
+        branch()
+    n = b[i]
+    if n < 128:
+        f_declared_value = ZIGZAG[n]
+        i += 1
+    else:
+        f_declared_value, i = long(b, i)
+    f_reference: c.OrderReference | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        f_reference_, i = c.read_OrderReference(b, i)
+        f_reference = f_reference_
+    elif n:
+        branch()
+    return ShipmentJoined(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, order_id=f_order_id, account=f_account, statement=f_statement, rows=f_rows, units=f_units, blocked=f_blocked, declared_value=f_declared_value, reference=f_reference), i
 
 
 class ShipmentPacked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -1934,47 +2824,47 @@ class ShipmentPacked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentPacked(o: list[bytes], v: ShipmentPacked) -> None:
     if v.__class__ is not ShipmentPacked:
         wrong(v, "ShipmentPacked")
-    e179 = v.entity.encode()
-    if 0 in e179:
+    e275 = v.entity.encode()
+    if 0 in e275:
         nul()
-    x180 = v.occurred_at
-    if x180.__class__ is not int:
-        wrong(x180, "int")
-    e181 = v.shipment_id.encode()
-    if 0 in e181:
+    x276 = v.occurred_at
+    if x276.__class__ is not int:
+        wrong(x276, "int")
+    e277 = v.shipment_id.encode()
+    if 0 in e277:
         nul()
-    e182 = v.location.encode()
-    if 0 in e182:
+    e278 = v.location.encode()
+    if 0 in e278:
         nul()
-    o += (NUMBERS[len(e179)], e179, NUMBERS[x180], NUMBERS[len(e181)], e181, NUMBERS[len(e182)], e182,)
-    a183 = v.rows
-    if a183.__class__ is not tuple:
-        wrong(a183, "tuple")
-    if a183:
-        o.append(NUMBERS[len(a183)])
-        for i184 in a183:
-            c.write_ShipmentRow(o, i184)
+    o += (NUMBERS[len(e275)], e275, NUMBERS[x276], NUMBERS[len(e277)], e277, NUMBERS[len(e278)], e278,)
+    a279 = v.rows
+    if a279.__class__ is not tuple:
+        wrong(a279, "tuple")
+    if a279:
+        o.append(NUMBERS[len(a279)])
+        for i280 in a279:
+            c.write_ShipmentRow(o, i280)
     o.append(b"\0")
-    a185 = v.units
-    if a185.__class__ is not tuple:
-        wrong(a185, "tuple")
-    if a185:
-        o.append(NUMBERS[len(a185)])
-        for i186 in a185:
-            c.write_ShipmentUnits(o, i186)
+    a281 = v.units
+    if a281.__class__ is not tuple:
+        wrong(a281, "tuple")
+    if a281:
+        o.append(NUMBERS[len(a281)])
+        for i282 in a281:
+            c.write_ShipmentUnits(o, i282)
     o.append(b"\0")
-    u187 = v.weight_grams
-    if u187 is None:
-        p188 = b"\0"
+    u283 = v.weight_grams
+    if u283 is None:
+        p284 = b"\0"
     else:
-        x189 = u187
-        if x189.__class__ is not int:
-            wrong(x189, "int")
-        p188 = b"\2" + NUMBERS[x189]
-    e190 = v.by.encode()
-    if 0 in e190:
+        x285 = u283
+        if x285.__class__ is not int:
+            wrong(x285, "int")
+        p284 = b"\2" + NUMBERS[x285]
+    e286 = v.by.encode()
+    if 0 in e286:
         nul()
-    o += (p188, NUMBERS[len(e190)], e190,)
+    o += (p284, NUMBERS[len(e286)], e286,)
 
 
 def read_ShipmentPacked(b: bytes, i: int) -> tuple[ShipmentPacked, int]:
@@ -2054,85 +2944,114 @@ class ShipmentPlanned(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     declared_value: int
     currency: str
     packing: str
+    account: str
+    statement: int
+    blocked: str | None = None
+    hand_over: str
+    silent_days: int
+    assume_days: int
     references: tuple[c.OrderReference, ...] = ()
 
 
 def write_ShipmentPlanned(o: list[bytes], v: ShipmentPlanned) -> None:
     if v.__class__ is not ShipmentPlanned:
         wrong(v, "ShipmentPlanned")
-    e191 = v.entity.encode()
-    if 0 in e191:
+    e287 = v.entity.encode()
+    if 0 in e287:
         nul()
-    x192 = v.occurred_at
-    if x192.__class__ is not int:
-        wrong(x192, "int")
-    e193 = v.shipment_id.encode()
-    if 0 in e193:
+    x288 = v.occurred_at
+    if x288.__class__ is not int:
+        wrong(x288, "int")
+    e289 = v.shipment_id.encode()
+    if 0 in e289:
         nul()
-    e194 = v.location.encode()
-    if 0 in e194:
+    e290 = v.location.encode()
+    if 0 in e290:
         nul()
-    o += (NUMBERS[len(e191)], e191, NUMBERS[x192], NUMBERS[len(e193)], e193, NUMBERS[len(e194)], e194,)
-    a195 = v.rows
-    if a195.__class__ is not tuple:
-        wrong(a195, "tuple")
-    if a195:
-        o.append(NUMBERS[len(a195)])
-        for i196 in a195:
-            c.write_ShipmentRow(o, i196)
+    o += (NUMBERS[len(e287)], e287, NUMBERS[x288], NUMBERS[len(e289)], e289, NUMBERS[len(e290)], e290,)
+    a291 = v.rows
+    if a291.__class__ is not tuple:
+        wrong(a291, "tuple")
+    if a291:
+        o.append(NUMBERS[len(a291)])
+        for i292 in a291:
+            c.write_ShipmentRow(o, i292)
     o.append(b"\0")
-    a197 = v.units
-    if a197.__class__ is not tuple:
-        wrong(a197, "tuple")
-    if a197:
-        o.append(NUMBERS[len(a197)])
-        for i198 in a197:
-            c.write_ShipmentUnits(o, i198)
+    a293 = v.units
+    if a293.__class__ is not tuple:
+        wrong(a293, "tuple")
+    if a293:
+        o.append(NUMBERS[len(a293)])
+        for i294 in a293:
+            c.write_ShipmentUnits(o, i294)
     o.append(b"\0")
-    x199 = v.requires_shipping
-    if x199.__class__ is not bool:
-        wrong(x199, "bool")
-    e200 = v.carrier.encode()
-    if 0 in e200:
+    x295 = v.requires_shipping
+    if x295.__class__ is not bool:
+        wrong(x295, "bool")
+    e296 = v.carrier.encode()
+    if 0 in e296:
         nul()
-    e201 = v.service.encode()
-    if 0 in e201:
+    e297 = v.service.encode()
+    if 0 in e297:
         nul()
-    u202 = v.ship_by
-    if u202 is None:
-        p203 = b"\0"
+    u298 = v.ship_by
+    if u298 is None:
+        p299 = b"\0"
     else:
-        x204 = u202
-        if x204.__class__ is not int:
-            wrong(x204, "int")
-        p203 = b"\2" + NUMBERS[x204]
-    u205 = v.deliver_by
-    if u205 is None:
-        p206 = b"\0"
+        x300 = u298
+        if x300.__class__ is not int:
+            wrong(x300, "int")
+        p299 = b"\2" + NUMBERS[x300]
+    u301 = v.deliver_by
+    if u301 is None:
+        p302 = b"\0"
     else:
-        x207 = u205
-        if x207.__class__ is not int:
-            wrong(x207, "int")
-        p206 = b"\2" + NUMBERS[x207]
-    o += (b"\1" if x199 else b"\0", NUMBERS[len(e200)], e200, NUMBERS[len(e201)], e201, p203, p206,)
+        x303 = u301
+        if x303.__class__ is not int:
+            wrong(x303, "int")
+        p302 = b"\2" + NUMBERS[x303]
+    o += (b"\1" if x295 else b"\0", NUMBERS[len(e296)], e296, NUMBERS[len(e297)], e297, p299, p302,)
     c.write_Customer(o, v.customer)
-    x208 = v.declared_value
-    if x208.__class__ is not int:
-        wrong(x208, "int")
-    e209 = v.currency.encode()
-    if 0 in e209:
+    x304 = v.declared_value
+    if x304.__class__ is not int:
+        wrong(x304, "int")
+    e305 = v.currency.encode()
+    if 0 in e305:
         nul()
-    e210 = v.packing.encode()
-    if 0 in e210:
+    e306 = v.packing.encode()
+    if 0 in e306:
         nul()
-    o += (NUMBERS[x208], NUMBERS[len(e209)], e209, NUMBERS[len(e210)], e210,)
-    a211 = v.references
-    if a211.__class__ is not tuple:
-        wrong(a211, "tuple")
-    if a211:
-        o.append(NUMBERS[len(a211)])
-        for i212 in a211:
-            c.write_OrderReference(o, i212)
+    e307 = v.account.encode()
+    if 0 in e307:
+        nul()
+    x308 = v.statement
+    if x308.__class__ is not int:
+        wrong(x308, "int")
+    u309 = v.blocked
+    if u309 is None:
+        p310 = b"\0"
+    else:
+        e311 = u309.encode()
+        if 0 in e311:
+            nul()
+        p310 = b"\2" + NUMBERS[len(e311)] + e311
+    e312 = v.hand_over.encode()
+    if 0 in e312:
+        nul()
+    x313 = v.silent_days
+    if x313.__class__ is not int:
+        wrong(x313, "int")
+    x314 = v.assume_days
+    if x314.__class__ is not int:
+        wrong(x314, "int")
+    o += (NUMBERS[x304], NUMBERS[len(e305)], e305, NUMBERS[len(e306)], e306, NUMBERS[len(e307)], e307, NUMBERS[x308], p310, NUMBERS[len(e312)], e312, NUMBERS[x313], NUMBERS[x314],)
+    a315 = v.references
+    if a315.__class__ is not tuple:
+        wrong(a315, "tuple")
+    if a315:
+        o.append(NUMBERS[len(a315)])
+        for i316 in a315:
+            c.write_OrderReference(o, i316)
     o.append(b"\0")
 
 
@@ -2229,6 +3148,46 @@ def read_ShipmentPlanned(b: bytes, i: int) -> tuple[ShipmentPlanned, int]:
         i, j = span(b, i)
     f_packing = b[i + 1 : j].decode()
     i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_statement = ZIGZAG[n]
+        i += 1
+    else:
+        f_statement, i = long(b, i)
+    f_blocked: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_blocked_ = b[i + 1 : j].decode()
+        i = j
+        f_blocked = f_blocked_
+    elif n:
+        branch()
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_hand_over = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_silent_days = ZIGZAG[n]
+        i += 1
+    else:
+        f_silent_days, i = long(b, i)
+    n = b[i]
+    if n < 128:
+        f_assume_days = ZIGZAG[n]
+        i += 1
+    else:
+        f_assume_days, i = long(b, i)
     f_references_l: list[c.OrderReference] = []
     while b[i]:
         n, i = count(b, i)
@@ -2237,7 +3196,7 @@ def read_ShipmentPlanned(b: bytes, i: int) -> tuple[ShipmentPlanned, int]:
             f_references_l.append(f_references_)
     i += 1
     f_references = tuple(f_references_l)
-    return ShipmentPlanned(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, location=f_location, rows=f_rows, units=f_units, requires_shipping=f_requires_shipping, carrier=f_carrier, service=f_service, ship_by=f_ship_by, deliver_by=f_deliver_by, customer=f_customer, declared_value=f_declared_value, currency=f_currency, packing=f_packing, references=f_references), i
+    return ShipmentPlanned(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, location=f_location, rows=f_rows, units=f_units, requires_shipping=f_requires_shipping, carrier=f_carrier, service=f_service, ship_by=f_ship_by, deliver_by=f_deliver_by, customer=f_customer, declared_value=f_declared_value, currency=f_currency, packing=f_packing, account=f_account, statement=f_statement, blocked=f_blocked, hand_over=f_hand_over, silent_days=f_silent_days, assume_days=f_assume_days, references=f_references), i
 
 
 class ShipmentReady(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -2251,16 +3210,16 @@ class ShipmentReady(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentReady(o: list[bytes], v: ShipmentReady) -> None:
     if v.__class__ is not ShipmentReady:
         wrong(v, "ShipmentReady")
-    e213 = v.entity.encode()
-    if 0 in e213:
+    e317 = v.entity.encode()
+    if 0 in e317:
         nul()
-    x214 = v.occurred_at
-    if x214.__class__ is not int:
-        wrong(x214, "int")
-    e215 = v.shipment_id.encode()
-    if 0 in e215:
+    x318 = v.occurred_at
+    if x318.__class__ is not int:
+        wrong(x318, "int")
+    e319 = v.shipment_id.encode()
+    if 0 in e319:
         nul()
-    o += (NUMBERS[len(e213)], e213, NUMBERS[x214], NUMBERS[len(e215)], e215,)
+    o += (NUMBERS[len(e317)], e317, NUMBERS[x318], NUMBERS[len(e319)], e319,)
 
 
 def read_ShipmentReady(b: bytes, i: int) -> tuple[ShipmentReady, int]:
@@ -2292,36 +3251,40 @@ class ShipmentUnplannable(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     code: str
     lines: tuple[c.LineQuantity, ...]
     deadline: int
+    statement: int
 
 
 def write_ShipmentUnplannable(o: list[bytes], v: ShipmentUnplannable) -> None:
     if v.__class__ is not ShipmentUnplannable:
         wrong(v, "ShipmentUnplannable")
-    e216 = v.entity.encode()
-    if 0 in e216:
+    e320 = v.entity.encode()
+    if 0 in e320:
         nul()
-    x217 = v.occurred_at
-    if x217.__class__ is not int:
-        wrong(x217, "int")
-    e218 = v.order_id.encode()
-    if 0 in e218:
+    x321 = v.occurred_at
+    if x321.__class__ is not int:
+        wrong(x321, "int")
+    e322 = v.order_id.encode()
+    if 0 in e322:
         nul()
-    e219 = v.code.encode()
-    if 0 in e219:
+    e323 = v.code.encode()
+    if 0 in e323:
         nul()
-    o += (NUMBERS[len(e216)], e216, NUMBERS[x217], NUMBERS[len(e218)], e218, NUMBERS[len(e219)], e219,)
-    a220 = v.lines
-    if a220.__class__ is not tuple:
-        wrong(a220, "tuple")
-    if a220:
-        o.append(NUMBERS[len(a220)])
-        for i221 in a220:
-            c.write_LineQuantity(o, i221)
+    o += (NUMBERS[len(e320)], e320, NUMBERS[x321], NUMBERS[len(e322)], e322, NUMBERS[len(e323)], e323,)
+    a324 = v.lines
+    if a324.__class__ is not tuple:
+        wrong(a324, "tuple")
+    if a324:
+        o.append(NUMBERS[len(a324)])
+        for i325 in a324:
+            c.write_LineQuantity(o, i325)
     o.append(b"\0")
-    x222 = v.deadline
-    if x222.__class__ is not int:
-        wrong(x222, "int")
-    o += (NUMBERS[x222],)
+    x326 = v.deadline
+    if x326.__class__ is not int:
+        wrong(x326, "int")
+    x327 = v.statement
+    if x327.__class__ is not int:
+        wrong(x327, "int")
+    o += (NUMBERS[x326], NUMBERS[x327],)
 
 
 def read_ShipmentUnplannable(b: bytes, i: int) -> tuple[ShipmentUnplannable, int]:
@@ -2360,7 +3323,13 @@ def read_ShipmentUnplannable(b: bytes, i: int) -> tuple[ShipmentUnplannable, int
         i += 1
     else:
         f_deadline, i = long(b, i)
-    return ShipmentUnplannable(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, code=f_code, lines=f_lines, deadline=f_deadline), i
+    n = b[i]
+    if n < 128:
+        f_statement = ZIGZAG[n]
+        i += 1
+    else:
+        f_statement, i = long(b, i)
+    return ShipmentUnplannable(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, code=f_code, lines=f_lines, deadline=f_deadline, statement=f_statement), i
 
 
 class StopTooLate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -2377,31 +3346,31 @@ class StopTooLate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_StopTooLate(o: list[bytes], v: StopTooLate) -> None:
     if v.__class__ is not StopTooLate:
         wrong(v, "StopTooLate")
-    e223 = v.entity.encode()
-    if 0 in e223:
+    e328 = v.entity.encode()
+    if 0 in e328:
         nul()
-    x224 = v.occurred_at
-    if x224.__class__ is not int:
-        wrong(x224, "int")
-    e225 = v.shipment_id.encode()
-    if 0 in e225:
+    x329 = v.occurred_at
+    if x329.__class__ is not int:
+        wrong(x329, "int")
+    e330 = v.shipment_id.encode()
+    if 0 in e330:
         nul()
-    e226 = v.order_id.encode()
-    if 0 in e226:
+    e331 = v.order_id.encode()
+    if 0 in e331:
         nul()
-    o += (NUMBERS[len(e223)], e223, NUMBERS[x224], NUMBERS[len(e225)], e225, NUMBERS[len(e226)], e226,)
-    a227 = v.rows
-    if a227.__class__ is not tuple:
-        wrong(a227, "tuple")
-    if a227:
-        o.append(NUMBERS[len(a227)])
-        for i228 in a227:
-            c.write_ShipmentRow(o, i228)
+    o += (NUMBERS[len(e328)], e328, NUMBERS[x329], NUMBERS[len(e330)], e330, NUMBERS[len(e331)], e331,)
+    a332 = v.rows
+    if a332.__class__ is not tuple:
+        wrong(a332, "tuple")
+    if a332:
+        o.append(NUMBERS[len(a332)])
+        for i333 in a332:
+            c.write_ShipmentRow(o, i333)
     o.append(b"\0")
-    e229 = v.reason.encode()
-    if 0 in e229:
+    e334 = v.reason.encode()
+    if 0 in e334:
         nul()
-    o += (NUMBERS[len(e229)], e229,)
+    o += (NUMBERS[len(e334)], e334,)
 
 
 def read_StopTooLate(b: bytes, i: int) -> tuple[StopTooLate, int]:
@@ -2442,6 +3411,239 @@ def read_StopTooLate(b: bytes, i: int) -> tuple[StopTooLate, int]:
     return StopTooLate(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, order_id=f_order_id, rows=f_rows, reason=f_reason), i
 
 
+class TrackerLinked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Which parcel a carrier's tracker belongs to."""
+
+    entity: str
+    occurred_at: int
+    account: str
+    tracker: str
+    shipment_id: str
+
+
+def write_TrackerLinked(o: list[bytes], v: TrackerLinked) -> None:
+    if v.__class__ is not TrackerLinked:
+        wrong(v, "TrackerLinked")
+    e335 = v.entity.encode()
+    if 0 in e335:
+        nul()
+    x336 = v.occurred_at
+    if x336.__class__ is not int:
+        wrong(x336, "int")
+    e337 = v.account.encode()
+    if 0 in e337:
+        nul()
+    e338 = v.tracker.encode()
+    if 0 in e338:
+        nul()
+    e339 = v.shipment_id.encode()
+    if 0 in e339:
+        nul()
+    o += (NUMBERS[len(e335)], e335, NUMBERS[x336], NUMBERS[len(e337)], e337, NUMBERS[len(e338)], e338, NUMBERS[len(e339)], e339,)
+
+
+def read_TrackerLinked(b: bytes, i: int) -> tuple[TrackerLinked, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_tracker = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_shipment_id = b[i + 1 : j].decode()
+    i = j
+    return TrackerLinked(entity=f_entity, occurred_at=f_occurred_at, account=f_account, tracker=f_tracker, shipment_id=f_shipment_id), i
+
+
+class TrackingAsked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The carrier is asked where a parcel is."""
+
+    entity: str
+    occurred_at: int
+    shipment_id: str
+    account: str
+    tracker: str
+    ordinal: int
+    next_at: int
+
+
+def write_TrackingAsked(o: list[bytes], v: TrackingAsked) -> None:
+    if v.__class__ is not TrackingAsked:
+        wrong(v, "TrackingAsked")
+    e340 = v.entity.encode()
+    if 0 in e340:
+        nul()
+    x341 = v.occurred_at
+    if x341.__class__ is not int:
+        wrong(x341, "int")
+    e342 = v.shipment_id.encode()
+    if 0 in e342:
+        nul()
+    e343 = v.account.encode()
+    if 0 in e343:
+        nul()
+    e344 = v.tracker.encode()
+    if 0 in e344:
+        nul()
+    x345 = v.ordinal
+    if x345.__class__ is not int:
+        wrong(x345, "int")
+    x346 = v.next_at
+    if x346.__class__ is not int:
+        wrong(x346, "int")
+    o += (NUMBERS[len(e340)], e340, NUMBERS[x341], NUMBERS[len(e342)], e342, NUMBERS[len(e343)], e343, NUMBERS[len(e344)], e344, NUMBERS[x345], NUMBERS[x346],)
+
+
+def read_TrackingAsked(b: bytes, i: int) -> tuple[TrackingAsked, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_shipment_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_tracker = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_ordinal = ZIGZAG[n]
+        i += 1
+    else:
+        f_ordinal, i = long(b, i)
+    n = b[i]
+    if n < 128:
+        f_next_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_next_at, i = long(b, i)
+    return TrackingAsked(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, account=f_account, tracker=f_tracker, ordinal=f_ordinal, next_at=f_next_at), i
+
+
+class TrackingMatched(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A carrier's word belongs to a parcel of ours."""
+
+    entity: str
+    occurred_at: int
+    account: str
+    tracker: str
+    tracking_code: str
+    shipment_id: str
+    status: c.TrackingStatus
+    status_word: str
+    detail: str
+
+
+def write_TrackingMatched(o: list[bytes], v: TrackingMatched) -> None:
+    if v.__class__ is not TrackingMatched:
+        wrong(v, "TrackingMatched")
+    e347 = v.entity.encode()
+    if 0 in e347:
+        nul()
+    x348 = v.occurred_at
+    if x348.__class__ is not int:
+        wrong(x348, "int")
+    e349 = v.account.encode()
+    if 0 in e349:
+        nul()
+    e350 = v.tracker.encode()
+    if 0 in e350:
+        nul()
+    e351 = v.tracking_code.encode()
+    if 0 in e351:
+        nul()
+    e352 = v.shipment_id.encode()
+    if 0 in e352:
+        nul()
+    e353 = v.status_word.encode()
+    if 0 in e353:
+        nul()
+    e354 = v.detail.encode()
+    if 0 in e354:
+        nul()
+    o += (NUMBERS[len(e347)], e347, NUMBERS[x348], NUMBERS[len(e349)], e349, NUMBERS[len(e350)], e350, NUMBERS[len(e351)], e351, NUMBERS[len(e352)], e352, c.bytes_TrackingStatus[v.status], NUMBERS[len(e353)], e353, NUMBERS[len(e354)], e354,)
+
+
+def read_TrackingMatched(b: bytes, i: int) -> tuple[TrackingMatched, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_tracker = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_tracking_code = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_shipment_id = b[i + 1 : j].decode()
+    i = j
+    f_status = c.names_TrackingStatus[b[i]]
+    i += 1
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_status_word = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_detail = b[i + 1 : j].decode()
+    i = j
+    return TrackingMatched(entity=f_entity, occurred_at=f_occurred_at, account=f_account, tracker=f_tracker, tracking_code=f_tracking_code, shipment_id=f_shipment_id, status=f_status, status_word=f_status_word, detail=f_detail), i
+
+
 class TrackingUnmatched(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A carrier tells of a parcel that we do not know; it waits for a person."""
 
@@ -2452,30 +3654,38 @@ class TrackingUnmatched(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     tracker: str
     status: c.TrackingStatus
     deadline: int
+    status_word: str
+    detail: str
 
 
 def write_TrackingUnmatched(o: list[bytes], v: TrackingUnmatched) -> None:
     if v.__class__ is not TrackingUnmatched:
         wrong(v, "TrackingUnmatched")
-    e230 = v.entity.encode()
-    if 0 in e230:
+    e355 = v.entity.encode()
+    if 0 in e355:
         nul()
-    x231 = v.occurred_at
-    if x231.__class__ is not int:
-        wrong(x231, "int")
-    e232 = v.carrier.encode()
-    if 0 in e232:
+    x356 = v.occurred_at
+    if x356.__class__ is not int:
+        wrong(x356, "int")
+    e357 = v.carrier.encode()
+    if 0 in e357:
         nul()
-    e233 = v.tracking_code.encode()
-    if 0 in e233:
+    e358 = v.tracking_code.encode()
+    if 0 in e358:
         nul()
-    e234 = v.tracker.encode()
-    if 0 in e234:
+    e359 = v.tracker.encode()
+    if 0 in e359:
         nul()
-    x235 = v.deadline
-    if x235.__class__ is not int:
-        wrong(x235, "int")
-    o += (NUMBERS[len(e230)], e230, NUMBERS[x231], NUMBERS[len(e232)], e232, NUMBERS[len(e233)], e233, NUMBERS[len(e234)], e234, c.bytes_TrackingStatus[v.status], NUMBERS[x235],)
+    x360 = v.deadline
+    if x360.__class__ is not int:
+        wrong(x360, "int")
+    e361 = v.status_word.encode()
+    if 0 in e361:
+        nul()
+    e362 = v.detail.encode()
+    if 0 in e362:
+        nul()
+    o += (NUMBERS[len(e355)], e355, NUMBERS[x356], NUMBERS[len(e357)], e357, NUMBERS[len(e358)], e358, NUMBERS[len(e359)], e359, c.bytes_TrackingStatus[v.status], NUMBERS[x360], NUMBERS[len(e361)], e361, NUMBERS[len(e362)], e362,)
 
 
 def read_TrackingUnmatched(b: bytes, i: int) -> tuple[TrackingUnmatched, int]:
@@ -2513,7 +3723,17 @@ def read_TrackingUnmatched(b: bytes, i: int) -> tuple[TrackingUnmatched, int]:
         i += 1
     else:
         f_deadline, i = long(b, i)
-    return TrackingUnmatched(entity=f_entity, occurred_at=f_occurred_at, carrier=f_carrier, tracking_code=f_tracking_code, tracker=f_tracker, status=f_status, deadline=f_deadline), i
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_status_word = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_detail = b[i + 1 : j].decode()
+    i = j
+    return TrackingUnmatched(entity=f_entity, occurred_at=f_occurred_at, carrier=f_carrier, tracking_code=f_tracking_code, tracker=f_tracker, status=f_status, deadline=f_deadline, status_word=f_status_word, detail=f_detail), i
 
 
 def encode_AllocationTaken(value: AllocationTaken) -> bytes:
@@ -2642,6 +3862,44 @@ def encode_FulfilmentTaken(value: FulfilmentTaken) -> bytes:
 def decode_FulfilmentTaken(data: bytes) -> FulfilmentTaken:
     try:
         value, end = read_FulfilmentTaken(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
+def encode_HandoverPlanned(value: HandoverPlanned) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_HandoverPlanned(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_HandoverPlanned(data: bytes) -> HandoverPlanned:
+    try:
+        value, end = read_HandoverPlanned(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
+def encode_HandoverRecorded(value: HandoverRecorded) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_HandoverRecorded(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_HandoverRecorded(data: bytes) -> HandoverRecorded:
+    try:
+        value, end = read_HandoverRecorded(data, 0)
     except READING as error:
         raise unread(error) from None
     if end != len(data):
@@ -2839,6 +4097,25 @@ def decode_ReturnedToSender(data: bytes) -> ReturnedToSender:
     return value
 
 
+def encode_ShipmentBlocked(value: ShipmentBlocked) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_ShipmentBlocked(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_ShipmentBlocked(data: bytes) -> ShipmentBlocked:
+    try:
+        value, end = read_ShipmentBlocked(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
 def encode_ShipmentCancelled(value: ShipmentCancelled) -> bytes:
     o: list[bytes] = []
     try:
@@ -2908,6 +4185,44 @@ def encode_ShipmentDispatched(value: ShipmentDispatched) -> bytes:
 def decode_ShipmentDispatched(data: bytes) -> ShipmentDispatched:
     try:
         value, end = read_ShipmentDispatched(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
+def encode_ShipmentJoinRequested(value: ShipmentJoinRequested) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_ShipmentJoinRequested(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_ShipmentJoinRequested(data: bytes) -> ShipmentJoinRequested:
+    try:
+        value, end = read_ShipmentJoinRequested(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
+def encode_ShipmentJoined(value: ShipmentJoined) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_ShipmentJoined(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_ShipmentJoined(data: bytes) -> ShipmentJoined:
+    try:
+        value, end = read_ShipmentJoined(data, 0)
     except READING as error:
         raise unread(error) from None
     if end != len(data):
@@ -3010,6 +4325,63 @@ def decode_StopTooLate(data: bytes) -> StopTooLate:
     return value
 
 
+def encode_TrackerLinked(value: TrackerLinked) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_TrackerLinked(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_TrackerLinked(data: bytes) -> TrackerLinked:
+    try:
+        value, end = read_TrackerLinked(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
+def encode_TrackingAsked(value: TrackingAsked) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_TrackingAsked(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_TrackingAsked(data: bytes) -> TrackingAsked:
+    try:
+        value, end = read_TrackingAsked(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
+def encode_TrackingMatched(value: TrackingMatched) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_TrackingMatched(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_TrackingMatched(data: bytes) -> TrackingMatched:
+    try:
+        value, end = read_TrackingMatched(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
 def encode_TrackingUnmatched(value: TrackingUnmatched) -> bytes:
     o: list[bytes] = []
     try:
@@ -3037,6 +4409,8 @@ FulfilmentEvent = (
     | DispatchStopped
     | ExceptionSettled
     | FulfilmentTaken
+    | HandoverPlanned
+    | HandoverRecorded
     | LabelBought
     | LabelInDoubt
     | LabelQuoted
@@ -3047,15 +4421,21 @@ FulfilmentEvent = (
     | ParcelLost
     | ParcelTracked
     | ReturnedToSender
+    | ShipmentBlocked
     | ShipmentCancelled
     | ShipmentClearanceRecorded
     | ShipmentDelivered
     | ShipmentDispatched
+    | ShipmentJoinRequested
+    | ShipmentJoined
     | ShipmentPacked
     | ShipmentPlanned
     | ShipmentReady
     | ShipmentUnplannable
     | StopTooLate
+    | TrackerLinked
+    | TrackingAsked
+    | TrackingMatched
     | TrackingUnmatched
 )
 
@@ -3067,6 +4447,8 @@ CONTRACTS = (
     Contract('lonja.fulfilment.DispatchStopped', DispatchStopped, 1, encode_DispatchStopped, decode_DispatchStopped, {1: decode_DispatchStopped}),
     Contract('lonja.fulfilment.ExceptionSettled', ExceptionSettled, 1, encode_ExceptionSettled, decode_ExceptionSettled, {1: decode_ExceptionSettled}),
     Contract('lonja.fulfilment.FulfilmentTaken', FulfilmentTaken, 1, encode_FulfilmentTaken, decode_FulfilmentTaken, {1: decode_FulfilmentTaken}),
+    Contract('lonja.fulfilment.HandoverPlanned', HandoverPlanned, 1, encode_HandoverPlanned, decode_HandoverPlanned, {1: decode_HandoverPlanned}),
+    Contract('lonja.fulfilment.HandoverRecorded', HandoverRecorded, 1, encode_HandoverRecorded, decode_HandoverRecorded, {1: decode_HandoverRecorded}),
     Contract('lonja.fulfilment.LabelBought', LabelBought, 1, encode_LabelBought, decode_LabelBought, {1: decode_LabelBought}),
     Contract('lonja.fulfilment.LabelInDoubt', LabelInDoubt, 1, encode_LabelInDoubt, decode_LabelInDoubt, {1: decode_LabelInDoubt}),
     Contract('lonja.fulfilment.LabelQuoted', LabelQuoted, 1, encode_LabelQuoted, decode_LabelQuoted, {1: decode_LabelQuoted}),
@@ -3077,14 +4459,20 @@ CONTRACTS = (
     Contract('lonja.fulfilment.ParcelLost', ParcelLost, 1, encode_ParcelLost, decode_ParcelLost, {1: decode_ParcelLost}),
     Contract('lonja.fulfilment.ParcelTracked', ParcelTracked, 1, encode_ParcelTracked, decode_ParcelTracked, {1: decode_ParcelTracked}),
     Contract('lonja.fulfilment.ReturnedToSender', ReturnedToSender, 1, encode_ReturnedToSender, decode_ReturnedToSender, {1: decode_ReturnedToSender}),
+    Contract('lonja.fulfilment.ShipmentBlocked', ShipmentBlocked, 1, encode_ShipmentBlocked, decode_ShipmentBlocked, {1: decode_ShipmentBlocked}),
     Contract('lonja.fulfilment.ShipmentCancelled', ShipmentCancelled, 1, encode_ShipmentCancelled, decode_ShipmentCancelled, {1: decode_ShipmentCancelled}),
     Contract('lonja.fulfilment.ShipmentClearanceRecorded', ShipmentClearanceRecorded, 1, encode_ShipmentClearanceRecorded, decode_ShipmentClearanceRecorded, {1: decode_ShipmentClearanceRecorded}),
     Contract('lonja.fulfilment.ShipmentDelivered', ShipmentDelivered, 1, encode_ShipmentDelivered, decode_ShipmentDelivered, {1: decode_ShipmentDelivered}),
     Contract('lonja.fulfilment.ShipmentDispatched', ShipmentDispatched, 1, encode_ShipmentDispatched, decode_ShipmentDispatched, {1: decode_ShipmentDispatched}),
+    Contract('lonja.fulfilment.ShipmentJoinRequested', ShipmentJoinRequested, 1, encode_ShipmentJoinRequested, decode_ShipmentJoinRequested, {1: decode_ShipmentJoinRequested}),
+    Contract('lonja.fulfilment.ShipmentJoined', ShipmentJoined, 1, encode_ShipmentJoined, decode_ShipmentJoined, {1: decode_ShipmentJoined}),
     Contract('lonja.fulfilment.ShipmentPacked', ShipmentPacked, 1, encode_ShipmentPacked, decode_ShipmentPacked, {1: decode_ShipmentPacked}),
     Contract('lonja.fulfilment.ShipmentPlanned', ShipmentPlanned, 1, encode_ShipmentPlanned, decode_ShipmentPlanned, {1: decode_ShipmentPlanned}),
     Contract('lonja.fulfilment.ShipmentReady', ShipmentReady, 1, encode_ShipmentReady, decode_ShipmentReady, {1: decode_ShipmentReady}),
     Contract('lonja.fulfilment.ShipmentUnplannable', ShipmentUnplannable, 1, encode_ShipmentUnplannable, decode_ShipmentUnplannable, {1: decode_ShipmentUnplannable}),
     Contract('lonja.fulfilment.StopTooLate', StopTooLate, 1, encode_StopTooLate, decode_StopTooLate, {1: decode_StopTooLate}),
+    Contract('lonja.fulfilment.TrackerLinked', TrackerLinked, 1, encode_TrackerLinked, decode_TrackerLinked, {1: decode_TrackerLinked}),
+    Contract('lonja.fulfilment.TrackingAsked', TrackingAsked, 1, encode_TrackingAsked, decode_TrackingAsked, {1: decode_TrackingAsked}),
+    Contract('lonja.fulfilment.TrackingMatched', TrackingMatched, 1, encode_TrackingMatched, decode_TrackingMatched, {1: decode_TrackingMatched}),
     Contract('lonja.fulfilment.TrackingUnmatched', TrackingUnmatched, 1, encode_TrackingUnmatched, decode_TrackingUnmatched, {1: decode_TrackingUnmatched}),
 )

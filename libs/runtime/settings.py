@@ -5,147 +5,34 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
-from zoneinfo import available_timezones
+from typing import Any, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, ValidationError, model_validator
 
 from libs.runtime.errors import ConfigurationError
-from libs.security.secrets import Secret
+from libs.runtime.sections import (
+    Account,
+    Address,
+    Carrier,
+    Company,
+    Limits,
+    Location,
+    Name,
+    PaymentAccount,
+    Privacy,
+    Rate,
+    RatePair,
+    Section,
+    Server,
+)
 
 __all__ = [
-    "Account", "Company", "ConfigurationError", "Limits", "Location", "PaymentAccount", "Privacy",
-    "Server", "Settings", "load",
+    "Account", "Address", "Carrier", "Company", "ConfigurationError", "Limits", "Location",
+    "PaymentAccount", "Privacy", "Server", "Settings", "load",
 ]  # fmt: skip
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
-RatePair = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}/[A-Z]{3}$")]
-Rate = Annotated[str, StringConstraints(pattern=r"^\d{1,9}(\.\d{1,12})?$")]
 
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
-
-
-class Account(_Section):
-    """One connection to a shop or marketplace."""
-
-    provider: Literal["shopify", "woocommerce", "standard"]
-    webhook_secrets: tuple[str, ...] = Field(default=(), repr=False)
-    webhook_secrets_file: Path | None = None
-    entity: str = "main"
-    currency: str = Field(default="GBP", pattern="^[A-Z]{3}$")
-    time_zone: str = "Europe/London"
-    shortage: Literal["backorder", "split", "cancel"] = "backorder"
-    decide_within_hours: int = Field(default=48, ge=1, le=24 * 60)
-    hold_minutes: int = Field(default=60, ge=1, le=60 * 24 * 30)
-    priority: int = Field(default=100, ge=0, le=1000)
-    custody: Literal[
-        "us", "channel_captures_at_our_order", "channel_remits_gross", "channel_remits_net"
-    ] = "channel_remits_gross"
-    api_url: str | None = None
-    api_token: str | None = Field(default=None, repr=False)
-    api_token_file: Path | None = None
-
-    def token(self) -> Secret | None:
-        """Return the token of the shop's own API, None where we are not connected to it."""
-        told = self.api_token
-        if self.api_token_file is not None:
-            told = self.api_token_file.read_text().strip()
-        return Secret(told) if told else None
-
-    payments: str | None = None  # the payments account that charges where custody is us
-
-    def secrets(self) -> tuple[Secret, ...]:
-        """Return the webhook secrets, newest first; two during a rotation."""
-        return _secrets(self.webhook_secrets, self.webhook_secrets_file)
-
-
-def _secrets(listed: tuple[str, ...], file: Path | None) -> tuple[Secret, ...]:
-    if file is not None:
-        listed += tuple(file.read_text().split())
-    return tuple(Secret(value) for value in listed)
-
-
-class PaymentAccount(_Section):
-    """One account with a payment provider."""
-
-    provider: Literal["stripe"]
-    api_url: str = Field(default="https://api.stripe.com", pattern="^https?://[^ ?#]+$")
-    api_key: str = Field(default="", repr=False)
-    api_key_file: Path | None = None
-    webhook_secrets: tuple[str, ...] = Field(default=(), repr=False)
-    webhook_secrets_file: Path | None = None
-    second_parcel: Literal["capture_all", "one_parcel", "capture_then_reauthorise"] = "one_parcel"
-    authorisation_expiry: Literal["capture", "reauthorise", "release"] = "release"
-    expiry_margin_hours: int = Field(default=24, ge=0, le=24 * 7)
-    accept_risk_minor: int = Field(default=0, ge=0)
-    statement: str = Field(default="", max_length=22)
-
-    def secrets(self) -> tuple[Secret, ...]:
-        """Return the webhook secrets, newest first; two during a rotation."""
-        return _secrets(self.webhook_secrets, self.webhook_secrets_file)
-
-    def key(self) -> Secret:
-        """Return the key of the provider's API."""
-        if self.api_key_file is not None:
-            return Secret(self.api_key_file.read_text().strip())
-        return Secret(self.api_key)
-
-
-class Location(_Section):
-    """A place where units are kept."""
-
-    kind: Literal["own", "third_party", "channel", "store", "transit"] = "own"
-    master: Literal["us", "them"] = "us"
-
-
-class Company(_Section):
-    """A legal company of ours: its own currency, the zone of its days, its country of tax."""
-
-    currency: str = Field(default="GBP", pattern="^[A-Z]{3}$")
-    time_zone: str = "Europe/London"
-    country: str = Field(default="GB", pattern="^[A-Z]{2}$")
-
-    @field_validator("time_zone")
-    @classmethod
-    def _known(cls, name: str) -> str:
-        if name not in available_timezones():
-            raise ValueError("not a time zone of the IANA list")
-        return name
-
-
-class Server(_Section):
-    """Where the HTTP server listens; another address than loopback needs tokens."""
-
-    host: str = "127.0.0.1"
-    port: int = Field(default=8080, ge=0, le=65535)
-    tokens: Mapping[str, Literal["reader", "operator"]] = Field(default_factory=dict, repr=False)
-
-
-class Limits(_Section):
-    """Bounds that protect the service."""
-
-    webhook_bytes: int = Field(default=256 * 1024, ge=1024)
-    inbox_days: int = Field(default=30, ge=1)
-    keys_days: int = Field(default=90, ge=1)
-
-
-class Privacy(_Section):
-    """How long the law obliges us to keep what stands on an invoice."""
-
-    statutory_years: int = Field(default=10, ge=0, le=100)
-
-
-class Settings(_Section):
+class Settings(Section):
     """Everything that can be configured; each key is described in `lonja.example.toml`."""
 
     server: Server = Server()
@@ -154,6 +41,7 @@ class Settings(_Section):
     channels: Mapping[Name, Account] = Field(default_factory=dict)
     payments: Mapping[Name, PaymentAccount] = Field(default_factory=dict)
     locations: Mapping[Name, Location] = Field(default_factory=lambda: {"main": Location()})
+    carriers: Mapping[Name, Carrier] = Field(default_factory=dict)
     companies: Mapping[Name, Company] = Field(default_factory=lambda: {"main": Company()})
     rates: Mapping[RatePair, Rate] = Field(default_factory=dict)
     topic_prefix: str = ""
@@ -166,10 +54,13 @@ class Settings(_Section):
                 raise ValueError(f"channels.{name}.entity: no company is called {account.entity}")
             if account.payments is not None and account.payments not in self.payments:
                 raise ValueError(f"channels.{name}.payments names no account of [payments]")
+        for name, location in self.locations.items():
+            if location.carrier != "self" and location.carrier not in self.carriers:
+                raise ValueError(f"locations.{name}.carrier: no [carriers.{location.carrier}]")
         return self
 
 
-_SECTIONS = "SERVER|LIMITS|PRIVACY|CHANNELS|PAYMENTS|LOCATIONS|COMPANIES"
+_SECTIONS = "SERVER|LIMITS|PRIVACY|CHANNELS|PAYMENTS|LOCATIONS|CARRIERS|COMPANIES"
 
 
 def _override(data: dict[str, Any], environ: Mapping[str, str]) -> None:

@@ -6,7 +6,7 @@ import hmac
 from datetime import UTC, datetime
 
 from libs.security.secrets import Secret
-from libs.security.webhooks import standard_key, woocommerce_keys
+from libs.security.webhooks import easypost_key, standard_key, woocommerce_keys
 
 
 def sign_shopify(
@@ -56,6 +56,12 @@ def sign_stripe(secret: Secret, body: bytes, *, now: int) -> dict[str, str]:
     time = str(now // 1_000_000)
     digest = hmac.digest(secret.reveal().encode(), f"{time}.".encode() + body, "sha256")
     return {"Stripe-Signature": f"t={time},v1={digest.hex()}"}
+
+
+def sign_easypost(secret: Secret, body: bytes) -> dict[str, str]:
+    """Sign the body with the webhook's secret, in hexadecimal digits."""
+    digest = hmac.new(easypost_key(secret.reveal()), body, hashlib.sha256).hexdigest()
+    return {"X-Hmac-Signature": f"hmac-sha256-hex={digest}"}
 
 
 def _hmac(key: bytes, message: bytes) -> str:

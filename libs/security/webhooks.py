@@ -1,14 +1,15 @@
 """Signatures of deliveries, over the raw bytes and in constant time, by each provider's exact rule.
 
 Sources: Shopify "Verify deliveries"; WooCommerce class-wc-webhook.php; the Standard Webhooks
-specification; Stripe "Verify webhook signatures manually". Knows nothing of what is
-inside a body, and reads no clock.
+specification; Stripe "Verify webhook signatures manually"; EasyPost's client libraries
+(validate_webhook). Knows nothing of what is inside a body, and reads no clock.
 """
 
 import base64
 import hashlib
 import hmac
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -82,6 +83,8 @@ def verify(
             return _standard(tried, seen, body, now)
         case "stripe":
             return _stripe(tried, seen, body, now)
+        case "easypost":
+            return _easypost(tried, seen, body)
         case _:
             raise BadSignature
 
@@ -188,6 +191,23 @@ def _stripe(secrets: Sequence[str], seen: Mapping[str, str], body: bytes, now: i
 
 def _hexadecimal(digest: bytes) -> bytes:
     return digest.hex().encode()
+
+
+def easypost_key(secret: str) -> bytes:
+    """Return the key that a secret stands for: its text in Unicode's form NFKD."""
+    return unicodedata.normalize("NFKD", secret).encode("utf-8", "surrogatepass")
+
+
+def _easypost(secrets: Sequence[str], seen: Mapping[str, str], body: bytes) -> Delivery:
+    """Verify `X-Hmac-Signature: hmac-sha256-hex=<hex>`: no time is signed, so none is checked."""
+    given = seen.get("x-hmac-signature", "")
+    kind, _, digits = given.partition("=")
+    if kind != "hmac-sha256-hex" or re.fullmatch("[0-9a-f]{64}", digits) is None:
+        digits = ""
+    text = base64.b64encode(bytes.fromhex(digits)).decode() if digits else ""
+    if not _genuine([easypost_key(secret) for secret in secrets], 2, body, [text]):
+        raise BadSignature
+    return Delivery(hashlib.sha256(body).hexdigest(), "")
 
 
 def _genuine(

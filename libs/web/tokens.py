@@ -9,7 +9,8 @@ from libs.runtime.settings import ConfigurationError, Server
 from libs.web.problems import problem
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-OPEN = ("/health/", "/channels/webhooks/", "/payments/webhooks/")  # webhooks are open by signature
+# Webhooks are open by signature.
+OPEN = ("/health/", "/channels/webhooks/", "/payments/webhooks/", "/fulfilment/webhooks/")
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 PERSONAL = re.compile(r"/customers/[^/]+/(contact|statutory)/?")  # reading these takes an operator
 

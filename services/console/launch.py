@@ -24,7 +24,9 @@ from libs.stack.processes import Child, start
 from libs.stack.stack import Servers, running_stack
 from services.console.places import PORT_TAKEN, ROOT, running_services
 
-ALL = ("channels", "orders", "inventory", "payments", "accounting", "crm_sync")
+ALL = (
+    "channels", "orders", "inventory", "payments", "fulfilment", "accounting", "crm_sync",
+)  # fmt: skip
 READY_DEADLINE = 90.0
 GRACE = 20.0
 RESTARTS, WINDOW = 5, 60.0

@@ -4,7 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.security.secrets import Secret
-from libs.security.signing import sign_shopify, sign_standard, sign_stripe, sign_woocommerce
+from libs.security.signing import (
+    sign_easypost,
+    sign_shopify,
+    sign_standard,
+    sign_stripe,
+    sign_woocommerce,
+)
 from libs.security.webhooks import BadSignature, Refusal, verify
 
 NOW = 1_780_000_000_000_000
@@ -13,12 +19,14 @@ SECRETS = {
     "woocommerce": Secret("woo &amp; secret"),
     "standard": Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLjSw"),
     "stripe": Secret("whsec_a secret that is no base64"),
+    "easypost": Secret("sécret"),
 }
 SIGNATURES = {
     "shopify": "X-Shopify-Hmac-Sha256",
     "woocommerce": "X-WC-Webhook-Signature",
     "standard": "webhook-signature",
     "stripe": "Stripe-Signature",
+    "easypost": "X-Hmac-Signature",
 }
 PROVIDERS = st.sampled_from(sorted(SECRETS))
 
@@ -35,6 +43,8 @@ def signed(provider: str, body: bytes) -> dict[str, str]:
         )
     if provider == "stripe":
         return sign_stripe(secret, body, now=NOW)
+    if provider == "easypost":
+        return sign_easypost(secret, body)
     return sign_standard(secret, body, webhook_id="msg_1", now=NOW)
 
 

@@ -8,6 +8,8 @@ from pydantic import BaseModel
 
 from libs.runtime.settings import (
     Account,
+    Address,
+    Carrier,
     Company,
     Limits,
     Location,
@@ -27,11 +29,12 @@ def sections() -> list[tuple[type[BaseModel], dict[str, Any]]]:
     written = tomllib.loads(EXAMPLE.read_text())
     (account,), (location,) = written["channels"].values(), written["locations"].values()
     (company,), (payments,) = written["companies"].values(), written["payments"].values()
+    (carrier,) = written["carriers"].values()
     return [
         (Settings, written), (Server, written["server"]), (Limits, written["limits"]),
         (Privacy, written["privacy"]),
         (Account, account), (Location, location), (Company, company),
-        (PaymentAccount, payments),
+        (PaymentAccount, payments), (Address, location["address"]), (Carrier, carrier),
     ]  # fmt: skip
 
 
@@ -47,7 +50,8 @@ def test_every_default_of_the_example_is_the_real_one() -> None:
         for name, value in written.items():
             default = model.model_fields[name].get_default(call_default_factory=True)
             if name not in own and not isinstance(value, dict):
-                assert value == default, f"{model.__name__}.{name}"
+                plain = list(default) if isinstance(default, tuple) else default
+                assert value == plain, f"{model.__name__}.{name}"
 
 
 def test_the_example_is_loaded_as_it_stands() -> None:

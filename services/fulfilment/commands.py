@@ -1,0 +1,336 @@
+"""What fulfilment can be asked: commands to an order's handover, to a shipment, to a tracker."""
+
+import msgspec
+
+from libs.contracts.common import (
+    Allocation,
+    ClearanceBasis,
+    Customer,
+    FulfilmentLine,
+    OrderReference,
+    RefusedLocation,
+    ShipmentRow,
+    ShipmentUnits,
+    TrackingStatus,
+)
+from libs.values.ids import short
+
+SELF = "self"  # the carrier of a place that has none: an untracked service of our own
+AT_ONCE = "at-once"  # the location of what nobody carries
+
+
+def handover_stream(order_id: str) -> str:
+    """Return the stream in which an order's units are planned."""
+    return f"handover-{order_id}"
+
+
+def shipment_stream(shipment_id: str) -> str:
+    """Return the stream of a parcel."""
+    return f"shipment-{shipment_id}"
+
+
+def tracker_stream(account: str, tracker: str) -> str:
+    """Return the stream in which a carrier's tracker is told which parcel it follows."""
+    return f"tracker-{account}:{tracker}"
+
+
+def shipment_name(order_id: str, location: str, generation: int) -> str:
+    """Return the id of an order's parcel from a location; the same plan gives the same id."""
+    return "shp_" + short("shipment", order_id, location, str(generation))
+
+
+def label_name(shipment_id: str, number: int) -> str:
+    """Return our id of a shipment's label: the first, or one after a refusal."""
+    return "lbl_" + short("label", shipment_id, str(number))
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """How parcels leave a location: from the configuration, and written down with the parcel."""
+
+    carrier: str = SELF
+    service: str = ""
+    packing: str = "automatic"
+    hand_over: str = "automatic"
+    silent_days: int = 10
+    assume_days: int = 5
+
+
+class TakeFulfilment(msgspec.Struct, frozen=True, tag=True):
+    """What is to be handed over of an order in all, from this revision on."""
+
+    entity: str
+    order_id: str
+    revision: int
+    account: str
+    lines: tuple[FulfilmentLine, ...]
+    blocked: str | None
+    one_parcel: bool
+    ship_by: int | None
+    deliver_by: int | None
+    service_level: str | None
+    customer: Customer
+    declared_value: int
+    currency: str
+    default_location: str
+    refused_locations: tuple[RefusedLocation, ...]
+    at: int
+    reference: OrderReference | None = None
+
+
+class TakeAllocation(msgspec.Struct, frozen=True, tag=True):
+    """Inventory gave units of a SKU to an order (positive) or took some (negative), by location."""
+
+    entity: str
+    order_id: str
+    sku: str
+    changes: tuple[Allocation, ...]
+    stock_version: int
+    shipment_id: str | None
+    at: int
+
+
+class RecordAnswer(msgspec.Struct, frozen=True, tag=True):
+    """A shipment answered to the plan: these rows were stopped, or it was too late for them."""
+
+    entity: str
+    order_id: str
+    shipment_id: str
+    fact: str
+    rows: tuple[ShipmentRow, ...]
+    shipment_version: int
+    at: int
+
+
+class JoinShipment(msgspec.Struct, frozen=True, tag=True):
+    """A person puts an order's units into another order's parcel at the same location."""
+
+    entity: str
+    order_id: str
+    shipment_id: str
+    into: str
+    by: str
+    at: int
+
+
+class CheckPlan(msgspec.Struct, frozen=True, tag=True):
+    """Units of this revision should have been planned by now."""
+
+    entity: str
+    order_id: str
+    revision: int
+    at: int
+
+
+HandoverCommand = TakeFulfilment | TakeAllocation | RecordAnswer | JoinShipment | CheckPlan
+
+
+class TakeShare(msgspec.Struct, frozen=True, tag=True):
+    """What an order wants of this parcel in all, from this statement on; no rows stop it."""
+
+    entity: str
+    shipment_id: str
+    order_id: str
+    account: str
+    statement: int
+    location: str
+    rows: tuple[ShipmentRow, ...]
+    units: tuple[ShipmentUnits, ...]
+    requires_shipping: bool
+    blocked: str | None
+    ship_by: int | None
+    deliver_by: int | None
+    customer: Customer
+    declared_value: int
+    currency: str
+    reason: str
+    policy: Policy
+    at: int
+    reference: OrderReference | None = None
+
+
+class Pack(msgspec.Struct, frozen=True, tag=True):
+    """The parcel is closed."""
+
+    entity: str
+    shipment_id: str
+    weight_grams: int | None
+    by: str
+    at: int
+
+
+class RecordClearance(msgspec.Struct, frozen=True, tag=True):
+    """Payments lets an order's share go."""
+
+    entity: str
+    shipment_id: str
+    order_id: str
+    basis: ClearanceBasis
+    amount: int
+    currency: str
+    at: int
+
+
+class HandOver(msgspec.Struct, frozen=True, tag=True):
+    """The parcel is given to the carrier, or to the buyer."""
+
+    entity: str
+    shipment_id: str
+    by: str
+    at: int
+
+
+class AnswerStop(msgspec.Struct, frozen=True, tag=True):
+    """The warehouse says whether it could keep what is no longer wanted."""
+
+    entity: str
+    shipment_id: str
+    stopped: bool
+    by: str
+    at: int
+
+
+class Settle(msgspec.Struct, frozen=True, tag=True):
+    """A person decides on a parcel that failed, was lost or came back."""
+
+    entity: str
+    shipment_id: str
+    decision: str
+    by: str
+    note: str
+    at: int
+
+
+class RetryLabel(msgspec.Struct, frozen=True, tag=True):
+    """A person has a refused label asked for again, by another service or carrier if named."""
+
+    entity: str
+    shipment_id: str
+    carrier: str | None
+    service: str | None
+    by: str
+    at: int
+
+
+class QuoteLabel(msgspec.Struct, frozen=True, tag=True):
+    """The carrier has the shipment and a rate."""
+
+    entity: str
+    shipment_id: str
+    label_id: str
+    provider_shipment: str
+    provider_rate: str
+    cost: int
+    currency: str
+    at: int
+
+
+class RefuseLabel(msgspec.Struct, frozen=True, tag=True):
+    """The carrier sells no label for this."""
+
+    entity: str
+    shipment_id: str
+    label_id: str
+    code: str
+    at: int
+
+
+class DoubtLabel(msgspec.Struct, frozen=True, tag=True):
+    """Nobody knows yet whether the label was bought."""
+
+    entity: str
+    shipment_id: str
+    label_id: str
+    at: int
+
+
+class RecordLabel(msgspec.Struct, frozen=True, tag=True):
+    """The label was bought."""
+
+    entity: str
+    shipment_id: str
+    label_id: str
+    provider_shipment: str
+    tracking_code: str
+    tracker: str
+    carrier: str
+    service: str
+    cost: int
+    currency: str
+    label_url: str
+    at: int
+
+
+class RecordVoid(msgspec.Struct, frozen=True, tag=True):
+    """The label was given back, or the carrier keeps the money."""
+
+    entity: str
+    shipment_id: str
+    label_id: str
+    accepted: bool
+    at: int
+
+
+class RecordTracking(msgspec.Struct, frozen=True, tag=True):
+    """The carrier saw the parcel; `seen_at` is the carrier's time."""
+
+    entity: str
+    shipment_id: str
+    tracking_code: str
+    status: TrackingStatus
+    status_word: str
+    detail: str
+    source: str
+    seen_at: int
+    at: int
+
+
+class AskTracking(msgspec.Struct, frozen=True, tag=True):
+    """It is time to ask the carrier, and to see whether it has been silent for too long."""
+
+    entity: str
+    shipment_id: str
+    ordinal: int
+    at: int
+
+
+class AssumeDelivered(msgspec.Struct, frozen=True, tag=True):
+    """Nobody scans this service; by its rule the parcel has arrived."""
+
+    entity: str
+    shipment_id: str
+    at: int
+
+
+ShipmentCommand = (
+    TakeShare | Pack | RecordClearance | HandOver | AnswerStop | Settle | RetryLabel | QuoteLabel
+    | RefuseLabel | DoubtLabel | RecordLabel | RecordVoid | RecordTracking | AskTracking
+    | AssumeDelivered
+)  # fmt: skip
+
+
+class LinkTracker(msgspec.Struct, frozen=True, tag=True):
+    """This tracker follows a parcel of ours."""
+
+    entity: str
+    account: str
+    tracker: str
+    shipment_id: str
+    at: int
+
+
+class HearTracker(msgspec.Struct, frozen=True, tag=True):
+    """The carrier told something by webhook; `seen_at` is the carrier's time."""
+
+    entity: str
+    account: str
+    carrier: str
+    tracker: str
+    tracking_code: str
+    status: TrackingStatus
+    status_word: str
+    detail: str
+    seen_at: int
+    at: int
+
+
+TrackerCommand = LinkTracker | HearTracker

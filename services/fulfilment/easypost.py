@@ -1,0 +1,339 @@
+"""Calls EasyPost: creates, buys, gives back and asks. Addresses are opened here, for one call.
+
+What may have taken effect is unknown, never failed; a purchase is read back before it is repeated.
+"""
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import aiohttp
+import msgspec
+
+from libs.contracts import fulfilment as events
+from libs.effects.kinds import Absent, Confirmed, EffectKind, NotYet, Rejected, Result, Unknown
+from libs.runtime.ports import Ports
+from libs.runtime.settings import Address, Carrier
+from libs.security.vault.sealing import VaultError
+from libs.store.store import Call
+from services.fulfilment import commands
+from services.fulfilment import easypost_words as words
+from services.fulfilment.process import BUY, CREATE, POLL, VOID
+
+SECOND = 1_000_000  # microseconds
+ASKED = 200  # attempts: a purchase in doubt is asked for once an hour for more than a week
+HONOURED = 24 * 3600 * SECOND
+CALL = aiohttp.ClientTimeout(total=15)
+STREETS = ("address1", "line1", "address_1"), ("address2", "line2", "address_2")
+
+
+class Account:
+    """One account of the configuration, over HTTP."""
+
+    def __init__(self, settings: Carrier) -> None:
+        self.settings = settings
+        login = base64.b64encode(f"{settings.key().reveal()}:".encode()).decode()
+        self._headers = {"Authorization": f"Basic {login}", "Content-Type": "application/json"}
+
+    async def call(self, method: Literal["GET", "POST"], path: str, body: Any = None) -> Result:
+        """Return the answer as JSON in Confirmed, or what else came of the call."""
+        data = None if body is None else msgspec.json.encode(body)
+        url = f"{self.settings.api_url.rstrip('/')}/v2/{path}"
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=CALL) as http,
+                http.request(method, url, data=data, headers=self._headers) as answer,
+            ):
+                return _result(answer, await answer.read())
+        except aiohttp.ClientConnectorError:
+            return NotYet("carrier-unreachable")
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return Unknown("carrier-silent")
+
+
+def _result(answer: aiohttp.ClientResponse, raw: bytes) -> Result:
+    if answer.status == 429:
+        wait = answer.headers.get("Retry-After", "")
+        return NotYet(
+            "throttled", int(wait) * SECOND if wait.isascii() and wait.isdigit() else None
+        )
+    if answer.status in {401, 403}:
+        return NotYet("carrier-credentials")
+    try:
+        told = words.record(msgspec.json.decode(raw))
+    except (msgspec.DecodeError, RecursionError):
+        told = {}
+    if answer.status >= 500 or not told:
+        return Unknown(f"carrier-{answer.status}")
+    if answer.status >= 400:
+        return Rejected(words.error_code(told), answer.status)
+    return Confirmed(told)
+
+
+class EasyPost:
+    """What the kinds of effects share: the accounts by name, the vault, the clock."""
+
+    def __init__(self, ports: Ports) -> None:
+        self.ports = ports
+        self.accounts = {name: Account(one) for name, one in ports.settings.carriers.items()}
+
+    async def get(self, account: str, path: str) -> Result:
+        """Read something."""
+        return await self._call(account, "GET", path)
+
+    async def post(self, account: str, path: str, body: Any = None) -> Result:
+        """Have something done."""
+        return await self._call(account, "POST", path, body or {})
+
+    async def _call(
+        self, account: str, method: Literal["GET", "POST"], path: str, body: Any = None
+    ) -> Result:
+        found = self.accounts.get(account)
+        if found is None:
+            return NotYet("carrier-unknown")
+        try:
+            return await found.call(method, path, body)
+        except words.CarrierDataError:
+            return Unknown(words.CarrierDataError.code)
+
+
+class Creates:
+    """A shipment with EasyPost: costs nothing, so that one too many does no harm."""
+
+    def __init__(self, easypost: EasyPost) -> None:
+        self._easypost = easypost
+
+    async def perform(self, call: Call) -> Result:
+        """Create it under our id and choose a rate."""
+        event = msgspec.msgpack.decode(call.request, type=events.LabelRequested)
+        ports = self._easypost.ports
+        carrier = ports.settings.carriers.get(event.carrier)
+        if carrier is None:
+            return NotYet("carrier-unknown")
+        place = ports.settings.locations.get(event.location)
+        sender = place.address if place is not None else Address()
+        try:
+            to = await self._recipient(event)
+        except VaultError as error:
+            return Rejected(error.code)
+        if not to["street1"] or not to["country"]:
+            return Rejected("address-incomplete")
+        body = {"shipment": shipment_body(event, carrier, sender, to)}
+        answer = await self._easypost.post(event.carrier, "shipments", body)
+        if not isinstance(answer, Confirmed):
+            return answer
+        try:
+            chosen = words.quote(
+                answer.answer, event.service, carrier.services, event.deliver_by, ports.clock()
+            )
+        except words.CarrierDataError as error:
+            return Unknown(error.code)
+        return Confirmed(chosen) if chosen is not None else Rejected("no-rate")
+
+    async def ask(self, call: Call) -> Result:
+        """Say that it may be created again: what is not bought binds nobody."""
+        del call
+        return Absent()
+
+    async def _recipient(self, event: events.LabelRequested) -> Mapping[str, str]:
+        """Open the delivery address; shops name its parts differently."""
+        sealed = event.customer.contact
+        plain = b"{}"
+        if sealed is not None:
+            plain = await self._easypost.ports.vault.open(sealed, "contact")
+        given = words.record(msgspec.json.decode(plain))
+
+        def first(*names: str) -> str:
+            return next((str(given[name]) for name in names if given.get(name)), "")
+
+        return {
+            "name": first("name"), "company": first("company"), "street1": first(*STREETS[0]),
+            "street2": first(*STREETS[1]), "city": first("city"),
+            "state": first("state", "province", "region"), "zip": first("zip", "postcode"),
+            "country": event.customer.ship_to_country, "phone": first("phone"),
+            "email": first("email"),
+        }  # fmt: skip
+
+
+def shipment_body(
+    event: events.LabelRequested, carrier: Carrier, sender: Address, to: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return EasyPost's shipment; weights are in ounces, customs values in units of currency."""
+    grams = event.weight_grams or carrier.weight_grams
+    ounces = -(-grams * 1_000_000 // 2_834_952) / 10  # rounded up to a tenth
+    body: dict[str, Any] = {
+        "reference": event.shipment_id, "to_address": dict(to),
+        "from_address": sender.model_dump(), "parcel": {"weight": ounces},
+        "options": {"print_custom_1": event.shipment_id},
+    }  # fmt: skip
+    if sender.country and sender.country != to["country"]:
+        item = {
+            "description": "Merchandise", "quantity": 1, "weight": ounces,
+            "value": event.declared_value / 100, "currency": event.currency,
+            "origin_country": sender.country,
+        }  # fmt: skip
+        body["customs_info"] = {"contents_type": "merchandise", "customs_items": [item]}
+    return body
+
+
+class Buys:
+    """A label: bought once. EasyPost has no idempotency keys, so a doubt is read back."""
+
+    def __init__(self, easypost: EasyPost) -> None:
+        self._easypost = easypost
+
+    async def perform(self, call: Call) -> Result:
+        """Buy the quoted rate; whatever a refusal says, a label that is there was bought."""
+        event = msgspec.msgpack.decode(call.request, type=events.LabelQuoted)
+        path = f"shipments/{event.provider_shipment}"
+        body = {"rate": {"id": event.provider_rate}}
+        answer = await self._easypost.post(event.account, f"{path}/buy", body)
+        if isinstance(answer, Confirmed):
+            return _bought(answer) or Unknown("no-label-in-answer")
+        if isinstance(answer, Rejected):
+            seen = await self._easypost.get(event.account, path)
+            if not isinstance(seen, Confirmed):
+                return Unknown("refused-but-not-read-back")
+            return _bought(seen) or answer
+        return answer
+
+    async def ask(self, call: Call) -> Result:
+        """Look whether the shipment has a label."""
+        event = msgspec.msgpack.decode(call.request, type=events.LabelQuoted)
+        answer = await self._easypost.get(event.account, f"shipments/{event.provider_shipment}")
+        if isinstance(answer, Confirmed):
+            return _bought(answer) or Absent()
+        return answer
+
+
+def _bought(answer: Confirmed) -> Result | None:
+    try:
+        found = words.purchase(answer.answer)
+    except words.CarrierDataError as error:
+        return Unknown(error.code)
+    return None if found is None else Confirmed(found)
+
+
+class Voids:
+    """A label that is given back; the answer may be that the carrier keeps the money."""
+
+    def __init__(self, easypost: EasyPost) -> None:
+        self._easypost = easypost
+
+    async def perform(self, call: Call) -> Result:
+        """Ask for the money back."""
+        event = msgspec.msgpack.decode(call.request, type=events.LabelVoidRequested)
+        path = f"shipments/{event.provider_shipment}/refund"
+        answer = await self._easypost.post(event.account, path)
+        if not isinstance(answer, Confirmed):
+            return answer
+        return Confirmed(words.refund_of(answer.answer) is not False)
+
+    async def ask(self, call: Call) -> Result:
+        """Look whether it was asked for."""
+        event = msgspec.msgpack.decode(call.request, type=events.LabelVoidRequested)
+        answer = await self._easypost.get(event.account, f"shipments/{event.provider_shipment}")
+        if not isinstance(answer, Confirmed):
+            return answer
+        status = words.refund_of(answer.answer)
+        return Absent() if status is None else Confirmed(status)
+
+
+class Polls:
+    """Where a parcel is, while nobody tells us."""
+
+    def __init__(self, easypost: EasyPost) -> None:
+        self._easypost = easypost
+
+    async def perform(self, call: Call) -> Result:
+        """Read the tracker."""
+        event = msgspec.msgpack.decode(call.request, type=events.TrackingAsked)
+        answer = await self._easypost.get(event.account, f"trackers/{event.tracker}")
+        if not isinstance(answer, Confirmed):
+            return answer
+        try:
+            return Confirmed(words.scan(answer.answer))
+        except words.CarrierDataError as error:
+            return Rejected(error.code)
+
+    async def ask(self, call: Call) -> Result:
+        """Read it again: it changes nothing."""
+        return await self.perform(call)
+
+
+def tell_created(call: Call, result: Result, at: int) -> commands.ShipmentCommand:
+    """Say what came of creating."""
+    event = msgspec.msgpack.decode(call.request, type=events.LabelRequested)
+    names = (event.entity, event.shipment_id, event.label_id)
+    match result:
+        case Confirmed(answer=words.Quote() as chosen):
+            return commands.QuoteLabel(
+                *names, chosen.provider_shipment, chosen.provider_rate, chosen.cost,
+                chosen.currency, at,
+            )  # fmt: skip
+        case Rejected(code=code):
+            return commands.RefuseLabel(*names, code, at)
+        case _:
+            return commands.DoubtLabel(*names, at)
+
+
+def tell_bought(call: Call, result: Result, at: int) -> commands.ShipmentCommand:
+    """Say what came of buying."""
+    event = msgspec.msgpack.decode(call.request, type=events.LabelQuoted)
+    names = (event.entity, event.shipment_id, event.label_id)
+    match result:
+        case Confirmed(answer=words.Purchase() as made):
+            return commands.RecordLabel(
+                *names, made.provider_shipment, made.tracking_code, made.tracker, made.carrier,
+                made.service, made.cost, made.currency, made.label_url, at,
+            )  # fmt: skip
+        case Rejected(code=code):
+            return commands.RefuseLabel(*names, code, at)
+        case _:
+            return commands.DoubtLabel(*names, at)
+
+
+def tell_voided(call: Call, result: Result, at: int) -> commands.ShipmentCommand | None:
+    """Say whether the label was given back; a refusal is an answer, a doubt is not."""
+    event = msgspec.msgpack.decode(call.request, type=events.LabelVoidRequested)
+    match result:
+        case Confirmed(answer=bool() as accepted):
+            return commands.RecordVoid(
+                event.entity, event.shipment_id, event.label_id, accepted, at
+            )
+        case Rejected():
+            return commands.RecordVoid(event.entity, event.shipment_id, event.label_id, False, at)
+        case _:
+            return None
+
+
+def tell_polled(call: Call, result: Result, at: int) -> commands.ShipmentCommand | None:
+    """Say where the parcel is; nothing where nobody knows."""
+    event = msgspec.msgpack.decode(call.request, type=events.TrackingAsked)
+    match result:
+        case Confirmed(answer=words.Scan() as scan):
+            return commands.RecordTracking(
+                event.entity, event.shipment_id, scan.tracking_code, scan.status,
+                scan.status_word, scan.detail, "poll", scan.seen_at, at,
+            )  # fmt: skip
+        case _:
+            return None
+
+
+def kinds(ports: Ports) -> Sequence[EffectKind]:
+    """Return the kinds of effects; all accounts share one budget, that of the slowest."""
+    easypost = EasyPost(ports)
+    rate = min((one.per_second for one in ports.settings.carriers.values()), default=10.0)
+    budget: dict[str, Any] = {
+        "provider": "easypost",
+        "per_second": rate,
+        "burst": max(10, int(rate)),
+    }
+    return (
+        EffectKind(CREATE, Creates(easypost), tell_created, "repeat", honoured=HONOURED, **budget),
+        EffectKind(BUY, Buys(easypost), tell_bought, "ask", attempts=ASKED, **budget),
+        EffectKind(VOID, Voids(easypost), tell_voided, "ask", **budget),
+        EffectKind(
+            POLL, Polls(easypost), tell_polled, "repeat", honoured=HONOURED, attempts=4, **budget
+        ),
+    )

@@ -1,0 +1,121 @@
+"""The door for carriers' webhooks and what they mean: cheap checks, the inbox, then a command.
+
+A carrier's word goes to its tracker's stream, whether we know the parcel yet or not.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+from fastapi import Request, Response
+from fastapi.responses import JSONResponse
+
+from libs.eventsourcing.names import nameable
+from libs.runtime.ports import InboxRow, Interpreted, Ports
+from libs.security.secrets import Secret
+from libs.security.webhooks import BadSignature, Refusal, verify
+from libs.web.problems import Problem
+from services.fulfilment import commands
+from services.fulfilment import easypost_words as words
+
+ENTITY = "main"
+
+
+class Door:
+    """Takes in deliveries for the carrier accounts of the configuration.
+
+    Order: size, content encoding, signature over the raw bytes, structure. An unknown account
+    looks like a bad signature.
+    """
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+        self._cap = ports.settings.limits.webhook_bytes
+        self._secrets: dict[tuple[str, str], tuple[Secret, ...]] = {
+            (one.provider, name): one.secrets() for name, one in ports.settings.carriers.items()
+        }
+
+    async def take(self, provider: str, account: str, request: Request) -> Response:
+        """Answer 200 when the delivery is committed, or raise the Problem."""
+        body = await self._body(request)
+        if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+            raise Problem("content-encoding-not-supported", "Send the body as it is.")
+        secrets = self._secrets.get((provider, account), ())
+        try:
+            signed = verify(provider, secrets, request.headers, body, self._ports.clock())
+        except BadSignature:
+            raise Problem("bad-signature", "The signature is not the account's.") from None
+        except Refusal as refusal:
+            raise Problem(refusal.code, "The delivery's headers cannot be accepted.") from None
+        event = event_of(body)
+        if event is None:
+            raise Problem("malformed-json", "The body is not JSON of a sensible depth.")
+        key, topic = event.get("id"), event.get("description")
+        new = await self._ports.inbox.accept(
+            provider=provider, account=account,
+            key=key if isinstance(key, str) and nameable(key) else signed.key,
+            topic=words.word(topic), body=body,
+            trace=request.headers.get("traceparent", "")[:100],
+        )  # fmt: skip
+        return JSONResponse({"status": "accepted" if new else "known"})
+
+    async def _body(self, request: Request) -> bytes:
+        """Read at most the cap; what says that it is longer is not read at all."""
+        told = request.headers.get("content-length")
+        if told is not None and told.isascii() and told.isdigit() and int(told[:20]) > self._cap:
+            raise Problem("body-too-large", f"At most {self._cap} bytes.")
+        parts: list[bytes] = []
+        size = 0
+        async for part in request.stream():
+            size += len(part)
+            if size > self._cap:
+                raise Problem("body-too-large", f"At most {self._cap} bytes.")
+            parts.append(part)
+        return b"".join(parts)
+
+
+def event_of(body: bytes) -> words.Json | None:
+    """Return a delivery's object; None where it is not JSON, or nested too deep to be read."""
+    try:
+        found = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+class CarrierIntake:
+    """Turns deliveries into commands for trackers; a tracker's words stay in order."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._accounts = ports.settings.carriers
+
+    async def interpret(self, rows: Sequence[InboxRow]) -> Sequence[Interpreted | Exception]:
+        """Read each delivery; what cannot be understood is parked with its code."""
+        return [self._one(row) for row in rows]
+
+    def _one(self, row: InboxRow) -> Interpreted | Exception:
+        try:
+            return understood(row) if row.account in self._accounts else _nothing("account-unknown")
+        except Exception as error:  # a fault of the adapter parks the delivery, too
+            return error
+
+
+def _nothing(reason: str) -> Interpreted:
+    return Interpreted("carrier:-", (), reason)
+
+
+def understood(row: InboxRow) -> Interpreted:
+    """Say what an EasyPost event means: only a tracker means anything. Raises CarrierDataError."""
+    event = event_of(row.body)
+    if event is None:
+        raise words.CarrierDataError
+    result = words.record(event.get("result"))
+    if result.get("object") != "Tracker":
+        return _nothing("no-tracker")
+    scan = words.scan(result)
+    command = commands.HearTracker(
+        entity=ENTITY, account=row.account, carrier=scan.carrier, tracker=scan.tracker,
+        tracking_code=scan.tracking_code, status=scan.status, status_word=scan.status_word,
+        detail=scan.detail, seen_at=scan.seen_at, at=row.received_at,
+    )  # fmt: skip
+    stream = commands.tracker_stream(row.account, scan.tracker)
+    return Interpreted(f"{row.account}:{scan.tracker}", ((stream, command),))

@@ -1,0 +1,148 @@
+"""A parcel on its way: what the carrier says, in the order of the carrier's own clock. Pure.
+
+Older words than the newest one change nothing, so that any order of arrival ends alike.
+"""
+
+from typing import assert_never
+
+from libs.contracts import fulfilment as events
+from libs.eventsourcing.decider import Refused
+from services.fulfilment import commands
+from services.fulfilment.shipment import EXCEPTIONS, LEFT, Shipment, kind_of
+
+DAY = 86_400_000_000  # microseconds
+DECIDE = 2 * DAY  # a person has so long for a parcel that failed, was lost or came back
+MOST_ASKED = 90  # days after which nobody asks any more
+Events = list[events.FulfilmentEvent]
+TrackingCommand = (
+    commands.RecordTracking | commands.AskTracking | commands.AssumeDelivered | commands.Settle
+)
+
+
+def decide(command: TrackingCommand, state: Shipment) -> Events:
+    """Decide what the carrier, the calendar or a person says of a parcel on its way."""
+    match command:
+        case commands.RecordTracking():
+            return _tracked(command, state)
+        case commands.AskTracking():
+            return _ask(command, state)
+        case commands.AssumeDelivered():
+            return _assume(command, state)
+        case commands.Settle():
+            return _settle(command, state)
+        case _:
+            assert_never(command)
+
+
+def follow(command: commands.ShipmentCommand, state: Shipment) -> Events:
+    """Return what the newest word means for a parcel that has left, once."""
+    if state.status not in LEFT:
+        return []
+    entity, at, name, rows = command.entity, command.at, command.shipment_id, state.rows()
+    if not state.requires_shipping:
+        if state.status == "delivered":
+            return []
+        return [
+            events.ShipmentDelivered(
+                entity=entity, occurred_at=at, shipment_id=name, rows=rows, source="at-once"
+            )
+        ]
+    verdict = kind, seen = state.verdict()
+    if verdict == state.told:
+        return []
+    match kind:
+        case "delivered" if state.status != "delivered":
+            return [
+                events.ShipmentDelivered(
+                    entity=entity, occurred_at=seen, shipment_id=name, rows=rows, source="scan"
+                )
+            ]  # fmt: skip
+        case "failure" if state.status != "failed":
+            return [
+                events.DeliveryFailed(
+                    entity=entity, occurred_at=seen, shipment_id=name, rows=rows,
+                    code=state.detail or "failure", deadline=at + DECIDE,
+                )
+            ]  # fmt: skip
+        case "return_to_sender" if state.status != "returned":
+            return [
+                events.ReturnedToSender(
+                    entity=entity, occurred_at=seen, shipment_id=name, rows=rows,
+                    units=state.units(), location=state.location, deadline=at + DECIDE,
+                )
+            ]  # fmt: skip
+        case _:
+            return []
+
+
+def _tracked(command: commands.RecordTracking, state: Shipment) -> Events:
+    label = state.label
+    if label is None or label.tracking_code != command.tracking_code:
+        return []
+    if command.seen_at <= state.scans.get(kind_of(command.status), -1):
+        return []
+    return [
+        events.ParcelTracked(
+            entity=command.entity, occurred_at=command.seen_at, shipment_id=command.shipment_id,
+            tracking_code=command.tracking_code, status=command.status,
+            status_word=command.status_word, detail=command.detail, source=command.source,
+        )
+    ]  # fmt: skip
+
+
+def _ask(command: commands.AskTracking, state: Shipment) -> Events:
+    """Ask once a day while it is under way; what was silent for too long is lost."""
+    label = state.label
+    under_way = state.status == "dispatched" or (state.status in EXCEPTIONS and not state.decided)
+    if command.ordinal <= state.asked or not under_way or label is None or not state.tracked:
+        return []
+    found: Events = []
+    silent = command.at - state.heard_at >= state.silent_days * DAY
+    if state.status == "dispatched" and silent:
+        found.append(
+            events.ParcelLost(
+                entity=command.entity, occurred_at=command.at, shipment_id=command.shipment_id,
+                rows=state.rows(), code="silent", deadline=command.at + DECIDE,
+            )
+        )  # fmt: skip
+    if command.ordinal <= MOST_ASKED:
+        found.append(
+            events.TrackingAsked(
+                entity=command.entity, occurred_at=command.at, shipment_id=command.shipment_id,
+                account=label.account, tracker=label.tracker, ordinal=command.ordinal,
+                next_at=command.at + DAY,
+            )
+        )  # fmt: skip
+    return found
+
+
+def _assume(command: commands.AssumeDelivered, state: Shipment) -> Events:
+    if state.status != "dispatched" or state.tracked:
+        return []
+    return [
+        events.DeliveryAssumed(
+            entity=command.entity, occurred_at=command.at, shipment_id=command.shipment_id,
+            rows=state.rows(), rule=f"untracked-{state.assume_days}-days",
+        )
+    ]  # fmt: skip
+
+
+def _settle(command: commands.Settle, state: Shipment) -> Events:
+    if state.decided == command.decision:
+        return []
+    if state.status not in EXCEPTIONS or state.decided:
+        raise Refused("nothing-to-decide", "The parcel has not failed, was not lost or returned.")
+    found: Events = [
+        events.ExceptionSettled(
+            entity=command.entity, occurred_at=command.at, shipment_id=command.shipment_id,
+            decision=command.decision, by=command.by, note=command.note,
+        )
+    ]  # fmt: skip
+    if command.decision == "delivered":
+        found.append(
+            events.ShipmentDelivered(
+                entity=command.entity, occurred_at=command.at, shipment_id=command.shipment_id,
+                rows=state.rows(), source="person",
+            )
+        )  # fmt: skip
+    return found

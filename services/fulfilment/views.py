@@ -1,0 +1,176 @@
+"""What callers of fulfilment send and see: shapes at the edge, checked here. Decides nothing."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.fulfilment.read_model import HandoverRow, TrackingRow
+from services.fulfilment.standing import ShipmentRow
+
+Id = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[!-~]+$")]
+Text = Annotated[str, Field(max_length=200)]
+Micros = Annotated[int, Field(description="Microseconds since the epoch.")]
+
+
+class _View(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class PackIn(_View):
+    """A parcel that is closed."""
+
+    weight_grams: int | None = Field(default=None, ge=1, le=1_000_000)
+    by: Text = "warehouse"
+
+
+class HandOverIn(_View):
+    """A parcel that is given away."""
+
+    by: Text = "warehouse"
+
+
+class StopIn(_View):
+    """Whether the warehouse could keep what is no longer wanted."""
+
+    stopped: bool = True
+    by: Text = "warehouse"
+
+
+class DecisionIn(_View):
+    """What becomes of a parcel that failed, was lost or came back."""
+
+    decision: Literal["reship", "refund", "claim", "delivered"]
+    note: Text = ""
+    by: Text = "operator"
+
+
+class LabelIn(_View):
+    """A label to be asked for again; without a carrier or service, the same."""
+
+    carrier: str | None = Field(default=None, max_length=40)
+    service: str | None = Field(default=None, max_length=80)
+    by: Text = "operator"
+
+
+class JoinIn(_View):
+    """Parcels that are to go as one: the others' units go with the first."""
+
+    shipments: tuple[Id, ...] = Field(min_length=2, max_length=20)
+    by: Text = "operator"
+
+
+class Done(_View):
+    """A write that is committed; `token` is for `?after=`."""
+
+    id: str
+    events: tuple[str, ...]
+    token: str
+
+
+class WaitingOut(_View):
+    """What something waits for; empty reasons wait for nobody."""
+
+    reason: str
+    owner: str
+    since: Micros
+    deadline: Micros | None
+    next_action: str
+    value_at_risk_minor: int
+    currency: str
+
+
+class LabelOut(_View):
+    """A parcel's label; cost in minor units."""
+
+    state: str
+    code: str
+    url: str
+    cost_minor: int
+    currency: str
+
+
+class ShipmentOut(_View):
+    """A parcel as it stands: units by order and line, and what it waits for."""
+
+    shipment_id: str
+    state: str
+    location: str
+    carrier: str
+    service: str
+    requires_shipping: bool
+    orders: dict[str, dict[str, int]]
+    units: dict[str, int]
+    cleared: tuple[str, ...]
+    blocked: dict[str, str]
+    ship_by: Micros | None
+    deliver_by: Micros | None
+    label: LabelOut | None
+    tracking_code: str | None
+    tracking: str
+    decision: str
+    waiting: WaitingOut | None
+
+
+class ShipmentPage(_View):
+    """A page; `cursor` is for the next one, null at the end."""
+
+    shipments: tuple[ShipmentOut, ...]
+    cursor: str | None
+
+
+class HandoverOut(_View):
+    """An order's units: wanted in all, by parcel, and what is in none."""
+
+    order_id: str
+    revision: int
+    wanted: dict[str, int]
+    parcels: dict[str, dict[str, int]]
+    left: int
+    waiting: WaitingOut | None
+
+
+class QueueEntry(_View):
+    """Something that waits for somebody."""
+
+    kind: Literal["handover", "shipment", "tracking"]
+    id: str
+    waiting: WaitingOut
+
+
+class QueuePage(_View):
+    """A page; `cursor` is for the next one, null at the end."""
+
+    entries: tuple[QueueEntry, ...]
+    cursor: str | None
+
+
+def waiting_out(row: ShipmentRow | HandoverRow | TrackingRow) -> WaitingOut | None:
+    """Show what a row waits for."""
+    if not row.waiting:
+        return None
+    return WaitingOut(
+        reason=row.reason, owner=row.owner, since=row.since, deadline=row.deadline,
+        next_action=row.next_action, value_at_risk_minor=getattr(row, "value", 0),
+        currency=getattr(row, "currency", ""),
+    )  # fmt: skip
+
+
+def shipment_out(row: ShipmentRow) -> ShipmentOut:
+    """Show a parcel."""
+    label = LabelOut(
+        state=row.label, code=row.label_code, url=row.label_url, cost_minor=row.label_cost,
+        currency=row.label_currency,
+    )  # fmt: skip
+    same = _same(row, ShipmentOut)
+    same |= {"label": label if row.label else None, "waiting": waiting_out(row)}
+    return ShipmentOut.model_validate(same | {"tracking_code": row.tracking_code or None})
+
+
+def handover_out(row: HandoverRow) -> HandoverOut:
+    """Show an order's units."""
+    return HandoverOut.model_validate(_same(row, HandoverOut) | {"waiting": waiting_out(row)})
+
+
+def _same(row: msgspec.Struct, view: type[BaseModel]) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in view.model_fields}

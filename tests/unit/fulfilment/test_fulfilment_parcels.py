@@ -1,0 +1,210 @@
+"""A parcel from plan to door, and the race of a stop with its label and its hand-over."""
+
+from typing import Any
+
+import pytest
+
+from libs.eventsourcing.testing import given
+from services.fulfilment import commands
+from services.fulfilment.decider import SHIPMENT as PARCEL
+from services.fulfilment.decider import TRACKER
+from tests.unit.fulfilment.samples import (
+    BY_HAND,
+    CARRIED,
+    DAY,
+    HAND_OVER,
+    NOW,
+    PACK,
+    SHIPMENT,
+    bought,
+    cleared,
+    customer,
+    label_of,
+    quoted,
+    rows,
+    seen,
+    share,
+    units,
+)
+
+SENT = (share(policy=CARRIED), quoted(), bought(), cleared())
+BY_HAND_CARRIED = commands.Policy("post", "First", "by-hand", "by-hand", 7)
+
+
+def told(*given_commands: Any) -> list[str]:
+    return [type(event).__name__ for event in given(PARCEL).when(*given_commands).events]
+
+
+def test_without_anybody_a_parcel_flows_when_its_money_is_there() -> None:
+    policy = commands.Policy()
+    assert told(share(policy=policy)) == ["ShipmentPlanned", "ShipmentPacked"]
+    assert told(share(policy=policy), cleared()) == [
+        "ShipmentClearanceRecorded", "ShipmentReady", "ShipmentDispatched",
+    ]  # fmt: skip
+
+
+def test_what_nobody_carries_is_delivered_at_once() -> None:
+    at_once = share(policy=commands.Policy(carrier="self"), requires_shipping=False)
+    assert told(at_once, cleared())[-2:] == ["ShipmentDispatched", "ShipmentDelivered"]
+
+
+def test_a_carried_parcel_waits_for_its_label_and_for_its_money_in_any_order() -> None:
+    for order in ((quoted(), bought(), cleared()), (cleared(), quoted(), bought())):
+        assert told(share(policy=CARRIED), *order)[-1] == "ShipmentDispatched"
+    assert told(share(policy=CARRIED), cleared()) == ["ShipmentClearanceRecorded"]
+
+
+@pytest.mark.parametrize(
+    ("before", "code"),
+    [
+        ((), "shipment-not-found"),
+        ((share(),), "not-packed"),
+        ((share(), PACK), "capture-not-confirmed"),
+        ((share(policy=BY_HAND_CARRIED), PACK, cleared()), "label-missing"),
+        ((share(), PACK, cleared(), share(2, blocked="fraud")), "blocked"),
+        ((share(), PACK, cleared(), share(2, mugs=1)), "stop-requested"),
+        ((share(), share(2, mugs=0)), "stopped"),
+    ],
+)
+def test_a_parcel_is_not_handed_over_too_early(before: tuple[Any, ...], code: str) -> None:
+    given(PARCEL).when(*before, HAND_OVER).then_refused(code)
+
+
+def test_a_parcel_of_two_orders_needs_the_clearance_of_each() -> None:
+    both = (share(), share(order="ord_2"), PACK, cleared())
+    given(PARCEL).when(*both, HAND_OVER).then_refused("capture-not-confirmed")
+    outcome = given(PARCEL).when(*both, cleared("ord_2"), HAND_OVER)
+    assert outcome.events[-1].rows == rows(("l1", 2)) + rows(("l1", 2), order="ord_2")
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        (share(), PACK, share(order="ord_2")),
+        (share(), share(order="ord_2", customer=customer(subject="sub_2"))),
+        (share(), share(order="ord_2", location="east")),
+    ],
+)
+def test_a_parcel_that_is_closed_or_goes_elsewhere_gives_another_orders_units_back(
+    late: tuple[Any, ...],
+) -> None:
+    outcome = given(PARCEL).when(*late)
+    assert [type(e).__name__ for e in outcome.events] == [
+        "DispatchStopRequested",
+        "DispatchStopped",
+    ]
+    assert outcome.events[1].rows == rows(("l1", 2), order="ord_2")
+
+
+def test_a_stop_before_the_hand_over_frees_units_and_only_those() -> None:
+    outcome = given(PARCEL).when(share(policy=CARRIED), share(2, mugs=1))
+    assert [type(e).__name__ for e in outcome.events] == [
+        "DispatchStopRequested",
+        "DispatchStopped",
+    ]
+    assert (outcome.events[1].rows, outcome.events[1].units) == (rows(("l1", 1)), units(("MUG", 1)))
+    sent = given(PARCEL).when(
+        share(policy=CARRIED), share(2, mugs=1), quoted(), bought(), cleared()
+    )
+    assert sent.events[-1].rows == rows(("l1", 1))
+
+
+def test_a_stop_after_the_label_gives_the_label_back() -> None:
+    assert told(share(policy=CARRIED), quoted(), bought(), share(2, mugs=0)) == [
+        "DispatchStopRequested", "DispatchStopped", "LabelVoidRequested", "ShipmentCancelled",
+    ]  # fmt: skip
+    void = commands.RecordVoid("main", SHIPMENT, label_of(), True, NOW)
+    assert told(share(policy=CARRIED), quoted(), bought(), share(2, mugs=0), void) == [
+        "LabelVoided"
+    ]
+
+
+def test_a_stop_while_the_label_is_being_bought_gives_it_back_when_it_is_known() -> None:
+    stopped = (share(policy=CARRIED), quoted(), share(2, mugs=0))
+    assert told(*stopped, bought()) == ["LabelBought", "LabelVoidRequested"]
+    assert told(*stopped, bought(), bought()) == []
+
+
+def test_a_stop_before_the_quote_buys_nothing() -> None:
+    assert told(share(policy=CARRIED), share(2, mugs=0), quoted()) == []
+
+
+def test_a_stop_after_the_hand_over_is_too_late() -> None:
+    assert told(*SENT, share(2, mugs=0)) == ["DispatchStopRequested", "StopTooLate"]
+
+
+def test_a_warehouse_is_asked_and_answers() -> None:
+    asked = (share(policy=BY_HAND), PACK, cleared(), share(2, mugs=1))
+    assert told(*asked) == ["DispatchStopRequested"]
+    kept = commands.AnswerStop("main", SHIPMENT, True, "w", NOW)
+    assert told(*asked, kept) == ["DispatchStopped"]
+    gone = commands.AnswerStop("main", SHIPMENT, False, "w", NOW)
+    assert told(*asked, gone, HAND_OVER) == ["ShipmentDispatched"]
+    given(PARCEL).when(share(), kept).then_refused("no-stop-asked")
+
+
+def test_a_refused_label_waits_and_may_be_asked_for_again_a_doubtful_one_may_not() -> None:
+    refused = commands.RefuseLabel("main", SHIPMENT, label_of(), "address", NOW)
+    again = commands.RetryLabel("main", SHIPMENT, None, "Second", "w", NOW)
+    assert told(share(policy=CARRIED), refused) == ["LabelRefused"]
+    outcome = given(PARCEL).when(share(policy=CARRIED), refused, again)
+    assert (outcome.events[0].label_id, outcome.events[0].service) == (label_of(2), "Second")
+    doubt = commands.DoubtLabel("main", SHIPMENT, label_of(), NOW)
+    asked = given(PARCEL).when(share(policy=CARRIED), quoted(), doubt, again)
+    asked.then_refused("label-not-refused")
+    assert told(share(policy=CARRIED), quoted(), doubt, bought()) == ["LabelBought"]
+
+
+@pytest.mark.parametrize(
+    ("status", "event", "state"),
+    [
+        ("delivered", "ShipmentDelivered", "delivered"),
+        ("failure", "DeliveryFailed", "failed"),
+        ("return_to_sender", "ReturnedToSender", "returned"),
+    ],
+)
+def test_the_carriers_word_ends_a_parcels_way(status: str, event: str, state: str) -> None:
+    outcome = given(PARCEL).when(*SENT, seen(status, NOW + 1))
+    assert [type(e).__name__ for e in outcome.events] == ["ParcelTracked", event]
+    assert outcome.state.status == state
+
+
+def test_silence_loses_a_parcel_and_a_word_finds_it() -> None:
+    def ask(day: int) -> commands.AskTracking:
+        return commands.AskTracking("main", SHIPMENT, day, NOW + day * DAY)
+
+    assert told(*SENT, ask(6)) == ["TrackingAsked"]
+    assert told(*SENT, ask(7)) == ["ParcelLost", "TrackingAsked"]
+    assert told(*SENT, seen("in_transit", NOW + 3 * DAY), ask(7)) == ["TrackingAsked"]
+    found = given(PARCEL).when(*SENT, ask(7), seen("in_transit", NOW + 8 * DAY))
+    assert found.state.status == "dispatched"
+
+
+def test_an_untracked_parcel_has_arrived_after_its_days() -> None:
+    assume = commands.AssumeDelivered("main", SHIPMENT, NOW + 5 * DAY)
+    assert told(share(policy=commands.Policy()), cleared(), assume) == ["DeliveryAssumed"]
+    assert told(*SENT, assume) == []
+
+
+def test_a_person_decides_once_on_a_parcel_that_went_wrong() -> None:
+    refund = commands.Settle("main", SHIPMENT, "refund", "op", "", NOW)
+    arrived = commands.Settle("main", SHIPMENT, "delivered", "op", "", NOW)
+    failed = (*SENT, seen("failure", NOW + 1))
+    assert told(*failed, refund) == ["ExceptionSettled"]
+    assert told(*failed, arrived) == ["ExceptionSettled", "ShipmentDelivered"]
+    given(PARCEL).when(*failed, refund, arrived).then_refused("nothing-to-decide")
+    given(PARCEL).when(*SENT, refund).then_refused("nothing-to-decide")
+
+
+def test_words_that_come_before_their_parcel_are_kept_for_it() -> None:
+    heard = commands.HearTracker(
+        "main", "post", "RoyalMail", "trk_1", "TRACK1", "delivered", "delivered", "", NOW, NOW
+    )
+    link = commands.LinkTracker("main", "post", "trk_1", SHIPMENT, NOW)
+    unknown = given(TRACKER).when(heard)
+    assert [type(e).__name__ for e in unknown.events] == ["TrackingUnmatched"]
+    matched = given(TRACKER).when(heard, link)
+    assert [type(e).__name__ for e in matched.events] == ["TrackerLinked", "TrackingMatched"]
+    assert [type(e).__name__ for e in given(TRACKER).when(link, heard).events] == [
+        "TrackingMatched"
+    ]
