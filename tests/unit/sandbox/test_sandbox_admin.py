@@ -141,7 +141,7 @@ def test_a_bucket_of_points_empties_and_fills_again() -> None:
 def test_the_same_books_give_the_same_reports(shop: Shop) -> None:
     content = plain("shopify-uk")
     shop.fulfil(content.number, "T1")
-    shop.desk.keep("store-uk", "k", Kept("r", 200, {}))
+    shop.desk.settle("store-uk", "k", Kept("r", 200, {}), None)
     before = [shop.desk.told(name) | {"calls": {}} for name in SECRETS]
     echoed = shop.echoed()
     shop.books.close()
