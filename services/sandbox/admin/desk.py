@@ -11,10 +11,10 @@ from msgspec import Struct, convert, to_builtins
 
 from services.sandbox.chance import Fault, Faults, fault_of
 from services.sandbox.retail.content import State
-from services.sandbox.shops.reported import Report, remaining, told
+from services.sandbox.shops.reported import Kind, Report, remaining, told
 
 Json = dict[str, Any]
-RECORDS = frozenset({"report", "repeat", "admin-fault", "admin-key", "echo"})
+RECORDS = frozenset({"report", "repeat", "admin-fault", "settled", "echo"})
 
 
 class Orders(Protocol):
@@ -53,19 +53,23 @@ class Desk:
         """Take over a booked record of the kinds in RECORDS."""
         match list(record):
             case ["report", given]:
-                report = convert(given, Report, str_keys=True)
-                self._reports[report.account, report.number].append(report)
-                self.all.append(report)
+                self._take(convert(given, Report, str_keys=True))
             case ["repeat", account]:
                 self.repeats[account] += 1
             case ["admin-fault", subject, fault]:
                 self.faulted[subject] = fault
-            case ["admin-key", account, key, kept]:
+            case ["settled", given, account, key, kept]:
+                if given is not None:
+                    self._take(convert(given, Report, str_keys=True))
                 self.kept[account, key] = convert(kept, Kept)
             case ["echo", key, copy]:
                 self.acked[key].add(copy)
             case _:
                 raise ValueError(f"no record of the desk: {record[:1]}")
+
+    def _take(self, report: Report) -> None:
+        self._reports[report.account, report.number].append(report)
+        self.all.append(report)
 
     def reports(self, account: str, number: str, before: int | None = None) -> list[Report]:
         """An order's reports, or those made before the run came to a position."""
@@ -84,28 +88,37 @@ class Desk:
         assert state is not None
         return remaining(state, self.reports(account, number))
 
+    def draft(
+        self, account: str, number: str, kind: Kind, at: int, lines: Mapping[int, int], **more: Any
+    ) -> Report:
+        """A report that is not booked yet; the caller has checked it."""
+        return Report(
+            account=account,
+            number=number,
+            kind=kind,
+            id=len(self.reports(account, number)) + 1,
+            position=self._orders.position(account),
+            at=at,
+            lines={line: units for line, units in lines.items() if units},
+            **more,
+        )
+
     def add(
-        self, account: str, number: str, kind: str, at: int, lines: Mapping[int, int], **more: Any
+        self, account: str, number: str, kind: Kind, at: int, lines: Mapping[int, int], **more: Any
     ) -> Report:
         """Book a report; the caller has checked it."""
-        report = {
-            "account": account,
-            "number": number,
-            "kind": kind,
-            "id": len(self.reports(account, number)) + 1,
-            "position": self._orders.position(account),
-            "at": at,
-            "lines": {str(line): units for line, units in lines.items() if units},
-        }
-        self._book("report", report | more)
-        return self.reports(account, number)[-1]
+        report = self.draft(account, number, kind, at, lines, **more)
+        self._book("report", to_builtins(report, str_keys=True))
+        return report
 
     def repeat(self, account: str) -> None:
         """Book that the shop was told again what it knew."""
         self._book("repeat", account)
 
-    def keep(self, account: str, key: str, kept: Kept) -> None:
-        self._book("admin-key", account, key, to_builtins(kept))
+    def settle(self, account: str, key: str, kept: Kept, report: Report | None) -> None:
+        """Book an answer under its key and the report behind it in one line: both or neither."""
+        given = None if report is None else to_builtins(report, str_keys=True)
+        self._book("settled", given, account, key, to_builtins(kept))
 
     def meets(self, subject: str) -> Fault | None:
         """The seeded fault of a subject, once: booked before it strikes."""

@@ -12,6 +12,7 @@ from msgspec import json
 from services.sandbox.admin import shopify_types as types
 from services.sandbox.admin.desk import Desk, Kept
 from services.sandbox.admin.graphql import Field, GraphqlError, Operation, selected
+from services.sandbox.shops.reported import Report
 
 Json = dict[str, Any]
 
@@ -117,28 +118,30 @@ def _once(desk: Desk, account: str, field: Field, at: int) -> Json:
     if kept is not None and kept.request != request:
         return _not_refunded("IDEMPOTENCY_KEY_PARAMETER_MISMATCH", "Same key, other parameters")
     if kept is None:
-        body = _refund(desk, account, field.arguments, at)
+        body, report = _refund(desk, account, field.arguments, at)
         kept = Kept(request, 200, body)
-        desk.keep(account, key, kept)
-    return kept.body
+        desk.settle(account, key, kept, report)
+    number = types.first_order(request)
+    return kept.body | {"order": types.order(desk, account, number)}
 
 
-def _refund(desk: Desk, account: str, given: Json, at: int) -> Json:
+def _refund(desk: Desk, account: str, given: Json, at: int) -> tuple[Json, Report | None]:
     wanted = given.get("input") or {}
     number = types.number(wanted.get("orderId"), "Order")
     if desk.order(account, number) is None:
-        return _not_refunded("NOT_FOUND", "Order does not exist")
+        return _not_refunded("NOT_FOUND", "Order does not exist"), None
     left, asked = desk.left(account, number), {}
     for one in wanted.get("refundLineItems") or []:
         if one.get("restockType") != "CANCEL":
-            return _not_refunded("INVALID", "This sandbox takes lines back by CANCEL only")
+            return _not_refunded("INVALID", "This sandbox takes lines back by CANCEL only"), None
         asked[types.line(number, one.get("lineItemId"))] = int(one.get("quantity") or 0)
     if not asked or any(units < 1 or units > left.get(line, 0) for line, units in asked.items()):
-        return _not_refunded("INVALID", "Refund line items quantity cannot exceed what is left")
+        text = "Refund line items quantity cannot exceed what is left"
+        return _not_refunded("INVALID", text), None
     reason = str(wanted.get("note") or "")[:200]
-    report = desk.add(account, number, "cancellation", at, asked, reason=reason)
+    report = desk.draft(account, number, "cancellation", at, asked, reason=reason)
     refund = {"id": f"gid://shopify/Refund/{report.number}-{report.id}"}
-    return {"refund": refund, "order": types.order(desk, account, number), "userErrors": []}
+    return {"refund": refund, "userErrors": []}, report
 
 
 def _not_refunded(code: str, message: str) -> Json:

@@ -12,6 +12,7 @@ from msgspec import json
 from services.sandbox.admin.desk import Desk, Kept
 from services.sandbox.retail.content import State
 from services.sandbox.shops import reported, standard
+from services.sandbox.shops.reported import Report
 
 Json = dict[str, Any]
 Answer = tuple[int, Json]
@@ -50,48 +51,49 @@ def once(desk: Desk, account: str, what: str, key: str | None, given: Json, at: 
     if kept is not None and kept.request != request:
         return problem(409, "idempotency-key-reused", "this key was used with other content")
     if kept is None:
-        status, body = _act(desk, account, what, given, at)
+        (status, body), report = _act(desk, account, what, given, at)
         kept = Kept(request, status, body)
-        desk.keep(account, key, kept)
+        desk.settle(account, key, kept, report)
     else:
         desk.repeat(account)
     return kept.status, kept.body
 
 
-def _act(desk: Desk, account: str, what: str, given: Json, at: int) -> Answer:
+def _act(desk: Desk, account: str, what: str, given: Json, at: int) -> tuple[Answer, Report | None]:
     number = number_of(given)
     state = desk.order(account, number)
     if state is None:
-        return problem(404, "order-unknown", f"no order ord_{number[:40]}")
+        return problem(404, "order-unknown", f"no order ord_{number[:40]}"), None
     if state.status == "cancelled":
-        return problem(409, "order-cancelled", f"order ord_{number} is cancelled")
+        return problem(409, "order-cancelled", f"order ord_{number} is cancelled"), None
     left = desk.left(account, number)
     asked = _asked(state, left, given.get("lines"))
     if asked is None:
-        return problem(422, "line-unknown", "a line is no line of this order")
+        return problem(422, "line-unknown", "a line is no line of this order"), None
     if not any(asked.values()) or any(units > left[line] for line, units in asked.items()):
-        return problem(422, "nothing-left", "fewer units are left than that")
+        return problem(422, "nothing-left", "fewer units are left than that"), None
     if what == "fulfilments":
         return _dispatch(desk, account, number, asked, given, at)
     reason = str(given.get("reason") or "")[:200]
-    report = desk.add(account, number, "cancellation", at, asked, reason=reason)
-    return 201, {
+    report = desk.draft(account, number, "cancellation", at, asked, reason=reason)
+    body = {
         "id": f"can_{number}_{report.id}",
         "external_id": f"ord_{number}",
         "lines": _lines(report.lines),
         "reason": report.reason,
     }
+    return (201, body), report
 
 
 def _dispatch(
     desk: Desk, account: str, number: str, asked: dict[int, int], given: Json, at: int
-) -> Answer:
-    report = desk.add(
+) -> tuple[Answer, Report | None]:
+    report = desk.draft(
         account, number, "dispatch", at, asked, tracking=given.get("tracking_code"),
         carrier=given.get("carrier"), url=given.get("tracking_url"),
     )  # fmt: skip
     (shown,) = reported.fulfilments([report])
-    return 201, shown | {"external_id": f"ord_{number}"}
+    return (201, shown | {"external_id": f"ord_{number}"}), report
 
 
 def _asked(state: State, left: dict[int, int], lines: Any) -> dict[int, int] | None:
