@@ -42,8 +42,8 @@ def request_cancellation(
     """Grant what is in no parcel, refuse what has left or is cancelled, and ask to stop the rest.
 
     The answer for that comes when its parcels have stopped, or left.
-    Refused("order-not-found" | "line-not-found" | "nothing-to-cancel" | "cancellation-too-late")
-    for a caller.
+    Refused("order-not-found" | "line-not-found" | "nothing-to-cancel" | "cancellation-asked" |
+    "cancellation-too-late") for a caller.
     """
     if command.request_id in state.requests or (command.external and not state.placed):
         return []
@@ -56,6 +56,8 @@ def request_cancellation(
     if not granted and not stopping and not command.external:
         if any(shipped(state).get(name) for name in refused):
             raise Refused("cancellation-too-late", "These units have left; they can be returned.")
+        if any(stop.lines.get(name) for stop in state.stops.values() for name in refused):
+            raise Refused("cancellation-asked", "It is asked for; fulfilment answers.")
         raise Refused("nothing-to-cancel", "All of these units are cancelled already.")
     story = Story(state, command.at)
     _answer(story, command, wanted, granted, refused)

@@ -133,7 +133,10 @@ class QueueOut(_View):
 
 
 class DemandOut(_View):
-    """What the order needs of a SKU; `answered` is the revision that inventory answered last."""
+    """What the order needs of a SKU; `answered` is the revision that inventory answered last.
+
+    `reserved` is as of that answer: units that have left since are still counted in it.
+    """
 
     units: int
     answered: int

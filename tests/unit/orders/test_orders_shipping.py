@@ -141,6 +141,7 @@ def test_a_request_is_answered_in_parts() -> None:
     assert only(outcome.events, orders.CancellationAccepted).lines[0].quantity == 1
     assert only(outcome.events, orders.CancellationRefused).reason == "too-late"
     given(ORDER).when(*SENT, cancel("c1")).then_refused("cancellation-too-late")
+    given(ORDER).when(*PLANNED, cancel("c1"), cancel("c2")).then_refused("cancellation-asked")
 
 
 def test_a_whole_parcel_may_stop_and_the_rest_goes_in_another() -> None:
