@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     BaseModel,
@@ -74,8 +74,10 @@ class Company(_Section):
     @field_validator("time_zone")
     @classmethod
     def _known(cls, name: str) -> str:
-        if name not in available_timezones():
-            raise ValueError("not a time zone of the IANA list")
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, OSError) as error:  # OSError: "Europe" is a folder of zones
+            raise ValueError("not a time zone of the IANA list") from error
         return name
 
 
