@@ -73,6 +73,8 @@ def test_a_channel_of_a_company_that_is_not_configured_stops_the_start(tmp_path:
     "wrong",
     [
         '[companies.main]\ntime_zone = "Europe/Lunnon"',
+        '[companies.main]\ntime_zone = "Europe"',
+        '[companies.main]\ntime_zone = "../etc/passwd"',
         '[companies.main]\ncurrency = "pounds"',
         '[rates]\n"EUR/GBP" = "0,86"',
         '[rates]\n"EURGBP" = "0.86"',
