@@ -22,6 +22,9 @@ class ShipmentOrderRow(msgspec.Struct, frozen=True):
     first_version: int = 0
 
 
+VOIDED_WITHIN = 24 * 3_600_000_000  # microseconds
+
+
 def _shipment_keys(envelope: Envelope[Any]) -> Sequence[Key]:
     return (
         [(envelope.event.shipment_id,)]
@@ -78,7 +81,7 @@ def _shipment(row: ShipmentRow | None, key: Key, envelope: Envelope[Any]) -> Shi
         case events.DispatchStopRequested() | events.DispatchStopped() | events.StopTooLate():
             new = _stopping(old, event)
         case _:
-            new = _on_its_way(_labelled(old, event), event, at)
+            new = _on_its_way(_labelled(old, event, at), event, at)
     return standing(old, replace(new, version=envelope.version), at)
 
 
@@ -119,7 +122,7 @@ def _stopping(
             )  # fmt: skip
 
 
-def _labelled(old: ShipmentRow, event: Any) -> ShipmentRow:
+def _labelled(old: ShipmentRow, event: Any, at: int) -> ShipmentRow:
     match event:
         case events.LabelRequested():
             return replace(old, label="requested", label_code="")
@@ -136,7 +139,7 @@ def _labelled(old: ShipmentRow, event: Any) -> ShipmentRow:
         case events.LabelInDoubt():
             return replace(old, label="doubt", due=event.deadline)
         case events.LabelVoidRequested():
-            return replace(old, label="voiding")
+            return replace(old, label="voiding", due=at + VOIDED_WITHIN)
         case events.LabelVoided():
             return replace(old, label="voided" if event.accepted else "void-refused")
         case _:

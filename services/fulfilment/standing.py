@@ -86,6 +86,8 @@ def waiting(row: ShipmentRow) -> Waiting:
         )  # fmt: skip
     if row.label == "doubt":
         return Waiting("label-in-doubt", "system", row.due, "the carrier is asked again")
+    if row.label == "voiding":
+        return Waiting("label-void", "system", row.due, "the carrier is asked for the money")
     if open_here and row.blocked:
         return Waiting("blocked", "operations", row.ship_by, "release the hold on the order")
     match row.state:
