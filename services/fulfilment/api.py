@@ -10,7 +10,8 @@ from libs.web.problems import Problem
 from libs.web.writes import After, Write, WriteRequest, caught_up
 from services.fulfilment import commands, views
 from services.fulfilment.intake import Door
-from services.fulfilment.read_model import HANDOVERS, SHIPMENT_ORDERS, SHIPMENTS, TRACKINGS
+from services.fulfilment.order_rows import HANDOVERS, TRACKINGS
+from services.fulfilment.read_model import SHIPMENT_ORDERS, SHIPMENTS
 from services.fulfilment.standing import ShipmentRow
 
 ENTITY = "main"

@@ -3,11 +3,9 @@
 What may have taken effect is unknown, never failed; a purchase is read back before it is repeated.
 """
 
-import base64
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
-import aiohttp
 import msgspec
 
 from libs.contracts import fulfilment as events
@@ -16,85 +14,15 @@ from libs.runtime.ports import Ports
 from libs.runtime.settings import Address, Carrier
 from libs.security.vault.sealing import VaultError
 from libs.store.store import Call
-from services.fulfilment import commands
+from services.fulfilment import easypost_results as results
 from services.fulfilment import easypost_words as words
+from services.fulfilment.easypost_http import EasyPost
 from services.fulfilment.process import BUY, CREATE, POLL, VOID
 
 SECOND = 1_000_000  # microseconds
 ASKED = 200  # attempts: a purchase in doubt is asked for once an hour for more than a week
 HONOURED = 24 * 3600 * SECOND
-CALL = aiohttp.ClientTimeout(total=15)
 STREETS = ("address1", "line1", "address_1"), ("address2", "line2", "address_2")
-
-
-class Account:
-    """One account of the configuration, over HTTP."""
-
-    def __init__(self, settings: Carrier) -> None:
-        self.settings = settings
-        login = base64.b64encode(f"{settings.key().reveal()}:".encode()).decode()
-        self._headers = {"Authorization": f"Basic {login}", "Content-Type": "application/json"}
-
-    async def call(self, method: Literal["GET", "POST"], path: str, body: Any = None) -> Result:
-        """Return the answer as JSON in Confirmed, or what else came of the call."""
-        data = None if body is None else msgspec.json.encode(body)
-        url = f"{self.settings.api_url.rstrip('/')}/v2/{path}"
-        try:
-            async with (
-                aiohttp.ClientSession(timeout=CALL) as http,
-                http.request(method, url, data=data, headers=self._headers) as answer,
-            ):
-                return _result(answer, await answer.read())
-        except aiohttp.ClientConnectorError:
-            return NotYet("carrier-unreachable")
-        except (aiohttp.ClientError, TimeoutError, OSError):
-            return Unknown("carrier-silent")
-
-
-def _result(answer: aiohttp.ClientResponse, raw: bytes) -> Result:
-    if answer.status == 429:
-        wait = answer.headers.get("Retry-After", "")
-        return NotYet(
-            "throttled", int(wait) * SECOND if wait.isascii() and wait.isdigit() else None
-        )
-    if answer.status in {401, 403}:
-        return NotYet("carrier-credentials")
-    try:
-        told = words.record(msgspec.json.decode(raw))
-    except (msgspec.DecodeError, RecursionError):
-        told = {}
-    if answer.status >= 500 or not told:
-        return Unknown(f"carrier-{answer.status}")
-    if answer.status >= 400:
-        return Rejected(words.error_code(told), answer.status)
-    return Confirmed(told)
-
-
-class EasyPost:
-    """What the kinds of effects share: the accounts by name, the vault, the clock."""
-
-    def __init__(self, ports: Ports) -> None:
-        self.ports = ports
-        self.accounts = {name: Account(one) for name, one in ports.settings.carriers.items()}
-
-    async def get(self, account: str, path: str) -> Result:
-        """Read something."""
-        return await self._call(account, "GET", path)
-
-    async def post(self, account: str, path: str, body: Any = None) -> Result:
-        """Have something done."""
-        return await self._call(account, "POST", path, body or {})
-
-    async def _call(
-        self, account: str, method: Literal["GET", "POST"], path: str, body: Any = None
-    ) -> Result:
-        found = self.accounts.get(account)
-        if found is None:
-            return NotYet("carrier-unknown")
-        try:
-            return await found.call(method, path, body)
-        except words.CarrierDataError:
-            return Unknown(words.CarrierDataError.code)
 
 
 class Creates:
@@ -261,65 +189,6 @@ class Polls:
         return await self.perform(call)
 
 
-def tell_created(call: Call, result: Result, at: int) -> commands.ShipmentCommand:
-    """Say what came of creating."""
-    event = msgspec.msgpack.decode(call.request, type=events.LabelRequested)
-    names = (event.entity, event.shipment_id, event.label_id)
-    match result:
-        case Confirmed(answer=words.Quote() as chosen):
-            return commands.QuoteLabel(
-                *names, chosen.provider_shipment, chosen.provider_rate, chosen.cost,
-                chosen.currency, at,
-            )  # fmt: skip
-        case Rejected(code=code):
-            return commands.RefuseLabel(*names, code, at)
-        case _:
-            return commands.DoubtLabel(*names, at)
-
-
-def tell_bought(call: Call, result: Result, at: int) -> commands.ShipmentCommand:
-    """Say what came of buying."""
-    event = msgspec.msgpack.decode(call.request, type=events.LabelQuoted)
-    names = (event.entity, event.shipment_id, event.label_id)
-    match result:
-        case Confirmed(answer=words.Purchase() as made):
-            return commands.RecordLabel(
-                *names, made.provider_shipment, made.tracking_code, made.tracker, made.carrier,
-                made.service, made.cost, made.currency, made.label_url, at,
-            )  # fmt: skip
-        case Rejected(code=code):
-            return commands.RefuseLabel(*names, code, at)
-        case _:
-            return commands.DoubtLabel(*names, at)
-
-
-def tell_voided(call: Call, result: Result, at: int) -> commands.ShipmentCommand | None:
-    """Say whether the label was given back; a refusal is an answer, a doubt is not."""
-    event = msgspec.msgpack.decode(call.request, type=events.LabelVoidRequested)
-    match result:
-        case Confirmed(answer=bool() as accepted):
-            return commands.RecordVoid(
-                event.entity, event.shipment_id, event.label_id, accepted, at
-            )
-        case Rejected():
-            return commands.RecordVoid(event.entity, event.shipment_id, event.label_id, False, at)
-        case _:
-            return None
-
-
-def tell_polled(call: Call, result: Result, at: int) -> commands.ShipmentCommand | None:
-    """Say where the parcel is; nothing where nobody knows."""
-    event = msgspec.msgpack.decode(call.request, type=events.TrackingAsked)
-    match result:
-        case Confirmed(answer=words.Scan() as scan):
-            return commands.RecordTracking(
-                event.entity, event.shipment_id, scan.tracking_code, scan.status,
-                scan.status_word, scan.detail, "poll", scan.seen_at, at,
-            )  # fmt: skip
-        case _:
-            return None
-
-
 def kinds(ports: Ports) -> Sequence[EffectKind]:
     """Return the kinds of effects; all accounts share one budget, that of the slowest."""
     easypost = EasyPost(ports)
@@ -330,10 +199,18 @@ def kinds(ports: Ports) -> Sequence[EffectKind]:
         "burst": max(10, int(rate)),
     }
     return (
-        EffectKind(CREATE, Creates(easypost), tell_created, "repeat", honoured=HONOURED, **budget),
-        EffectKind(BUY, Buys(easypost), tell_bought, "ask", attempts=ASKED, **budget),
-        EffectKind(VOID, Voids(easypost), tell_voided, "ask", **budget),
         EffectKind(
-            POLL, Polls(easypost), tell_polled, "repeat", honoured=HONOURED, attempts=4, **budget
+            CREATE, Creates(easypost), results.tell_created, "repeat", honoured=HONOURED, **budget
+        ),
+        EffectKind(BUY, Buys(easypost), results.tell_bought, "ask", attempts=ASKED, **budget),
+        EffectKind(VOID, Voids(easypost), results.tell_voided, "ask", **budget),
+        EffectKind(
+            POLL,
+            Polls(easypost),
+            results.tell_polled,
+            "repeat",
+            honoured=HONOURED,
+            attempts=4,
+            **budget,
         ),
     )

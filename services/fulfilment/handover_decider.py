@@ -6,8 +6,6 @@ It never says that a parcel has stopped or left: the shipment does, and it is he
 from functools import reduce
 from typing import assert_never
 
-from msgspec.structs import replace
-
 from libs.contracts import fulfilment as events
 from libs.contracts.common import (
     Allocation,
@@ -26,11 +24,10 @@ from services.fulfilment.handover import (
     contact_of,
     evolve,
     fingerprint,
-    quantities,
     units_of,
-    without,
 )
-from services.fulfilment.planning import Planned, kept, open_units, plan, wanted
+from services.fulfilment.planning import Planned, open_units, plan
+from services.fulfilment.taking_back import elsewhere, fewer
 
 HOUR = 3_600_000_000  # microseconds
 UNPLANNED = 48 * HOUR  # a person has so long for what no parcel can take
@@ -143,8 +140,8 @@ def _restate(state: Handover, at: int) -> Events:
         moved = share.requires_shipping and share.contact != contact_of(taken)
         if name in targets and targets[name] and moved:
             targets[name], reasons[name] = (), "address-changed"
-    _fewer(state, targets, reasons)
-    _elsewhere(state, targets, reasons)
+    fewer(state, targets, reasons)
+    elsewhere(state, targets, reasons)
     found: Events = []
     for name, share in sorted(state.shares.items()):
         target = targets.get(name, share.target)
@@ -153,45 +150,6 @@ def _restate(state: Handover, at: int) -> Events:
             reason = reasons.get(name, "hold")
             found.append(_restated(state, name, target, reason, len(found) + 1, at))
     return found
-
-
-def _fewer(state: Handover, targets: dict[str, tuple[Row, ...]], reasons: dict[str, str]) -> None:
-    """Take back what is no longer wanted, from what was planned last."""
-    assert state.taken is not None
-    want = wanted(state.taken)
-    asked = quantities(r for n, s in state.shares.items() for r in targets.get(n, s.target))
-    for line, units in asked.items():
-        excess = units - want.get(line, 0)
-        for name, _ in state.latest_first():
-            here = quantities(targets.get(name, ())).get(line, 0)
-            take = min(excess, here)
-            if take > 0:
-                targets[name] = without(targets[name], {line: take})
-                reasons.setdefault(name, "not-wanted")
-                excess -= take
-
-
-def _elsewhere(
-    state: Handover, targets: dict[str, tuple[Row, ...]], reasons: dict[str, str]
-) -> None:
-    """Take back units that inventory no longer keeps at the parcel's location."""
-    shares = state.shares
-    for name, target in targets.items():
-        shares = shares.set(name, replace(shares[name], target=target))
-    lacks = {k: -n for k, n in kept(replace(state, shares=shares), asked=True).items() if n < 0}
-    for name, share in state.latest_first():
-        for row in targets.get(name, ()):
-            per = units_of([replace(row, quantity=1)])
-            short = max(
-                (-(-lacks.get((sku, share.location), 0) // n) for sku, n in per.items()), default=0
-            )
-            take = min(row.quantity, short)
-            if take > 0:
-                targets[name] = without(targets[name], {row.line_id: take})
-                reasons.setdefault(name, "units-moved")
-                for sku, n in per.items():
-                    key = (sku, share.location)
-                    lacks[key] = max(0, lacks.get(key, 0) - n * take)
 
 
 def _plan_new(state: Handover, planned: Planned, at: int) -> Events:

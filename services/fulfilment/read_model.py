@@ -10,10 +10,8 @@ from libs.contracts import common
 from libs.contracts import fulfilment as events
 from libs.eventsourcing.envelope import Envelope
 from libs.eventsourcing.projection import Key, Projection
-from services.fulfilment.standing import ShipmentRow, standing
-
-OURS = ("fulfilment",)
-NOT_PLANNED_WITHIN = 3_600_000_000  # microseconds
+from services.fulfilment.order_rows import HANDOVERS, TRACKINGS
+from services.fulfilment.standing import OURS, ShipmentRow, less, lines, standing, without
 
 
 class ShipmentOrderRow(msgspec.Struct, frozen=True):
@@ -24,66 +22,15 @@ class ShipmentOrderRow(msgspec.Struct, frozen=True):
     first_version: int = 0
 
 
-class HandoverRow(msgspec.Struct, frozen=True):
-    """An order's units: wanted in all, in parcels, and what no parcel has."""
-
-    order_id: str
-    entity: str = "main"
-    revision: int = 0
-    wanted: dict[str, int] = {}
-    parcels: dict[str, dict[str, int]] = {}
-    left: int = 0
-    blocked: str | None = None
-    value: int = 0
-    currency: str = ""
-    code: str = ""
-    code_deadline: int | None = None
-    taken_at: int = 0
-    waiting: bool = False
-    reason: str = ""
-    owner: str = ""
-    deadline: int | None = None
-    next_action: str = ""
-    since: int = 0
-    version: int = 0
-
-
-class TrackingRow(msgspec.Struct, frozen=True):
-    """A carrier's tracker; it waits while no parcel of ours is known for it."""
-
-    account: str
-    tracker: str
-    entity: str = "main"
-    shipment_id: str = ""
-    tracking_code: str = ""
-    status: str = ""
-    seen_at: int = 0
-    waiting: bool = False
-    reason: str = ""
-    owner: str = ""
-    deadline: int | None = None
-    next_action: str = ""
-    since: int = 0
-    version: int = 0
-
-
-def _of(envelope: Envelope[Any], category: str) -> bool:
-    return envelope.stream.startswith(category)
+VOIDED_WITHIN = 24 * 3_600_000_000  # microseconds
 
 
 def _shipment_keys(envelope: Envelope[Any]) -> Sequence[Key]:
     return (
         [(envelope.event.shipment_id,)]
-        if _of(envelope, "shipment-") and hasattr(envelope.event, "shipment_id")
+        if envelope.stream.startswith("shipment-") and hasattr(envelope.event, "shipment_id")
         else []
     )
-
-
-def _lines(rows: Sequence[common.ShipmentRow]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for row in rows:
-        found[row.line_id] = found.get(row.line_id, 0) + row.quantity
-    return found
 
 
 def _added(
@@ -95,14 +42,6 @@ def _added(
     return {sku: n for sku, n in sorted(found.items()) if n}
 
 
-def _less(rows: Mapping[str, int], by: Mapping[str, int]) -> dict[str, int]:
-    return {k: n - by.get(k, 0) for k, n in rows.items() if n > by.get(k, 0)}
-
-
-def _without(found: Mapping[str, Any], key: str) -> dict[str, Any]:
-    return {name: value for name, value in found.items() if name != key}
-
-
 def _shipment(row: ShipmentRow | None, key: Key, envelope: Envelope[Any]) -> ShipmentRow | None:
     event, at = envelope.event, envelope.at
     old = row or ShipmentRow(str(key[0]))
@@ -112,7 +51,7 @@ def _shipment(row: ShipmentRow | None, key: Key, envelope: Envelope[Any]) -> Shi
         case _ if not old.planned_at:
             return row  # an order's units that came too late for any parcel of this name
         case events.ShipmentJoined():
-            orders = {**old.orders, event.order_id: _lines(event.rows)}
+            orders = {**old.orders, event.order_id: lines(event.rows)}
             new = replace(
                 old, orders=orders, units=_added(old.units, event.units, 1),
                 accounts=tuple(sorted({*old.accounts, event.account})),
@@ -127,7 +66,7 @@ def _shipment(row: ShipmentRow | None, key: Key, envelope: Envelope[Any]) -> Shi
         case events.ShipmentClearanceRecorded():
             new = replace(old, cleared=tuple(sorted({*old.cleared, event.order_id})))
         case events.ShipmentBlocked():
-            blocked = _without(old.blocked, event.order_id)
+            blocked = without(old.blocked, event.order_id)
             new = replace(
                 old, blocked=blocked if event.blocked is None
                 else {**blocked, event.order_id: event.blocked},
@@ -142,7 +81,7 @@ def _shipment(row: ShipmentRow | None, key: Key, envelope: Envelope[Any]) -> Shi
         case events.DispatchStopRequested() | events.DispatchStopped() | events.StopTooLate():
             new = _stopping(old, event)
         case _:
-            new = _on_its_way(_labelled(old, event), event, at)
+            new = _on_its_way(_labelled(old, event, at), event, at)
     return standing(old, replace(new, version=envelope.version), at)
 
 
@@ -151,7 +90,7 @@ def _planned(old: ShipmentRow, event: events.ShipmentPlanned, at: int) -> Shipme
     return replace(
         old, entity=event.entity, state="planned", location=event.location, carrier=event.carrier,
         service=event.service, requires_shipping=event.requires_shipping,
-        subject=event.customer.subject, orders={order: _lines(event.rows)},
+        subject=event.customer.subject, orders={order: lines(event.rows)},
         units=_added({}, event.units, 1), accounts=(event.account,), packing=event.packing,
         hand_over=event.hand_over, ship_by=event.ship_by, deliver_by=event.deliver_by,
         value=event.declared_value, currency=event.currency, planned_at=at, changed_at=at,
@@ -166,16 +105,16 @@ def _stopping(
     order = event.order_id
     match event:
         case events.DispatchStopRequested():
-            stops = {**old.stops, order: _lines(event.rows)}
+            stops = {**old.stops, order: lines(event.rows)}
             return replace(old, stops=stops, due=event.answer_by)
         case events.StopTooLate():
-            return replace(old, stops=_without(old.stops, order))
+            return replace(old, stops=without(old.stops, order))
         case events.DispatchStopped():
-            stops = _without(old.stops, order)
+            stops = without(old.stops, order)
             if order not in old.orders:
                 return replace(old, stops=stops)
-            left = _less(old.orders[order], _lines(event.rows))
-            orders = {**old.orders, order: left} if left else _without(old.orders, order)
+            left = less(old.orders[order], lines(event.rows))
+            orders = {**old.orders, order: left} if left else without(old.orders, order)
             return replace(
                 old, stops=stops, orders=orders, units=_added(old.units, event.units, -1),
                 cleared=tuple(one for one in old.cleared if one in orders),
@@ -183,7 +122,7 @@ def _stopping(
             )  # fmt: skip
 
 
-def _labelled(old: ShipmentRow, event: Any) -> ShipmentRow:
+def _labelled(old: ShipmentRow, event: Any, at: int) -> ShipmentRow:
     match event:
         case events.LabelRequested():
             return replace(old, label="requested", label_code="")
@@ -200,7 +139,7 @@ def _labelled(old: ShipmentRow, event: Any) -> ShipmentRow:
         case events.LabelInDoubt():
             return replace(old, label="doubt", due=event.deadline)
         case events.LabelVoidRequested():
-            return replace(old, label="voiding")
+            return replace(old, label="voiding", due=at + VOIDED_WITHIN)
         case events.LabelVoided():
             return replace(old, label="voided" if event.accepted else "void-refused")
         case _:
@@ -241,101 +180,6 @@ def _pair(
     return row or ShipmentOrderRow(str(key[0]), str(key[1]), envelope.version)
 
 
-def _handover_keys(envelope: Envelope[Any]) -> Sequence[Key]:
-    return (
-        [(envelope.event.order_id,)]
-        if _of(envelope, "handover-") and hasattr(envelope.event, "order_id")
-        else []
-    )
-
-
-def _handover(row: HandoverRow | None, key: Key, envelope: Envelope[Any]) -> HandoverRow | None:
-    event, at = envelope.event, envelope.at
-    old = row or HandoverRow(str(key[0]))
-    match event:
-        case events.FulfilmentTaken():
-            wanted: dict[str, int] = {}
-            for line in event.lines:
-                wanted[line.line_id] = wanted.get(line.line_id, 0) + line.quantity
-            new = replace(
-                old, entity=event.entity, revision=event.revision, wanted=wanted,
-                blocked=event.blocked, value=event.declared_value, currency=event.currency,
-                taken_at=at,
-            )  # fmt: skip
-        case events.HandoverPlanned():
-            if event.shipment_id in old.parcels:
-                return row  # less of it is heard when the parcel has answered
-            parcels = {**old.parcels, event.shipment_id: _lines(event.rows)}
-            new = replace(old, parcels=parcels)
-        case events.HandoverRecorded(fact="stopped"):
-            left = _less(old.parcels.get(event.shipment_id, {}), _lines(event.rows))
-            parcels = _without(old.parcels, event.shipment_id)
-            new = replace(old, parcels={**parcels, event.shipment_id: left} if left else parcels)
-        case events.ShipmentUnplannable():
-            new = replace(old, code=event.code, code_deadline=event.deadline)
-        case _:
-            return row
-    return _waits(old, replace(new, version=envelope.version), at)
-
-
-def _waits(old: HandoverRow, new: HandoverRow, at: int) -> HandoverRow:
-    """Say what units that are in no parcel wait for."""
-    held: dict[str, int] = {}
-    for lines in new.parcels.values():
-        for line, units in lines.items():
-            held[line] = held.get(line, 0) + units
-    left = sum(max(0, units - held.get(line, 0)) for line, units in new.wanted.items())
-    code = new.code if left else ""
-    reason, owner, deadline, action = "", "", None, ""
-    if left and new.blocked is not None:
-        reason, owner, action = "blocked", "operations", "release the hold on the order"
-    elif code:
-        reason, owner, deadline = code, "warehouse", new.code_deadline
-        action = "move the units to one place, or amend the order"
-    elif left:
-        reason, owner, action = "allocation", "inventory", "the units' places are awaited"
-        deadline = new.taken_at + NOT_PLANNED_WITHIN
-    return replace(
-        new, left=left, code=code, code_deadline=new.code_deadline if code else None,
-        waiting=bool(reason), reason=reason, owner=owner, deadline=deadline, next_action=action,
-        since=old.since if old.reason == reason and old.since else at,
-    )  # fmt: skip
-
-
-def _tracking_keys(envelope: Envelope[Any]) -> Sequence[Key]:
-    if not _of(envelope, "tracker-"):
-        return []
-    account, _, tracker = envelope.stream.removeprefix("tracker-").partition(":")
-    return [(account, tracker)]
-
-
-def _tracking(row: TrackingRow | None, key: Key, envelope: Envelope[Any]) -> TrackingRow | None:
-    event, at = envelope.event, envelope.at
-    old = row or TrackingRow(str(key[0]), str(key[1]))
-    match event:
-        case events.TrackerLinked():
-            return replace(
-                old, shipment_id=event.shipment_id, waiting=False, reason="", owner="",
-                deadline=None, next_action="", since=at, version=envelope.version,
-            )  # fmt: skip
-        case events.TrackingMatched() | events.TrackingUnmatched():
-            newer = event.occurred_at >= old.seen_at
-            new = replace(
-                old, tracking_code=event.tracking_code, version=envelope.version,
-                status=event.status if newer else old.status,
-                seen_at=max(old.seen_at, event.occurred_at),
-            )  # fmt: skip
-            if isinstance(event, events.TrackingMatched):
-                return new
-            return replace(
-                new, waiting=True, reason="tracking-unmatched", owner="warehouse",
-                deadline=event.deadline, next_action="find out whose parcel it is",
-                since=old.since if old.waiting else at,
-            )  # fmt: skip
-        case _:
-            return row
-
-
 SHIPMENTS = Projection(
     name="shipments", version=1, row=ShipmentRow, key=("shipment_id",), topics=OURS,
     keys=_shipment_keys, evolve=_shipment,
@@ -344,13 +188,5 @@ SHIPMENTS = Projection(
 SHIPMENT_ORDERS = Projection(
     name="shipment_orders", version=1, row=ShipmentOrderRow, key=("order_id", "shipment_id"),
     topics=OURS, keys=_pair_keys, evolve=_pair,
-)  # fmt: skip
-HANDOVERS = Projection(
-    name="handovers", version=1, row=HandoverRow, key=("order_id",), topics=OURS,
-    keys=_handover_keys, evolve=_handover, indexes=(("waiting", "order_id"),),
-)  # fmt: skip
-TRACKINGS = Projection(
-    name="trackings", version=1, row=TrackingRow, key=("account", "tracker"), topics=OURS,
-    keys=_tracking_keys, evolve=_tracking, indexes=(("waiting", "account", "tracker"),),
 )  # fmt: skip
 PROJECTIONS = (SHIPMENTS, SHIPMENT_ORDERS, HANDOVERS, TRACKINGS)

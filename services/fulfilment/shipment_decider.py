@@ -10,22 +10,16 @@ from msgspec.structs import replace
 
 from libs.contracts import fulfilment as events
 from libs.eventsourcing.decider import Decider, Refused
-from services.fulfilment import commands, labels, tracking
+from services.fulfilment import commands, labels, stopping, tracking
 from services.fulfilment.shipment import (
     LEFT,
     OPEN,
-    Part,
-    Rows,
     Shipment,
-    Units,
-    evolve,
     fewer,
-    fewer_units,
 )
+from services.fulfilment.shipment_evolve import evolve
 
 DAY = 86_400_000_000  # microseconds
-ANSWER = DAY  # the warehouse says within this time whether it could stop a parcel
-AUTOMATIC = "automatic"
 Events = list[events.FulfilmentEvent]
 
 
@@ -54,7 +48,7 @@ def _decide(command: commands.ShipmentCommand, state: Shipment) -> Events:
         case commands.HandOver():
             return _hand_over(command, state)
         case commands.AnswerStop():
-            return _stop_answered(command, state)
+            return stopping.answer(command, state)
         case (
             commands.QuoteLabel() | commands.RefuseLabel() | commands.DoubtLabel()
             | commands.RecordLabel() | commands.RecordVoid() | commands.RetryLabel()
@@ -78,15 +72,15 @@ def _follow(command: commands.ShipmentCommand, state: Shipment) -> Events:
             entity=entity, occurred_at=at, shipment_id=name, reason="nothing-left"
         )
         return [*voided, gone]
-    if state.status == "planned" and state.packing == AUTOMATIC:
-        return [_packed(command, state, None, AUTOMATIC)]
+    if state.status == "planned" and state.packing == stopping.AUTOMATIC:
+        return [_packed(command, state, None, stopping.AUTOMATIC)]
     if state.status in {"packed", "ready"} and state.needs_label() and state.label is None:
         return [labels.request(command, state, state.carrier, state.service)]
     free = state.blocked() is None and not state.stopping()
     if state.status == "packed" and state.labelled() and state.cleared() and free:
         return [events.ShipmentReady(entity=entity, occurred_at=at, shipment_id=name)]
-    if state.status == "ready" and state.hand_over == AUTOMATIC and free:
-        return [_dispatched(command, state, AUTOMATIC)]
+    if state.status == "ready" and state.hand_over == stopping.AUTOMATIC and free:
+        return [_dispatched(command, state, stopping.AUTOMATIC)]
     return tracking.follow(command, state)
 
 
@@ -97,7 +91,7 @@ def _share(command: commands.TakeShare, state: Shipment) -> Events:
     if not state.status:
         return [_planned(command)] if command.rows else []
     if part is None or not part.rows:
-        return _join(command, state) if command.rows else []
+        return stopping.join(command, state) if command.rows else []
     found: Events = []
     if command.blocked != part.blocked and part.rows and state.status in OPEN:
         found.append(
@@ -107,7 +101,7 @@ def _share(command: commands.TakeShare, state: Shipment) -> Events:
             )
         )  # fmt: skip
     less = fewer(part.rows, command.rows)
-    return [*found, *_stop(command, state, part, less)] if less else found
+    return [*found, *stopping.stop(command, state, part, less)] if less else found
 
 
 def _planned(command: commands.TakeShare) -> events.ShipmentPlanned:
@@ -123,76 +117,6 @@ def _planned(command: commands.TakeShare) -> events.ShipmentPlanned:
         silent_days=policy.silent_days, assume_days=policy.assume_days,
         references=() if command.reference is None else (command.reference,),
     )  # fmt: skip
-
-
-def _join(command: commands.TakeShare, state: Shipment) -> Events:
-    """Take another order's units into an open parcel to the same buyer, or give them back."""
-    subject = state.customer.subject if state.customer is not None else ""
-    same = state.location == command.location and subject == command.customer.subject
-    if state.status == "planned" and same and state.currency == command.currency:
-        return [
-            events.ShipmentJoined(
-                entity=command.entity, occurred_at=command.at, shipment_id=command.shipment_id,
-                order_id=command.order_id, account=command.account, statement=command.statement,
-                rows=command.rows, units=command.units, blocked=command.blocked,
-                declared_value=command.declared_value, reference=command.reference,
-            )
-        ]  # fmt: skip
-    asked = _asked(command, command.rows, command.units, "parcel-closed")
-    return [asked, _stopped(command, asked)]
-
-
-def _asked(
-    command: commands.TakeShare, rows: Rows, units: Units, reason: str
-) -> events.DispatchStopRequested:
-    return events.DispatchStopRequested(
-        entity=command.entity, occurred_at=command.at, shipment_id=command.shipment_id,
-        order_id=command.order_id, reason=reason, answer_by=command.at + ANSWER,
-        statement=command.statement, rows=rows, units=units,
-    )  # fmt: skip
-
-
-def _stop(command: commands.TakeShare, state: Shipment, part: Part, less: Rows) -> Events:
-    """Ask for units back: at once where nobody else has the parcel in hand."""
-    asked = _asked(command, less, fewer_units(part.units, command.units), command.reason)
-    if state.status in LEFT:
-        return [asked, _too_late(command, asked)]
-    if state.status in {"packed", "ready"} and state.hand_over != AUTOMATIC:
-        return [asked]
-    return [asked, _stopped(command, asked)]
-
-
-def _stopped(
-    command: commands.ShipmentCommand, asked: events.DispatchStopRequested
-) -> events.DispatchStopped:
-    return events.DispatchStopped(
-        entity=command.entity, occurred_at=command.at, shipment_id=command.shipment_id,
-        order_id=asked.order_id, rows=asked.rows, units=asked.units, reason=asked.reason,
-    )  # fmt: skip
-
-
-def _too_late(
-    command: commands.ShipmentCommand, asked: events.DispatchStopRequested
-) -> events.StopTooLate:
-    return events.StopTooLate(
-        entity=command.entity, occurred_at=command.at, shipment_id=command.shipment_id,
-        order_id=asked.order_id, rows=asked.rows, reason=asked.reason,
-    )  # fmt: skip
-
-
-def _stop_answered(command: commands.AnswerStop, state: Shipment) -> Events:
-    waiting = [(order, part) for order, part in state.active() if part.stop]
-    if not waiting:
-        raise Refused("no-stop-asked", "Nobody has asked to keep anything of this parcel back.")
-    found: Events = []
-    for order, part in waiting:
-        asked = events.DispatchStopRequested(
-            entity=command.entity, occurred_at=command.at, shipment_id=command.shipment_id,
-            order_id=order, reason=part.stop_reason, answer_by=command.at, statement=part.statement,
-            rows=part.stop, units=part.stop_units,
-        )  # fmt: skip
-        found.append(_stopped(command, asked) if command.stopped else _too_late(command, asked))
-    return found
 
 
 def _clearance(command: commands.RecordClearance, state: Shipment) -> Events:

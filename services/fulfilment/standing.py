@@ -1,9 +1,13 @@
 """What a waiting parcel, order or tracker waits for: reason, owner, deadline, next action. Pure."""
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
+from libs.contracts import common
+
+OURS = ("fulfilment",)  # the topics that our rows are folded from
 HOUR = 3_600_000_000  # microseconds
 DAY = 24 * HOUR
 CLEARED_WITHIN = DAY
@@ -82,6 +86,8 @@ def waiting(row: ShipmentRow) -> Waiting:
         )  # fmt: skip
     if row.label == "doubt":
         return Waiting("label-in-doubt", "system", row.due, "the carrier is asked again")
+    if row.label == "voiding":
+        return Waiting("label-void", "system", row.due, "the carrier is asked for the money")
     if open_here and row.blocked:
         return Waiting("blocked", "operations", row.ship_by, "release the hold on the order")
     match row.state:
@@ -117,3 +123,21 @@ def standing(old: ShipmentRow, new: ShipmentRow, at: int) -> ShipmentRow:
         deadline=found.deadline, next_action=found.next_action,
         since=old.since if old.reason == found.reason and old.since else at,
     )  # fmt: skip
+
+
+def lines(rows: Sequence[common.ShipmentRow]) -> dict[str, int]:
+    """Return the units of each line."""
+    found: dict[str, int] = {}
+    for row in rows:
+        found[row.line_id] = found.get(row.line_id, 0) + row.quantity
+    return found
+
+
+def less(rows: Mapping[str, int], by: Mapping[str, int]) -> dict[str, int]:
+    """Return units less other units; what has nothing left is gone."""
+    return {k: n - by.get(k, 0) for k, n in rows.items() if n > by.get(k, 0)}
+
+
+def without(found: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """Return a mapping without one of its keys."""
+    return {name: value for name, value in found.items() if name != key}

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.fulfilment.read_model import HandoverRow, TrackingRow
+from services.fulfilment.order_rows import HandoverRow, TrackingRow
 from services.fulfilment.standing import ShipmentRow
 
 Id = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[!-~]+$")]

@@ -13,7 +13,7 @@ from libs.effects.kinds import Confirmed, EffectKind, NotYet, Rejected, Result, 
 from libs.effects.policy import FINAL, step, verdict
 from libs.eventsourcing.testing import given as history
 from libs.store.store import Call
-from services.fulfilment import commands, easypost
+from services.fulfilment import commands, easypost, easypost_results
 from services.fulfilment.decider import SHIPMENT
 from services.fulfilment.process import BUY
 from tests.unit.fulfilment.samples import CARRIED, NOW, bought, cleared, label_of, quoted, share
@@ -77,7 +77,7 @@ class Purchase(RuleBasedStateMachine):
         self.request = msgspec.msgpack.encode(wanted)
         adapter = easypost.Buys(self.desk)  # type: ignore[arg-type]
         self.kind = EffectKind(
-            BUY, adapter, easypost.tell_bought, "ask", "easypost", attempts=10**6
+            BUY, adapter, easypost_results.tell_bought, "ask", "easypost", attempts=10**6
         )
 
     def _call(self) -> Call:

@@ -122,7 +122,7 @@ def _agree(world: World) -> None:
         assert set(row.cleared) == {order for order, part in state.active() if part.cleared}
         assert bool(row.stops) == state.stopping()
         assert row.waiting == (state.status not in {"dispatched", "delivered", "cancelled"}) or (
-            row.reason == "label-in-doubt"
+            row.reason in {"label-in-doubt", "label-void"}
         )
         assert not row.waiting or (row.reason and row.owner and row.next_action and row.since)
     for stream, handover in world.handovers().items():

@@ -4,6 +4,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import pytest
 from pydantic import BaseModel
 
 from libs.runtime.settings import (
@@ -11,6 +12,7 @@ from libs.runtime.settings import (
     Address,
     Carrier,
     Company,
+    ConfigurationError,
     Limits,
     Location,
     PaymentAccount,
@@ -86,3 +88,14 @@ def test_only_options_that_ask_for_the_same_input_go_on_with_a_run() -> None:
     assert not memory.same_input(run, seed=5, orders=None, rows=None)
     assert not memory.same_input(run, seed=None, orders=8, rows=None)
     assert not memory.same_input(run, seed=None, orders=None, rows=Path("other.csv"))
+
+
+def test_a_place_whose_carrier_is_not_configured_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "lonja.toml"
+    path.write_text('[locations.main]\ncarrier = "nobody"\n')
+    with pytest.raises(ConfigurationError, match="nobody"):
+        load(path, {})
+    path.write_text('[locations.main]\ncarrier = "post"\n[carriers.post]\napi_key = "hush"\n')
+    settings = load(path, {"LONJA_CARRIERS__POST__WEBHOOK_SECRETS": "new,old"})
+    assert len(settings.carriers["post"].secrets()) == 2
+    assert "hush" not in repr(settings)

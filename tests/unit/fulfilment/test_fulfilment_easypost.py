@@ -7,7 +7,7 @@ import pytest
 from libs.effects.kinds import Confirmed, NotYet, Rejected, Unknown
 from libs.runtime.settings import Address, Carrier
 from libs.store.store import Call
-from services.fulfilment import commands, easypost, process
+from services.fulfilment import commands, easypost, easypost_results, process
 from services.fulfilment import easypost_words as words
 from services.fulfilment.decider import SHIPMENT as PARCEL
 from services.fulfilment.shipment import Shipment
@@ -107,4 +107,4 @@ def call() -> Call:
     ],
 )
 def test_each_result_of_creating_is_told_to_the_parcel(result: Any, told: type[Any]) -> None:
-    assert isinstance(easypost.tell_created(call(), result, NOW), told)
+    assert isinstance(easypost_results.tell_created(call(), result, NOW), told)
