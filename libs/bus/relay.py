@@ -247,9 +247,9 @@ class Relay:
         return self._producer
 
     async def _throw_away(self) -> None:
-        """Drop the producer; the topic is read back before anything is sent again."""
+        """Drop the producer; topic and store are read back before anything is sent again."""
         producer, self._producer = self._producer, None
-        self.sent = {}
+        self.sent, self._recent = {}, Recent()
         if producer is not None:
             with contextlib.suppress(KafkaError, TimeoutError, OSError):
                 await asyncio.wait_for(producer.stop(), 3)

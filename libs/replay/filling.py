@@ -3,6 +3,7 @@
 Is handed topics and the read database only: no outside effect can come of it.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -94,10 +95,10 @@ class Filling:
         self, connection: Connection, ends: Mapping[Place, int], numbers: Mapping[Place, int] | None
     ) -> None:
         while open_ := [p for p in self.cursors if not self._reached(p, ends[p], numbers)]:
-            parsed = {
-                place: Parsed(self.topics[place[0]], records, self.codec)
-                for place, records in (await self.tail.get(open_)).items()
-            }
+            parsed = {}
+            for place, records in (await self.tail.get(open_)).items():
+                parsed[place] = Parsed(self.topics[place[0]], records, self.codec)
+                await asyncio.sleep(0)  # more is asked for while these are decoded
             await self._fold(connection, parsed, numbers)
             for place in open_:
                 self._complain(place, ends[place], numbers)
@@ -140,6 +141,7 @@ class Filling:
             self.cursors[place] = screened.cursor
             self.records += len(marks)
             envelopes += run.envelopes(screened.taken)
+            await asyncio.sleep(0)
         pairs = touched(self.table.projection, envelopes)
         if self._spilled:
             missing = {key for key, _ in pairs if key not in self._rows}

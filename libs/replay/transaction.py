@@ -11,7 +11,7 @@ import asyncpg
 from libs.eventsourcing.projection import Key
 from libs.replay.folding import fold
 from libs.replay.live import Work
-from libs.store.pool import LOST, PASSING, Connection
+from libs.store.pool import LOST, Connection
 
 # Whoever writes rows of a read model holds its row of the registry: rows that are folded from
 # several partitions stay right when two processes own those. The tail may be lost in a crash: the
@@ -130,10 +130,10 @@ async def _at_once(connection: Connection, works: Sequence[Work]) -> bool:
                     parts.append(f", w{len(arguments)} AS ({make(len(arguments) + 1, _GOING)})")
                     arguments += arrays
         done = await connection.fetchval("".join((*parts, _TOLD)), *arguments)
-    except (*LOST, *PASSING):
-        raise
-    except Exception:  # said, and to whom it belongs, by the longer way
-        return False
+    except Exception as error:
+        if isinstance(error, LOST) and not isinstance(error, UNFIT):
+            raise
+        return False  # the longer way has more time, and tells whose fault it is
     if done:
         for work, (changed, _) in zip(busy, folded, strict=True):
             work.live.remember(changed, work.live.revision + 1)

@@ -230,11 +230,12 @@ class TurnLoop:
             if taken and size + len(inputs) > LARGEST:
                 left.append(group)
                 break
-            if not ids.isdisjoint(given.id for given in inputs):
+            names = [given.id for given in inputs]
+            if not ids.isdisjoint(names):
                 left.append(group)
                 continue
             taken.append(group)
-            ids.update(given.id for given in inputs)
+            ids.update(names)
             size += len(inputs)
         self._waiting = left = [*left, *rest]
         if not left:

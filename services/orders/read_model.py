@@ -1,7 +1,7 @@
 """What orders shows: each order as it stands, and its history. Folded from its own events. Pure."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from msgspec.structs import replace
@@ -15,9 +15,11 @@ from services.orders.standing import DemandRow, HoldRow, LineRow, OrderRow, stan
 from services.orders.state import BEFORE
 from services.orders.versions import still_cancelled
 
+_OURS = frozenset(get_args(OrderEvent))
+
 
 def _order_keys(envelope: Envelope[Any]) -> Sequence[Key]:
-    return ((envelope.event.order_id,),) if isinstance(envelope.event, OrderEvent) else ()
+    return ((envelope.event.order_id,),) if type(envelope.event) in _OURS else ()
 
 
 def _order(row: OrderRow | None, key: Key, envelope: Envelope[Any]) -> OrderRow | None:
@@ -226,7 +228,7 @@ _SILENT = frozenset(
 
 
 def _history_keys(envelope: Envelope[Any]) -> Sequence[Key]:
-    if isinstance(envelope.event, OrderEvent):
+    if type(envelope.event) in _OURS:
         return ((envelope.event.order_id, envelope.version),)
     return ()
 

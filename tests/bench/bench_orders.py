@@ -19,6 +19,7 @@ from libs.codec.framing import EventCodec
 from libs.codec.registry import Registry
 from libs.contracts import kernel
 from libs.replay.rebuild import rebuild
+from libs.runtime.memory import settle
 from libs.stack.stack import Servers, attach, database_dsn
 from libs.store.pool import close_pool, open_pool
 from libs.values.ids import short
@@ -181,6 +182,7 @@ async def _commits(shop: Shop) -> float:
 
 
 async def bench_rebuild(shop: Shop, table: Table) -> None:
+    settle()  # as `lonja rebuild` does
     topic = topic_of("", "orders")
     kafka = shop.servers.kafka
     raw = await _raw(kafka, topic)

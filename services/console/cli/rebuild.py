@@ -49,10 +49,12 @@ async def _rebuild(
     from libs.bus.topics import topic_of  # noqa: PLC0415 - --help stays quick
     from libs.replay.filling import RebuildFailed  # noqa: PLC0415
     from libs.replay.rebuild import rebuild as fill  # noqa: PLC0415
+    from libs.runtime.memory import settle  # noqa: PLC0415
     from libs.runtime.settings import load  # noqa: PLC0415
     from services.console.backends import codec_of, database, servers_of  # noqa: PLC0415
     from services.console.composition import SERVICES  # noqa: PLC0415
 
+    settle()  # a rebuild makes hundreds of thousands of rows, and no cycles
     servers, settings = servers_of(data), load()
     known = [p.name for service in SERVICES.values() for p in service.projections]
     if wanted is not None and wanted not in known:

@@ -57,6 +57,21 @@ async def test_a_commit_of_another_process_is_found_without_a_poke(toy: Toy) -> 
         await eventually(lambda: relay.sent_total == 5)
 
 
+async def test_events_handed_over_are_sent_in_order_with_those_that_were_not(toy: Toy) -> None:
+    relay = toy.relay()
+    await relay.start()
+    async with running(relay):
+        for n in range(12):
+            before = await toy.heads()
+            heads = await toy.commit(counted(50 if n != 5 else 2000))
+            if n % 3:  # each third commit is another process's: only the store tells of it
+                relay.poke(heads, await toy.appended(before))
+        assert await relay.drain(20)
+    assert {k: v for k, v in (await toy.published()).items() if v} == {
+        lane: list(range(1, head + 1)) for lane, head in (await toy.heads()).items()
+    }
+
+
 class Dies(Exception):  # noqa: N818
     pass
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -14,6 +14,7 @@ from libs.codec.contract import Contract
 from libs.codec.framing import EventCodec, frame
 from libs.codec.headers import EventHeaders, build_headers, parse_headers
 from libs.codec.registry import Registry
+from libs.eventsourcing.decided import NewEvent
 from libs.store.migrations import migrate
 from libs.store.pool import Pool, close_pool, open_pool
 from libs.values.ids import derive
@@ -74,6 +75,14 @@ class Toy:
             for lane, head in heads.items():
                 await connection.execute("UPDATE lanes SET head = $2 WHERE lane = $1", lane, head)
         return heads
+
+    async def appended(self, before: Mapping[int, int]) -> list[NewEvent]:
+        """The events behind these heads, as a turn hands them over."""
+        rows = await self.pool.fetch(
+            "SELECT pseq, lane, id::text, stream_id, version, type, schema_version, data,"
+            " recorded_at, cause::text, correlation::text, trace FROM events ORDER BY lane, pseq"
+        )
+        return [NewEvent(*row[1:]) for row in map(tuple, rows) if row[0] > before.get(row[1], 0)]
 
     async def heads(self) -> dict[int, int]:
         rows = await self.pool.fetch("SELECT lane, head FROM lanes WHERE head > 0")

@@ -232,6 +232,52 @@ async def test_what_has_halted_goes_on_in_the_table_that_a_rebuild_puts_in_its_p
         assert await toy.pool.fetchval("SELECT sum(total) FROM fragile") == 200
 
 
+@pytest.mark.parametrize("value", [2**63, "a\0b"])
+async def test_a_row_that_its_table_cannot_hold_halts_that_projection_and_no_other(
+    toy: Toy, value: int | str
+) -> None:
+    def unfit(row: Total | None, key: Key, envelope: Envelope[Any]) -> Total | None:
+        row = row or Total(str(key[0]))
+        if envelope.version < 4:
+            return msgspec.structs.replace(row, total=row.total + 1)
+        if isinstance(value, str):
+            return msgspec.structs.replace(row, note=value)
+        return msgspec.structs.replace(row, total=value)
+
+    refused = Projection("refused", 1, Total, ("group",), ("toy",), keys, unfit)
+    relay = toy.relay()
+    async with running(relay), projecting(toy, refused, SEEN) as projector:
+        relay.poke(await toy.commit(counted(40)))
+        await caught_up(toy, SEEN, projector)
+        await caught_up(toy, refused, projector)
+        relay.poke(await toy.commit(counted(60)))
+        await caught_up(toy, SEEN)
+        assert await toy.pool.fetchval("SELECT count(*) FROM seen") == 100
+        assert "row-refused" in projector.halted()["refused"]
+        assert await toy.pool.fetchval("SELECT sum(total) FROM refused") == 40
+
+
+async def test_rows_go_where_a_fold_says_so_and_another_writer_is_noticed(toy: Toy) -> None:
+    def fleeting(row: Seen | None, key: Key, envelope: Envelope[Any]) -> Seen | None:
+        return Seen(str(key[0]), 0, envelope.event.amount) if envelope.version % 2 else None
+
+    odd = Projection(
+        "odd", 1, Seen, ("thing",), ("toy",), lambda e: ((e.event.thing,),), fleeting
+    )  # fmt: skip
+    relay = toy.relay()
+    async with running(relay), projecting(toy, odd, TOTALS) as projector:
+        for n in range(1, 6):
+            relay.poke(await toy.commit(counted(20)))
+            await caught_up(toy, odd, projector)
+            await caught_up(toy, TOTALS, projector)
+            assert await toy.pool.fetchval("SELECT count(*) FROM odd") == (20 if n % 2 else 0)
+            if n == 3:  # somebody writes a row and says so
+                await toy.pool.execute("UPDATE totals SET total = total + 1000")
+                await toy.pool.execute("UPDATE read_models SET revision = revision + 1")
+        groups = await toy.pool.fetchval("SELECT count(*) FROM totals")
+        assert await toy.pool.fetchval("SELECT sum(total) FROM totals") == 100 + 1000 * groups
+
+
 async def test_an_unreadable_record_of_ours_halts_and_a_foreign_one_does_not(toy: Toy) -> None:
     lane = lane_with_things()
     async with running(toy.relay()), projecting(toy, SEEN) as projector:
