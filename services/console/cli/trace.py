@@ -53,6 +53,7 @@ async def _events(data: Path, url: str | None, order: str) -> list[dict[str, Any
         "channels": [f"channelorder-{row['account']}:{row['external_id']}"],
         "orders": [f"order-{order_id}"],
         "inventory": [f"stock-{sku}" for sku in row["demands"]],
+        "payments": [f"payment-{order_id}"],
     }
     events: list[dict[str, Any]] = []
     for name, wanted in streams.items():
@@ -73,7 +74,8 @@ def _orders(event: Any) -> list[str]:
 def _told(service: str, found: Any, event: Any) -> dict[str, Any]:
     """Return an event as it is shown: short facts only, nothing sealed, nothing personal."""
     names = ("sku", "units", "reserved", "short", "wanted", "revision", "reason", "hold_id",
-             "whole", "partial", "funds", "decision", "request_id")  # fmt: skip
+             "whole", "partial", "funds", "decision", "request_id", "amount", "code",
+             "basis", "shipment_id")  # fmt: skip
     facts = {n: getattr(event, n) for n in names if getattr(event, n, None) not in {None, ""}}
     return {
         "service": service, "id": found["id"], "cause": found["cause"], "at": found["at"],
