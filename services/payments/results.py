@@ -88,8 +88,10 @@ class RecordRefusal(msgspec.Struct, frozen=True, tag=True):
 
 
 class RecordDoubt(msgspec.Struct, frozen=True, tag=True):
-    """Nobody knows whether a call took effect. `owner`: policy while it is tried again, overdue
-    when that has taken too long, person where it is given up.
+    """Nobody knows whether a call took effect.
+
+    `owner`: policy while it is tried again, overdue when that takes too long, person where it
+    is given up.
     """
 
     effect_id: str
