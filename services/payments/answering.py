@@ -13,6 +13,7 @@ from services.payments.settling import settle
 from services.payments.state import Capture, PaymentState
 from services.payments.story import Story, intent_of
 
+_RANK = {"policy": 0, "overdue": 1, "person": 2}
 _WAITING = frozenset({"asked", "action", "declined"})
 
 
@@ -206,7 +207,7 @@ def doubted(command: commands.RecordDoubt, state: PaymentState) -> Sequence[Paym
     """Record that nobody knows what became of a call, unless that is known by now."""
     known = state.doubts.get(command.effect_id)
     amount = _open_amount(state, command.what, command.subject)
-    if amount is None or (known is not None and known.owner == command.owner):
+    if amount is None or (known is not None and _RANK[known.owner] >= _RANK[command.owner]):
         return []
     story = Story(state, command.at)
     since = known.since if known is not None else command.since

@@ -40,7 +40,7 @@ class Void(msgspec.Struct, frozen=True, tag=True):
 
 
 class Refund(msgspec.Struct, frozen=True, tag=True):
-    """Send captured money back."""
+    """Send captured money back. `again`: an earlier call for it was given up, look for it first."""
 
     order_id: str
     refund_id: str
@@ -48,6 +48,7 @@ class Refund(msgspec.Struct, frozen=True, tag=True):
     provider_intent: str
     amount: int
     currency: str
+    again: bool = False
 
 
 Request = Authorise | Capture | Void | Refund

@@ -59,10 +59,10 @@ def doubt_overdue(command: commands.DoubtOverdue, state: PaymentState) -> Sequen
     doubt = state.doubts.get(command.effect_id)
     if doubt is None:
         return []
-    person = commands.RecordDoubt(
-        command.effect_id, doubt.what, doubt.subject, doubt.since, command.at, "person"
+    overdue = commands.RecordDoubt(
+        command.effect_id, doubt.what, doubt.subject, doubt.since, command.at, "overdue"
     )  # fmt: skip
-    return answering.doubted(person, state)
+    return answering.doubted(overdue, state)
 
 
 def action_overdue(command: commands.ActionOverdue, state: PaymentState) -> Sequence[PaymentEvent]:
@@ -159,6 +159,8 @@ def _end_doubt(story: Story, command: commands.Decide) -> Sequence[PaymentEvent]
     doubt = story.state.doubts.get(command.effect_id)
     if doubt is None:
         raise Refused("not-in-doubt", "The outcome of this call is known.")
+    if command.decision == "absent" and doubt.owner != "person":
+        raise Refused("still-being-tried", "The call is still tried; it may yet take effect.")
     if command.decision == "adopt" and not command.reference and doubt.what != "void":
         raise Refused("reference-missing", "Name what the provider calls it.")
     _decided(story, command, 0)

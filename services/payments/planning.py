@@ -24,7 +24,7 @@ def plan(envelope: Envelope[Any]) -> Sequence[Timer | Effect]:
         case payments.RefundRequested(executor="us") as event:
             refund = calls.Refund(
                 event.order_id, event.refund_id, event.holder, event.provider_intent,
-                event.amount, event.currency,
+                event.amount, event.currency, event.reason == "retry",
             )  # fmt: skip
             return (_call(envelope, "refund", refund),)
         case payments.PaymentAuthorised(intent_id=name, capture_before=int(end), decide_by=soon):

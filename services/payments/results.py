@@ -88,14 +88,18 @@ class RecordRefusal(msgspec.Struct, frozen=True, tag=True):
 
 
 class RecordDoubt(msgspec.Struct, frozen=True, tag=True):
-    """Nobody knows whether a call took effect. `owner` is person where it is not tried again."""
+    """Nobody knows whether a call took effect.
+
+    `owner`: policy while it is tried again, overdue when that takes too long, person where it
+    is given up.
+    """
 
     effect_id: str
     what: What
     subject: str
     since: int
     at: int
-    owner: Literal["policy", "person"] = "policy"
+    owner: Literal["policy", "overdue", "person"] = "policy"
 
 
 class RecordIntentSeen(msgspec.Struct, frozen=True, tag=True):

@@ -48,6 +48,11 @@ _NEXT: Mapping[str, tuple[str, str]] = {
     "capture": ("provider", "wait for the capture"),
     "capture-in-doubt": ("provider", "wait until the outcome is found out"),
 }
+_DOUBT = {
+    "policy": "wait: it is tried again and asked for",
+    "overdue": "look it up at the provider, and adopt it where it was done",
+    "person": "look it up at the provider, then adopt it or declare it absent",
+}
 _DECLINED = ("buyer", "pay another way; then retry, or cancel the order")
 _ACTION = frozenset({"no-payment-method", "no-mandate", "authentication-required"})
 _EXPIRED = frozenset({"authorisation-expired", "released"})
@@ -115,8 +120,8 @@ def waits(state: PaymentState, before: tuple[Wait, ...], at: int) -> tuple[Wait,
 def _open(state: PaymentState, at: int) -> Iterator[Wait]:
     person = at + 48 * 3_600_000_000
     for name, doubt in sorted(state.doubts.items()):
-        owner = "operations" if doubt.owner == "person" else "provider"
-        action = "ask the provider, then adopt it or declare it absent"
+        owner = "provider" if doubt.owner == "policy" else "operations"
+        action = _DOUBT.get(doubt.owner, _DOUBT["policy"])
         yield Wait("outcome", name, f"{doubt.what}-unknown", owner, action,
                    _at_stake(state, doubt.what, doubt.subject), doubt.since,
                    doubt.since + 24 * 3_600_000_000)  # fmt: skip

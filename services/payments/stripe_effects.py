@@ -33,7 +33,7 @@ from services.payments.telling import tell
 
 HOUR = 3_600_000_000  # microseconds
 HONOURED = 22 * HOUR  # a key lives 24 hours; what is unknown then is asked for before it ends
-ATTEMPTS = 90  # with pauses that grow to an hour: more than a day of them
+ATTEMPTS = 60  # with pauses that grow to an hour: a day of them, and then a person
 SEARCHED = 120_000_000  # microseconds after which a search has seen what was done
 T = TypeVar("T")
 
@@ -51,6 +51,10 @@ class StripeAdapter:
         request = calls.decode(call.request)
         if not self.client.knows(request.holder):
             return NotYet("payments-account-missing")
+        if isinstance(request, calls.Refund) and request.again:
+            found = await self.ask(call)  # a person may be wrong about what was never done
+            if not isinstance(found, Absent):
+                return found
         try:
             answer = await self.client.post(*self.operation.form(call), key=call.id)
         except Unreachable:

@@ -217,7 +217,7 @@ class Refund:
         return found if isinstance(found, Unknown) else self._standing(found)
 
     async def ask(self, call: Call, get: Get) -> Result:
-        """List the intent's refunds: ours carries the effect's id."""
+        """List the intent's refunds: ours carries our id, whichever call it was."""
         request = calls.decode(call.request)
         assert isinstance(request, calls.Refund)
         query = [("payment_intent", request.provider_intent), ("limit", "100")]
@@ -225,7 +225,7 @@ class Refund:
         if not isinstance(found, stripe_answers.Refunds):
             refusal: Result = found
             return refusal
-        mine = [one for one in found.data if one.metadata.get("lonja_effect") == call.id]
+        mine = [one for one in found.data if one.metadata.get("lonja_refund") == request.refund_id]
         return self._standing(mine[0]) if mine else Absent()
 
     @staticmethod

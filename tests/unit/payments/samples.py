@@ -77,6 +77,7 @@ class Provider:
         self.prefix = prefix
         self.intents: dict[str, dict[str, Any]] = {}
         self.refunds: dict[str, int] = {}
+        self.sent_back: dict[str, Confirmed] = {}
         self.by_key: dict[str, Any] = {}
         self.decline: tuple[str, bool] | None = None
         self.mandate = False
@@ -119,13 +120,17 @@ class Provider:
                     return Rejected("captured-already", calls.Refusal("succeeded"))
                 intent["open"] = False
                 return Confirmed()
+            case calls.Refund() if request.again and request.refund_id in self.sent_back:
+                return self.sent_back[request.refund_id]
             case calls.Refund():
                 intent = self.intents[request.provider_intent]
                 assert (
                     intent["received"] >= self.refunded_of(request.provider_intent) + request.amount
                 )
                 self.refunds[f"{request.provider_intent}/{key}"] = request.amount
-                return Confirmed(calls.Done("re_" + key, request.amount, "GBP"))
+                done = Confirmed(calls.Done("re_" + key, request.amount, "GBP"))
+                self.sent_back[request.refund_id] = done
+                return done
 
     def refunded_of(self, name: str) -> int:
         return sum(n for key, n in self.refunds.items() if key.startswith(f"{name}/"))
@@ -190,6 +195,12 @@ class Payment:
             del self.calls[name]
         command = tell(self.call(effect), Unknown("timeout") if lost or result is None else result,
                        self.now)  # fmt: skip
+        return self.tell(command) if command is not None else []
+
+    def give_up(self, name: str) -> list[Any]:
+        """Let the worker give a call up: nobody tries it any more."""
+        call = self.call(self.calls.pop(name), self.now)
+        command = tell(call, Unknown("attempts-used-up"), self.now)
         return self.tell(command) if command is not None else []
 
     def call(self, effect: Effect, doubt_since: int = 0) -> Call:

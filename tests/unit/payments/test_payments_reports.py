@@ -1,6 +1,8 @@
 """What Stripe tells unasked: in any order, twice, late, of other amounts, of what nobody knows."""
 
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -231,3 +233,26 @@ async def test_events_that_nobody_needs_and_that_nobody_can_read_have_a_name() -
     broken = await told.event("payment_intent.succeeded", {"id": 7})
     assert isinstance(broken, Exception)
     assert getattr(broken, "code", "") == "malformed-event"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "reference"),
+    [
+        ("payment_intent", "payment_intent.succeeded", "pi_fakefakefakefakefake0001"),
+        ("charge", "charge.captured", "pi_fakefakefakefakefake0001"),
+        ("charge", "charge.refunded", "ch_fakefakefakefakefake0001"),
+        ("dispute", "charge.dispute.created", "dp_1JAyTwJSZQVUcJYgPqasUEn1"),
+    ],
+)
+async def test_stripes_own_objects_are_read_and_are_unknown_here(
+    name: str, kind: str, reference: str
+) -> None:
+    folder = os.environ.get("LONJA_FIXTURES")
+    if folder is None:
+        pytest.skip("LONJA_FIXTURES is not set: third parties' payloads are not here")
+    told = Told()
+    told.payment.fact(required(MUGS))
+    body = json.loads((Path(folder) / "stripe" / f"{name}.json").read_bytes())
+    assert isinstance(await told.event(kind, body), Interpreted)
+    [(stream, command)] = told.strange
+    assert (stream, command.currency) == (f"disagreement-card:{reference}", "USD")

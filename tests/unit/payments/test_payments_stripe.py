@@ -144,6 +144,16 @@ async def test_a_stored_failure_that_did_nothing_never_took_effect(request_: cal
         assert await out.perform(request_) == Rejected(NEVER)
 
 
+async def test_a_refund_that_was_given_up_is_looked_for_before_it_is_made_again() -> None:
+    async with outside() as out:
+        await _prepared(out, REFUND)
+        out.books.fates = ["lost"]
+        await out.perform(REFUND, "given-up")
+        again = replace(REFUND, again=True)
+        assert await out.perform(again, "new-key") == Confirmed(calls.Done("re_1", 200, "GBP"))
+        assert len(out.books.refunds) == 1
+
+
 async def test_what_is_throttled_or_being_worked_on_comes_again() -> None:
     async with outside() as out:
         out.books.fates = ["429", "409"]

@@ -1,0 +1,87 @@
+"""The door for a provider's events: what is not signed, fresh, small or JSON does not get in."""
+
+import json
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from libs.runtime.ports import Ports
+from libs.runtime.settings import Settings
+from libs.security.secrets import Secret
+from libs.security.signing import sign_stripe
+from libs.web.app import build_app
+from services.payments.api import routes
+from tests.unit.channels.memory import call
+from tests.unit.payments.samples import NOW
+
+OLD, NEW = Secret("whsec_old"), Secret("whsec_new")
+SETTINGS = Settings.model_validate(
+    {
+        "limits": {"webhook_bytes": 2048},
+        "server": {"tokens": {"a-token": "operator"}},
+        "payments": {"card": {"provider": "stripe", "webhook_secrets": ["whsec_new", "whsec_old"]}},
+    }
+)
+PATH = "/payments/webhooks/stripe/card"
+EVENT = json.dumps({"id": "evt_1", "type": "charge.captured", "note": "ñ"}, indent=2).encode()
+
+
+class Inbox:
+    """Keeps what got in, by its key."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, dict[str, Any]] = {}
+
+    async def accept(self, **given: Any) -> bool:
+        new = given["key"] not in self.kept
+        self.kept.setdefault(given["key"], given)
+        return new
+
+
+async def post(
+    body: bytes, secret: Secret = NEW, *, path: str = PATH, signed: bytes | None = None,
+    at: int = NOW, inbox: Inbox | None = None, **headers: str,
+) -> tuple[int, Any]:  # fmt: skip
+    none: Any = None
+    ports = Ports(SETTINGS, lambda: NOW, none, none, inbox or Inbox(), lambda _: none)
+    app = build_app(SETTINGS.server, [routes(ports)], CollectorRegistry(), lambda: None, dict)
+    given = sign_stripe(secret, body if signed is None else signed, now=at) | headers
+    status, answer = await call(app, "POST", path, body, given)
+    return status, answer
+
+
+async def test_an_event_is_kept_once_by_its_id_under_either_secret_and_without_a_token() -> None:
+    inbox = Inbox()
+    assert await post(EVENT, inbox=inbox) == (200, {"status": "accepted"})
+    again = EVENT.replace(b"charge.captured", b"charge.expired")
+    assert await post(again, OLD, inbox=inbox) == (200, {"status": "known"})
+    assert {key: one["topic"] for key, one in inbox.kept.items()} == {"evt_1": "charge.captured"}
+    assert inbox.kept["evt_1"]["body"] == EVENT
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "code"),
+    [
+        ({"body": EVENT, "secret": Secret("other")}, 401, "bad-signature"),
+        ({"body": EVENT, "signed": EVENT + b" "}, 401, "bad-signature"),
+        ({"body": EVENT, "path": "/payments/webhooks/stripe/none"}, 401, "bad-signature"),
+        ({"body": EVENT, "path": "/payments/webhooks/shopify/card"}, 401, "bad-signature"),
+        ({"body": EVENT, "at": NOW - 301_000_000}, 400, "stale-delivery"),
+        ({"body": EVENT, "at": NOW + 301_000_000}, 400, "stale-delivery"),
+        ({"body": b"x" * 4096}, 413, "body-too-large"),
+        ({"body": b"not json"}, 400, "malformed-json"),
+        ({"body": b"[" * 500 + b"]" * 500}, 400, "malformed-json"),
+        ({"body": b'{"type": "charge.captured"}'}, 400, "malformed-json"),
+        ({"body": b'{"id": "", "type": "x"}'}, 400, "malformed-json"),
+        ({"body": b'{"id": 7}'}, 400, "malformed-json"),
+        ({"body": EVENT, "Content-Encoding": "gzip"}, 415, "content-encoding-not-supported"),
+    ],
+)
+async def test_what_is_not_an_event_of_the_account_does_not_get_in(
+    given: dict[str, Any], status: int, code: str
+) -> None:
+    inbox = Inbox()
+    answered, problem = await post(inbox=inbox, **given)
+    assert (answered, problem["code"]) == (status, code)
+    assert not inbox.kept
