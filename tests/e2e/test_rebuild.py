@@ -23,11 +23,7 @@ async def rebuilt(folder: Path, *arguments: str) -> list[dict[str, Any]]:
 
 async def test_every_read_model_is_rebuilt_and_equal_while_orders_come_in(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
-<<<<<<< HEAD
-    arguments = ("--orders", "250", "--rate", "7", "--exit", "--json", "--report", str(report))
-=======
-    arguments = ("--orders", "1000", "--rate", "25", "--exit", "--json", "--report", str(report))
->>>>>>> crm
+    arguments = ("--orders", "250", "--rate", "6", "--exit", "--json", "--report", str(report))
     async with lonja(tmp_path, "demo", *arguments, "--port", "0") as demo:
         await told(demo, "progress")
         for drill in ((), ("--from-nothing",)):
