@@ -36,6 +36,23 @@ class ReportsCheck:
             case _:
                 return
 
+    def codes(self, account: str) -> set[str]:
+        """Return what an account was asked to hear of, by tracking code or the report's name."""
+        return {
+            record.data["tracking_code"] or name
+            for name, record in self._asked.items()
+            if record.data["kind"] == "dispatch" and record.data["account"] == account
+        }
+
+    def confirmed_codes(self, account: str) -> set[str]:
+        """Return the tracking codes of dispatches that an account has confirmed."""
+        return {
+            record.data["tracking_code"]
+            for name, record in self._asked.items()
+            if name in self._confirmed and record.data["tracking_code"]
+            and record.data["kind"] == "dispatch" and record.data["account"] == account
+        }  # fmt: skip
+
     def findings(self) -> Iterable[Finding]:
         """Return dispatches that a channel never heard of, heard of twice, or heard of too late."""
         for name, record in self._due.items():
