@@ -8,7 +8,7 @@ from immutables import Map
 from msgspec.structs import replace
 
 from libs.contracts import fulfilment as events
-from libs.contracts.common import ShipmentRow
+from libs.contracts.common import FulfilmentLine, ShipmentRow
 
 Places = tuple[tuple[str, int], ...]
 
@@ -49,7 +49,8 @@ class Stock(msgspec.Struct, frozen=True):
 class Handover(msgspec.Struct, frozen=True):
     """One order. `joins`: parcels of other orders that a location's units are to go with.
 
-    `answered` is the version of each shipment's last answer.
+    `answered` is the version of each shipment's last answer. `asked_back` is the revision by which
+    the order wanted fewer units than before, 0 once it is answered.
     """
 
     taken: events.FulfilmentTaken | None = None
@@ -60,13 +61,14 @@ class Handover(msgspec.Struct, frozen=True):
     unplannable: str = ""
     joins: Map[str, str] = Map()
     answered: Map[str, int] = Map()
+    asked_back: int = 0
 
     def latest_first(self) -> list[tuple[str, Share]]:
         """Return the shares, the one that was planned last first."""
         return sorted(self.shares.items(), key=lambda item: -item[1].generation)
 
 
-def quantities(rows: Iterable[Row]) -> dict[str, int]:
+def quantities(rows: Iterable[Row | ShipmentRow | FulfilmentLine]) -> dict[str, int]:
     """Return the units of each line."""
     found: dict[str, int] = {}
     for row in rows:
@@ -109,7 +111,9 @@ def evolve(state: Handover, event: events.FulfilmentEvent) -> Handover:
             stock = state.stock.set(event.sku, Stock(event.stock_version, places))
             return replace(state, stock=stock, shares=_settled(state, event))
         case events.FulfilmentTaken():
-            return replace(state, taken=event)
+            return _taken(state, event)
+        case events.FulfilmentReleased():
+            return replace(state, asked_back=0)
         case events.HandoverPlanned():
             return _planned(state, event)
         case events.HandoverRecorded():
@@ -134,6 +138,13 @@ def evolve(state: Handover, event: events.FulfilmentEvent) -> Handover:
             return state  # of shipments and trackers: never in this stream
         case _:
             assert_never(event)
+
+
+def _taken(state: Handover, event: events.FulfilmentTaken) -> Handover:
+    now = quantities(event.lines)
+    before = quantities(state.taken.lines) if state.taken is not None else {}
+    fewer = any(now.get(line, 0) < units for line, units in before.items())
+    return replace(state, taken=event, asked_back=event.revision if fewer else state.asked_back)
 
 
 def _settled(state: Handover, event: events.AllocationTaken) -> Map[str, Share]:
@@ -176,7 +187,7 @@ def _recorded(state: Handover, event: events.HandoverRecorded) -> Map[str, Share
     if event.fact == "too-late":
         late = replace(share, target=share.held, late=True)
         return state.shares.set(event.shipment_id, late)
-    held = without(share.held, freed(event.rows))
+    held = without(share.held, quantities(event.rows))
     if not held:
         return state.shares.delete(event.shipment_id)
     kept = quantities(held)
@@ -187,11 +198,3 @@ def _recorded(state: Handover, event: events.HandoverRecorded) -> Map[str, Share
     )
     share = replace(share, held=held, target=target)
     return state.shares.set(event.shipment_id, share)
-
-
-def freed(rows: Iterable[ShipmentRow]) -> dict[str, int]:
-    """Return the units of each line in a shipment's rows."""
-    found: dict[str, int] = {}
-    for row in rows:
-        found[row.line_id] = found.get(row.line_id, 0) + row.quantity
-    return found

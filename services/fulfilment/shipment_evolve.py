@@ -73,7 +73,7 @@ def evolve(state: Shipment, event: events.FulfilmentEvent) -> Shipment:
             return _followed(state, event)
         case (
             events.FulfilmentTaken() | events.AllocationTaken() | events.HandoverPlanned()
-            | events.HandoverRecorded() | events.ShipmentUnplannable()
+            | events.FulfilmentReleased() | events.HandoverRecorded() | events.ShipmentUnplannable()
             | events.ShipmentJoinRequested() | events.TrackerLinked() | events.TrackingMatched()
             | events.TrackingUnmatched()
         ):  # fmt: skip
