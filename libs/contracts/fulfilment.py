@@ -2143,6 +2143,85 @@ def read_ReturnedToSender(b: bytes, i: int) -> tuple[ReturnedToSender, int]:
     return ReturnedToSender(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, rows=f_rows, units=f_units, location=f_location, deadline=f_deadline), i
 
 
+class ShipmentAddressKept(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A person lets a parcel go to the address on its label, though the order has another now."""
+
+    entity: str
+    occurred_at: int
+    shipment_id: str
+    order_id: str
+    rows: tuple[c.ShipmentRow, ...]
+    by: str
+
+
+def write_ShipmentAddressKept(o: list[bytes], v: ShipmentAddressKept) -> None:
+    if v.__class__ is not ShipmentAddressKept:
+        wrong(v, "ShipmentAddressKept")
+    e208 = v.entity.encode()
+    if 0 in e208:
+        nul()
+    x209 = v.occurred_at
+    if x209.__class__ is not int:
+        wrong(x209, "int")
+    e210 = v.shipment_id.encode()
+    if 0 in e210:
+        nul()
+    e211 = v.order_id.encode()
+    if 0 in e211:
+        nul()
+    o += (NUMBERS[len(e208)], e208, NUMBERS[x209], NUMBERS[len(e210)], e210, NUMBERS[len(e211)], e211,)
+    a212 = v.rows
+    if a212.__class__ is not tuple:
+        wrong(a212, "tuple")
+    if a212:
+        o.append(NUMBERS[len(a212)])
+        for i213 in a212:
+            c.write_ShipmentRow(o, i213)
+    o.append(b"\0")
+    e214 = v.by.encode()
+    if 0 in e214:
+        nul()
+    o += (NUMBERS[len(e214)], e214,)
+
+
+def read_ShipmentAddressKept(b: bytes, i: int) -> tuple[ShipmentAddressKept, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_shipment_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    f_rows_l: list[c.ShipmentRow] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_rows_, i = c.read_ShipmentRow(b, i)
+            f_rows_l.append(f_rows_)
+    i += 1
+    f_rows = tuple(f_rows_l)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_by = b[i + 1 : j].decode()
+    i = j
+    return ShipmentAddressKept(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, order_id=f_order_id, rows=f_rows, by=f_by), i
+
+
 class ShipmentBlocked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A hold on dispatch of an order in the parcel came or went."""
 
@@ -2157,30 +2236,30 @@ class ShipmentBlocked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentBlocked(o: list[bytes], v: ShipmentBlocked) -> None:
     if v.__class__ is not ShipmentBlocked:
         wrong(v, "ShipmentBlocked")
-    e208 = v.entity.encode()
-    if 0 in e208:
+    e215 = v.entity.encode()
+    if 0 in e215:
         nul()
-    x209 = v.occurred_at
-    if x209.__class__ is not int:
-        wrong(x209, "int")
-    e210 = v.shipment_id.encode()
-    if 0 in e210:
+    x216 = v.occurred_at
+    if x216.__class__ is not int:
+        wrong(x216, "int")
+    e217 = v.shipment_id.encode()
+    if 0 in e217:
         nul()
-    e211 = v.order_id.encode()
-    if 0 in e211:
+    e218 = v.order_id.encode()
+    if 0 in e218:
         nul()
-    x212 = v.statement
-    if x212.__class__ is not int:
-        wrong(x212, "int")
-    u213 = v.blocked
-    if u213 is None:
-        p214 = b"\0"
+    x219 = v.statement
+    if x219.__class__ is not int:
+        wrong(x219, "int")
+    u220 = v.blocked
+    if u220 is None:
+        p221 = b"\0"
     else:
-        e215 = u213.encode()
-        if 0 in e215:
+        e222 = u220.encode()
+        if 0 in e222:
             nul()
-        p214 = b"\2" + NUMBERS[len(e215)] + e215
-    o += (NUMBERS[len(e208)], e208, NUMBERS[x209], NUMBERS[len(e210)], e210, NUMBERS[len(e211)], e211, NUMBERS[x212], p214,)
+        p221 = b"\2" + NUMBERS[len(e222)] + e222
+    o += (NUMBERS[len(e215)], e215, NUMBERS[x216], NUMBERS[len(e217)], e217, NUMBERS[len(e218)], e218, NUMBERS[x219], p221,)
 
 
 def read_ShipmentBlocked(b: bytes, i: int) -> tuple[ShipmentBlocked, int]:
@@ -2238,19 +2317,19 @@ class ShipmentCancelled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentCancelled(o: list[bytes], v: ShipmentCancelled) -> None:
     if v.__class__ is not ShipmentCancelled:
         wrong(v, "ShipmentCancelled")
-    e216 = v.entity.encode()
-    if 0 in e216:
+    e223 = v.entity.encode()
+    if 0 in e223:
         nul()
-    x217 = v.occurred_at
-    if x217.__class__ is not int:
-        wrong(x217, "int")
-    e218 = v.shipment_id.encode()
-    if 0 in e218:
+    x224 = v.occurred_at
+    if x224.__class__ is not int:
+        wrong(x224, "int")
+    e225 = v.shipment_id.encode()
+    if 0 in e225:
         nul()
-    e219 = v.reason.encode()
-    if 0 in e219:
+    e226 = v.reason.encode()
+    if 0 in e226:
         nul()
-    o += (NUMBERS[len(e216)], e216, NUMBERS[x217], NUMBERS[len(e218)], e218, NUMBERS[len(e219)], e219,)
+    o += (NUMBERS[len(e223)], e223, NUMBERS[x224], NUMBERS[len(e225)], e225, NUMBERS[len(e226)], e226,)
 
 
 def read_ShipmentCancelled(b: bytes, i: int) -> tuple[ShipmentCancelled, int]:
@@ -2293,25 +2372,25 @@ class ShipmentClearanceRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=T
 def write_ShipmentClearanceRecorded(o: list[bytes], v: ShipmentClearanceRecorded) -> None:
     if v.__class__ is not ShipmentClearanceRecorded:
         wrong(v, "ShipmentClearanceRecorded")
-    e220 = v.entity.encode()
-    if 0 in e220:
+    e227 = v.entity.encode()
+    if 0 in e227:
         nul()
-    x221 = v.occurred_at
-    if x221.__class__ is not int:
-        wrong(x221, "int")
-    e222 = v.shipment_id.encode()
-    if 0 in e222:
+    x228 = v.occurred_at
+    if x228.__class__ is not int:
+        wrong(x228, "int")
+    e229 = v.shipment_id.encode()
+    if 0 in e229:
         nul()
-    e223 = v.order_id.encode()
-    if 0 in e223:
+    e230 = v.order_id.encode()
+    if 0 in e230:
         nul()
-    x224 = v.amount
-    if x224.__class__ is not int:
-        wrong(x224, "int")
-    e225 = v.currency.encode()
-    if 0 in e225:
+    x231 = v.amount
+    if x231.__class__ is not int:
+        wrong(x231, "int")
+    e232 = v.currency.encode()
+    if 0 in e232:
         nul()
-    o += (NUMBERS[len(e220)], e220, NUMBERS[x221], NUMBERS[len(e222)], e222, NUMBERS[len(e223)], e223, c.bytes_ClearanceBasis[v.basis], NUMBERS[x224], NUMBERS[len(e225)], e225,)
+    o += (NUMBERS[len(e227)], e227, NUMBERS[x228], NUMBERS[len(e229)], e229, NUMBERS[len(e230)], e230, c.bytes_ClearanceBasis[v.basis], NUMBERS[x231], NUMBERS[len(e232)], e232,)
 
 
 def read_ShipmentClearanceRecorded(b: bytes, i: int) -> tuple[ShipmentClearanceRecorded, int]:
@@ -2365,28 +2444,28 @@ class ShipmentDelivered(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentDelivered(o: list[bytes], v: ShipmentDelivered) -> None:
     if v.__class__ is not ShipmentDelivered:
         wrong(v, "ShipmentDelivered")
-    e226 = v.entity.encode()
-    if 0 in e226:
+    e233 = v.entity.encode()
+    if 0 in e233:
         nul()
-    x227 = v.occurred_at
-    if x227.__class__ is not int:
-        wrong(x227, "int")
-    e228 = v.shipment_id.encode()
-    if 0 in e228:
+    x234 = v.occurred_at
+    if x234.__class__ is not int:
+        wrong(x234, "int")
+    e235 = v.shipment_id.encode()
+    if 0 in e235:
         nul()
-    o += (NUMBERS[len(e226)], e226, NUMBERS[x227], NUMBERS[len(e228)], e228,)
-    a229 = v.rows
-    if a229.__class__ is not tuple:
-        wrong(a229, "tuple")
-    if a229:
-        o.append(NUMBERS[len(a229)])
-        for i230 in a229:
-            c.write_ShipmentRow(o, i230)
+    o += (NUMBERS[len(e233)], e233, NUMBERS[x234], NUMBERS[len(e235)], e235,)
+    a236 = v.rows
+    if a236.__class__ is not tuple:
+        wrong(a236, "tuple")
+    if a236:
+        o.append(NUMBERS[len(a236)])
+        for i237 in a236:
+            c.write_ShipmentRow(o, i237)
     o.append(b"\0")
-    e231 = v.source.encode()
-    if 0 in e231:
+    e238 = v.source.encode()
+    if 0 in e238:
         nul()
-    o += (NUMBERS[len(e231)], e231,)
+    o += (NUMBERS[len(e238)], e238,)
 
 
 def read_ShipmentDelivered(b: bytes, i: int) -> tuple[ShipmentDelivered, int]:
@@ -2445,90 +2524,90 @@ class ShipmentDispatched(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentDispatched(o: list[bytes], v: ShipmentDispatched) -> None:
     if v.__class__ is not ShipmentDispatched:
         wrong(v, "ShipmentDispatched")
-    e232 = v.entity.encode()
-    if 0 in e232:
+    e239 = v.entity.encode()
+    if 0 in e239:
         nul()
-    x233 = v.occurred_at
-    if x233.__class__ is not int:
-        wrong(x233, "int")
-    e234 = v.shipment_id.encode()
-    if 0 in e234:
+    x240 = v.occurred_at
+    if x240.__class__ is not int:
+        wrong(x240, "int")
+    e241 = v.shipment_id.encode()
+    if 0 in e241:
         nul()
-    e235 = v.location.encode()
-    if 0 in e235:
+    e242 = v.location.encode()
+    if 0 in e242:
         nul()
-    o += (NUMBERS[len(e232)], e232, NUMBERS[x233], NUMBERS[len(e234)], e234, NUMBERS[len(e235)], e235,)
-    a236 = v.rows
-    if a236.__class__ is not tuple:
-        wrong(a236, "tuple")
-    if a236:
-        o.append(NUMBERS[len(a236)])
-        for i237 in a236:
-            c.write_ShipmentRow(o, i237)
+    o += (NUMBERS[len(e239)], e239, NUMBERS[x240], NUMBERS[len(e241)], e241, NUMBERS[len(e242)], e242,)
+    a243 = v.rows
+    if a243.__class__ is not tuple:
+        wrong(a243, "tuple")
+    if a243:
+        o.append(NUMBERS[len(a243)])
+        for i244 in a243:
+            c.write_ShipmentRow(o, i244)
     o.append(b"\0")
-    a238 = v.units
-    if a238.__class__ is not tuple:
-        wrong(a238, "tuple")
-    if a238:
-        o.append(NUMBERS[len(a238)])
-        for i239 in a238:
-            c.write_ShipmentUnits(o, i239)
+    a245 = v.units
+    if a245.__class__ is not tuple:
+        wrong(a245, "tuple")
+    if a245:
+        o.append(NUMBERS[len(a245)])
+        for i246 in a245:
+            c.write_ShipmentUnits(o, i246)
     o.append(b"\0")
-    a240 = v.accounts
-    if a240.__class__ is not tuple:
-        wrong(a240, "tuple")
-    if a240:
-        o.append(NUMBERS[len(a240)])
-        for i241 in a240:
-            e242 = i241.encode()
-            if 0 in e242:
+    a247 = v.accounts
+    if a247.__class__ is not tuple:
+        wrong(a247, "tuple")
+    if a247:
+        o.append(NUMBERS[len(a247)])
+        for i248 in a247:
+            e249 = i248.encode()
+            if 0 in e249:
                 nul()
-            o += (NUMBERS[len(e242)], e242,)
+            o += (NUMBERS[len(e249)], e249,)
     o.append(b"\0")
-    e243 = v.carrier.encode()
-    if 0 in e243:
+    e250 = v.carrier.encode()
+    if 0 in e250:
         nul()
-    e244 = v.service.encode()
-    if 0 in e244:
+    e251 = v.service.encode()
+    if 0 in e251:
         nul()
-    u245 = v.tracking_code
-    if u245 is None:
-        p246 = b"\0"
+    u252 = v.tracking_code
+    if u252 is None:
+        p253 = b"\0"
     else:
-        e247 = u245.encode()
-        if 0 in e247:
+        e254 = u252.encode()
+        if 0 in e254:
             nul()
-        p246 = b"\2" + NUMBERS[len(e247)] + e247
-    u248 = v.tracking_url
-    if u248 is None:
-        p249 = b"\0"
+        p253 = b"\2" + NUMBERS[len(e254)] + e254
+    u255 = v.tracking_url
+    if u255 is None:
+        p256 = b"\0"
     else:
-        e250 = u248.encode()
-        if 0 in e250:
+        e257 = u255.encode()
+        if 0 in e257:
             nul()
-        p249 = b"\2" + NUMBERS[len(e250)] + e250
-    x251 = v.tracked
-    if x251.__class__ is not bool:
-        wrong(x251, "bool")
-    e252 = v.by.encode()
-    if 0 in e252:
+        p256 = b"\2" + NUMBERS[len(e257)] + e257
+    x258 = v.tracked
+    if x258.__class__ is not bool:
+        wrong(x258, "bool")
+    e259 = v.by.encode()
+    if 0 in e259:
         nul()
-    u253 = v.assume_by
-    if u253 is None:
-        p254 = b"\0"
+    u260 = v.assume_by
+    if u260 is None:
+        p261 = b"\0"
     else:
-        x255 = u253
-        if x255.__class__ is not int:
-            wrong(x255, "int")
-        p254 = b"\2" + NUMBERS[x255]
-    o += (NUMBERS[len(e243)], e243, NUMBERS[len(e244)], e244, p246, p249, b"\1" if x251 else b"\0", NUMBERS[len(e252)], e252, p254,)
-    a256 = v.references
-    if a256.__class__ is not tuple:
-        wrong(a256, "tuple")
-    if a256:
-        o.append(NUMBERS[len(a256)])
-        for i257 in a256:
-            c.write_OrderReference(o, i257)
+        x262 = u260
+        if x262.__class__ is not int:
+            wrong(x262, "int")
+        p261 = b"\2" + NUMBERS[x262]
+    o += (NUMBERS[len(e250)], e250, NUMBERS[len(e251)], e251, p253, p256, b"\1" if x258 else b"\0", NUMBERS[len(e259)], e259, p261,)
+    a263 = v.references
+    if a263.__class__ is not tuple:
+        wrong(a263, "tuple")
+    if a263:
+        o.append(NUMBERS[len(a263)])
+        for i264 in a263:
+            c.write_OrderReference(o, i264)
     o.append(b"\0")
 
 
@@ -2662,28 +2741,28 @@ class ShipmentJoinRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True)
 def write_ShipmentJoinRequested(o: list[bytes], v: ShipmentJoinRequested) -> None:
     if v.__class__ is not ShipmentJoinRequested:
         wrong(v, "ShipmentJoinRequested")
-    e258 = v.entity.encode()
-    if 0 in e258:
+    e265 = v.entity.encode()
+    if 0 in e265:
         nul()
-    x259 = v.occurred_at
-    if x259.__class__ is not int:
-        wrong(x259, "int")
-    e260 = v.order_id.encode()
-    if 0 in e260:
+    x266 = v.occurred_at
+    if x266.__class__ is not int:
+        wrong(x266, "int")
+    e267 = v.order_id.encode()
+    if 0 in e267:
         nul()
-    e261 = v.shipment_id.encode()
-    if 0 in e261:
+    e268 = v.shipment_id.encode()
+    if 0 in e268:
         nul()
-    e262 = v.into.encode()
-    if 0 in e262:
+    e269 = v.into.encode()
+    if 0 in e269:
         nul()
-    e263 = v.location.encode()
-    if 0 in e263:
+    e270 = v.location.encode()
+    if 0 in e270:
         nul()
-    e264 = v.by.encode()
-    if 0 in e264:
+    e271 = v.by.encode()
+    if 0 in e271:
         nul()
-    o += (NUMBERS[len(e258)], e258, NUMBERS[x259], NUMBERS[len(e260)], e260, NUMBERS[len(e261)], e261, NUMBERS[len(e262)], e262, NUMBERS[len(e263)], e263, NUMBERS[len(e264)], e264,)
+    o += (NUMBERS[len(e265)], e265, NUMBERS[x266], NUMBERS[len(e267)], e267, NUMBERS[len(e268)], e268, NUMBERS[len(e269)], e269, NUMBERS[len(e270)], e270, NUMBERS[len(e271)], e271,)
 
 
 def read_ShipmentJoinRequested(b: bytes, i: int) -> tuple[ShipmentJoinRequested, int]:
@@ -2745,59 +2824,59 @@ class ShipmentJoined(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentJoined(o: list[bytes], v: ShipmentJoined) -> None:
     if v.__class__ is not ShipmentJoined:
         wrong(v, "ShipmentJoined")
-    e265 = v.entity.encode()
-    if 0 in e265:
+    e272 = v.entity.encode()
+    if 0 in e272:
         nul()
-    x266 = v.occurred_at
-    if x266.__class__ is not int:
-        wrong(x266, "int")
-    e267 = v.shipment_id.encode()
-    if 0 in e267:
+    x273 = v.occurred_at
+    if x273.__class__ is not int:
+        wrong(x273, "int")
+    e274 = v.shipment_id.encode()
+    if 0 in e274:
         nul()
-    e268 = v.order_id.encode()
-    if 0 in e268:
+    e275 = v.order_id.encode()
+    if 0 in e275:
         nul()
-    e269 = v.account.encode()
-    if 0 in e269:
+    e276 = v.account.encode()
+    if 0 in e276:
         nul()
-    x270 = v.statement
-    if x270.__class__ is not int:
-        wrong(x270, "int")
-    o += (NUMBERS[len(e265)], e265, NUMBERS[x266], NUMBERS[len(e267)], e267, NUMBERS[len(e268)], e268, NUMBERS[len(e269)], e269, NUMBERS[x270],)
-    a271 = v.rows
-    if a271.__class__ is not tuple:
-        wrong(a271, "tuple")
-    if a271:
-        o.append(NUMBERS[len(a271)])
-        for i272 in a271:
-            c.write_ShipmentRow(o, i272)
+    x277 = v.statement
+    if x277.__class__ is not int:
+        wrong(x277, "int")
+    o += (NUMBERS[len(e272)], e272, NUMBERS[x273], NUMBERS[len(e274)], e274, NUMBERS[len(e275)], e275, NUMBERS[len(e276)], e276, NUMBERS[x277],)
+    a278 = v.rows
+    if a278.__class__ is not tuple:
+        wrong(a278, "tuple")
+    if a278:
+        o.append(NUMBERS[len(a278)])
+        for i279 in a278:
+            c.write_ShipmentRow(o, i279)
     o.append(b"\0")
-    a273 = v.units
-    if a273.__class__ is not tuple:
-        wrong(a273, "tuple")
-    if a273:
-        o.append(NUMBERS[len(a273)])
-        for i274 in a273:
-            c.write_ShipmentUnits(o, i274)
+    a280 = v.units
+    if a280.__class__ is not tuple:
+        wrong(a280, "tuple")
+    if a280:
+        o.append(NUMBERS[len(a280)])
+        for i281 in a280:
+            c.write_ShipmentUnits(o, i281)
     o.append(b"\0")
-    u275 = v.blocked
-    if u275 is None:
-        p276 = b"\0"
+    u282 = v.blocked
+    if u282 is None:
+        p283 = b"\0"
     else:
-        e277 = u275.encode()
-        if 0 in e277:
+        e284 = u282.encode()
+        if 0 in e284:
             nul()
-        p276 = b"\2" + NUMBERS[len(e277)] + e277
-    x278 = v.declared_value
-    if x278.__class__ is not int:
-        wrong(x278, "int")
-    o += (p276, NUMBERS[x278],)
-    u279 = v.reference
-    if u279 is None:
+        p283 = b"\2" + NUMBERS[len(e284)] + e284
+    x285 = v.declared_value
+    if x285.__class__ is not int:
+        wrong(x285, "int")
+    o += (p283, NUMBERS[x285],)
+    u286 = v.reference
+    if u286 is None:
         o.append(b"\0")
     else:
         o.append(b"\2")
-        c.write_OrderReference(o, u279)
+        c.write_OrderReference(o, u286)
 
 
 def read_ShipmentJoined(b: bytes, i: int) -> tuple[ShipmentJoined, int]:
@@ -2894,47 +2973,47 @@ class ShipmentPacked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentPacked(o: list[bytes], v: ShipmentPacked) -> None:
     if v.__class__ is not ShipmentPacked:
         wrong(v, "ShipmentPacked")
-    e281 = v.entity.encode()
-    if 0 in e281:
+    e288 = v.entity.encode()
+    if 0 in e288:
         nul()
-    x282 = v.occurred_at
-    if x282.__class__ is not int:
-        wrong(x282, "int")
-    e283 = v.shipment_id.encode()
-    if 0 in e283:
+    x289 = v.occurred_at
+    if x289.__class__ is not int:
+        wrong(x289, "int")
+    e290 = v.shipment_id.encode()
+    if 0 in e290:
         nul()
-    e284 = v.location.encode()
-    if 0 in e284:
+    e291 = v.location.encode()
+    if 0 in e291:
         nul()
-    o += (NUMBERS[len(e281)], e281, NUMBERS[x282], NUMBERS[len(e283)], e283, NUMBERS[len(e284)], e284,)
-    a285 = v.rows
-    if a285.__class__ is not tuple:
-        wrong(a285, "tuple")
-    if a285:
-        o.append(NUMBERS[len(a285)])
-        for i286 in a285:
-            c.write_ShipmentRow(o, i286)
+    o += (NUMBERS[len(e288)], e288, NUMBERS[x289], NUMBERS[len(e290)], e290, NUMBERS[len(e291)], e291,)
+    a292 = v.rows
+    if a292.__class__ is not tuple:
+        wrong(a292, "tuple")
+    if a292:
+        o.append(NUMBERS[len(a292)])
+        for i293 in a292:
+            c.write_ShipmentRow(o, i293)
     o.append(b"\0")
-    a287 = v.units
-    if a287.__class__ is not tuple:
-        wrong(a287, "tuple")
-    if a287:
-        o.append(NUMBERS[len(a287)])
-        for i288 in a287:
-            c.write_ShipmentUnits(o, i288)
+    a294 = v.units
+    if a294.__class__ is not tuple:
+        wrong(a294, "tuple")
+    if a294:
+        o.append(NUMBERS[len(a294)])
+        for i295 in a294:
+            c.write_ShipmentUnits(o, i295)
     o.append(b"\0")
-    u289 = v.weight_grams
-    if u289 is None:
-        p290 = b"\0"
+    u296 = v.weight_grams
+    if u296 is None:
+        p297 = b"\0"
     else:
-        x291 = u289
-        if x291.__class__ is not int:
-            wrong(x291, "int")
-        p290 = b"\2" + NUMBERS[x291]
-    e292 = v.by.encode()
-    if 0 in e292:
+        x298 = u296
+        if x298.__class__ is not int:
+            wrong(x298, "int")
+        p297 = b"\2" + NUMBERS[x298]
+    e299 = v.by.encode()
+    if 0 in e299:
         nul()
-    o += (p290, NUMBERS[len(e292)], e292,)
+    o += (p297, NUMBERS[len(e299)], e299,)
 
 
 def read_ShipmentPacked(b: bytes, i: int) -> tuple[ShipmentPacked, int]:
@@ -3026,102 +3105,102 @@ class ShipmentPlanned(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentPlanned(o: list[bytes], v: ShipmentPlanned) -> None:
     if v.__class__ is not ShipmentPlanned:
         wrong(v, "ShipmentPlanned")
-    e293 = v.entity.encode()
-    if 0 in e293:
+    e300 = v.entity.encode()
+    if 0 in e300:
         nul()
-    x294 = v.occurred_at
-    if x294.__class__ is not int:
-        wrong(x294, "int")
-    e295 = v.shipment_id.encode()
-    if 0 in e295:
-        nul()
-    e296 = v.location.encode()
-    if 0 in e296:
-        nul()
-    o += (NUMBERS[len(e293)], e293, NUMBERS[x294], NUMBERS[len(e295)], e295, NUMBERS[len(e296)], e296,)
-    a297 = v.rows
-    if a297.__class__ is not tuple:
-        wrong(a297, "tuple")
-    if a297:
-        o.append(NUMBERS[len(a297)])
-        for i298 in a297:
-            c.write_ShipmentRow(o, i298)
-    o.append(b"\0")
-    a299 = v.units
-    if a299.__class__ is not tuple:
-        wrong(a299, "tuple")
-    if a299:
-        o.append(NUMBERS[len(a299)])
-        for i300 in a299:
-            c.write_ShipmentUnits(o, i300)
-    o.append(b"\0")
-    x301 = v.requires_shipping
-    if x301.__class__ is not bool:
-        wrong(x301, "bool")
-    e302 = v.carrier.encode()
+    x301 = v.occurred_at
+    if x301.__class__ is not int:
+        wrong(x301, "int")
+    e302 = v.shipment_id.encode()
     if 0 in e302:
         nul()
-    e303 = v.service.encode()
+    e303 = v.location.encode()
     if 0 in e303:
         nul()
-    u304 = v.ship_by
-    if u304 is None:
-        p305 = b"\0"
+    o += (NUMBERS[len(e300)], e300, NUMBERS[x301], NUMBERS[len(e302)], e302, NUMBERS[len(e303)], e303,)
+    a304 = v.rows
+    if a304.__class__ is not tuple:
+        wrong(a304, "tuple")
+    if a304:
+        o.append(NUMBERS[len(a304)])
+        for i305 in a304:
+            c.write_ShipmentRow(o, i305)
+    o.append(b"\0")
+    a306 = v.units
+    if a306.__class__ is not tuple:
+        wrong(a306, "tuple")
+    if a306:
+        o.append(NUMBERS[len(a306)])
+        for i307 in a306:
+            c.write_ShipmentUnits(o, i307)
+    o.append(b"\0")
+    x308 = v.requires_shipping
+    if x308.__class__ is not bool:
+        wrong(x308, "bool")
+    e309 = v.carrier.encode()
+    if 0 in e309:
+        nul()
+    e310 = v.service.encode()
+    if 0 in e310:
+        nul()
+    u311 = v.ship_by
+    if u311 is None:
+        p312 = b"\0"
     else:
-        x306 = u304
-        if x306.__class__ is not int:
-            wrong(x306, "int")
-        p305 = b"\2" + NUMBERS[x306]
-    u307 = v.deliver_by
-    if u307 is None:
-        p308 = b"\0"
+        x313 = u311
+        if x313.__class__ is not int:
+            wrong(x313, "int")
+        p312 = b"\2" + NUMBERS[x313]
+    u314 = v.deliver_by
+    if u314 is None:
+        p315 = b"\0"
     else:
-        x309 = u307
-        if x309.__class__ is not int:
-            wrong(x309, "int")
-        p308 = b"\2" + NUMBERS[x309]
-    o += (b"\1" if x301 else b"\0", NUMBERS[len(e302)], e302, NUMBERS[len(e303)], e303, p305, p308,)
+        x316 = u314
+        if x316.__class__ is not int:
+            wrong(x316, "int")
+        p315 = b"\2" + NUMBERS[x316]
+    o += (b"\1" if x308 else b"\0", NUMBERS[len(e309)], e309, NUMBERS[len(e310)], e310, p312, p315,)
     c.write_Customer(o, v.customer)
-    x310 = v.declared_value
-    if x310.__class__ is not int:
-        wrong(x310, "int")
-    e311 = v.currency.encode()
-    if 0 in e311:
-        nul()
-    e312 = v.packing.encode()
-    if 0 in e312:
-        nul()
-    e313 = v.account.encode()
-    if 0 in e313:
-        nul()
-    x314 = v.statement
-    if x314.__class__ is not int:
-        wrong(x314, "int")
-    u315 = v.blocked
-    if u315 is None:
-        p316 = b"\0"
-    else:
-        e317 = u315.encode()
-        if 0 in e317:
-            nul()
-        p316 = b"\2" + NUMBERS[len(e317)] + e317
-    e318 = v.hand_over.encode()
+    x317 = v.declared_value
+    if x317.__class__ is not int:
+        wrong(x317, "int")
+    e318 = v.currency.encode()
     if 0 in e318:
         nul()
-    x319 = v.silent_days
-    if x319.__class__ is not int:
-        wrong(x319, "int")
-    x320 = v.assume_days
-    if x320.__class__ is not int:
-        wrong(x320, "int")
-    o += (NUMBERS[x310], NUMBERS[len(e311)], e311, NUMBERS[len(e312)], e312, NUMBERS[len(e313)], e313, NUMBERS[x314], p316, NUMBERS[len(e318)], e318, NUMBERS[x319], NUMBERS[x320],)
-    a321 = v.references
-    if a321.__class__ is not tuple:
-        wrong(a321, "tuple")
-    if a321:
-        o.append(NUMBERS[len(a321)])
-        for i322 in a321:
-            c.write_OrderReference(o, i322)
+    e319 = v.packing.encode()
+    if 0 in e319:
+        nul()
+    e320 = v.account.encode()
+    if 0 in e320:
+        nul()
+    x321 = v.statement
+    if x321.__class__ is not int:
+        wrong(x321, "int")
+    u322 = v.blocked
+    if u322 is None:
+        p323 = b"\0"
+    else:
+        e324 = u322.encode()
+        if 0 in e324:
+            nul()
+        p323 = b"\2" + NUMBERS[len(e324)] + e324
+    e325 = v.hand_over.encode()
+    if 0 in e325:
+        nul()
+    x326 = v.silent_days
+    if x326.__class__ is not int:
+        wrong(x326, "int")
+    x327 = v.assume_days
+    if x327.__class__ is not int:
+        wrong(x327, "int")
+    o += (NUMBERS[x317], NUMBERS[len(e318)], e318, NUMBERS[len(e319)], e319, NUMBERS[len(e320)], e320, NUMBERS[x321], p323, NUMBERS[len(e325)], e325, NUMBERS[x326], NUMBERS[x327],)
+    a328 = v.references
+    if a328.__class__ is not tuple:
+        wrong(a328, "tuple")
+    if a328:
+        o.append(NUMBERS[len(a328)])
+        for i329 in a328:
+            c.write_OrderReference(o, i329)
     o.append(b"\0")
 
 
@@ -3280,16 +3359,16 @@ class ShipmentReady(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentReady(o: list[bytes], v: ShipmentReady) -> None:
     if v.__class__ is not ShipmentReady:
         wrong(v, "ShipmentReady")
-    e323 = v.entity.encode()
-    if 0 in e323:
+    e330 = v.entity.encode()
+    if 0 in e330:
         nul()
-    x324 = v.occurred_at
-    if x324.__class__ is not int:
-        wrong(x324, "int")
-    e325 = v.shipment_id.encode()
-    if 0 in e325:
+    x331 = v.occurred_at
+    if x331.__class__ is not int:
+        wrong(x331, "int")
+    e332 = v.shipment_id.encode()
+    if 0 in e332:
         nul()
-    o += (NUMBERS[len(e323)], e323, NUMBERS[x324], NUMBERS[len(e325)], e325,)
+    o += (NUMBERS[len(e330)], e330, NUMBERS[x331], NUMBERS[len(e332)], e332,)
 
 
 def read_ShipmentReady(b: bytes, i: int) -> tuple[ShipmentReady, int]:
@@ -3327,34 +3406,34 @@ class ShipmentUnplannable(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentUnplannable(o: list[bytes], v: ShipmentUnplannable) -> None:
     if v.__class__ is not ShipmentUnplannable:
         wrong(v, "ShipmentUnplannable")
-    e326 = v.entity.encode()
-    if 0 in e326:
+    e333 = v.entity.encode()
+    if 0 in e333:
         nul()
-    x327 = v.occurred_at
-    if x327.__class__ is not int:
-        wrong(x327, "int")
-    e328 = v.order_id.encode()
-    if 0 in e328:
+    x334 = v.occurred_at
+    if x334.__class__ is not int:
+        wrong(x334, "int")
+    e335 = v.order_id.encode()
+    if 0 in e335:
         nul()
-    e329 = v.code.encode()
-    if 0 in e329:
+    e336 = v.code.encode()
+    if 0 in e336:
         nul()
-    o += (NUMBERS[len(e326)], e326, NUMBERS[x327], NUMBERS[len(e328)], e328, NUMBERS[len(e329)], e329,)
-    a330 = v.lines
-    if a330.__class__ is not tuple:
-        wrong(a330, "tuple")
-    if a330:
-        o.append(NUMBERS[len(a330)])
-        for i331 in a330:
-            c.write_LineQuantity(o, i331)
+    o += (NUMBERS[len(e333)], e333, NUMBERS[x334], NUMBERS[len(e335)], e335, NUMBERS[len(e336)], e336,)
+    a337 = v.lines
+    if a337.__class__ is not tuple:
+        wrong(a337, "tuple")
+    if a337:
+        o.append(NUMBERS[len(a337)])
+        for i338 in a337:
+            c.write_LineQuantity(o, i338)
     o.append(b"\0")
-    x332 = v.deadline
-    if x332.__class__ is not int:
-        wrong(x332, "int")
-    x333 = v.statement
-    if x333.__class__ is not int:
-        wrong(x333, "int")
-    o += (NUMBERS[x332], NUMBERS[x333],)
+    x339 = v.deadline
+    if x339.__class__ is not int:
+        wrong(x339, "int")
+    x340 = v.statement
+    if x340.__class__ is not int:
+        wrong(x340, "int")
+    o += (NUMBERS[x339], NUMBERS[x340],)
 
 
 def read_ShipmentUnplannable(b: bytes, i: int) -> tuple[ShipmentUnplannable, int]:
@@ -3416,31 +3495,31 @@ class StopTooLate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_StopTooLate(o: list[bytes], v: StopTooLate) -> None:
     if v.__class__ is not StopTooLate:
         wrong(v, "StopTooLate")
-    e334 = v.entity.encode()
-    if 0 in e334:
+    e341 = v.entity.encode()
+    if 0 in e341:
         nul()
-    x335 = v.occurred_at
-    if x335.__class__ is not int:
-        wrong(x335, "int")
-    e336 = v.shipment_id.encode()
-    if 0 in e336:
+    x342 = v.occurred_at
+    if x342.__class__ is not int:
+        wrong(x342, "int")
+    e343 = v.shipment_id.encode()
+    if 0 in e343:
         nul()
-    e337 = v.order_id.encode()
-    if 0 in e337:
+    e344 = v.order_id.encode()
+    if 0 in e344:
         nul()
-    o += (NUMBERS[len(e334)], e334, NUMBERS[x335], NUMBERS[len(e336)], e336, NUMBERS[len(e337)], e337,)
-    a338 = v.rows
-    if a338.__class__ is not tuple:
-        wrong(a338, "tuple")
-    if a338:
-        o.append(NUMBERS[len(a338)])
-        for i339 in a338:
-            c.write_ShipmentRow(o, i339)
+    o += (NUMBERS[len(e341)], e341, NUMBERS[x342], NUMBERS[len(e343)], e343, NUMBERS[len(e344)], e344,)
+    a345 = v.rows
+    if a345.__class__ is not tuple:
+        wrong(a345, "tuple")
+    if a345:
+        o.append(NUMBERS[len(a345)])
+        for i346 in a345:
+            c.write_ShipmentRow(o, i346)
     o.append(b"\0")
-    e340 = v.reason.encode()
-    if 0 in e340:
+    e347 = v.reason.encode()
+    if 0 in e347:
         nul()
-    o += (NUMBERS[len(e340)], e340,)
+    o += (NUMBERS[len(e347)], e347,)
 
 
 def read_StopTooLate(b: bytes, i: int) -> tuple[StopTooLate, int]:
@@ -3494,22 +3573,22 @@ class TrackerLinked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_TrackerLinked(o: list[bytes], v: TrackerLinked) -> None:
     if v.__class__ is not TrackerLinked:
         wrong(v, "TrackerLinked")
-    e341 = v.entity.encode()
-    if 0 in e341:
+    e348 = v.entity.encode()
+    if 0 in e348:
         nul()
-    x342 = v.occurred_at
-    if x342.__class__ is not int:
-        wrong(x342, "int")
-    e343 = v.account.encode()
-    if 0 in e343:
+    x349 = v.occurred_at
+    if x349.__class__ is not int:
+        wrong(x349, "int")
+    e350 = v.account.encode()
+    if 0 in e350:
         nul()
-    e344 = v.tracker.encode()
-    if 0 in e344:
+    e351 = v.tracker.encode()
+    if 0 in e351:
         nul()
-    e345 = v.shipment_id.encode()
-    if 0 in e345:
+    e352 = v.shipment_id.encode()
+    if 0 in e352:
         nul()
-    o += (NUMBERS[len(e341)], e341, NUMBERS[x342], NUMBERS[len(e343)], e343, NUMBERS[len(e344)], e344, NUMBERS[len(e345)], e345,)
+    o += (NUMBERS[len(e348)], e348, NUMBERS[x349], NUMBERS[len(e350)], e350, NUMBERS[len(e351)], e351, NUMBERS[len(e352)], e352,)
 
 
 def read_TrackerLinked(b: bytes, i: int) -> tuple[TrackerLinked, int]:
@@ -3557,28 +3636,28 @@ class TrackingAsked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_TrackingAsked(o: list[bytes], v: TrackingAsked) -> None:
     if v.__class__ is not TrackingAsked:
         wrong(v, "TrackingAsked")
-    e346 = v.entity.encode()
-    if 0 in e346:
+    e353 = v.entity.encode()
+    if 0 in e353:
         nul()
-    x347 = v.occurred_at
-    if x347.__class__ is not int:
-        wrong(x347, "int")
-    e348 = v.shipment_id.encode()
-    if 0 in e348:
+    x354 = v.occurred_at
+    if x354.__class__ is not int:
+        wrong(x354, "int")
+    e355 = v.shipment_id.encode()
+    if 0 in e355:
         nul()
-    e349 = v.account.encode()
-    if 0 in e349:
+    e356 = v.account.encode()
+    if 0 in e356:
         nul()
-    e350 = v.tracker.encode()
-    if 0 in e350:
+    e357 = v.tracker.encode()
+    if 0 in e357:
         nul()
-    x351 = v.ordinal
-    if x351.__class__ is not int:
-        wrong(x351, "int")
-    x352 = v.next_at
-    if x352.__class__ is not int:
-        wrong(x352, "int")
-    o += (NUMBERS[len(e346)], e346, NUMBERS[x347], NUMBERS[len(e348)], e348, NUMBERS[len(e349)], e349, NUMBERS[len(e350)], e350, NUMBERS[x351], NUMBERS[x352],)
+    x358 = v.ordinal
+    if x358.__class__ is not int:
+        wrong(x358, "int")
+    x359 = v.next_at
+    if x359.__class__ is not int:
+        wrong(x359, "int")
+    o += (NUMBERS[len(e353)], e353, NUMBERS[x354], NUMBERS[len(e355)], e355, NUMBERS[len(e356)], e356, NUMBERS[len(e357)], e357, NUMBERS[x358], NUMBERS[x359],)
 
 
 def read_TrackingAsked(b: bytes, i: int) -> tuple[TrackingAsked, int]:
@@ -3640,31 +3719,31 @@ class TrackingMatched(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_TrackingMatched(o: list[bytes], v: TrackingMatched) -> None:
     if v.__class__ is not TrackingMatched:
         wrong(v, "TrackingMatched")
-    e353 = v.entity.encode()
-    if 0 in e353:
-        nul()
-    x354 = v.occurred_at
-    if x354.__class__ is not int:
-        wrong(x354, "int")
-    e355 = v.account.encode()
-    if 0 in e355:
-        nul()
-    e356 = v.tracker.encode()
-    if 0 in e356:
-        nul()
-    e357 = v.tracking_code.encode()
-    if 0 in e357:
-        nul()
-    e358 = v.shipment_id.encode()
-    if 0 in e358:
-        nul()
-    e359 = v.status_word.encode()
-    if 0 in e359:
-        nul()
-    e360 = v.detail.encode()
+    e360 = v.entity.encode()
     if 0 in e360:
         nul()
-    o += (NUMBERS[len(e353)], e353, NUMBERS[x354], NUMBERS[len(e355)], e355, NUMBERS[len(e356)], e356, NUMBERS[len(e357)], e357, NUMBERS[len(e358)], e358, c.bytes_TrackingStatus[v.status], NUMBERS[len(e359)], e359, NUMBERS[len(e360)], e360,)
+    x361 = v.occurred_at
+    if x361.__class__ is not int:
+        wrong(x361, "int")
+    e362 = v.account.encode()
+    if 0 in e362:
+        nul()
+    e363 = v.tracker.encode()
+    if 0 in e363:
+        nul()
+    e364 = v.tracking_code.encode()
+    if 0 in e364:
+        nul()
+    e365 = v.shipment_id.encode()
+    if 0 in e365:
+        nul()
+    e366 = v.status_word.encode()
+    if 0 in e366:
+        nul()
+    e367 = v.detail.encode()
+    if 0 in e367:
+        nul()
+    o += (NUMBERS[len(e360)], e360, NUMBERS[x361], NUMBERS[len(e362)], e362, NUMBERS[len(e363)], e363, NUMBERS[len(e364)], e364, NUMBERS[len(e365)], e365, c.bytes_TrackingStatus[v.status], NUMBERS[len(e366)], e366, NUMBERS[len(e367)], e367,)
 
 
 def read_TrackingMatched(b: bytes, i: int) -> tuple[TrackingMatched, int]:
@@ -3731,31 +3810,31 @@ class TrackingUnmatched(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_TrackingUnmatched(o: list[bytes], v: TrackingUnmatched) -> None:
     if v.__class__ is not TrackingUnmatched:
         wrong(v, "TrackingUnmatched")
-    e361 = v.entity.encode()
-    if 0 in e361:
-        nul()
-    x362 = v.occurred_at
-    if x362.__class__ is not int:
-        wrong(x362, "int")
-    e363 = v.carrier.encode()
-    if 0 in e363:
-        nul()
-    e364 = v.tracking_code.encode()
-    if 0 in e364:
-        nul()
-    e365 = v.tracker.encode()
-    if 0 in e365:
-        nul()
-    x366 = v.deadline
-    if x366.__class__ is not int:
-        wrong(x366, "int")
-    e367 = v.status_word.encode()
-    if 0 in e367:
-        nul()
-    e368 = v.detail.encode()
+    e368 = v.entity.encode()
     if 0 in e368:
         nul()
-    o += (NUMBERS[len(e361)], e361, NUMBERS[x362], NUMBERS[len(e363)], e363, NUMBERS[len(e364)], e364, NUMBERS[len(e365)], e365, c.bytes_TrackingStatus[v.status], NUMBERS[x366], NUMBERS[len(e367)], e367, NUMBERS[len(e368)], e368,)
+    x369 = v.occurred_at
+    if x369.__class__ is not int:
+        wrong(x369, "int")
+    e370 = v.carrier.encode()
+    if 0 in e370:
+        nul()
+    e371 = v.tracking_code.encode()
+    if 0 in e371:
+        nul()
+    e372 = v.tracker.encode()
+    if 0 in e372:
+        nul()
+    x373 = v.deadline
+    if x373.__class__ is not int:
+        wrong(x373, "int")
+    e374 = v.status_word.encode()
+    if 0 in e374:
+        nul()
+    e375 = v.detail.encode()
+    if 0 in e375:
+        nul()
+    o += (NUMBERS[len(e368)], e368, NUMBERS[x369], NUMBERS[len(e370)], e370, NUMBERS[len(e371)], e371, NUMBERS[len(e372)], e372, c.bytes_TrackingStatus[v.status], NUMBERS[x373], NUMBERS[len(e374)], e374, NUMBERS[len(e375)], e375,)
 
 
 def read_TrackingUnmatched(b: bytes, i: int) -> tuple[TrackingUnmatched, int]:
@@ -4186,6 +4265,25 @@ def decode_ReturnedToSender(data: bytes) -> ReturnedToSender:
     return value
 
 
+def encode_ShipmentAddressKept(value: ShipmentAddressKept) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_ShipmentAddressKept(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_ShipmentAddressKept(data: bytes) -> ShipmentAddressKept:
+    try:
+        value, end = read_ShipmentAddressKept(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
 def encode_ShipmentBlocked(value: ShipmentBlocked) -> bytes:
     o: list[bytes] = []
     try:
@@ -4511,6 +4609,7 @@ FulfilmentEvent = (
     | ParcelLost
     | ParcelTracked
     | ReturnedToSender
+    | ShipmentAddressKept
     | ShipmentBlocked
     | ShipmentCancelled
     | ShipmentClearanceRecorded
@@ -4550,6 +4649,7 @@ CONTRACTS = (
     Contract('lonja.fulfilment.ParcelLost', ParcelLost, 1, encode_ParcelLost, decode_ParcelLost, {1: decode_ParcelLost}),
     Contract('lonja.fulfilment.ParcelTracked', ParcelTracked, 1, encode_ParcelTracked, decode_ParcelTracked, {1: decode_ParcelTracked}),
     Contract('lonja.fulfilment.ReturnedToSender', ReturnedToSender, 1, encode_ReturnedToSender, decode_ReturnedToSender, {1: decode_ReturnedToSender}),
+    Contract('lonja.fulfilment.ShipmentAddressKept', ShipmentAddressKept, 1, encode_ShipmentAddressKept, decode_ShipmentAddressKept, {1: decode_ShipmentAddressKept}),
     Contract('lonja.fulfilment.ShipmentBlocked', ShipmentBlocked, 1, encode_ShipmentBlocked, decode_ShipmentBlocked, {1: decode_ShipmentBlocked}),
     Contract('lonja.fulfilment.ShipmentCancelled', ShipmentCancelled, 1, encode_ShipmentCancelled, decode_ShipmentCancelled, {1: decode_ShipmentCancelled}),
     Contract('lonja.fulfilment.ShipmentClearanceRecorded', ShipmentClearanceRecorded, 1, encode_ShipmentClearanceRecorded, decode_ShipmentClearanceRecorded, {1: decode_ShipmentClearanceRecorded}),

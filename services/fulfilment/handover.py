@@ -25,7 +25,9 @@ class Share(msgspec.Struct, frozen=True):
     """An order's units in one shipment.
 
     `held` is what the shipment has until it says otherwise, `target` what it was last asked to
-    have. `settled` are SKUs whose units inventory has counted as shipped. `late`: it has left.
+    have, and `asked` why. `contact` is the address it goes to, or a newer one that a person let
+    be; `moved_to` the one that it was asked back for. `settled` are SKUs whose units inventory has
+    counted as shipped. `late`: it has left.
     """
 
     location: str
@@ -37,6 +39,8 @@ class Share(msgspec.Struct, frozen=True):
     contact: bytes
     late: bool = False
     settled: tuple[str, ...] = ()
+    asked: str = ""
+    moved_to: bytes = b""
 
 
 class Stock(msgspec.Struct, frozen=True):
@@ -128,6 +132,7 @@ def evolve(state: Handover, event: events.FulfilmentEvent) -> Handover:
             | events.ShipmentPacked() | events.ShipmentClearanceRecorded() | events.ShipmentReady()
             | events.ShipmentDispatched() | events.ShipmentCancelled() | events.ShipmentDelivered()
             | events.DispatchStopRequested() | events.DispatchStopped() | events.StopTooLate()
+            | events.ShipmentAddressKept()
             | events.LabelRequested() | events.LabelQuoted() | events.LabelBought()
             | events.LabelRefused() | events.LabelInDoubt() | events.LabelVoidRequested()
             | events.LabelVoided() | events.ParcelTracked() | events.TrackingAsked()
@@ -160,16 +165,18 @@ def _planned(state: Handover, event: events.HandoverPlanned) -> Handover:
     parts = {one.line_id: tuple((p.sku, p.units) for p in one.parts) for one in event.parts}
     target = tuple(Row(r.line_id, r.quantity, parts.get(r.line_id, ())) for r in event.rows)
     old = state.shares.get(event.shipment_id)
+    contact = b"" if event.customer.contact is None else event.customer.contact.ciphertext
     if old is not None:
-        shares = state.shares.set(
-            event.shipment_id, replace(old, target=target, blocked=event.blocked)
-        )
+        asked = replace(
+            old, target=target, blocked=event.blocked, asked=event.reason,
+            moved_to=contact if event.reason == "address-changed" else old.moved_to,
+        )  # fmt: skip
+        shares = state.shares.set(event.shipment_id, asked)
         return replace(state, shares=shares, statement=event.statement)
-    contact = event.customer.contact
     generation = state.generation + 1
     share = Share(
         event.location, generation, event.requires_shipping, target, target, event.blocked,
-        b"" if contact is None else contact.ciphertext,
+        contact,
     )  # fmt: skip
     joins = state.joins
     if joins.get(event.location) == event.shipment_id:
@@ -187,6 +194,12 @@ def _recorded(state: Handover, event: events.HandoverRecorded) -> Map[str, Share
     if event.fact == "too-late":
         late = replace(share, target=share.held, late=True)
         return state.shares.set(event.shipment_id, late)
+    if event.fact == "kept":
+        assert state.taken is not None
+        as_it_is = share.contact == contact_of(state.taken)  # the order's address has come back
+        contact = share.contact if as_it_is else share.moved_to
+        as_before = replace(share, target=share.held, contact=contact, asked="")
+        return state.shares.set(event.shipment_id, as_before)
     held = without(share.held, quantities(event.rows))
     if not held:
         return state.shares.delete(event.shipment_id)

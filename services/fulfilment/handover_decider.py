@@ -158,12 +158,15 @@ def _restate(state: Handover, at: int) -> Events:
             targets[name], reasons[name] = (), "address-changed"
     fewer(state, targets, reasons)
     elsewhere(state, targets, reasons)
+    crowded = too_many(state)
     found: Events = []
     for name, share in sorted(state.shares.items()):
         target = targets.get(name, share.target)
         held = bool(target) and not share.settled and share.blocked != taken.blocked
-        if target != share.target or held:
-            reason = reasons.get(name, "hold")
+        # Where a person decides on an address, units that nobody wants are not waited for.
+        moot = crowded and share.asked == "address-changed" and not share.late and not target
+        if target != share.target or held or moot:
+            reason = "not-wanted" if moot else reasons.get(name, "hold")
             found.append(_restated(state, name, target, reason, len(found) + 1, at))
     return found
 

@@ -116,6 +116,7 @@ class Market:
     def work(self, name: str, *, stopped: bool = True) -> None:
         """Let the warehouse do what one parcel waits for."""
         stream = fulfilment.shipment_stream(name)
+        self.ask(stream, fulfilment.DecideAddress("main", name, stopped, "w", NOW))
         if self.shipments()[name].stopping():
             self.ask(stream, fulfilment.AnswerStop("main", name, stopped, "w", NOW))
         self.ask(stream, fulfilment.Pack("main", name, 100, "w", NOW))
