@@ -31,7 +31,7 @@ def row(*steps: Any) -> ShipmentRow:
         event for n in range(len(steps)) for event in given(PARCEL).when(*steps[: n + 1]).events
     ]
     log = [
-        replace(envelope(event, n), stream=f"shipment-{SHIPMENT}")
+        replace(envelope(event, n, at=NOW), stream=f"shipment-{SHIPMENT}")
         for n, event in enumerate(history, 1)
     ]
     found: ShipmentRow
