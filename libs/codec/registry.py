@@ -7,7 +7,7 @@ from typing import Self
 
 import msgspec
 
-from libs.codec.schemas import ROOT
+from libs.codec.schemas import ROOT, SchemaError
 
 LOCK = ROOT / "ids.lock"
 
@@ -21,11 +21,15 @@ class Registry(msgspec.Struct, frozen=True):
 
     @classmethod
     def from_lock(cls, path: Path = LOCK) -> Self:
-        """Read the lock file."""
+        """Read the lock file. Raises SchemaError where two schemas have the same id."""
         lock = json.loads(path.read_text())
         ids = {
             (name, int(version)): entry["id"]
             for name, versions in lock.items()
             for version, entry in versions.items()
         }
-        return cls(ids, {i: key for key, i in ids.items()}, "lock:schemas/ids.lock")
+        names = {number: key for key, number in ids.items()}
+        twice = sorted(key[0] for key, number in ids.items() if names[number] != key)
+        if twice:  # as a merge of two branches can make it
+            raise SchemaError(f"{path.name}: the id of two schemas: {', '.join(twice)}")
+        return cls(ids, names, "lock:schemas/ids.lock")
