@@ -25,6 +25,8 @@ def conclude(world: World) -> None:
     for order in world.buyers.orders:
         _order(world, order)
     _stock(world)
+    if world.ledgers is not None:
+        world.ledgers.rest(world.tables, world.durables)
 
 
 def _deliveries(world: World) -> None:

@@ -22,13 +22,13 @@ class Desks:
     """What the seller tells each shop; `told` watches every new report."""
 
     def __init__(self, loop: VirtualLoop, find: Callable[[str, str], Order | None]) -> None:
-        self._loop, self._find = loop, find
+        self._loop, self.find = loop, find
         self.desk = Desk(self, self._book, Faults(), 0)
         self.watch: Callable[[], None] = lambda: None
         self.echo: Callable[[Webhook], None] = lambda _: None
 
     def held(self, account: str, number: str) -> State | None:
-        order = self._find(account, number)
+        order = self.find(account, number)
         return None if order is None else order.now
 
     def position(self, account: str) -> int:
@@ -80,7 +80,7 @@ class Desks:
 
     def _echo(self, report: Report) -> None:
         """Send the shop's usual webhooks about its order as it is now."""
-        order = self._find(report.account, report.number)
+        order = self.find(report.account, report.number)
         if order is None or order.account == "store":
             return
         woo = order.now.content.account.provider == "woocommerce"

@@ -24,6 +24,7 @@ from tests.simulation.clerks import Clerks, Wish
 from tests.simulation.gate import Gate
 from tests.simulation.instance import Around, Instance, durable
 from tests.simulation.loop import VirtualLoop
+from tests.simulation.ledgers import Ledgers
 from tests.simulation.outside import Outside
 from tests.simulation.persons import Persons
 from tests.simulation.promises import Promises
@@ -61,6 +62,7 @@ class World:
         self.durables = {one.name: durable(one, bug) for one in services}
         self.tables = {name: one.tables for name, one in self.durables.items()}
         self.clerks = Clerks(rng, skus, rng.randint(3, 8))
+        self.ledgers = Ledgers(self.outside, self.promises) if self.outside else None
         self.persons = Persons(rng, self.clerks, self.tables) if whole else None
         self.acknowledged: set[tuple[str, str, str]] = set()
         self.callers: dict[int, asyncio.Task[Any]] = {}
