@@ -255,8 +255,13 @@ LOST = (*SENT, parcel("lost", ("a", 2), seen=3))
 
 def test_a_lost_parcel_is_sent_again_from_new_stock_and_costs_nothing_more() -> None:
     outcome = given(ORDER).when(*LOST, decide("reship"))
-    assert names(outcome.events) == ["OrderDecisionTaken", "StockRequired", "OrderWaitOver"]
+    assert names(outcome.events) == [
+        "OrderDecisionTaken", "StockRequired", "PaymentRequired", "OrderWaitOver",
+    ]  # fmt: skip
     assert only(outcome.events, orders.StockRequired).demands[0].units == 4
+    # Payments counts units that leave: those that are sent again leave, too, and cost nothing.
+    again = only(outcome.events, orders.PaymentRequired)
+    assert [(one.quantity, one.amount) for one in again.lines] == [(4, 200)]
     stocked = given(ORDER).when(*LOST, decide("reship"), answer("MUG", 2, revision=2, seen=2))
     assert names(stocked.events) == [
         "OrderStockRecorded", "OrderConfirmed", "FulfilmentRequested",
@@ -273,6 +278,9 @@ def test_a_lost_parcel_is_refunded_by_a_lower_bill_and_ends_the_order() -> None:
         "OrderDecisionTaken", "PaymentRequired", "OrderWaitOver", "OrderCompleted",
     ]  # fmt: skip
     assert only(outcome.events, orders.PaymentRequired).amount == 0
+    # What has left stays counted, or the order's other parcels would hold too many units.
+    lines = only(outcome.events, orders.PaymentRequired).lines
+    assert [(one.quantity, one.amount) for one in lines] == [(2, 0)]
     assert only(outcome.events, orders.OrderCompleted).lines == ()
 
 
