@@ -23,8 +23,8 @@ from tests.simulation.bugs import NONE, Bug
 from tests.simulation.clerks import Clerks, Wish
 from tests.simulation.gate import Gate
 from tests.simulation.instance import Around, Instance, durable
-from tests.simulation.loop import VirtualLoop
 from tests.simulation.ledgers import Ledgers
+from tests.simulation.loop import VirtualLoop
 from tests.simulation.outside import Outside
 from tests.simulation.persons import Persons
 from tests.simulation.promises import Promises
