@@ -26,6 +26,7 @@ from services.sandbox.retail.orders import ACCOUNTS
 READY_DEADLINE = 60.0
 RESTARTS = 20  # of one process in one run: a run may be disturbed, not for ever
 BOOKS = Path("run/books.json")
+# One for each of settings.URLS.
 MODULES: Mapping[str, str] = {
     "sandbox": "services.sandbox.server",
     PAYMENTS: "services.sandbox.stripe_server",
