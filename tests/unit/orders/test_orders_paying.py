@@ -233,5 +233,7 @@ def test_payments_learns_that_the_channel_gave_back_the_money_of_a_cancelled_ord
     gone = given(ORDER).when(placed, answer("MUG", 2), cancelled(2))
     assert only(gone.events, orders.PaymentRequired).funds == "paid"
     back = given(ORDER).when(placed, answer("MUG", 2), cancelled(2), funds("refunded", 3))
-    required = only(back.events, orders.PaymentRequired)
-    assert (required.amount, required.funds) == (0, "refunded")
+    early = given(ORDER).when(placed, cancelled(2), funds("refunded", 3))
+    for found in (back, early):
+        required = only(found.events, orders.PaymentRequired)
+        assert (required.amount, required.funds) == (0, "refunded")
