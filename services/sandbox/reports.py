@@ -16,7 +16,8 @@ Json = dict[str, Any]
 def progress(engine: Engine, echoes: Echoes, *, running: bool) -> Json:
     """Sends planned and acknowledged, attempts sent and failed, keys distinct and acknowledged.
 
-    The keys of `echoes`, which answer the seller's reports, count among the distinct ones.
+    The keys of `echoes`, which answer the seller's reports, count among the distinct ones, and
+    each of their acknowledged copies as one attempt.
     """
     ledger, plan = engine.ledger, engine.plan
     planned = sum(len(one.sends) for one in plan.deliveries)
@@ -26,7 +27,8 @@ def progress(engine: Engine, echoes: Echoes, *, running: bool) -> Json:
         "planned": planned,
         "planned_deliveries": len(plan.deliveries),
         "planned_orders": len(plan.contents),
-        "sent": sum(one.sent for one in entries),
+        "sent": sum(one.sent for one in entries)
+        + sum(len(copies) for copies in engine.desk.acked.values()),
         "distinct": sum(len(one.keys) for one in entries) + len(echoes.sent),
         "acked": len(ledger.acked),
         "distinct_acked": sum(len(one.acked_keys) for one in entries)
