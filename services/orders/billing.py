@@ -10,7 +10,7 @@ from libs.contracts import common, orders
 from services.orders import commands
 from services.orders.paying import covered, share, taken, terms_of
 from services.orders.progress import Bill
-from services.orders.state import Line, OrderState, remaining
+from services.orders.state import Line, OrderState, remaining, shipped
 from services.orders.story import Story
 
 
@@ -35,12 +35,18 @@ def _state(story: Story, lines: dict[str, tuple[int, int]], *, full: bool = Fals
     state, last = story.state, story.state.bill
     amounts = sum(amount for _, amount in lines.values())
     rest = state.total - sum(line.value for line in state.lines.values())
-    charged = full or bool(lines) or (state.ended is None and not remaining(state))
+    charged = full or _costs(state, lines) or (state.ended is None and not remaining(state))
     amount = min(max(0, amounts + rest), max(0, state.total)) if charged else 0
     charges = amount - amounts
     if last is not None and _same(state, last, lines, amount, charges):
         return
     story.tell(_required(story, lines, amount, charges))
+
+
+def _costs(state: OrderState, lines: dict[str, tuple[int, int]]) -> bool:
+    """Say whether the buyer pays for any of these units: with none of them, charges go, too."""
+    known = ((state.lines[name], units) for name, (units, _) in lines.items())
+    return any(min(units, line.remaining - line.refunded) > 0 for line, units in known)
 
 
 def _same(
@@ -54,7 +60,11 @@ def _same(
 
 
 def _lines(state: OrderState) -> dict[str, tuple[int, int]] | None:
-    """Return units and amounts by line; None while nothing is confirmed that could be billed."""
+    """Return units and amounts by line; None while nothing is confirmed that could be billed.
+
+    The units are those that may leave in all, as fulfilment is told them: what has left, is sent
+    again or is paid back for stays included, else payments would hold the order's other parcels.
+    """
     if state.ended is not None:
         return {}
     sure: dict[str, int] | None = None
@@ -67,10 +77,13 @@ def _lines(state: OrderState) -> dict[str, tuple[int, int]] | None:
     if sure is None:
         return None
     found: dict[str, tuple[int, int]] = {}
+    gone = shipped(state)
     for name, line in sorted(state.lines.items()):
-        units = max(0, min(sure.get(name, 0), line.remaining - line.refunded))
+        confirmed = min(sure.get(name, 0), line.remaining)
+        costing = max(0, min(confirmed, line.remaining - line.refunded))
+        units = max(confirmed + line.resent, gone.get(name, 0))
         if units:
-            found[name] = (units, share(line.value, units, line.quantity))
+            found[name] = (units, share(line.value, costing, line.quantity))
     return found
 
 
