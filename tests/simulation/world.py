@@ -56,7 +56,7 @@ class World:
         self.promises = Promises(self.broker, reads)
         skus = SKUS[: rng.randint(2, 4)]
         self.buyers = Buyers(rng, skus, rng.randint(3, 8 if whole else 12), whole)
-        self.outside = Outside(self.loop, seed, self.buyers) if whole else None
+        self.outside = Outside(self.loop, rng, seed, self.buyers) if whole else None
         self.around = Around(self.loop, self.gate, self.broker, MemoryVault(), self.settings,
                              self.promises, rng, bug, self.outside)  # fmt: skip
         self.durables = {one.name: durable(one, bug) for one in services}
