@@ -33,10 +33,11 @@ lint: setup  ## lint, types, import contracts, generated code is fresh
 	$(BIN)/python -m libs.codec.generate --check
 
 check: lint  ## lint, then the unit and property tests: what one runs all day
-	$(BIN)/pytest tests/unit tests/property -q
+	$(BIN)/pytest tests/unit tests/property -q -n 2
 
 test: lint  ## lint, then the whole suite on the embedded broker and database
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest tests/unit tests/property -q -n 2
+	$(BIN)/pytest tests/contract tests/integration tests/simulation tests/e2e $(ARGS)
 
 contracts: setup  ## the generated code of libs/contracts from the schemas
 	$(BIN)/python -m libs.codec.generate

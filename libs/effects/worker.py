@@ -10,7 +10,7 @@ from typing import Any
 
 from libs.effects.budget import Budget
 from libs.effects.kinds import Closing, EffectKind, NotYet, Result, Unknown
-from libs.effects.policy import FINAL, Step, step, verdict
+from libs.effects.policy import FINAL, QUEUED, Step, step, verdict
 from libs.eventsourcing.inputs import Input
 from libs.runtime.turns import TurnLoop
 from libs.store.store import Call, Store
@@ -116,8 +116,10 @@ class EffectWorker:
         done = verdict(kind, call, taken, result, now)
         command: Any = None
         if done.state in FINAL or (done.state == "unknown" and not call.doubt_since):
+            # Nobody tries it any more: that is told, not what the last attempt happened to meet.
+            over = done.state == QUEUED and taken != "queue"
             try:
-                command = kind.tell(call, result, now)
+                command = kind.tell(call, Unknown("in-doubt") if over else result, now)
             except Exception as error:
                 # A result that nobody understands is not thrown away: it is asked for again.
                 log.error("effect-not-told", kind=kind.name, cause=type(error).__name__)

@@ -137,7 +137,9 @@ class OrderRow(msgspec.Struct, frozen=True):
 
 
 # States in which an order has not come to its end; a confirmed one is handed on.
-UNFINISHED = ("placed", "waiting", "held", "part_confirmed")
+UNFINISHED = (
+    "placed", "waiting", "held", "part_confirmed", "confirmed", "in_fulfilment", "dispatched",
+)  # fmt: skip
 
 # (state, reason) or state -> (owner, next action)
 _NEXT: Mapping[str, tuple[str, str]] = {

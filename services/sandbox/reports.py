@@ -6,7 +6,7 @@ from services.sandbox.admin.echoes import Echoes
 from services.sandbox.engine import Engine
 from services.sandbox.retail.content import State
 from services.sandbox.retail.mischief import STEP
-from services.sandbox.shops import reported
+from services.sandbox.shops import reported, takings
 from services.sandbox.shops.render import external_id
 
 Json = dict[str, Any]
@@ -107,6 +107,7 @@ def _order(engine: Engine, planned: State) -> Json:
         "version": state.version,
         "placed_at": content.placed_at,
         "total_minor": content.total,
+        "taken_minor": takings.taken(state),
         "lines": [
             {
                 "id": line.id,

@@ -8,6 +8,7 @@ import aiohttp
 from services.console.audit.money import MoneyCheck
 from services.console.audit.parcels import ParcelsCheck
 from services.console.audit.record import Check, Finding
+from services.console.audit.reports import ReportsCheck
 
 Found = tuple[list[Finding], Mapping[str, Any]]
 
@@ -79,16 +80,36 @@ async def _carrier(name: str, url: str, checks: Mapping[str, Check]) -> Found:
 
 
 async def _shop(name: str, url: str, checks: Mapping[str, Check]) -> Found:
-    """Each dispatch and cancellation stands in the shop's own books once."""
-    del checks
-    books = await _get(f"{url}/books/{name}/reports")
+    """Each dispatch stands in the shop's own books once; what it took is what we say it holds."""
+    told = await _get(f"{url}/books/{name}/reports")
+    orders = (await _get(f"{url}/books/{name}/orders"))["orders"]
+    money, reports = checks["money"], checks["reports"]
+    assert isinstance(money, MoneyCheck)
+    assert isinstance(reports, ReportsCheck)
     found = [
-        Finding(
-            "P9", "told-twice", f"{name} {one['order']}", f"{one['what']}: {one['count']} times"
-        )
-        for one in books["repeated"]
+        Finding("P9", "told-twice", f"{name} {number}", f"{mark} stands twice in the shop's books")
+        for number, mark in told["told_twice"]
     ]
-    return found, {"told": books["told"], "repeated": len(books["repeated"])}
+    ours = reports.confirmed_codes(name)
+    theirs = {one["tracking"] for one in told["dispatches"] if one["tracking"]}
+    for code in sorted(ours - theirs):
+        text = f"the shop confirmed {code}, and its books do not have it"
+        found.append(Finding("P9", "confirmed-not-in-books", name, text))
+    for code in sorted(theirs - reports.codes(name)):
+        text = f"the shop has {code}, which nobody here has told it"
+        found.append(Finding("P9", "in-books-not-told", name, text))
+    taken = sum(one["taken_minor"] for one in orders)
+    captured = money.captured.get(name, 0) - money.refunded.get(name, 0)
+    if taken != captured:
+        text = f"the shop has {taken}, we say {captured}"
+        found.append(Finding("P3", "books-differ", name, text))
+    figures = {
+        "holder": name, "books_minor": taken, "captured_minor": captured,
+        "unknown_minor": money.unknown.get(name, 0), "dispatches": len(told["dispatches"]),
+        "cancellations": len(told["cancellations"]), "told_twice": len(told["told_twice"]),
+        "faults": told["faults"],
+    }  # fmt: skip
+    return found, figures
 
 
 _JUDGES: Mapping[str, Callable[[str, str, Mapping[str, Check]], Awaitable[Found]]] = {

@@ -6,6 +6,10 @@ from typing import Any
 
 from services.console.audit.record import Finding, Record
 
+# Accounts of the chart: tax payable, whose dimension is the rate, and what sales come to.
+TAX = "2200"
+FIRST_OF_SALES, LAST_OF_SALES = "4000", "4900"
+
 
 class JournalCheck:
     """Sums of debits and credits, in the entry's currency and in the company's own."""
@@ -13,6 +17,8 @@ class JournalCheck:
     def __init__(self) -> None:
         self.debits: dict[tuple[str, str], int] = defaultdict(int)
         self.credits: dict[tuple[str, str], int] = defaultdict(int)
+        self._accounts: dict[str, int] = defaultdict(int)  # credits less debits
+        self._tax: dict[str, int] = defaultdict(int)  # the same of the tax account, by rate
         self._sources: dict[tuple[str, str, str], Record] = {}
         self._found: list[Finding] = []
         self.entries = 0
@@ -33,6 +39,9 @@ class JournalCheck:
         self.debits[key] += sum(line["debit"] for line in data["lines"])
         self.credits[key] += sum(line["credit"] for line in data["lines"])
         for line in data["lines"]:
+            self._accounts[line["account"]] += line["credit"] - line["debit"]
+            if line["account"] == TAX:
+                self._tax[line["dimension"]] += line["credit"] - line["debit"]
             if min(line["debit"], line["credit"]) < 0 or (line["debit"] and line["credit"]):
                 self._say("entry-line-malformed", data["entry_id"], str(line), record)
         source = (data["source_event"], data["kind"], data["reference"])
@@ -56,6 +65,12 @@ class JournalCheck:
         """Return entries and sums by currency."""
         return {
             "entries": self.entries,
+            "net_sales_minor": sum(
+                units
+                for number, units in self._accounts.items()
+                if FIRST_OF_SALES <= number <= LAST_OF_SALES
+            ),
+            "tax_minor": dict(sorted(self._tax.items())),
             "debits_minor": {" ".join(key): units for key, units in sorted(self.debits.items())},
             "credits_minor": {" ".join(key): units for key, units in sorted(self.credits.items())},
         }

@@ -1,9 +1,11 @@
 """What a demo run says at its end: what a retailer wants to see first, then the sums."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from libs.cli.output import Output
+from services.console.demo.outcome import labels_bought_twice
 from services.console.demo.report import IN_PART, Facts, by_group, report
 from services.console.demo.screen import ms
 
@@ -19,14 +21,15 @@ def conclude(
     number, sent, effects = showcase
     once = "effective once" if effects == 1 else f"effective {effects} times"
     lines = [f"\n[bold]{sent} deliveries of order {number}, {once}[/bold]"]
-    lines += [*_file(facts), *_orders(found), *_rest(found)]
+    lines += [*_file(facts), *_orders(found), *_money(found, facts), *_rest(found)]
     lines.append(f"Synthetic in this run: {', '.join(facts.synthetic)}.")
     if faults:
         lines.append("[bold red]The report is not sound:[/bold red]")
         lines += [f"  [red]✗[/red] {fault}" for fault in faults]
     else:
         text = (
-            "Each delivery took effect once, no unit is promised twice, the file is accounted for"
+            "The audit finds nothing: each delivery took effect once, no unit is promised twice, "
+            "the file, the money and the ledger are accounted for"
         )
         lines.append(f"[green]✓[/green] {text}.")
     for line in lines:
@@ -55,17 +58,52 @@ def _file(facts: Facts) -> list[str]:
 def _orders(found: Mapping[str, Any]) -> list[str]:
     orders = found["orders"]
     named = [
-        f"{count} {_words(reason)}"
+        f"  {count:>5} {kind}: {_words(reason)}"
         for kind in ("waiting", "held")
-        for reason, count in orders[kind].items()
+        for reason, count in sorted(orders[kind].items(), key=lambda item: -item[1])
     ]
     waiting, held = sum(orders["waiting"].values()), sum(orders["held"].values())
-    sums = f"{orders['confirmed']} confirmed + {orders['cancelled']} cancelled"
-    queues = f"{pounds(orders['value_at_risk_minor'])} at risk: {', '.join(named) or 'none'}"
+    sums = f"{orders['completed']} completed + {orders['cancelled']} cancelled"
+    on_way = f" + {orders['confirmed']} confirmed" if orders["confirmed"] else ""
+    risk = f"Queues, {pounds(orders['value_at_risk_minor'])} at risk:"
     return [
-        f"Orders: {orders['received']} received = {sums} + {waiting} waiting + {held} held",
-        f"  in named queues, {queues}",
+        f"Orders: {orders['received']} received = {sums}{on_way} + {waiting} waiting + {held} held",
+        *([risk, *named] if named else ["Queues: none"]),
     ]
+
+
+def _money(found: Mapping[str, Any], facts: Facts) -> list[str]:
+    ledger, told = found["ledger"], found["channel_confirmations"]
+    twice, labels = found["payments"]["double_charges"], labels_bought_twice(facts.outcome)
+    lines = ["Money, by who holds it:"]
+    for holder, one in found["payments"]["by_holder"].items():
+        doubt = f", {pounds(one['unknown_minor'])} in doubt" if one["unknown_minor"] else ""
+        same = "=" if one["captured_minor"] == one["books_minor"] else "≠"
+        lines.append(
+            f"  {holder:<12} {pounds(one['captured_minor'])} by us {same} "
+            f"{pounds(one['books_minor'])} by its own books{doubt}"
+        )
+    for currency, debits in ledger["debits_minor"].items():
+        credits_ = ledger["credits_minor"].get(currency, 0)
+        same = "=" if debits == credits_ else "≠"
+        lines.append(
+            f"Ledger: {ledger['entries']} entries, debits {pounds(debits)} {same} credits "
+            f"{pounds(credits_)} {currency}; net sales {pounds(ledger['net_sales_minor'])}"
+        )
+    rates = ", ".join(f"{_percent(rate)} {pounds(n)}" for rate, n in found["tax_minor"].items())
+    lines.append(f"Tax: {rates or 'none'}")
+    lines.append(f"{twice} double charges, {labels} labels bought twice")
+    reports = (
+        f"{told['confirmed']} of {told['due']} confirmed by their channel, {told['late']} late"
+    )
+    return [*lines, f"Dispatches and cancellations told: {reports}"]
+
+
+def _percent(rate: str) -> str:
+    try:
+        return f"{(Decimal(rate) * 100).normalize():f} %"
+    except InvalidOperation:
+        return rate or "no rate"
 
 
 def _words(reason: str) -> str:
@@ -90,7 +128,7 @@ def _rest(found: Mapping[str, Any]) -> list[str]:
 
 
 def worth_trying(output: Output, url: str, order_id: str, sku: str) -> None:
-    """Say where the documentation is, and five commands."""
+    """Say where the documentation is, and commands."""
     output.say("documentation", f"\nAPI documentation: {url}/docs", docs=f"{url}/docs")
     output.show("Worth trying, in another terminal:")
     lonja = "[bold].venv/bin/lonja"
@@ -98,4 +136,8 @@ def worth_trying(output: Output, url: str, order_id: str, sku: str) -> None:
     output.show(f"  {lonja} why {sku}[/bold]  the event behind each unit")
     output.show(f"  {lonja} stuck ls[/bold]  each order that needs somebody, and what to do")
     output.show(f"  {lonja} rebuild --all --verify[/bold]  read models from the log, proved equal")
+    output.show(f"  {lonja} audit[/bold]  prove it all again, or name what is not kept")
+    output.show(
+        f"  {lonja} erase {order_id}[/bold]  forget its customer, and keep what the law obliges to"
+    )
     output.show(f"  [bold]curl -s {url}/orders/summary[/bold]  where all orders stand, over HTTP")

@@ -14,12 +14,15 @@ from services.console.places import private
 from services.sandbox.retail.orders import ACCOUNTS
 
 NAME = "demo.json"
-POLICIES = ("backorder", "split", "cancel")
 Phase = Literal["stock", "selling", "linking", "finished"]
 
 
 class Memory(msgspec.Struct, frozen=True):
-    """A run. `run` is in every idempotency key; times are microseconds; `orders` None means all."""
+    """A run. `run` is in every idempotency key; times are microseconds; `orders` None means all.
+
+    `secrets` sign the shops' webhooks, by account; `keys` are what the services call the shops, the
+    payment provider and the carrier with, and what the latter two sign theirs with.
+    """
 
     run: str
     seed: int
@@ -27,6 +30,7 @@ class Memory(msgspec.Struct, frozen=True):
     rate: float | None
     rows: str | None
     secrets: Mapping[str, str]
+    keys: Mapping[str, str]
     started_at: int
     phase: Phase = "stock"
     seconds: float = 0.0
@@ -41,6 +45,7 @@ def begin(*, seed: int | None, orders: int | None, rate: float | None, rows: Pat
         rate=rate,
         rows=None if rows is None else str(rows.resolve()),
         secrets={one.name: _secret(one.provider) for one in ACCOUNTS},
+        keys=_keys(),
         started_at=time.time_ns() // 1000,
     )
 
@@ -49,6 +54,19 @@ def _secret(provider: str) -> str:
     if provider == "standard":
         return "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
     return secrets.token_hex(24)
+
+
+def _keys() -> Mapping[str, str]:
+    """Return the shops' tokens (WooCommerce's a pair), and a key and a secret by provider."""
+    keys = {}
+    for one in ACCOUNTS:
+        token = secrets.token_hex(20)
+        pair = one.provider == "woocommerce"
+        keys[one.name] = f"ck_{token}:cs_{secrets.token_hex(20)}" if pair else token
+    for name in ("card", "post"):
+        keys[name] = f"sk_test_{secrets.token_hex(16)}"
+        keys[f"{name} webhooks"] = f"whsec_{secrets.token_hex(24)}"
+    return keys
 
 
 def keep(data: Path, memory: Memory) -> Memory:
@@ -75,16 +93,3 @@ def same_input(memory: Memory, *, seed: int | None, orders: int | None, rows: Pa
         and orders in {None, memory.orders}
         and (rows is None or str(rows.resolve()) == memory.rows)
     )
-
-
-def configuration(memory: Memory) -> str:
-    """Return the services' settings of a run: three accounts, one shortage policy each."""
-    parts = ['[locations.main]\nkind = "own"\n']
-    for account, policy in zip(ACCOUNTS, POLICIES, strict=True):
-        parts.append(
-            f"[channels.{account.name}]\n"
-            f'provider = "{account.provider}"\n'
-            f'webhook_secrets = ["{memory.secrets[account.name]}"]\n'
-            f'shortage = "{policy}"\n'
-        )
-    return "\n".join(parts)

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -11,6 +12,8 @@ from libs.cli.output import Output
 from services.console.demo import filling, report
 from services.console.demo.conclusion import conclude, worth_trying
 from services.console.demo.memory import Memory
+from services.console.demo.outcome import Outcome
+from services.console.demo.outside import Outside
 from services.console.demo.readings import Readings
 from services.console.demo.report import Facts, percentile
 from services.console.demo.screen import Screen
@@ -25,15 +28,22 @@ STALLED = 60.0  # seconds without any movement after which waiting ends
 UNLINKED = "unlinked-listing"
 
 
+# How `_show` counts states; the others stand under their own name.
+SHOWN = {"placed": "placed", "part_confirmed": "waiting", "in_fulfilment": "confirmed"}
+COUNTED = ("confirmed", "dispatched", "completed", "waiting", "held", "cancelled")
+
+
 class Play:
     """One run; `keep` writes its memory down whenever a phase is over."""
 
     def __init__(
-        self, memory: Memory, plan: RunPlan, http: Http, shops: Shops, readings: Readings,
-        output: Output,
+        self, memory: Memory, plan: RunPlan, http: Http, outside: Outside, readings: Readings,
+        output: Output, judge: Callable[[], Awaitable[Outcome]],
     ) -> None:  # fmt: skip
         self.memory, self.plan, self._http = memory, plan, http
-        self._shops, self._readings, self._output = shops, readings, output
+        self._outside, self._shops = outside, Shops(outside.processes["sandbox"])
+        self._readings, self._output, self._judge = readings, output, judge
+        self._handed = set[str]()
         self._screen = Screen(output)
         self._adjusted = 0
         self._next_look, self._recent = 0.0, list[int]()
@@ -98,7 +108,9 @@ class Play:
         calm, moved, last = 0, time.monotonic(), ""
         while calm < 2:
             shops = await self._shops.progress()
-            busy = await self._readings.busy()
+            await self._hand_over()
+            busy = await self._readings.busy(time.time_ns() // 1000)
+            busy["outside"] = await self._outside.pending()
             if selling and shops:
                 await self._adjust(shops)
             await self._show(shops)
@@ -113,6 +125,12 @@ class Play:
                 return
             await asyncio.sleep(PAUSE)
 
+    async def _hand_over(self) -> None:
+        """Be the driver who takes along what has left us."""
+        codes = [code for code in await self._readings.left() if code not in self._handed]
+        if codes and await self._outside.hand_over(codes):
+            self._handed.update(codes)
+
     async def _adjust(self, shops: dict[str, Any]) -> None:
         """Record as many adjustments as belong to the part of the run that is over."""
         moves = self.plan.adjustments
@@ -125,7 +143,7 @@ class Play:
     async def _show(self, shops: dict[str, Any]) -> None:
         counts: dict[str, int] = {}
         for one in await self._readings.standings():
-            state = "waiting" if one.state in report.WAITING else one.state
+            state = SHOWN.get(one.state, one.state)
             counts[state] = counts.get(state, 0) + one.orders
         now = time.time_ns() // 1000
         if time.monotonic() >= self._next_look:
@@ -134,7 +152,7 @@ class Play:
         recent = self._recent
         seen = {
             "received": sum(counts.values()),
-            **{name: counts.get(name, 0) for name in ("confirmed", "waiting", "held", "cancelled")},
+            **{name: counts.get(name, 0) for name in COUNTED},
             "rate": len(recent) / RECENT,
             "p50": percentile(recent, 0.5),
             "p99": percentile(recent, 0.99),
@@ -159,7 +177,7 @@ class Play:
             effective=len(acknowledged & once), parked=await reads.parked(),
             events=await reads.events(), seconds=await reads.seconds(),
             latencies=await reads.latencies(), synthetic=self.plan.synthetic,
-            missing=missing, differing=differing,
+            missing=missing, differing=differing, outcome=await self._judge(),
             placed_minor=sum(one.net for one in self.plan.contents if one.case is None),
         )  # fmt: skip
 

@@ -13,7 +13,14 @@ from libs.values.ids import derive
 from services.console.demo.report import Standing, StockFacts
 from services.console.launch import ALL
 
-SETTLED = frozenset({"confirmed", "part_confirmed", "cancelled", "waiting", "held"})
+# States in which an order rests; one that is on its way rests when its carrier is silent.
+SETTLED = frozenset({
+    "completed", "part_confirmed", "cancelled", "waiting", "held", "dispatched",
+})  # fmt: skip
+SOON = 10_000_000  # microseconds: a call that is tried again later than that is a named queue's
+_EFFECTS = """
+    SELECT count(*) FROM effects
+    WHERE state IN ('planned', 'in-flight', 'unknown') AND next_at < $1"""
 _LIVE = """
     SELECT topic, partition, last_pseq FROM positions
     WHERE consumer LIKE '%.reactor' OR consumer IN (SELECT consumer FROM read_models)"""
@@ -29,7 +36,7 @@ _STANDINGS = """
 
 
 class Readings:
-    """The three services' databases."""
+    """The services' databases."""
 
     def __init__(self, servers: Servers, prefix: str) -> None:
         self._servers, self._prefix = servers, prefix
@@ -82,8 +89,8 @@ class Readings:
         count: int = await self._pools["channels"].fetchval("SELECT count(*) FROM items")
         return count
 
-    async def busy(self) -> dict[str, int]:
-        """Return what is still to be done: deliveries, records to apply, orders unsettled."""
+    async def busy(self, now: int) -> dict[str, int]:
+        """Return what is still to be done: deliveries, records, calls, orders; `now` in µs."""
         heads: dict[tuple[str, int], int] = {}
         for pool in self._pools.values():
             for topic, lane, head in await pool.fetch(
@@ -94,11 +101,12 @@ class Readings:
         for pool in self._pools.values():
             for topic, partition, applied in await pool.fetch(_LIVE):
                 behind += max(0, heads.get((topic, partition), 0) - applied)
-        inbox = await self._pools["channels"].fetchval(
-            "SELECT count(*) FROM inbox WHERE state = 'received'"
-        )
+        inbox, effects = 0, 0
+        for pool in self._pools.values():
+            inbox += await pool.fetchval("SELECT count(*) FROM inbox WHERE state = 'received'")
+            effects += await pool.fetchval(_EFFECTS, now + SOON)
         unsettled = sum(one.orders for one in await self.standings() if one.state not in SETTLED)
-        return {"inbox": inbox, "behind": behind, "unsettled": unsettled}
+        return {"inbox": inbox, "behind": behind, "effects": effects, "unsettled": unsettled}
 
     async def finished_once(self) -> set[tuple[str, str]]:
         """Return (account, key) of deliveries that reached a final state exactly once."""
@@ -106,6 +114,14 @@ class Readings:
             "SELECT account, key FROM inbox WHERE state IN ('done', 'ignored') AND finished = 1"
         )
         return {(row[0], row[1]) for row in rows}
+
+    async def left(self) -> list[str]:
+        """Return the tracking codes of all parcels that have left us."""
+        rows = await self._pools["fulfilment"].fetch(
+            "SELECT tracking_code FROM shipments WHERE tracking_code <> ''"
+            " AND state IN ('dispatched', 'delivered', 'failed', 'lost', 'returned')"
+        )
+        return [row[0] for row in rows]
 
     async def parked(self) -> int:
         """Return how many deliveries and commands wait for a person."""
@@ -119,7 +135,7 @@ class Readings:
         return sum(counts)
 
     async def events(self) -> int:
-        """Return the rows of the three events tables."""
+        """Return the rows of all events tables."""
         return sum(
             [await pool.fetchval("SELECT count(*) FROM events") for pool in self._pools.values()]
         )

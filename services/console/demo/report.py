@@ -6,9 +6,11 @@ from typing import Any
 
 import msgspec
 
+from services.console.demo.outcome import Outcome, additions
 from services.sandbox.retail.reconcile import Sums, total
 from services.sandbox.retail.rows import Row
 
+IN_TRANSIT = "in-transit"  # parcels of which their carrier has no more to say yet
 IN_PART = "-in-part"  # a split order whose rest waits
 WAITING = frozenset({"waiting", "part_confirmed"})
 
@@ -37,6 +39,7 @@ class Facts(msgspec.Struct, frozen=True):
 
     `placed_minor` is the net value of the file's orders as the shops placed them, in pence;
     `missing` names orders that a shop holds and we do not, `differing` those whose totals differ.
+    `outcome` is what the audit found.
     """
 
     input: Mapping[str, Sums]
@@ -55,6 +58,7 @@ class Facts(msgspec.Struct, frozen=True):
     missing: Sequence[str] = ()
     differing: Sequence[str] = ()
     placed_minor: int = 0
+    outcome: Outcome = Outcome({})
 
 
 def percentile(values: Iterable[int], share: float) -> float | None:
@@ -87,6 +91,7 @@ def report(facts: Facts) -> dict[str, Any]:
             "p99": percentile(facts.latencies, 0.99),
         },
         "synthetic": list(facts.synthetic),
+        **additions(facts.outcome),
     }
 
 
@@ -97,11 +102,14 @@ def _orders(standings: Sequence[Standing]) -> dict[str, Any]:
         if one.state in WAITING:
             reason = one.reason + (IN_PART if one.state == "part_confirmed" else "")
             waiting[reason] = waiting.get(reason, 0) + one.orders
+        elif one.state == "dispatched":
+            waiting[IN_TRANSIT] = waiting.get(IN_TRANSIT, 0) + one.orders
         elif one.state == "held":
             held[one.reason] = held.get(one.reason, 0) + one.orders
     return {
         "received": sum(one.orders for one in standings),
         "confirmed": _count(standings, "confirmed"),
+        "completed": _count(standings, "completed"),
         "cancelled": _count(standings, "cancelled"),
         "waiting": waiting,
         "held": held,
@@ -116,7 +124,7 @@ def _count(standings: Sequence[Standing], state: str) -> int:
 def faults(facts: Facts) -> list[str]:
     """Return what is not as it must be, one sentence each; a sound report has none."""
     orders, stock = _orders(facts.standings), facts.stock
-    settled = orders["confirmed"] + orders["cancelled"]
+    settled = orders["completed"] + orders["cancelled"]
     settled += sum(orders["waiting"].values()) + sum(orders["held"].values())
     summed, groups = total(facts.input.values()), by_group(facts.input)
     booked = Decimal(summed.net_minor) / 100 + summed.residue
@@ -128,7 +136,7 @@ def faults(facts: Facts) -> list[str]:
         ),
         f"{facts.parked} deliveries or commands are parked": facts.parked,
         f"{lost} units are promised without stock": lost,
-        f"{unsettled} orders are neither confirmed, cancelled, waiting, held": unsettled,
+        f"{unsettled} orders are neither completed, cancelled nor in a named queue": unsettled,
         f"orders that a shop holds are missing: {_few(facts.missing)}": facts.missing,
         f"totals differ from the shops' books: {_few(facts.differing)}": facts.differing,
         f"the input sums to £{booked} in {summed.rows} rows, the file to £{facts.file} in "
@@ -137,7 +145,8 @@ def faults(facts: Facts) -> list[str]:
             of_orders != facts.placed_minor
         ),
     }
-    return [text for text, wrong in found.items() if wrong]
+    own = [text for text, wrong in found.items() if wrong]
+    return [*own, *facts.outcome.findings]
 
 
 def _few(names: Sequence[str]) -> str:

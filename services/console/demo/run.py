@@ -11,10 +11,13 @@ from libs.cli.errors import Stop
 from libs.cli.output import Output
 from libs.runtime.settings import load
 from services.console.demo import memory as memories
+from services.console.demo import settings as sides
 from services.console.demo.memory import Memory
+from services.console.demo.outcome import Outcome
+from services.console.demo.outside import Outside
 from services.console.demo.play import Play
 from services.console.demo.readings import Readings
-from services.console.demo.shops import Shops
+from services.console.demo.verdict import judged
 from services.console.http import Http
 from services.console.launch import Services, Wanted, launched
 from services.console.places import clear, port_for, private
@@ -76,20 +79,17 @@ async def demo(options: Options, output: Output) -> int:
     """Run to the report; without `leave` keep everything up until told to stop."""
     data = options.data
     memory = await choose(options, output)
-    config = data / "demo.toml"
-    private(config, memories.configuration(memory))
+    config, outside = data / "demo.toml", Outside(data, memory)
+    private(config, sides.configuration(memory, outside.urls))
     settings = load(config)
     wanted = Wanted(data, settings, *port_for(settings, options.port), config=config)
     async with launched(wanted, output) as services:
-        shops = Shops(data, memory, services.url)
-        services.afterwards.append(shops.stop)
-        await shops.start()
-        watchers = [
-            asyncio.create_task(services.supervise()),
-            asyncio.create_task(shops.watch()),
-        ]
+        services.afterwards.append(outside.stop)
+        await outside.start(services.url)
+        watchers = [asyncio.create_task(services.supervise())]
+        watchers += [asyncio.create_task(one.watch()) for one in outside.processes.values()]
         try:
-            work = asyncio.create_task(_play(options, memory, services, shops, output))
+            work = asyncio.create_task(_play(options, memory, services, outside, output))
             watchers.append(work)
             await asyncio.wait(watchers, return_when=asyncio.FIRST_COMPLETED)
             code = _result(watchers, work)
@@ -113,13 +113,19 @@ def _result(tasks: list[asyncio.Task[int]], work: asyncio.Task[int]) -> int:
 
 
 async def _play(
-    options: Options, memory: Memory, services: Services, shops: Shops, output: Output
+    options: Options, memory: Memory, services: Services, outside: Outside, output: Output
 ) -> int:
     rows = read(None if memory.rows is None else Path(memory.rows))
-    plan = await asyncio.to_thread(plan_run, rows, memory.seed, memory.orders)
-    prefix = load(options.data / "demo.toml").database_prefix
+    plan = await asyncio.to_thread(plan_run, rows, memory.seed, memory.orders, "us")
+    settings = load(options.data / "demo.toml")
+
+    async def judge() -> Outcome:
+        with output.waiting("Auditing topics, databases and the outside books"):
+            return await judged(services.servers, settings, outside.books())
+
+    prefix = settings.database_prefix
     async with Http(services.url) as http, Readings(services.servers, prefix) as readings:
-        play = Play(memory, plan, http, shops, readings, output)
+        play = Play(memory, plan, http, outside, readings, output, judge)
         for phase, following in (("stock", "selling"), ("selling", "linking"), ("linking", "")):
             if play.memory.phase != phase:
                 continue

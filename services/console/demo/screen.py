@@ -39,7 +39,8 @@ class Screen:
         elif not self._watched and now - self._said >= QUIET_EVERY:
             self._said = now
             text = (
-                f"{seen['received']} orders received, {seen['confirmed']} confirmed;"
+                f"{seen['received']} orders received, {seen['confirmed']} confirmed,"
+                f" {seen['dispatched']} dispatched, {seen['completed']} completed;"
                 f" {shops.get('sent', 0)} deliveries sent"
             )
             self._output.say("progress", text, deliveries=shops.get("sent", 0), **seen)
@@ -50,7 +51,9 @@ def _table(shops: Mapping[str, Any], seen: Mapping[str, Any]) -> Table:
     planned, sent = shops.get("planned_orders", 0), shops.get("sent", 0)
     rows = (
         ("orders", f"{seen['received']} of {planned}", f"{seen['confirmed']} confirmed",
-         f"{seen['waiting']} waiting", f"{seen['held']} held", f"{seen['cancelled']} cancelled"),
+         f"{seen['dispatched']} dispatched", f"{seen['completed']} completed",
+         f"{seen['cancelled']} cancelled"),
+        ("queues", f"{seen['waiting']} waiting", f"{seen['held']} held", "", "", ""),
         ("deliveries", f"{sent} sent", f"{shops.get('distinct', 0)} distinct",
          f"{shops.get('acked', 0)} accepted", f"{shops.get('failed', 0)} to repeat", ""),
         ("reserved", f"{seen['rate']:.0f} orders/s", f"p50 {ms(seen['p50'])}",

@@ -193,7 +193,11 @@ class Door:
         return _answer(200, reports.books(self._provider) | {"hooks": self._hooks.report()})
 
     async def progress(self, _: web.Request) -> web.Response:
-        return _answer(200, {"now": self._provider.clock.now()} | self._hooks.report())
+        told = {
+            "now": self._provider.clock.now(),
+            "under_way": self._provider.parcels.under_way(),
+        }
+        return _answer(200, told | self._hooks.report())
 
     async def handovers(self, request: web.Request) -> web.Response:
         """`{"tracking_codes": […]}`: parcels that the warehouse gave to the driver."""

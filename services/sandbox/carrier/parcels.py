@@ -85,6 +85,11 @@ class Parcels:
                 found[number] = (told, self.scans(parcel)[: told.told])
         return list(found.values())
 
+    def under_way(self) -> int:
+        """How many parcels the carrier has still something to say of."""
+        bought = (one for one in self.by_id.values() if one.bought_at is not None)
+        return sum(self._next(one) is not None for one in bought)
+
     def seen(self, parcel: Parcel, now: float) -> tuple[Scan, ...]:
         return tuple(one for one in self.scans(parcel) if one.at <= now)
 

@@ -99,12 +99,15 @@ def _withhold(candidates: Mapping[str, int], ordered: Mapping[str, int], seed: i
     random = Random(f"{seed}:withheld")  # noqa: S311 - a seeded plan, nothing secret
     target = round(sum(ordered.values()) * SHORT_PER_MILLE / 1000)
     withheld: Counter[str] = Counter()
-    for sku in random.sample(sorted(candidates), len(candidates)):
+    drawn = random.sample(sorted(candidates), len(candidates))
+    for sku in drawn:
         left = target - withheld.total()
         if not left:
             break
         withheld[sku] = min(left, random.randint(1, candidates[sku]))
-    return withheld
+    for sku in drawn:  # where a short run has too few SKUs, more of each
+        withheld[sku] += min(target - withheld.total(), candidates[sku] - withheld[sku])
+    return +withheld
 
 
 def _titles(contents: Iterable[Content]) -> dict[str, str]:

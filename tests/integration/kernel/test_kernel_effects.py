@@ -125,6 +125,20 @@ async def test_attempts_end_in_the_queue_of_a_person(store: Store) -> None:
     assert await store.claim_effects(["toy.call"], clock.now + HOUR, clock.now + HOUR, 9) == []
 
 
+async def test_who_is_told_of_a_last_attempt_hears_that_nobody_tries_any_more(store: Store) -> None:
+    runs, clock, codes = await planned(store, "e"), Clock(), list[str]()
+
+    def tell(call: Call, result: Result, at: int) -> Put:
+        assert isinstance(result, Unknown)
+        codes.append(result.code)
+        return told(call, result, at)
+
+    outside = Outside(*[Unknown("500")] * 20)
+    async with looping(runs) as loop:
+        await settled(worker(store, loop, outside, clock, tell=tell, attempts=3), clock)
+    assert codes == ["500", "in-doubt"]
+
+
 @pytest.mark.parametrize("loss", ["before", "after"])
 async def test_a_result_whose_commit_reply_is_lost_is_told_once(store: Store, loss: str) -> None:
     await planned(store, "e")
