@@ -173,7 +173,7 @@ class Run:
             for one in world.instances:
                 for what in WORK:
                     moved |= world.begin(one, what)
-            moved |= self._ask() or world.mend()
+            moved |= self._ask() or world.mend() or world.disturb()
             if moved:
                 self._tick()
                 patience = 0
