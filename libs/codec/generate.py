@@ -32,6 +32,7 @@ from libs.codec.lock import (
     lock_text,
     read_lock,
     relocked,
+    shared,
 )
 from libs.codec.modules import modules
 from libs.codec.samples import sample
@@ -123,6 +124,10 @@ def _moved(lock: Lock, schemas: Schemas, anew: frozenset[str] = frozenset()) -> 
         _CHANGED.format(names=name, version=latest(lock, name))
         for name in changed(lock, schemas)
         if name not in anew
+    ]
+    found += [
+        f"{name} has the id of another event: run `make contracts` with --relock before a release"
+        for name in shared(lock)
     ]
     return found + [
         f"{name} has no schema file any more, but topics hold it: restore schemas/{name}"

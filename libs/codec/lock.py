@@ -4,6 +4,7 @@ The fingerprint finds a schema that was changed without a new version.
 """
 
 import hashlib
+import itertools
 import json
 from pathlib import Path
 
@@ -50,6 +51,17 @@ def gone(lock: Lock, schemas: Schemas) -> list[str]:
     return sorted(lock.keys() - set(schemas.names()))
 
 
+def shared(lock: Lock) -> list[str]:
+    """Return the events that have the id of another: two branches appended it, each for its own."""
+    return [name for _, name, _ in _doubles(lock)]
+
+
+def _doubles(lock: Lock) -> list[tuple[int, str, str]]:
+    """Return (id, event, version) of every entry whose id an earlier name has."""
+    entries = sorted((int(e["id"]), name, v) for name, vs in lock.items() for v, e in vs.items())
+    return [entry for before, entry in itertools.pairwise(entries) if before[0] == entry[0]]
+
+
 def appended(lock: Lock, schemas: Schemas, anew: frozenset[str] = frozenset()) -> Lock:
     """Return the lock with the next ids for new events, and for a next version of those `anew`."""
     out: Lock = {name: {v: dict(e) for v, e in entry.items()} for name, entry in lock.items()}
@@ -66,7 +78,10 @@ def appended(lock: Lock, schemas: Schemas, anew: frozenset[str] = frozenset()) -
 
 
 def relocked(lock: Lock, schemas: Schemas) -> Lock:
-    """Return the lock with the present fingerprints. Raises SchemaError for a frozen event."""
+    """Return the lock with the present fingerprints, and an id of its own for each event.
+
+    Raises SchemaError for a frozen event.
+    """
     out: Lock = {}
     for name, versions in lock.items():
         if name in schemas.names():
@@ -75,4 +90,7 @@ def relocked(lock: Lock, schemas: Schemas) -> Lock:
         if latest(out, name) > 1:
             raise SchemaError(f"{name} has a frozen version: only --freeze can change it")
         out[name]["1"]["fingerprint"] = fingerprint(name, schemas)
+    highest = max((int(e["id"]) for vs in out.values() for e in vs.values()), default=FIRST - 1)
+    for number, (_, name, version) in enumerate(_doubles(out), 1):
+        out[name][version]["id"] = highest + number
     return out

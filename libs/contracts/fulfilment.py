@@ -541,6 +541,76 @@ def read_ExceptionSettled(b: bytes, i: int) -> tuple[ExceptionSettled, int]:
     return ExceptionSettled(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, decision=f_decision, by=f_by, note=f_note), i
 
 
+class FulfilmentReleased(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What was asked back of an order is in no parcel any more, or has left. Answers a lower FulfilmentRequested."""
+
+    entity: str
+    occurred_at: int
+    order_id: str
+    revision: int
+    lines: tuple[c.LineQuantity, ...]
+
+
+def write_FulfilmentReleased(o: list[bytes], v: FulfilmentReleased) -> None:
+    if v.__class__ is not FulfilmentReleased:
+        wrong(v, "FulfilmentReleased")
+    e50 = v.entity.encode()
+    if 0 in e50:
+        nul()
+    x51 = v.occurred_at
+    if x51.__class__ is not int:
+        wrong(x51, "int")
+    e52 = v.order_id.encode()
+    if 0 in e52:
+        nul()
+    x53 = v.revision
+    if x53.__class__ is not int:
+        wrong(x53, "int")
+    o += (NUMBERS[len(e50)], e50, NUMBERS[x51], NUMBERS[len(e52)], e52, NUMBERS[x53],)
+    a54 = v.lines
+    if a54.__class__ is not tuple:
+        wrong(a54, "tuple")
+    if a54:
+        o.append(NUMBERS[len(a54)])
+        for i55 in a54:
+            c.write_LineQuantity(o, i55)
+    o.append(b"\0")
+
+
+def read_FulfilmentReleased(b: bytes, i: int) -> tuple[FulfilmentReleased, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_revision = ZIGZAG[n]
+        i += 1
+    else:
+        f_revision, i = long(b, i)
+    f_lines_l: list[c.LineQuantity] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = c.read_LineQuantity(b, i)
+            f_lines_l.append(f_lines_)
+    i += 1
+    f_lines = tuple(f_lines_l)
+    return FulfilmentReleased(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, lines=f_lines), i
+
+
 class FulfilmentTaken(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What is to be handed over of an order, as fulfilment took it."""
 
@@ -566,91 +636,91 @@ class FulfilmentTaken(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_FulfilmentTaken(o: list[bytes], v: FulfilmentTaken) -> None:
     if v.__class__ is not FulfilmentTaken:
         wrong(v, "FulfilmentTaken")
-    e50 = v.entity.encode()
-    if 0 in e50:
+    e56 = v.entity.encode()
+    if 0 in e56:
         nul()
-    x51 = v.occurred_at
-    if x51.__class__ is not int:
-        wrong(x51, "int")
-    e52 = v.order_id.encode()
-    if 0 in e52:
+    x57 = v.occurred_at
+    if x57.__class__ is not int:
+        wrong(x57, "int")
+    e58 = v.order_id.encode()
+    if 0 in e58:
         nul()
-    x53 = v.revision
-    if x53.__class__ is not int:
-        wrong(x53, "int")
-    e54 = v.account.encode()
-    if 0 in e54:
+    x59 = v.revision
+    if x59.__class__ is not int:
+        wrong(x59, "int")
+    e60 = v.account.encode()
+    if 0 in e60:
         nul()
-    o += (NUMBERS[len(e50)], e50, NUMBERS[x51], NUMBERS[len(e52)], e52, NUMBERS[x53], NUMBERS[len(e54)], e54,)
-    a55 = v.lines
-    if a55.__class__ is not tuple:
-        wrong(a55, "tuple")
-    if a55:
-        o.append(NUMBERS[len(a55)])
-        for i56 in a55:
-            c.write_FulfilmentLine(o, i56)
+    o += (NUMBERS[len(e56)], e56, NUMBERS[x57], NUMBERS[len(e58)], e58, NUMBERS[x59], NUMBERS[len(e60)], e60,)
+    a61 = v.lines
+    if a61.__class__ is not tuple:
+        wrong(a61, "tuple")
+    if a61:
+        o.append(NUMBERS[len(a61)])
+        for i62 in a61:
+            c.write_FulfilmentLine(o, i62)
     o.append(b"\0")
-    u57 = v.blocked
-    if u57 is None:
-        p58 = b"\0"
+    u63 = v.blocked
+    if u63 is None:
+        p64 = b"\0"
     else:
-        e59 = u57.encode()
-        if 0 in e59:
+        e65 = u63.encode()
+        if 0 in e65:
             nul()
-        p58 = b"\2" + NUMBERS[len(e59)] + e59
-    x60 = v.one_parcel
-    if x60.__class__ is not bool:
-        wrong(x60, "bool")
-    u61 = v.ship_by
-    if u61 is None:
-        p62 = b"\0"
-    else:
-        x63 = u61
-        if x63.__class__ is not int:
-            wrong(x63, "int")
-        p62 = b"\2" + NUMBERS[x63]
-    u64 = v.deliver_by
-    if u64 is None:
-        p65 = b"\0"
-    else:
-        x66 = u64
-        if x66.__class__ is not int:
-            wrong(x66, "int")
-        p65 = b"\2" + NUMBERS[x66]
-    u67 = v.service_level
+        p64 = b"\2" + NUMBERS[len(e65)] + e65
+    x66 = v.one_parcel
+    if x66.__class__ is not bool:
+        wrong(x66, "bool")
+    u67 = v.ship_by
     if u67 is None:
         p68 = b"\0"
     else:
-        e69 = u67.encode()
-        if 0 in e69:
+        x69 = u67
+        if x69.__class__ is not int:
+            wrong(x69, "int")
+        p68 = b"\2" + NUMBERS[x69]
+    u70 = v.deliver_by
+    if u70 is None:
+        p71 = b"\0"
+    else:
+        x72 = u70
+        if x72.__class__ is not int:
+            wrong(x72, "int")
+        p71 = b"\2" + NUMBERS[x72]
+    u73 = v.service_level
+    if u73 is None:
+        p74 = b"\0"
+    else:
+        e75 = u73.encode()
+        if 0 in e75:
             nul()
-        p68 = b"\2" + NUMBERS[len(e69)] + e69
-    o += (p58, b"\1" if x60 else b"\0", p62, p65, p68,)
+        p74 = b"\2" + NUMBERS[len(e75)] + e75
+    o += (p64, b"\1" if x66 else b"\0", p68, p71, p74,)
     c.write_Customer(o, v.customer)
-    x70 = v.declared_value
-    if x70.__class__ is not int:
-        wrong(x70, "int")
-    e71 = v.currency.encode()
-    if 0 in e71:
+    x76 = v.declared_value
+    if x76.__class__ is not int:
+        wrong(x76, "int")
+    e77 = v.currency.encode()
+    if 0 in e77:
         nul()
-    e72 = v.default_location.encode()
-    if 0 in e72:
+    e78 = v.default_location.encode()
+    if 0 in e78:
         nul()
-    o += (NUMBERS[x70], NUMBERS[len(e71)], e71, NUMBERS[len(e72)], e72,)
-    a73 = v.refused_locations
-    if a73.__class__ is not tuple:
-        wrong(a73, "tuple")
-    if a73:
-        o.append(NUMBERS[len(a73)])
-        for i74 in a73:
-            c.write_RefusedLocation(o, i74)
+    o += (NUMBERS[x76], NUMBERS[len(e77)], e77, NUMBERS[len(e78)], e78,)
+    a79 = v.refused_locations
+    if a79.__class__ is not tuple:
+        wrong(a79, "tuple")
+    if a79:
+        o.append(NUMBERS[len(a79)])
+        for i80 in a79:
+            c.write_RefusedLocation(o, i80)
     o.append(b"\0")
-    u75 = v.reference
-    if u75 is None:
+    u81 = v.reference
+    if u81 is None:
         o.append(b"\0")
     else:
         o.append(b"\2")
-        c.write_OrderReference(o, u75)
+        c.write_OrderReference(o, u81)
 
 
 def read_FulfilmentTaken(b: bytes, i: int) -> tuple[FulfilmentTaken, int]:
@@ -805,105 +875,105 @@ class HandoverPlanned(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_HandoverPlanned(o: list[bytes], v: HandoverPlanned) -> None:
     if v.__class__ is not HandoverPlanned:
         wrong(v, "HandoverPlanned")
-    e77 = v.entity.encode()
-    if 0 in e77:
-        nul()
-    x78 = v.occurred_at
-    if x78.__class__ is not int:
-        wrong(x78, "int")
-    e79 = v.order_id.encode()
-    if 0 in e79:
-        nul()
-    e80 = v.account.encode()
-    if 0 in e80:
-        nul()
-    e81 = v.shipment_id.encode()
-    if 0 in e81:
-        nul()
-    x82 = v.statement
-    if x82.__class__ is not int:
-        wrong(x82, "int")
-    e83 = v.location.encode()
+    e83 = v.entity.encode()
     if 0 in e83:
         nul()
-    o += (NUMBERS[len(e77)], e77, NUMBERS[x78], NUMBERS[len(e79)], e79, NUMBERS[len(e80)], e80, NUMBERS[len(e81)], e81, NUMBERS[x82], NUMBERS[len(e83)], e83,)
-    a84 = v.rows
-    if a84.__class__ is not tuple:
-        wrong(a84, "tuple")
-    if a84:
-        o.append(NUMBERS[len(a84)])
-        for i85 in a84:
-            c.write_ShipmentRow(o, i85)
+    x84 = v.occurred_at
+    if x84.__class__ is not int:
+        wrong(x84, "int")
+    e85 = v.order_id.encode()
+    if 0 in e85:
+        nul()
+    e86 = v.account.encode()
+    if 0 in e86:
+        nul()
+    e87 = v.shipment_id.encode()
+    if 0 in e87:
+        nul()
+    x88 = v.statement
+    if x88.__class__ is not int:
+        wrong(x88, "int")
+    e89 = v.location.encode()
+    if 0 in e89:
+        nul()
+    o += (NUMBERS[len(e83)], e83, NUMBERS[x84], NUMBERS[len(e85)], e85, NUMBERS[len(e86)], e86, NUMBERS[len(e87)], e87, NUMBERS[x88], NUMBERS[len(e89)], e89,)
+    a90 = v.rows
+    if a90.__class__ is not tuple:
+        wrong(a90, "tuple")
+    if a90:
+        o.append(NUMBERS[len(a90)])
+        for i91 in a90:
+            c.write_ShipmentRow(o, i91)
     o.append(b"\0")
-    a86 = v.units
-    if a86.__class__ is not tuple:
-        wrong(a86, "tuple")
-    if a86:
-        o.append(NUMBERS[len(a86)])
-        for i87 in a86:
-            c.write_ShipmentUnits(o, i87)
+    a92 = v.units
+    if a92.__class__ is not tuple:
+        wrong(a92, "tuple")
+    if a92:
+        o.append(NUMBERS[len(a92)])
+        for i93 in a92:
+            c.write_ShipmentUnits(o, i93)
     o.append(b"\0")
-    x88 = v.requires_shipping
-    if x88.__class__ is not bool:
-        wrong(x88, "bool")
-    u89 = v.blocked
-    if u89 is None:
-        p90 = b"\0"
-    else:
-        e91 = u89.encode()
-        if 0 in e91:
-            nul()
-        p90 = b"\2" + NUMBERS[len(e91)] + e91
-    u92 = v.ship_by
-    if u92 is None:
-        p93 = b"\0"
-    else:
-        x94 = u92
-        if x94.__class__ is not int:
-            wrong(x94, "int")
-        p93 = b"\2" + NUMBERS[x94]
-    u95 = v.deliver_by
+    x94 = v.requires_shipping
+    if x94.__class__ is not bool:
+        wrong(x94, "bool")
+    u95 = v.blocked
     if u95 is None:
         p96 = b"\0"
     else:
-        x97 = u95
-        if x97.__class__ is not int:
-            wrong(x97, "int")
-        p96 = b"\2" + NUMBERS[x97]
-    u98 = v.service_level
+        e97 = u95.encode()
+        if 0 in e97:
+            nul()
+        p96 = b"\2" + NUMBERS[len(e97)] + e97
+    u98 = v.ship_by
     if u98 is None:
         p99 = b"\0"
     else:
-        e100 = u98.encode()
-        if 0 in e100:
+        x100 = u98
+        if x100.__class__ is not int:
+            wrong(x100, "int")
+        p99 = b"\2" + NUMBERS[x100]
+    u101 = v.deliver_by
+    if u101 is None:
+        p102 = b"\0"
+    else:
+        x103 = u101
+        if x103.__class__ is not int:
+            wrong(x103, "int")
+        p102 = b"\2" + NUMBERS[x103]
+    u104 = v.service_level
+    if u104 is None:
+        p105 = b"\0"
+    else:
+        e106 = u104.encode()
+        if 0 in e106:
             nul()
-        p99 = b"\2" + NUMBERS[len(e100)] + e100
-    o += (b"\1" if x88 else b"\0", p90, p93, p96, p99,)
+        p105 = b"\2" + NUMBERS[len(e106)] + e106
+    o += (b"\1" if x94 else b"\0", p96, p99, p102, p105,)
     c.write_Customer(o, v.customer)
-    x101 = v.declared_value
-    if x101.__class__ is not int:
-        wrong(x101, "int")
-    e102 = v.currency.encode()
-    if 0 in e102:
+    x107 = v.declared_value
+    if x107.__class__ is not int:
+        wrong(x107, "int")
+    e108 = v.currency.encode()
+    if 0 in e108:
         nul()
-    e103 = v.reason.encode()
-    if 0 in e103:
+    e109 = v.reason.encode()
+    if 0 in e109:
         nul()
-    o += (NUMBERS[x101], NUMBERS[len(e102)], e102, NUMBERS[len(e103)], e103,)
-    a104 = v.parts
-    if a104.__class__ is not tuple:
-        wrong(a104, "tuple")
-    if a104:
-        o.append(NUMBERS[len(a104)])
-        for i105 in a104:
-            c.write_RowParts(o, i105)
+    o += (NUMBERS[x107], NUMBERS[len(e108)], e108, NUMBERS[len(e109)], e109,)
+    a110 = v.parts
+    if a110.__class__ is not tuple:
+        wrong(a110, "tuple")
+    if a110:
+        o.append(NUMBERS[len(a110)])
+        for i111 in a110:
+            c.write_RowParts(o, i111)
     o.append(b"\0")
-    u106 = v.reference
-    if u106 is None:
+    u112 = v.reference
+    if u112 is None:
         o.append(b"\0")
     else:
         o.append(b"\2")
-        c.write_OrderReference(o, u106)
+        c.write_OrderReference(o, u112)
 
 
 def read_HandoverPlanned(b: bytes, i: int) -> tuple[HandoverPlanned, int]:
@@ -1063,34 +1133,34 @@ class HandoverRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_HandoverRecorded(o: list[bytes], v: HandoverRecorded) -> None:
     if v.__class__ is not HandoverRecorded:
         wrong(v, "HandoverRecorded")
-    e108 = v.entity.encode()
-    if 0 in e108:
+    e114 = v.entity.encode()
+    if 0 in e114:
         nul()
-    x109 = v.occurred_at
-    if x109.__class__ is not int:
-        wrong(x109, "int")
-    e110 = v.order_id.encode()
-    if 0 in e110:
-        nul()
-    e111 = v.shipment_id.encode()
-    if 0 in e111:
-        nul()
-    e112 = v.fact.encode()
-    if 0 in e112:
-        nul()
-    o += (NUMBERS[len(e108)], e108, NUMBERS[x109], NUMBERS[len(e110)], e110, NUMBERS[len(e111)], e111, NUMBERS[len(e112)], e112,)
-    a113 = v.rows
-    if a113.__class__ is not tuple:
-        wrong(a113, "tuple")
-    if a113:
-        o.append(NUMBERS[len(a113)])
-        for i114 in a113:
-            c.write_ShipmentRow(o, i114)
-    o.append(b"\0")
-    x115 = v.shipment_version
+    x115 = v.occurred_at
     if x115.__class__ is not int:
         wrong(x115, "int")
-    o += (NUMBERS[x115],)
+    e116 = v.order_id.encode()
+    if 0 in e116:
+        nul()
+    e117 = v.shipment_id.encode()
+    if 0 in e117:
+        nul()
+    e118 = v.fact.encode()
+    if 0 in e118:
+        nul()
+    o += (NUMBERS[len(e114)], e114, NUMBERS[x115], NUMBERS[len(e116)], e116, NUMBERS[len(e117)], e117, NUMBERS[len(e118)], e118,)
+    a119 = v.rows
+    if a119.__class__ is not tuple:
+        wrong(a119, "tuple")
+    if a119:
+        o.append(NUMBERS[len(a119)])
+        for i120 in a119:
+            c.write_ShipmentRow(o, i120)
+    o.append(b"\0")
+    x121 = v.shipment_version
+    if x121.__class__ is not int:
+        wrong(x121, "int")
+    o += (NUMBERS[x121],)
 
 
 def read_HandoverRecorded(b: bytes, i: int) -> tuple[HandoverRecorded, int]:
@@ -1158,46 +1228,46 @@ class LabelBought(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_LabelBought(o: list[bytes], v: LabelBought) -> None:
     if v.__class__ is not LabelBought:
         wrong(v, "LabelBought")
-    e116 = v.entity.encode()
-    if 0 in e116:
-        nul()
-    x117 = v.occurred_at
-    if x117.__class__ is not int:
-        wrong(x117, "int")
-    e118 = v.shipment_id.encode()
-    if 0 in e118:
-        nul()
-    e119 = v.label_id.encode()
-    if 0 in e119:
-        nul()
-    e120 = v.provider_shipment.encode()
-    if 0 in e120:
-        nul()
-    e121 = v.tracking_code.encode()
-    if 0 in e121:
-        nul()
-    e122 = v.tracker.encode()
+    e122 = v.entity.encode()
     if 0 in e122:
         nul()
-    e123 = v.carrier.encode()
-    if 0 in e123:
-        nul()
-    e124 = v.service.encode()
+    x123 = v.occurred_at
+    if x123.__class__ is not int:
+        wrong(x123, "int")
+    e124 = v.shipment_id.encode()
     if 0 in e124:
         nul()
-    x125 = v.cost
-    if x125.__class__ is not int:
-        wrong(x125, "int")
-    e126 = v.currency.encode()
+    e125 = v.label_id.encode()
+    if 0 in e125:
+        nul()
+    e126 = v.provider_shipment.encode()
     if 0 in e126:
         nul()
-    e127 = v.label_url.encode()
+    e127 = v.tracking_code.encode()
     if 0 in e127:
         nul()
-    e128 = v.account.encode()
+    e128 = v.tracker.encode()
     if 0 in e128:
         nul()
-    o += (NUMBERS[len(e116)], e116, NUMBERS[x117], NUMBERS[len(e118)], e118, NUMBERS[len(e119)], e119, NUMBERS[len(e120)], e120, NUMBERS[len(e121)], e121, NUMBERS[len(e122)], e122, NUMBERS[len(e123)], e123, NUMBERS[len(e124)], e124, NUMBERS[x125], NUMBERS[len(e126)], e126, NUMBERS[len(e127)], e127, NUMBERS[len(e128)], e128,)
+    e129 = v.carrier.encode()
+    if 0 in e129:
+        nul()
+    e130 = v.service.encode()
+    if 0 in e130:
+        nul()
+    x131 = v.cost
+    if x131.__class__ is not int:
+        wrong(x131, "int")
+    e132 = v.currency.encode()
+    if 0 in e132:
+        nul()
+    e133 = v.label_url.encode()
+    if 0 in e133:
+        nul()
+    e134 = v.account.encode()
+    if 0 in e134:
+        nul()
+    o += (NUMBERS[len(e122)], e122, NUMBERS[x123], NUMBERS[len(e124)], e124, NUMBERS[len(e125)], e125, NUMBERS[len(e126)], e126, NUMBERS[len(e127)], e127, NUMBERS[len(e128)], e128, NUMBERS[len(e129)], e129, NUMBERS[len(e130)], e130, NUMBERS[x131], NUMBERS[len(e132)], e132, NUMBERS[len(e133)], e133, NUMBERS[len(e134)], e134,)
 
 
 def read_LabelBought(b: bytes, i: int) -> tuple[LabelBought, int]:
@@ -1285,25 +1355,25 @@ class LabelInDoubt(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_LabelInDoubt(o: list[bytes], v: LabelInDoubt) -> None:
     if v.__class__ is not LabelInDoubt:
         wrong(v, "LabelInDoubt")
-    e129 = v.entity.encode()
-    if 0 in e129:
+    e135 = v.entity.encode()
+    if 0 in e135:
         nul()
-    x130 = v.occurred_at
-    if x130.__class__ is not int:
-        wrong(x130, "int")
-    e131 = v.shipment_id.encode()
-    if 0 in e131:
+    x136 = v.occurred_at
+    if x136.__class__ is not int:
+        wrong(x136, "int")
+    e137 = v.shipment_id.encode()
+    if 0 in e137:
         nul()
-    e132 = v.label_id.encode()
-    if 0 in e132:
+    e138 = v.label_id.encode()
+    if 0 in e138:
         nul()
-    x133 = v.since
-    if x133.__class__ is not int:
-        wrong(x133, "int")
-    x134 = v.deadline
-    if x134.__class__ is not int:
-        wrong(x134, "int")
-    o += (NUMBERS[len(e129)], e129, NUMBERS[x130], NUMBERS[len(e131)], e131, NUMBERS[len(e132)], e132, NUMBERS[x133], NUMBERS[x134],)
+    x139 = v.since
+    if x139.__class__ is not int:
+        wrong(x139, "int")
+    x140 = v.deadline
+    if x140.__class__ is not int:
+        wrong(x140, "int")
+    o += (NUMBERS[len(e135)], e135, NUMBERS[x136], NUMBERS[len(e137)], e137, NUMBERS[len(e138)], e138, NUMBERS[x139], NUMBERS[x140],)
 
 
 def read_LabelInDoubt(b: bytes, i: int) -> tuple[LabelInDoubt, int]:
@@ -1360,34 +1430,34 @@ class LabelQuoted(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_LabelQuoted(o: list[bytes], v: LabelQuoted) -> None:
     if v.__class__ is not LabelQuoted:
         wrong(v, "LabelQuoted")
-    e135 = v.entity.encode()
-    if 0 in e135:
+    e141 = v.entity.encode()
+    if 0 in e141:
         nul()
-    x136 = v.occurred_at
-    if x136.__class__ is not int:
-        wrong(x136, "int")
-    e137 = v.shipment_id.encode()
-    if 0 in e137:
-        nul()
-    e138 = v.label_id.encode()
-    if 0 in e138:
-        nul()
-    e139 = v.provider_shipment.encode()
-    if 0 in e139:
-        nul()
-    e140 = v.provider_rate.encode()
-    if 0 in e140:
-        nul()
-    x141 = v.cost
-    if x141.__class__ is not int:
-        wrong(x141, "int")
-    e142 = v.currency.encode()
-    if 0 in e142:
-        nul()
-    e143 = v.account.encode()
+    x142 = v.occurred_at
+    if x142.__class__ is not int:
+        wrong(x142, "int")
+    e143 = v.shipment_id.encode()
     if 0 in e143:
         nul()
-    o += (NUMBERS[len(e135)], e135, NUMBERS[x136], NUMBERS[len(e137)], e137, NUMBERS[len(e138)], e138, NUMBERS[len(e139)], e139, NUMBERS[len(e140)], e140, NUMBERS[x141], NUMBERS[len(e142)], e142, NUMBERS[len(e143)], e143,)
+    e144 = v.label_id.encode()
+    if 0 in e144:
+        nul()
+    e145 = v.provider_shipment.encode()
+    if 0 in e145:
+        nul()
+    e146 = v.provider_rate.encode()
+    if 0 in e146:
+        nul()
+    x147 = v.cost
+    if x147.__class__ is not int:
+        wrong(x147, "int")
+    e148 = v.currency.encode()
+    if 0 in e148:
+        nul()
+    e149 = v.account.encode()
+    if 0 in e149:
+        nul()
+    o += (NUMBERS[len(e141)], e141, NUMBERS[x142], NUMBERS[len(e143)], e143, NUMBERS[len(e144)], e144, NUMBERS[len(e145)], e145, NUMBERS[len(e146)], e146, NUMBERS[x147], NUMBERS[len(e148)], e148, NUMBERS[len(e149)], e149,)
 
 
 def read_LabelQuoted(b: bytes, i: int) -> tuple[LabelQuoted, int]:
@@ -1455,25 +1525,25 @@ class LabelRefused(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_LabelRefused(o: list[bytes], v: LabelRefused) -> None:
     if v.__class__ is not LabelRefused:
         wrong(v, "LabelRefused")
-    e144 = v.entity.encode()
-    if 0 in e144:
+    e150 = v.entity.encode()
+    if 0 in e150:
         nul()
-    x145 = v.occurred_at
-    if x145.__class__ is not int:
-        wrong(x145, "int")
-    e146 = v.shipment_id.encode()
-    if 0 in e146:
+    x151 = v.occurred_at
+    if x151.__class__ is not int:
+        wrong(x151, "int")
+    e152 = v.shipment_id.encode()
+    if 0 in e152:
         nul()
-    e147 = v.label_id.encode()
-    if 0 in e147:
+    e153 = v.label_id.encode()
+    if 0 in e153:
         nul()
-    e148 = v.code.encode()
-    if 0 in e148:
+    e154 = v.code.encode()
+    if 0 in e154:
         nul()
-    x149 = v.deadline
-    if x149.__class__ is not int:
-        wrong(x149, "int")
-    o += (NUMBERS[len(e144)], e144, NUMBERS[x145], NUMBERS[len(e146)], e146, NUMBERS[len(e147)], e147, NUMBERS[len(e148)], e148, NUMBERS[x149],)
+    x155 = v.deadline
+    if x155.__class__ is not int:
+        wrong(x155, "int")
+    o += (NUMBERS[len(e150)], e150, NUMBERS[x151], NUMBERS[len(e152)], e152, NUMBERS[len(e153)], e153, NUMBERS[len(e154)], e154, NUMBERS[x155],)
 
 
 def read_LabelRefused(b: bytes, i: int) -> tuple[LabelRefused, int]:
@@ -1532,52 +1602,52 @@ class LabelRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_LabelRequested(o: list[bytes], v: LabelRequested) -> None:
     if v.__class__ is not LabelRequested:
         wrong(v, "LabelRequested")
-    e150 = v.entity.encode()
-    if 0 in e150:
-        nul()
-    x151 = v.occurred_at
-    if x151.__class__ is not int:
-        wrong(x151, "int")
-    e152 = v.shipment_id.encode()
-    if 0 in e152:
-        nul()
-    e153 = v.label_id.encode()
-    if 0 in e153:
-        nul()
-    e154 = v.carrier.encode()
-    if 0 in e154:
-        nul()
-    e155 = v.service.encode()
-    if 0 in e155:
-        nul()
-    e156 = v.location.encode()
+    e156 = v.entity.encode()
     if 0 in e156:
         nul()
-    o += (NUMBERS[len(e150)], e150, NUMBERS[x151], NUMBERS[len(e152)], e152, NUMBERS[len(e153)], e153, NUMBERS[len(e154)], e154, NUMBERS[len(e155)], e155, NUMBERS[len(e156)], e156,)
-    c.write_Customer(o, v.customer)
-    u157 = v.weight_grams
-    if u157 is None:
-        p158 = b"\0"
-    else:
-        x159 = u157
-        if x159.__class__ is not int:
-            wrong(x159, "int")
-        p158 = b"\2" + NUMBERS[x159]
-    x160 = v.declared_value
-    if x160.__class__ is not int:
-        wrong(x160, "int")
-    e161 = v.currency.encode()
+    x157 = v.occurred_at
+    if x157.__class__ is not int:
+        wrong(x157, "int")
+    e158 = v.shipment_id.encode()
+    if 0 in e158:
+        nul()
+    e159 = v.label_id.encode()
+    if 0 in e159:
+        nul()
+    e160 = v.carrier.encode()
+    if 0 in e160:
+        nul()
+    e161 = v.service.encode()
     if 0 in e161:
         nul()
-    u162 = v.deliver_by
-    if u162 is None:
-        p163 = b"\0"
+    e162 = v.location.encode()
+    if 0 in e162:
+        nul()
+    o += (NUMBERS[len(e156)], e156, NUMBERS[x157], NUMBERS[len(e158)], e158, NUMBERS[len(e159)], e159, NUMBERS[len(e160)], e160, NUMBERS[len(e161)], e161, NUMBERS[len(e162)], e162,)
+    c.write_Customer(o, v.customer)
+    u163 = v.weight_grams
+    if u163 is None:
+        p164 = b"\0"
     else:
-        x164 = u162
-        if x164.__class__ is not int:
-            wrong(x164, "int")
-        p163 = b"\2" + NUMBERS[x164]
-    o += (p158, NUMBERS[x160], NUMBERS[len(e161)], e161, p163,)
+        x165 = u163
+        if x165.__class__ is not int:
+            wrong(x165, "int")
+        p164 = b"\2" + NUMBERS[x165]
+    x166 = v.declared_value
+    if x166.__class__ is not int:
+        wrong(x166, "int")
+    e167 = v.currency.encode()
+    if 0 in e167:
+        nul()
+    u168 = v.deliver_by
+    if u168 is None:
+        p169 = b"\0"
+    else:
+        x170 = u168
+        if x170.__class__ is not int:
+            wrong(x170, "int")
+        p169 = b"\2" + NUMBERS[x170]
+    o += (p164, NUMBERS[x166], NUMBERS[len(e167)], e167, p169,)
 
 
 def read_LabelRequested(b: bytes, i: int) -> tuple[LabelRequested, int]:
@@ -1673,28 +1743,28 @@ class LabelVoidRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_LabelVoidRequested(o: list[bytes], v: LabelVoidRequested) -> None:
     if v.__class__ is not LabelVoidRequested:
         wrong(v, "LabelVoidRequested")
-    e165 = v.entity.encode()
-    if 0 in e165:
-        nul()
-    x166 = v.occurred_at
-    if x166.__class__ is not int:
-        wrong(x166, "int")
-    e167 = v.shipment_id.encode()
-    if 0 in e167:
-        nul()
-    e168 = v.label_id.encode()
-    if 0 in e168:
-        nul()
-    e169 = v.provider_shipment.encode()
-    if 0 in e169:
-        nul()
-    e170 = v.reason.encode()
-    if 0 in e170:
-        nul()
-    e171 = v.account.encode()
+    e171 = v.entity.encode()
     if 0 in e171:
         nul()
-    o += (NUMBERS[len(e165)], e165, NUMBERS[x166], NUMBERS[len(e167)], e167, NUMBERS[len(e168)], e168, NUMBERS[len(e169)], e169, NUMBERS[len(e170)], e170, NUMBERS[len(e171)], e171,)
+    x172 = v.occurred_at
+    if x172.__class__ is not int:
+        wrong(x172, "int")
+    e173 = v.shipment_id.encode()
+    if 0 in e173:
+        nul()
+    e174 = v.label_id.encode()
+    if 0 in e174:
+        nul()
+    e175 = v.provider_shipment.encode()
+    if 0 in e175:
+        nul()
+    e176 = v.reason.encode()
+    if 0 in e176:
+        nul()
+    e177 = v.account.encode()
+    if 0 in e177:
+        nul()
+    o += (NUMBERS[len(e171)], e171, NUMBERS[x172], NUMBERS[len(e173)], e173, NUMBERS[len(e174)], e174, NUMBERS[len(e175)], e175, NUMBERS[len(e176)], e176, NUMBERS[len(e177)], e177,)
 
 
 def read_LabelVoidRequested(b: bytes, i: int) -> tuple[LabelVoidRequested, int]:
@@ -1752,28 +1822,28 @@ class LabelVoided(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_LabelVoided(o: list[bytes], v: LabelVoided) -> None:
     if v.__class__ is not LabelVoided:
         wrong(v, "LabelVoided")
-    e172 = v.entity.encode()
-    if 0 in e172:
+    e178 = v.entity.encode()
+    if 0 in e178:
         nul()
-    x173 = v.occurred_at
-    if x173.__class__ is not int:
-        wrong(x173, "int")
-    e174 = v.shipment_id.encode()
-    if 0 in e174:
+    x179 = v.occurred_at
+    if x179.__class__ is not int:
+        wrong(x179, "int")
+    e180 = v.shipment_id.encode()
+    if 0 in e180:
         nul()
-    e175 = v.label_id.encode()
-    if 0 in e175:
+    e181 = v.label_id.encode()
+    if 0 in e181:
         nul()
-    x176 = v.cost
-    if x176.__class__ is not int:
-        wrong(x176, "int")
-    e177 = v.currency.encode()
-    if 0 in e177:
+    x182 = v.cost
+    if x182.__class__ is not int:
+        wrong(x182, "int")
+    e183 = v.currency.encode()
+    if 0 in e183:
         nul()
-    x178 = v.accepted
-    if x178.__class__ is not bool:
-        wrong(x178, "bool")
-    o += (NUMBERS[len(e172)], e172, NUMBERS[x173], NUMBERS[len(e174)], e174, NUMBERS[len(e175)], e175, NUMBERS[x176], NUMBERS[len(e177)], e177, b"\1" if x178 else b"\0",)
+    x184 = v.accepted
+    if x184.__class__ is not bool:
+        wrong(x184, "bool")
+    o += (NUMBERS[len(e178)], e178, NUMBERS[x179], NUMBERS[len(e180)], e180, NUMBERS[len(e181)], e181, NUMBERS[x182], NUMBERS[len(e183)], e183, b"\1" if x184 else b"\0",)
 
 
 def read_LabelVoided(b: bytes, i: int) -> tuple[LabelVoided, int]:
@@ -1828,31 +1898,31 @@ class ParcelLost(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ParcelLost(o: list[bytes], v: ParcelLost) -> None:
     if v.__class__ is not ParcelLost:
         wrong(v, "ParcelLost")
-    e179 = v.entity.encode()
-    if 0 in e179:
+    e185 = v.entity.encode()
+    if 0 in e185:
         nul()
-    x180 = v.occurred_at
-    if x180.__class__ is not int:
-        wrong(x180, "int")
-    e181 = v.shipment_id.encode()
-    if 0 in e181:
+    x186 = v.occurred_at
+    if x186.__class__ is not int:
+        wrong(x186, "int")
+    e187 = v.shipment_id.encode()
+    if 0 in e187:
         nul()
-    o += (NUMBERS[len(e179)], e179, NUMBERS[x180], NUMBERS[len(e181)], e181,)
-    a182 = v.rows
-    if a182.__class__ is not tuple:
-        wrong(a182, "tuple")
-    if a182:
-        o.append(NUMBERS[len(a182)])
-        for i183 in a182:
-            c.write_ShipmentRow(o, i183)
+    o += (NUMBERS[len(e185)], e185, NUMBERS[x186], NUMBERS[len(e187)], e187,)
+    a188 = v.rows
+    if a188.__class__ is not tuple:
+        wrong(a188, "tuple")
+    if a188:
+        o.append(NUMBERS[len(a188)])
+        for i189 in a188:
+            c.write_ShipmentRow(o, i189)
     o.append(b"\0")
-    e184 = v.code.encode()
-    if 0 in e184:
+    e190 = v.code.encode()
+    if 0 in e190:
         nul()
-    x185 = v.deadline
-    if x185.__class__ is not int:
-        wrong(x185, "int")
-    o += (NUMBERS[len(e184)], e184, NUMBERS[x185],)
+    x191 = v.deadline
+    if x191.__class__ is not int:
+        wrong(x191, "int")
+    o += (NUMBERS[len(e190)], e190, NUMBERS[x191],)
 
 
 def read_ParcelLost(b: bytes, i: int) -> tuple[ParcelLost, int]:
@@ -1910,28 +1980,28 @@ class ParcelTracked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ParcelTracked(o: list[bytes], v: ParcelTracked) -> None:
     if v.__class__ is not ParcelTracked:
         wrong(v, "ParcelTracked")
-    e186 = v.entity.encode()
-    if 0 in e186:
-        nul()
-    x187 = v.occurred_at
-    if x187.__class__ is not int:
-        wrong(x187, "int")
-    e188 = v.shipment_id.encode()
-    if 0 in e188:
-        nul()
-    e189 = v.tracking_code.encode()
-    if 0 in e189:
-        nul()
-    e190 = v.status_word.encode()
-    if 0 in e190:
-        nul()
-    e191 = v.detail.encode()
-    if 0 in e191:
-        nul()
-    e192 = v.source.encode()
+    e192 = v.entity.encode()
     if 0 in e192:
         nul()
-    o += (NUMBERS[len(e186)], e186, NUMBERS[x187], NUMBERS[len(e188)], e188, NUMBERS[len(e189)], e189, c.bytes_TrackingStatus[v.status], NUMBERS[len(e190)], e190, NUMBERS[len(e191)], e191, NUMBERS[len(e192)], e192,)
+    x193 = v.occurred_at
+    if x193.__class__ is not int:
+        wrong(x193, "int")
+    e194 = v.shipment_id.encode()
+    if 0 in e194:
+        nul()
+    e195 = v.tracking_code.encode()
+    if 0 in e195:
+        nul()
+    e196 = v.status_word.encode()
+    if 0 in e196:
+        nul()
+    e197 = v.detail.encode()
+    if 0 in e197:
+        nul()
+    e198 = v.source.encode()
+    if 0 in e198:
+        nul()
+    o += (NUMBERS[len(e192)], e192, NUMBERS[x193], NUMBERS[len(e194)], e194, NUMBERS[len(e195)], e195, c.bytes_TrackingStatus[v.status], NUMBERS[len(e196)], e196, NUMBERS[len(e197)], e197, NUMBERS[len(e198)], e198,)
 
 
 def read_ParcelTracked(b: bytes, i: int) -> tuple[ParcelTracked, int]:
@@ -1991,39 +2061,39 @@ class ReturnedToSender(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ReturnedToSender(o: list[bytes], v: ReturnedToSender) -> None:
     if v.__class__ is not ReturnedToSender:
         wrong(v, "ReturnedToSender")
-    e193 = v.entity.encode()
-    if 0 in e193:
+    e199 = v.entity.encode()
+    if 0 in e199:
         nul()
-    x194 = v.occurred_at
-    if x194.__class__ is not int:
-        wrong(x194, "int")
-    e195 = v.shipment_id.encode()
-    if 0 in e195:
+    x200 = v.occurred_at
+    if x200.__class__ is not int:
+        wrong(x200, "int")
+    e201 = v.shipment_id.encode()
+    if 0 in e201:
         nul()
-    o += (NUMBERS[len(e193)], e193, NUMBERS[x194], NUMBERS[len(e195)], e195,)
-    a196 = v.rows
-    if a196.__class__ is not tuple:
-        wrong(a196, "tuple")
-    if a196:
-        o.append(NUMBERS[len(a196)])
-        for i197 in a196:
-            c.write_ShipmentRow(o, i197)
+    o += (NUMBERS[len(e199)], e199, NUMBERS[x200], NUMBERS[len(e201)], e201,)
+    a202 = v.rows
+    if a202.__class__ is not tuple:
+        wrong(a202, "tuple")
+    if a202:
+        o.append(NUMBERS[len(a202)])
+        for i203 in a202:
+            c.write_ShipmentRow(o, i203)
     o.append(b"\0")
-    a198 = v.units
-    if a198.__class__ is not tuple:
-        wrong(a198, "tuple")
-    if a198:
-        o.append(NUMBERS[len(a198)])
-        for i199 in a198:
-            c.write_ShipmentUnits(o, i199)
+    a204 = v.units
+    if a204.__class__ is not tuple:
+        wrong(a204, "tuple")
+    if a204:
+        o.append(NUMBERS[len(a204)])
+        for i205 in a204:
+            c.write_ShipmentUnits(o, i205)
     o.append(b"\0")
-    e200 = v.location.encode()
-    if 0 in e200:
+    e206 = v.location.encode()
+    if 0 in e206:
         nul()
-    x201 = v.deadline
-    if x201.__class__ is not int:
-        wrong(x201, "int")
-    o += (NUMBERS[len(e200)], e200, NUMBERS[x201],)
+    x207 = v.deadline
+    if x207.__class__ is not int:
+        wrong(x207, "int")
+    o += (NUMBERS[len(e206)], e206, NUMBERS[x207],)
 
 
 def read_ReturnedToSender(b: bytes, i: int) -> tuple[ReturnedToSender, int]:
@@ -2073,6 +2143,85 @@ def read_ReturnedToSender(b: bytes, i: int) -> tuple[ReturnedToSender, int]:
     return ReturnedToSender(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, rows=f_rows, units=f_units, location=f_location, deadline=f_deadline), i
 
 
+class ShipmentAddressKept(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A person lets a parcel go to the address on its label, though the order has another now."""
+
+    entity: str
+    occurred_at: int
+    shipment_id: str
+    order_id: str
+    rows: tuple[c.ShipmentRow, ...]
+    by: str
+
+
+def write_ShipmentAddressKept(o: list[bytes], v: ShipmentAddressKept) -> None:
+    if v.__class__ is not ShipmentAddressKept:
+        wrong(v, "ShipmentAddressKept")
+    e208 = v.entity.encode()
+    if 0 in e208:
+        nul()
+    x209 = v.occurred_at
+    if x209.__class__ is not int:
+        wrong(x209, "int")
+    e210 = v.shipment_id.encode()
+    if 0 in e210:
+        nul()
+    e211 = v.order_id.encode()
+    if 0 in e211:
+        nul()
+    o += (NUMBERS[len(e208)], e208, NUMBERS[x209], NUMBERS[len(e210)], e210, NUMBERS[len(e211)], e211,)
+    a212 = v.rows
+    if a212.__class__ is not tuple:
+        wrong(a212, "tuple")
+    if a212:
+        o.append(NUMBERS[len(a212)])
+        for i213 in a212:
+            c.write_ShipmentRow(o, i213)
+    o.append(b"\0")
+    e214 = v.by.encode()
+    if 0 in e214:
+        nul()
+    o += (NUMBERS[len(e214)], e214,)
+
+
+def read_ShipmentAddressKept(b: bytes, i: int) -> tuple[ShipmentAddressKept, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_shipment_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    f_rows_l: list[c.ShipmentRow] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_rows_, i = c.read_ShipmentRow(b, i)
+            f_rows_l.append(f_rows_)
+    i += 1
+    f_rows = tuple(f_rows_l)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_by = b[i + 1 : j].decode()
+    i = j
+    return ShipmentAddressKept(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, order_id=f_order_id, rows=f_rows, by=f_by), i
+
+
 class ShipmentBlocked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A hold on dispatch of an order in the parcel came or went."""
 
@@ -2087,30 +2236,30 @@ class ShipmentBlocked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentBlocked(o: list[bytes], v: ShipmentBlocked) -> None:
     if v.__class__ is not ShipmentBlocked:
         wrong(v, "ShipmentBlocked")
-    e202 = v.entity.encode()
-    if 0 in e202:
+    e215 = v.entity.encode()
+    if 0 in e215:
         nul()
-    x203 = v.occurred_at
-    if x203.__class__ is not int:
-        wrong(x203, "int")
-    e204 = v.shipment_id.encode()
-    if 0 in e204:
+    x216 = v.occurred_at
+    if x216.__class__ is not int:
+        wrong(x216, "int")
+    e217 = v.shipment_id.encode()
+    if 0 in e217:
         nul()
-    e205 = v.order_id.encode()
-    if 0 in e205:
+    e218 = v.order_id.encode()
+    if 0 in e218:
         nul()
-    x206 = v.statement
-    if x206.__class__ is not int:
-        wrong(x206, "int")
-    u207 = v.blocked
-    if u207 is None:
-        p208 = b"\0"
+    x219 = v.statement
+    if x219.__class__ is not int:
+        wrong(x219, "int")
+    u220 = v.blocked
+    if u220 is None:
+        p221 = b"\0"
     else:
-        e209 = u207.encode()
-        if 0 in e209:
+        e222 = u220.encode()
+        if 0 in e222:
             nul()
-        p208 = b"\2" + NUMBERS[len(e209)] + e209
-    o += (NUMBERS[len(e202)], e202, NUMBERS[x203], NUMBERS[len(e204)], e204, NUMBERS[len(e205)], e205, NUMBERS[x206], p208,)
+        p221 = b"\2" + NUMBERS[len(e222)] + e222
+    o += (NUMBERS[len(e215)], e215, NUMBERS[x216], NUMBERS[len(e217)], e217, NUMBERS[len(e218)], e218, NUMBERS[x219], p221,)
 
 
 def read_ShipmentBlocked(b: bytes, i: int) -> tuple[ShipmentBlocked, int]:
@@ -2168,19 +2317,19 @@ class ShipmentCancelled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentCancelled(o: list[bytes], v: ShipmentCancelled) -> None:
     if v.__class__ is not ShipmentCancelled:
         wrong(v, "ShipmentCancelled")
-    e210 = v.entity.encode()
-    if 0 in e210:
+    e223 = v.entity.encode()
+    if 0 in e223:
         nul()
-    x211 = v.occurred_at
-    if x211.__class__ is not int:
-        wrong(x211, "int")
-    e212 = v.shipment_id.encode()
-    if 0 in e212:
+    x224 = v.occurred_at
+    if x224.__class__ is not int:
+        wrong(x224, "int")
+    e225 = v.shipment_id.encode()
+    if 0 in e225:
         nul()
-    e213 = v.reason.encode()
-    if 0 in e213:
+    e226 = v.reason.encode()
+    if 0 in e226:
         nul()
-    o += (NUMBERS[len(e210)], e210, NUMBERS[x211], NUMBERS[len(e212)], e212, NUMBERS[len(e213)], e213,)
+    o += (NUMBERS[len(e223)], e223, NUMBERS[x224], NUMBERS[len(e225)], e225, NUMBERS[len(e226)], e226,)
 
 
 def read_ShipmentCancelled(b: bytes, i: int) -> tuple[ShipmentCancelled, int]:
@@ -2223,25 +2372,25 @@ class ShipmentClearanceRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=T
 def write_ShipmentClearanceRecorded(o: list[bytes], v: ShipmentClearanceRecorded) -> None:
     if v.__class__ is not ShipmentClearanceRecorded:
         wrong(v, "ShipmentClearanceRecorded")
-    e214 = v.entity.encode()
-    if 0 in e214:
+    e227 = v.entity.encode()
+    if 0 in e227:
         nul()
-    x215 = v.occurred_at
-    if x215.__class__ is not int:
-        wrong(x215, "int")
-    e216 = v.shipment_id.encode()
-    if 0 in e216:
+    x228 = v.occurred_at
+    if x228.__class__ is not int:
+        wrong(x228, "int")
+    e229 = v.shipment_id.encode()
+    if 0 in e229:
         nul()
-    e217 = v.order_id.encode()
-    if 0 in e217:
+    e230 = v.order_id.encode()
+    if 0 in e230:
         nul()
-    x218 = v.amount
-    if x218.__class__ is not int:
-        wrong(x218, "int")
-    e219 = v.currency.encode()
-    if 0 in e219:
+    x231 = v.amount
+    if x231.__class__ is not int:
+        wrong(x231, "int")
+    e232 = v.currency.encode()
+    if 0 in e232:
         nul()
-    o += (NUMBERS[len(e214)], e214, NUMBERS[x215], NUMBERS[len(e216)], e216, NUMBERS[len(e217)], e217, c.bytes_ClearanceBasis[v.basis], NUMBERS[x218], NUMBERS[len(e219)], e219,)
+    o += (NUMBERS[len(e227)], e227, NUMBERS[x228], NUMBERS[len(e229)], e229, NUMBERS[len(e230)], e230, c.bytes_ClearanceBasis[v.basis], NUMBERS[x231], NUMBERS[len(e232)], e232,)
 
 
 def read_ShipmentClearanceRecorded(b: bytes, i: int) -> tuple[ShipmentClearanceRecorded, int]:
@@ -2295,28 +2444,28 @@ class ShipmentDelivered(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentDelivered(o: list[bytes], v: ShipmentDelivered) -> None:
     if v.__class__ is not ShipmentDelivered:
         wrong(v, "ShipmentDelivered")
-    e220 = v.entity.encode()
-    if 0 in e220:
+    e233 = v.entity.encode()
+    if 0 in e233:
         nul()
-    x221 = v.occurred_at
-    if x221.__class__ is not int:
-        wrong(x221, "int")
-    e222 = v.shipment_id.encode()
-    if 0 in e222:
+    x234 = v.occurred_at
+    if x234.__class__ is not int:
+        wrong(x234, "int")
+    e235 = v.shipment_id.encode()
+    if 0 in e235:
         nul()
-    o += (NUMBERS[len(e220)], e220, NUMBERS[x221], NUMBERS[len(e222)], e222,)
-    a223 = v.rows
-    if a223.__class__ is not tuple:
-        wrong(a223, "tuple")
-    if a223:
-        o.append(NUMBERS[len(a223)])
-        for i224 in a223:
-            c.write_ShipmentRow(o, i224)
+    o += (NUMBERS[len(e233)], e233, NUMBERS[x234], NUMBERS[len(e235)], e235,)
+    a236 = v.rows
+    if a236.__class__ is not tuple:
+        wrong(a236, "tuple")
+    if a236:
+        o.append(NUMBERS[len(a236)])
+        for i237 in a236:
+            c.write_ShipmentRow(o, i237)
     o.append(b"\0")
-    e225 = v.source.encode()
-    if 0 in e225:
+    e238 = v.source.encode()
+    if 0 in e238:
         nul()
-    o += (NUMBERS[len(e225)], e225,)
+    o += (NUMBERS[len(e238)], e238,)
 
 
 def read_ShipmentDelivered(b: bytes, i: int) -> tuple[ShipmentDelivered, int]:
@@ -2375,90 +2524,90 @@ class ShipmentDispatched(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentDispatched(o: list[bytes], v: ShipmentDispatched) -> None:
     if v.__class__ is not ShipmentDispatched:
         wrong(v, "ShipmentDispatched")
-    e226 = v.entity.encode()
-    if 0 in e226:
+    e239 = v.entity.encode()
+    if 0 in e239:
         nul()
-    x227 = v.occurred_at
-    if x227.__class__ is not int:
-        wrong(x227, "int")
-    e228 = v.shipment_id.encode()
-    if 0 in e228:
+    x240 = v.occurred_at
+    if x240.__class__ is not int:
+        wrong(x240, "int")
+    e241 = v.shipment_id.encode()
+    if 0 in e241:
         nul()
-    e229 = v.location.encode()
-    if 0 in e229:
+    e242 = v.location.encode()
+    if 0 in e242:
         nul()
-    o += (NUMBERS[len(e226)], e226, NUMBERS[x227], NUMBERS[len(e228)], e228, NUMBERS[len(e229)], e229,)
-    a230 = v.rows
-    if a230.__class__ is not tuple:
-        wrong(a230, "tuple")
-    if a230:
-        o.append(NUMBERS[len(a230)])
-        for i231 in a230:
-            c.write_ShipmentRow(o, i231)
+    o += (NUMBERS[len(e239)], e239, NUMBERS[x240], NUMBERS[len(e241)], e241, NUMBERS[len(e242)], e242,)
+    a243 = v.rows
+    if a243.__class__ is not tuple:
+        wrong(a243, "tuple")
+    if a243:
+        o.append(NUMBERS[len(a243)])
+        for i244 in a243:
+            c.write_ShipmentRow(o, i244)
     o.append(b"\0")
-    a232 = v.units
-    if a232.__class__ is not tuple:
-        wrong(a232, "tuple")
-    if a232:
-        o.append(NUMBERS[len(a232)])
-        for i233 in a232:
-            c.write_ShipmentUnits(o, i233)
+    a245 = v.units
+    if a245.__class__ is not tuple:
+        wrong(a245, "tuple")
+    if a245:
+        o.append(NUMBERS[len(a245)])
+        for i246 in a245:
+            c.write_ShipmentUnits(o, i246)
     o.append(b"\0")
-    a234 = v.accounts
-    if a234.__class__ is not tuple:
-        wrong(a234, "tuple")
-    if a234:
-        o.append(NUMBERS[len(a234)])
-        for i235 in a234:
-            e236 = i235.encode()
-            if 0 in e236:
+    a247 = v.accounts
+    if a247.__class__ is not tuple:
+        wrong(a247, "tuple")
+    if a247:
+        o.append(NUMBERS[len(a247)])
+        for i248 in a247:
+            e249 = i248.encode()
+            if 0 in e249:
                 nul()
-            o += (NUMBERS[len(e236)], e236,)
+            o += (NUMBERS[len(e249)], e249,)
     o.append(b"\0")
-    e237 = v.carrier.encode()
-    if 0 in e237:
+    e250 = v.carrier.encode()
+    if 0 in e250:
         nul()
-    e238 = v.service.encode()
-    if 0 in e238:
+    e251 = v.service.encode()
+    if 0 in e251:
         nul()
-    u239 = v.tracking_code
-    if u239 is None:
-        p240 = b"\0"
+    u252 = v.tracking_code
+    if u252 is None:
+        p253 = b"\0"
     else:
-        e241 = u239.encode()
-        if 0 in e241:
+        e254 = u252.encode()
+        if 0 in e254:
             nul()
-        p240 = b"\2" + NUMBERS[len(e241)] + e241
-    u242 = v.tracking_url
-    if u242 is None:
-        p243 = b"\0"
+        p253 = b"\2" + NUMBERS[len(e254)] + e254
+    u255 = v.tracking_url
+    if u255 is None:
+        p256 = b"\0"
     else:
-        e244 = u242.encode()
-        if 0 in e244:
+        e257 = u255.encode()
+        if 0 in e257:
             nul()
-        p243 = b"\2" + NUMBERS[len(e244)] + e244
-    x245 = v.tracked
-    if x245.__class__ is not bool:
-        wrong(x245, "bool")
-    e246 = v.by.encode()
-    if 0 in e246:
+        p256 = b"\2" + NUMBERS[len(e257)] + e257
+    x258 = v.tracked
+    if x258.__class__ is not bool:
+        wrong(x258, "bool")
+    e259 = v.by.encode()
+    if 0 in e259:
         nul()
-    u247 = v.assume_by
-    if u247 is None:
-        p248 = b"\0"
+    u260 = v.assume_by
+    if u260 is None:
+        p261 = b"\0"
     else:
-        x249 = u247
-        if x249.__class__ is not int:
-            wrong(x249, "int")
-        p248 = b"\2" + NUMBERS[x249]
-    o += (NUMBERS[len(e237)], e237, NUMBERS[len(e238)], e238, p240, p243, b"\1" if x245 else b"\0", NUMBERS[len(e246)], e246, p248,)
-    a250 = v.references
-    if a250.__class__ is not tuple:
-        wrong(a250, "tuple")
-    if a250:
-        o.append(NUMBERS[len(a250)])
-        for i251 in a250:
-            c.write_OrderReference(o, i251)
+        x262 = u260
+        if x262.__class__ is not int:
+            wrong(x262, "int")
+        p261 = b"\2" + NUMBERS[x262]
+    o += (NUMBERS[len(e250)], e250, NUMBERS[len(e251)], e251, p253, p256, b"\1" if x258 else b"\0", NUMBERS[len(e259)], e259, p261,)
+    a263 = v.references
+    if a263.__class__ is not tuple:
+        wrong(a263, "tuple")
+    if a263:
+        o.append(NUMBERS[len(a263)])
+        for i264 in a263:
+            c.write_OrderReference(o, i264)
     o.append(b"\0")
 
 
@@ -2592,28 +2741,28 @@ class ShipmentJoinRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True)
 def write_ShipmentJoinRequested(o: list[bytes], v: ShipmentJoinRequested) -> None:
     if v.__class__ is not ShipmentJoinRequested:
         wrong(v, "ShipmentJoinRequested")
-    e252 = v.entity.encode()
-    if 0 in e252:
+    e265 = v.entity.encode()
+    if 0 in e265:
         nul()
-    x253 = v.occurred_at
-    if x253.__class__ is not int:
-        wrong(x253, "int")
-    e254 = v.order_id.encode()
-    if 0 in e254:
+    x266 = v.occurred_at
+    if x266.__class__ is not int:
+        wrong(x266, "int")
+    e267 = v.order_id.encode()
+    if 0 in e267:
         nul()
-    e255 = v.shipment_id.encode()
-    if 0 in e255:
+    e268 = v.shipment_id.encode()
+    if 0 in e268:
         nul()
-    e256 = v.into.encode()
-    if 0 in e256:
+    e269 = v.into.encode()
+    if 0 in e269:
         nul()
-    e257 = v.location.encode()
-    if 0 in e257:
+    e270 = v.location.encode()
+    if 0 in e270:
         nul()
-    e258 = v.by.encode()
-    if 0 in e258:
+    e271 = v.by.encode()
+    if 0 in e271:
         nul()
-    o += (NUMBERS[len(e252)], e252, NUMBERS[x253], NUMBERS[len(e254)], e254, NUMBERS[len(e255)], e255, NUMBERS[len(e256)], e256, NUMBERS[len(e257)], e257, NUMBERS[len(e258)], e258,)
+    o += (NUMBERS[len(e265)], e265, NUMBERS[x266], NUMBERS[len(e267)], e267, NUMBERS[len(e268)], e268, NUMBERS[len(e269)], e269, NUMBERS[len(e270)], e270, NUMBERS[len(e271)], e271,)
 
 
 def read_ShipmentJoinRequested(b: bytes, i: int) -> tuple[ShipmentJoinRequested, int]:
@@ -2675,59 +2824,59 @@ class ShipmentJoined(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentJoined(o: list[bytes], v: ShipmentJoined) -> None:
     if v.__class__ is not ShipmentJoined:
         wrong(v, "ShipmentJoined")
-    e259 = v.entity.encode()
-    if 0 in e259:
+    e272 = v.entity.encode()
+    if 0 in e272:
         nul()
-    x260 = v.occurred_at
-    if x260.__class__ is not int:
-        wrong(x260, "int")
-    e261 = v.shipment_id.encode()
-    if 0 in e261:
+    x273 = v.occurred_at
+    if x273.__class__ is not int:
+        wrong(x273, "int")
+    e274 = v.shipment_id.encode()
+    if 0 in e274:
         nul()
-    e262 = v.order_id.encode()
-    if 0 in e262:
+    e275 = v.order_id.encode()
+    if 0 in e275:
         nul()
-    e263 = v.account.encode()
-    if 0 in e263:
+    e276 = v.account.encode()
+    if 0 in e276:
         nul()
-    x264 = v.statement
-    if x264.__class__ is not int:
-        wrong(x264, "int")
-    o += (NUMBERS[len(e259)], e259, NUMBERS[x260], NUMBERS[len(e261)], e261, NUMBERS[len(e262)], e262, NUMBERS[len(e263)], e263, NUMBERS[x264],)
-    a265 = v.rows
-    if a265.__class__ is not tuple:
-        wrong(a265, "tuple")
-    if a265:
-        o.append(NUMBERS[len(a265)])
-        for i266 in a265:
-            c.write_ShipmentRow(o, i266)
+    x277 = v.statement
+    if x277.__class__ is not int:
+        wrong(x277, "int")
+    o += (NUMBERS[len(e272)], e272, NUMBERS[x273], NUMBERS[len(e274)], e274, NUMBERS[len(e275)], e275, NUMBERS[len(e276)], e276, NUMBERS[x277],)
+    a278 = v.rows
+    if a278.__class__ is not tuple:
+        wrong(a278, "tuple")
+    if a278:
+        o.append(NUMBERS[len(a278)])
+        for i279 in a278:
+            c.write_ShipmentRow(o, i279)
     o.append(b"\0")
-    a267 = v.units
-    if a267.__class__ is not tuple:
-        wrong(a267, "tuple")
-    if a267:
-        o.append(NUMBERS[len(a267)])
-        for i268 in a267:
-            c.write_ShipmentUnits(o, i268)
+    a280 = v.units
+    if a280.__class__ is not tuple:
+        wrong(a280, "tuple")
+    if a280:
+        o.append(NUMBERS[len(a280)])
+        for i281 in a280:
+            c.write_ShipmentUnits(o, i281)
     o.append(b"\0")
-    u269 = v.blocked
-    if u269 is None:
-        p270 = b"\0"
+    u282 = v.blocked
+    if u282 is None:
+        p283 = b"\0"
     else:
-        e271 = u269.encode()
-        if 0 in e271:
+        e284 = u282.encode()
+        if 0 in e284:
             nul()
-        p270 = b"\2" + NUMBERS[len(e271)] + e271
-    x272 = v.declared_value
-    if x272.__class__ is not int:
-        wrong(x272, "int")
-    o += (p270, NUMBERS[x272],)
-    u273 = v.reference
-    if u273 is None:
+        p283 = b"\2" + NUMBERS[len(e284)] + e284
+    x285 = v.declared_value
+    if x285.__class__ is not int:
+        wrong(x285, "int")
+    o += (p283, NUMBERS[x285],)
+    u286 = v.reference
+    if u286 is None:
         o.append(b"\0")
     else:
         o.append(b"\2")
-        c.write_OrderReference(o, u273)
+        c.write_OrderReference(o, u286)
 
 
 def read_ShipmentJoined(b: bytes, i: int) -> tuple[ShipmentJoined, int]:
@@ -2824,47 +2973,47 @@ class ShipmentPacked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentPacked(o: list[bytes], v: ShipmentPacked) -> None:
     if v.__class__ is not ShipmentPacked:
         wrong(v, "ShipmentPacked")
-    e275 = v.entity.encode()
-    if 0 in e275:
+    e288 = v.entity.encode()
+    if 0 in e288:
         nul()
-    x276 = v.occurred_at
-    if x276.__class__ is not int:
-        wrong(x276, "int")
-    e277 = v.shipment_id.encode()
-    if 0 in e277:
+    x289 = v.occurred_at
+    if x289.__class__ is not int:
+        wrong(x289, "int")
+    e290 = v.shipment_id.encode()
+    if 0 in e290:
         nul()
-    e278 = v.location.encode()
-    if 0 in e278:
+    e291 = v.location.encode()
+    if 0 in e291:
         nul()
-    o += (NUMBERS[len(e275)], e275, NUMBERS[x276], NUMBERS[len(e277)], e277, NUMBERS[len(e278)], e278,)
-    a279 = v.rows
-    if a279.__class__ is not tuple:
-        wrong(a279, "tuple")
-    if a279:
-        o.append(NUMBERS[len(a279)])
-        for i280 in a279:
-            c.write_ShipmentRow(o, i280)
+    o += (NUMBERS[len(e288)], e288, NUMBERS[x289], NUMBERS[len(e290)], e290, NUMBERS[len(e291)], e291,)
+    a292 = v.rows
+    if a292.__class__ is not tuple:
+        wrong(a292, "tuple")
+    if a292:
+        o.append(NUMBERS[len(a292)])
+        for i293 in a292:
+            c.write_ShipmentRow(o, i293)
     o.append(b"\0")
-    a281 = v.units
-    if a281.__class__ is not tuple:
-        wrong(a281, "tuple")
-    if a281:
-        o.append(NUMBERS[len(a281)])
-        for i282 in a281:
-            c.write_ShipmentUnits(o, i282)
+    a294 = v.units
+    if a294.__class__ is not tuple:
+        wrong(a294, "tuple")
+    if a294:
+        o.append(NUMBERS[len(a294)])
+        for i295 in a294:
+            c.write_ShipmentUnits(o, i295)
     o.append(b"\0")
-    u283 = v.weight_grams
-    if u283 is None:
-        p284 = b"\0"
+    u296 = v.weight_grams
+    if u296 is None:
+        p297 = b"\0"
     else:
-        x285 = u283
-        if x285.__class__ is not int:
-            wrong(x285, "int")
-        p284 = b"\2" + NUMBERS[x285]
-    e286 = v.by.encode()
-    if 0 in e286:
+        x298 = u296
+        if x298.__class__ is not int:
+            wrong(x298, "int")
+        p297 = b"\2" + NUMBERS[x298]
+    e299 = v.by.encode()
+    if 0 in e299:
         nul()
-    o += (p284, NUMBERS[len(e286)], e286,)
+    o += (p297, NUMBERS[len(e299)], e299,)
 
 
 def read_ShipmentPacked(b: bytes, i: int) -> tuple[ShipmentPacked, int]:
@@ -2956,102 +3105,102 @@ class ShipmentPlanned(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentPlanned(o: list[bytes], v: ShipmentPlanned) -> None:
     if v.__class__ is not ShipmentPlanned:
         wrong(v, "ShipmentPlanned")
-    e287 = v.entity.encode()
-    if 0 in e287:
+    e300 = v.entity.encode()
+    if 0 in e300:
         nul()
-    x288 = v.occurred_at
-    if x288.__class__ is not int:
-        wrong(x288, "int")
-    e289 = v.shipment_id.encode()
-    if 0 in e289:
+    x301 = v.occurred_at
+    if x301.__class__ is not int:
+        wrong(x301, "int")
+    e302 = v.shipment_id.encode()
+    if 0 in e302:
         nul()
-    e290 = v.location.encode()
-    if 0 in e290:
+    e303 = v.location.encode()
+    if 0 in e303:
         nul()
-    o += (NUMBERS[len(e287)], e287, NUMBERS[x288], NUMBERS[len(e289)], e289, NUMBERS[len(e290)], e290,)
-    a291 = v.rows
-    if a291.__class__ is not tuple:
-        wrong(a291, "tuple")
-    if a291:
-        o.append(NUMBERS[len(a291)])
-        for i292 in a291:
-            c.write_ShipmentRow(o, i292)
+    o += (NUMBERS[len(e300)], e300, NUMBERS[x301], NUMBERS[len(e302)], e302, NUMBERS[len(e303)], e303,)
+    a304 = v.rows
+    if a304.__class__ is not tuple:
+        wrong(a304, "tuple")
+    if a304:
+        o.append(NUMBERS[len(a304)])
+        for i305 in a304:
+            c.write_ShipmentRow(o, i305)
     o.append(b"\0")
-    a293 = v.units
-    if a293.__class__ is not tuple:
-        wrong(a293, "tuple")
-    if a293:
-        o.append(NUMBERS[len(a293)])
-        for i294 in a293:
-            c.write_ShipmentUnits(o, i294)
+    a306 = v.units
+    if a306.__class__ is not tuple:
+        wrong(a306, "tuple")
+    if a306:
+        o.append(NUMBERS[len(a306)])
+        for i307 in a306:
+            c.write_ShipmentUnits(o, i307)
     o.append(b"\0")
-    x295 = v.requires_shipping
-    if x295.__class__ is not bool:
-        wrong(x295, "bool")
-    e296 = v.carrier.encode()
-    if 0 in e296:
+    x308 = v.requires_shipping
+    if x308.__class__ is not bool:
+        wrong(x308, "bool")
+    e309 = v.carrier.encode()
+    if 0 in e309:
         nul()
-    e297 = v.service.encode()
-    if 0 in e297:
+    e310 = v.service.encode()
+    if 0 in e310:
         nul()
-    u298 = v.ship_by
-    if u298 is None:
-        p299 = b"\0"
+    u311 = v.ship_by
+    if u311 is None:
+        p312 = b"\0"
     else:
-        x300 = u298
-        if x300.__class__ is not int:
-            wrong(x300, "int")
-        p299 = b"\2" + NUMBERS[x300]
-    u301 = v.deliver_by
-    if u301 is None:
-        p302 = b"\0"
+        x313 = u311
+        if x313.__class__ is not int:
+            wrong(x313, "int")
+        p312 = b"\2" + NUMBERS[x313]
+    u314 = v.deliver_by
+    if u314 is None:
+        p315 = b"\0"
     else:
-        x303 = u301
-        if x303.__class__ is not int:
-            wrong(x303, "int")
-        p302 = b"\2" + NUMBERS[x303]
-    o += (b"\1" if x295 else b"\0", NUMBERS[len(e296)], e296, NUMBERS[len(e297)], e297, p299, p302,)
+        x316 = u314
+        if x316.__class__ is not int:
+            wrong(x316, "int")
+        p315 = b"\2" + NUMBERS[x316]
+    o += (b"\1" if x308 else b"\0", NUMBERS[len(e309)], e309, NUMBERS[len(e310)], e310, p312, p315,)
     c.write_Customer(o, v.customer)
-    x304 = v.declared_value
-    if x304.__class__ is not int:
-        wrong(x304, "int")
-    e305 = v.currency.encode()
-    if 0 in e305:
+    x317 = v.declared_value
+    if x317.__class__ is not int:
+        wrong(x317, "int")
+    e318 = v.currency.encode()
+    if 0 in e318:
         nul()
-    e306 = v.packing.encode()
-    if 0 in e306:
+    e319 = v.packing.encode()
+    if 0 in e319:
         nul()
-    e307 = v.account.encode()
-    if 0 in e307:
+    e320 = v.account.encode()
+    if 0 in e320:
         nul()
-    x308 = v.statement
-    if x308.__class__ is not int:
-        wrong(x308, "int")
-    u309 = v.blocked
-    if u309 is None:
-        p310 = b"\0"
+    x321 = v.statement
+    if x321.__class__ is not int:
+        wrong(x321, "int")
+    u322 = v.blocked
+    if u322 is None:
+        p323 = b"\0"
     else:
-        e311 = u309.encode()
-        if 0 in e311:
+        e324 = u322.encode()
+        if 0 in e324:
             nul()
-        p310 = b"\2" + NUMBERS[len(e311)] + e311
-    e312 = v.hand_over.encode()
-    if 0 in e312:
+        p323 = b"\2" + NUMBERS[len(e324)] + e324
+    e325 = v.hand_over.encode()
+    if 0 in e325:
         nul()
-    x313 = v.silent_days
-    if x313.__class__ is not int:
-        wrong(x313, "int")
-    x314 = v.assume_days
-    if x314.__class__ is not int:
-        wrong(x314, "int")
-    o += (NUMBERS[x304], NUMBERS[len(e305)], e305, NUMBERS[len(e306)], e306, NUMBERS[len(e307)], e307, NUMBERS[x308], p310, NUMBERS[len(e312)], e312, NUMBERS[x313], NUMBERS[x314],)
-    a315 = v.references
-    if a315.__class__ is not tuple:
-        wrong(a315, "tuple")
-    if a315:
-        o.append(NUMBERS[len(a315)])
-        for i316 in a315:
-            c.write_OrderReference(o, i316)
+    x326 = v.silent_days
+    if x326.__class__ is not int:
+        wrong(x326, "int")
+    x327 = v.assume_days
+    if x327.__class__ is not int:
+        wrong(x327, "int")
+    o += (NUMBERS[x317], NUMBERS[len(e318)], e318, NUMBERS[len(e319)], e319, NUMBERS[len(e320)], e320, NUMBERS[x321], p323, NUMBERS[len(e325)], e325, NUMBERS[x326], NUMBERS[x327],)
+    a328 = v.references
+    if a328.__class__ is not tuple:
+        wrong(a328, "tuple")
+    if a328:
+        o.append(NUMBERS[len(a328)])
+        for i329 in a328:
+            c.write_OrderReference(o, i329)
     o.append(b"\0")
 
 
@@ -3210,16 +3359,16 @@ class ShipmentReady(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentReady(o: list[bytes], v: ShipmentReady) -> None:
     if v.__class__ is not ShipmentReady:
         wrong(v, "ShipmentReady")
-    e317 = v.entity.encode()
-    if 0 in e317:
+    e330 = v.entity.encode()
+    if 0 in e330:
         nul()
-    x318 = v.occurred_at
-    if x318.__class__ is not int:
-        wrong(x318, "int")
-    e319 = v.shipment_id.encode()
-    if 0 in e319:
+    x331 = v.occurred_at
+    if x331.__class__ is not int:
+        wrong(x331, "int")
+    e332 = v.shipment_id.encode()
+    if 0 in e332:
         nul()
-    o += (NUMBERS[len(e317)], e317, NUMBERS[x318], NUMBERS[len(e319)], e319,)
+    o += (NUMBERS[len(e330)], e330, NUMBERS[x331], NUMBERS[len(e332)], e332,)
 
 
 def read_ShipmentReady(b: bytes, i: int) -> tuple[ShipmentReady, int]:
@@ -3257,34 +3406,34 @@ class ShipmentUnplannable(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentUnplannable(o: list[bytes], v: ShipmentUnplannable) -> None:
     if v.__class__ is not ShipmentUnplannable:
         wrong(v, "ShipmentUnplannable")
-    e320 = v.entity.encode()
-    if 0 in e320:
+    e333 = v.entity.encode()
+    if 0 in e333:
         nul()
-    x321 = v.occurred_at
-    if x321.__class__ is not int:
-        wrong(x321, "int")
-    e322 = v.order_id.encode()
-    if 0 in e322:
+    x334 = v.occurred_at
+    if x334.__class__ is not int:
+        wrong(x334, "int")
+    e335 = v.order_id.encode()
+    if 0 in e335:
         nul()
-    e323 = v.code.encode()
-    if 0 in e323:
+    e336 = v.code.encode()
+    if 0 in e336:
         nul()
-    o += (NUMBERS[len(e320)], e320, NUMBERS[x321], NUMBERS[len(e322)], e322, NUMBERS[len(e323)], e323,)
-    a324 = v.lines
-    if a324.__class__ is not tuple:
-        wrong(a324, "tuple")
-    if a324:
-        o.append(NUMBERS[len(a324)])
-        for i325 in a324:
-            c.write_LineQuantity(o, i325)
+    o += (NUMBERS[len(e333)], e333, NUMBERS[x334], NUMBERS[len(e335)], e335, NUMBERS[len(e336)], e336,)
+    a337 = v.lines
+    if a337.__class__ is not tuple:
+        wrong(a337, "tuple")
+    if a337:
+        o.append(NUMBERS[len(a337)])
+        for i338 in a337:
+            c.write_LineQuantity(o, i338)
     o.append(b"\0")
-    x326 = v.deadline
-    if x326.__class__ is not int:
-        wrong(x326, "int")
-    x327 = v.statement
-    if x327.__class__ is not int:
-        wrong(x327, "int")
-    o += (NUMBERS[x326], NUMBERS[x327],)
+    x339 = v.deadline
+    if x339.__class__ is not int:
+        wrong(x339, "int")
+    x340 = v.statement
+    if x340.__class__ is not int:
+        wrong(x340, "int")
+    o += (NUMBERS[x339], NUMBERS[x340],)
 
 
 def read_ShipmentUnplannable(b: bytes, i: int) -> tuple[ShipmentUnplannable, int]:
@@ -3346,31 +3495,31 @@ class StopTooLate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_StopTooLate(o: list[bytes], v: StopTooLate) -> None:
     if v.__class__ is not StopTooLate:
         wrong(v, "StopTooLate")
-    e328 = v.entity.encode()
-    if 0 in e328:
+    e341 = v.entity.encode()
+    if 0 in e341:
         nul()
-    x329 = v.occurred_at
-    if x329.__class__ is not int:
-        wrong(x329, "int")
-    e330 = v.shipment_id.encode()
-    if 0 in e330:
+    x342 = v.occurred_at
+    if x342.__class__ is not int:
+        wrong(x342, "int")
+    e343 = v.shipment_id.encode()
+    if 0 in e343:
         nul()
-    e331 = v.order_id.encode()
-    if 0 in e331:
+    e344 = v.order_id.encode()
+    if 0 in e344:
         nul()
-    o += (NUMBERS[len(e328)], e328, NUMBERS[x329], NUMBERS[len(e330)], e330, NUMBERS[len(e331)], e331,)
-    a332 = v.rows
-    if a332.__class__ is not tuple:
-        wrong(a332, "tuple")
-    if a332:
-        o.append(NUMBERS[len(a332)])
-        for i333 in a332:
-            c.write_ShipmentRow(o, i333)
+    o += (NUMBERS[len(e341)], e341, NUMBERS[x342], NUMBERS[len(e343)], e343, NUMBERS[len(e344)], e344,)
+    a345 = v.rows
+    if a345.__class__ is not tuple:
+        wrong(a345, "tuple")
+    if a345:
+        o.append(NUMBERS[len(a345)])
+        for i346 in a345:
+            c.write_ShipmentRow(o, i346)
     o.append(b"\0")
-    e334 = v.reason.encode()
-    if 0 in e334:
+    e347 = v.reason.encode()
+    if 0 in e347:
         nul()
-    o += (NUMBERS[len(e334)], e334,)
+    o += (NUMBERS[len(e347)], e347,)
 
 
 def read_StopTooLate(b: bytes, i: int) -> tuple[StopTooLate, int]:
@@ -3424,22 +3573,22 @@ class TrackerLinked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_TrackerLinked(o: list[bytes], v: TrackerLinked) -> None:
     if v.__class__ is not TrackerLinked:
         wrong(v, "TrackerLinked")
-    e335 = v.entity.encode()
-    if 0 in e335:
+    e348 = v.entity.encode()
+    if 0 in e348:
         nul()
-    x336 = v.occurred_at
-    if x336.__class__ is not int:
-        wrong(x336, "int")
-    e337 = v.account.encode()
-    if 0 in e337:
+    x349 = v.occurred_at
+    if x349.__class__ is not int:
+        wrong(x349, "int")
+    e350 = v.account.encode()
+    if 0 in e350:
         nul()
-    e338 = v.tracker.encode()
-    if 0 in e338:
+    e351 = v.tracker.encode()
+    if 0 in e351:
         nul()
-    e339 = v.shipment_id.encode()
-    if 0 in e339:
+    e352 = v.shipment_id.encode()
+    if 0 in e352:
         nul()
-    o += (NUMBERS[len(e335)], e335, NUMBERS[x336], NUMBERS[len(e337)], e337, NUMBERS[len(e338)], e338, NUMBERS[len(e339)], e339,)
+    o += (NUMBERS[len(e348)], e348, NUMBERS[x349], NUMBERS[len(e350)], e350, NUMBERS[len(e351)], e351, NUMBERS[len(e352)], e352,)
 
 
 def read_TrackerLinked(b: bytes, i: int) -> tuple[TrackerLinked, int]:
@@ -3487,28 +3636,28 @@ class TrackingAsked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_TrackingAsked(o: list[bytes], v: TrackingAsked) -> None:
     if v.__class__ is not TrackingAsked:
         wrong(v, "TrackingAsked")
-    e340 = v.entity.encode()
-    if 0 in e340:
+    e353 = v.entity.encode()
+    if 0 in e353:
         nul()
-    x341 = v.occurred_at
-    if x341.__class__ is not int:
-        wrong(x341, "int")
-    e342 = v.shipment_id.encode()
-    if 0 in e342:
+    x354 = v.occurred_at
+    if x354.__class__ is not int:
+        wrong(x354, "int")
+    e355 = v.shipment_id.encode()
+    if 0 in e355:
         nul()
-    e343 = v.account.encode()
-    if 0 in e343:
+    e356 = v.account.encode()
+    if 0 in e356:
         nul()
-    e344 = v.tracker.encode()
-    if 0 in e344:
+    e357 = v.tracker.encode()
+    if 0 in e357:
         nul()
-    x345 = v.ordinal
-    if x345.__class__ is not int:
-        wrong(x345, "int")
-    x346 = v.next_at
-    if x346.__class__ is not int:
-        wrong(x346, "int")
-    o += (NUMBERS[len(e340)], e340, NUMBERS[x341], NUMBERS[len(e342)], e342, NUMBERS[len(e343)], e343, NUMBERS[len(e344)], e344, NUMBERS[x345], NUMBERS[x346],)
+    x358 = v.ordinal
+    if x358.__class__ is not int:
+        wrong(x358, "int")
+    x359 = v.next_at
+    if x359.__class__ is not int:
+        wrong(x359, "int")
+    o += (NUMBERS[len(e353)], e353, NUMBERS[x354], NUMBERS[len(e355)], e355, NUMBERS[len(e356)], e356, NUMBERS[len(e357)], e357, NUMBERS[x358], NUMBERS[x359],)
 
 
 def read_TrackingAsked(b: bytes, i: int) -> tuple[TrackingAsked, int]:
@@ -3570,31 +3719,31 @@ class TrackingMatched(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_TrackingMatched(o: list[bytes], v: TrackingMatched) -> None:
     if v.__class__ is not TrackingMatched:
         wrong(v, "TrackingMatched")
-    e347 = v.entity.encode()
-    if 0 in e347:
+    e360 = v.entity.encode()
+    if 0 in e360:
         nul()
-    x348 = v.occurred_at
-    if x348.__class__ is not int:
-        wrong(x348, "int")
-    e349 = v.account.encode()
-    if 0 in e349:
+    x361 = v.occurred_at
+    if x361.__class__ is not int:
+        wrong(x361, "int")
+    e362 = v.account.encode()
+    if 0 in e362:
         nul()
-    e350 = v.tracker.encode()
-    if 0 in e350:
+    e363 = v.tracker.encode()
+    if 0 in e363:
         nul()
-    e351 = v.tracking_code.encode()
-    if 0 in e351:
+    e364 = v.tracking_code.encode()
+    if 0 in e364:
         nul()
-    e352 = v.shipment_id.encode()
-    if 0 in e352:
+    e365 = v.shipment_id.encode()
+    if 0 in e365:
         nul()
-    e353 = v.status_word.encode()
-    if 0 in e353:
+    e366 = v.status_word.encode()
+    if 0 in e366:
         nul()
-    e354 = v.detail.encode()
-    if 0 in e354:
+    e367 = v.detail.encode()
+    if 0 in e367:
         nul()
-    o += (NUMBERS[len(e347)], e347, NUMBERS[x348], NUMBERS[len(e349)], e349, NUMBERS[len(e350)], e350, NUMBERS[len(e351)], e351, NUMBERS[len(e352)], e352, c.bytes_TrackingStatus[v.status], NUMBERS[len(e353)], e353, NUMBERS[len(e354)], e354,)
+    o += (NUMBERS[len(e360)], e360, NUMBERS[x361], NUMBERS[len(e362)], e362, NUMBERS[len(e363)], e363, NUMBERS[len(e364)], e364, NUMBERS[len(e365)], e365, c.bytes_TrackingStatus[v.status], NUMBERS[len(e366)], e366, NUMBERS[len(e367)], e367,)
 
 
 def read_TrackingMatched(b: bytes, i: int) -> tuple[TrackingMatched, int]:
@@ -3661,31 +3810,31 @@ class TrackingUnmatched(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_TrackingUnmatched(o: list[bytes], v: TrackingUnmatched) -> None:
     if v.__class__ is not TrackingUnmatched:
         wrong(v, "TrackingUnmatched")
-    e355 = v.entity.encode()
-    if 0 in e355:
+    e368 = v.entity.encode()
+    if 0 in e368:
         nul()
-    x356 = v.occurred_at
-    if x356.__class__ is not int:
-        wrong(x356, "int")
-    e357 = v.carrier.encode()
-    if 0 in e357:
+    x369 = v.occurred_at
+    if x369.__class__ is not int:
+        wrong(x369, "int")
+    e370 = v.carrier.encode()
+    if 0 in e370:
         nul()
-    e358 = v.tracking_code.encode()
-    if 0 in e358:
+    e371 = v.tracking_code.encode()
+    if 0 in e371:
         nul()
-    e359 = v.tracker.encode()
-    if 0 in e359:
+    e372 = v.tracker.encode()
+    if 0 in e372:
         nul()
-    x360 = v.deadline
-    if x360.__class__ is not int:
-        wrong(x360, "int")
-    e361 = v.status_word.encode()
-    if 0 in e361:
+    x373 = v.deadline
+    if x373.__class__ is not int:
+        wrong(x373, "int")
+    e374 = v.status_word.encode()
+    if 0 in e374:
         nul()
-    e362 = v.detail.encode()
-    if 0 in e362:
+    e375 = v.detail.encode()
+    if 0 in e375:
         nul()
-    o += (NUMBERS[len(e355)], e355, NUMBERS[x356], NUMBERS[len(e357)], e357, NUMBERS[len(e358)], e358, NUMBERS[len(e359)], e359, c.bytes_TrackingStatus[v.status], NUMBERS[x360], NUMBERS[len(e361)], e361, NUMBERS[len(e362)], e362,)
+    o += (NUMBERS[len(e368)], e368, NUMBERS[x369], NUMBERS[len(e370)], e370, NUMBERS[len(e371)], e371, NUMBERS[len(e372)], e372, c.bytes_TrackingStatus[v.status], NUMBERS[x373], NUMBERS[len(e374)], e374, NUMBERS[len(e375)], e375,)
 
 
 def read_TrackingUnmatched(b: bytes, i: int) -> tuple[TrackingUnmatched, int]:
@@ -3843,6 +3992,25 @@ def encode_ExceptionSettled(value: ExceptionSettled) -> bytes:
 def decode_ExceptionSettled(data: bytes) -> ExceptionSettled:
     try:
         value, end = read_ExceptionSettled(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
+def encode_FulfilmentReleased(value: FulfilmentReleased) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_FulfilmentReleased(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_FulfilmentReleased(data: bytes) -> FulfilmentReleased:
+    try:
+        value, end = read_FulfilmentReleased(data, 0)
     except READING as error:
         raise unread(error) from None
     if end != len(data):
@@ -4090,6 +4258,25 @@ def encode_ReturnedToSender(value: ReturnedToSender) -> bytes:
 def decode_ReturnedToSender(data: bytes) -> ReturnedToSender:
     try:
         value, end = read_ReturnedToSender(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
+def encode_ShipmentAddressKept(value: ShipmentAddressKept) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_ShipmentAddressKept(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_ShipmentAddressKept(data: bytes) -> ShipmentAddressKept:
+    try:
+        value, end = read_ShipmentAddressKept(data, 0)
     except READING as error:
         raise unread(error) from None
     if end != len(data):
@@ -4408,6 +4595,7 @@ FulfilmentEvent = (
     | DispatchStopRequested
     | DispatchStopped
     | ExceptionSettled
+    | FulfilmentReleased
     | FulfilmentTaken
     | HandoverPlanned
     | HandoverRecorded
@@ -4421,6 +4609,7 @@ FulfilmentEvent = (
     | ParcelLost
     | ParcelTracked
     | ReturnedToSender
+    | ShipmentAddressKept
     | ShipmentBlocked
     | ShipmentCancelled
     | ShipmentClearanceRecorded
@@ -4446,6 +4635,7 @@ CONTRACTS = (
     Contract('lonja.fulfilment.DispatchStopRequested', DispatchStopRequested, 1, encode_DispatchStopRequested, decode_DispatchStopRequested, {1: decode_DispatchStopRequested}),
     Contract('lonja.fulfilment.DispatchStopped', DispatchStopped, 1, encode_DispatchStopped, decode_DispatchStopped, {1: decode_DispatchStopped}),
     Contract('lonja.fulfilment.ExceptionSettled', ExceptionSettled, 1, encode_ExceptionSettled, decode_ExceptionSettled, {1: decode_ExceptionSettled}),
+    Contract('lonja.fulfilment.FulfilmentReleased', FulfilmentReleased, 1, encode_FulfilmentReleased, decode_FulfilmentReleased, {1: decode_FulfilmentReleased}),
     Contract('lonja.fulfilment.FulfilmentTaken', FulfilmentTaken, 1, encode_FulfilmentTaken, decode_FulfilmentTaken, {1: decode_FulfilmentTaken}),
     Contract('lonja.fulfilment.HandoverPlanned', HandoverPlanned, 1, encode_HandoverPlanned, decode_HandoverPlanned, {1: decode_HandoverPlanned}),
     Contract('lonja.fulfilment.HandoverRecorded', HandoverRecorded, 1, encode_HandoverRecorded, decode_HandoverRecorded, {1: decode_HandoverRecorded}),
@@ -4459,6 +4649,7 @@ CONTRACTS = (
     Contract('lonja.fulfilment.ParcelLost', ParcelLost, 1, encode_ParcelLost, decode_ParcelLost, {1: decode_ParcelLost}),
     Contract('lonja.fulfilment.ParcelTracked', ParcelTracked, 1, encode_ParcelTracked, decode_ParcelTracked, {1: decode_ParcelTracked}),
     Contract('lonja.fulfilment.ReturnedToSender', ReturnedToSender, 1, encode_ReturnedToSender, decode_ReturnedToSender, {1: decode_ReturnedToSender}),
+    Contract('lonja.fulfilment.ShipmentAddressKept', ShipmentAddressKept, 1, encode_ShipmentAddressKept, decode_ShipmentAddressKept, {1: decode_ShipmentAddressKept}),
     Contract('lonja.fulfilment.ShipmentBlocked', ShipmentBlocked, 1, encode_ShipmentBlocked, decode_ShipmentBlocked, {1: decode_ShipmentBlocked}),
     Contract('lonja.fulfilment.ShipmentCancelled', ShipmentCancelled, 1, encode_ShipmentCancelled, decode_ShipmentCancelled, {1: decode_ShipmentCancelled}),
     Contract('lonja.fulfilment.ShipmentClearanceRecorded', ShipmentClearanceRecorded, 1, encode_ShipmentClearanceRecorded, decode_ShipmentClearanceRecorded, {1: decode_ShipmentClearanceRecorded}),

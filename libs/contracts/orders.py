@@ -1583,6 +1583,76 @@ def read_OrderPlaced(b: bytes, i: int) -> tuple[OrderPlaced, int]:
     return OrderPlaced(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, order=f_order, decide_by=f_decide_by), i
 
 
+class OrderReleaseRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Fulfilment has answered a lower FulfilmentRequested: no parcel will take more than was asked for last."""
+
+    entity: str
+    occurred_at: int
+    order_id: str
+    revision: int
+    lines: tuple[c.LineQuantity, ...]
+
+
+def write_OrderReleaseRecorded(o: list[bytes], v: OrderReleaseRecorded) -> None:
+    if v.__class__ is not OrderReleaseRecorded:
+        wrong(v, "OrderReleaseRecorded")
+    e149 = v.entity.encode()
+    if 0 in e149:
+        nul()
+    x150 = v.occurred_at
+    if x150.__class__ is not int:
+        wrong(x150, "int")
+    e151 = v.order_id.encode()
+    if 0 in e151:
+        nul()
+    x152 = v.revision
+    if x152.__class__ is not int:
+        wrong(x152, "int")
+    o += (NUMBERS[len(e149)], e149, NUMBERS[x150], NUMBERS[len(e151)], e151, NUMBERS[x152],)
+    a153 = v.lines
+    if a153.__class__ is not tuple:
+        wrong(a153, "tuple")
+    if a153:
+        o.append(NUMBERS[len(a153)])
+        for i154 in a153:
+            c.write_LineQuantity(o, i154)
+    o.append(b"\0")
+
+
+def read_OrderReleaseRecorded(b: bytes, i: int) -> tuple[OrderReleaseRecorded, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_revision = ZIGZAG[n]
+        i += 1
+    else:
+        f_revision, i = long(b, i)
+    f_lines_l: list[c.LineQuantity] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = c.read_LineQuantity(b, i)
+            f_lines_l.append(f_lines_)
+    i += 1
+    f_lines = tuple(f_lines_l)
+    return OrderReleaseRecorded(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, lines=f_lines), i
+
+
 class OrderReleased(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A hold is gone."""
 
@@ -1597,22 +1667,22 @@ class OrderReleased(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderReleased(o: list[bytes], v: OrderReleased) -> None:
     if v.__class__ is not OrderReleased:
         wrong(v, "OrderReleased")
-    e149 = v.entity.encode()
-    if 0 in e149:
+    e155 = v.entity.encode()
+    if 0 in e155:
         nul()
-    x150 = v.occurred_at
-    if x150.__class__ is not int:
-        wrong(x150, "int")
-    e151 = v.order_id.encode()
-    if 0 in e151:
+    x156 = v.occurred_at
+    if x156.__class__ is not int:
+        wrong(x156, "int")
+    e157 = v.order_id.encode()
+    if 0 in e157:
         nul()
-    e152 = v.hold_id.encode()
-    if 0 in e152:
+    e158 = v.hold_id.encode()
+    if 0 in e158:
         nul()
-    e153 = v.reason.encode()
-    if 0 in e153:
+    e159 = v.reason.encode()
+    if 0 in e159:
         nul()
-    o += (NUMBERS[len(e149)], e149, NUMBERS[x150], NUMBERS[len(e151)], e151, NUMBERS[len(e152)], e152, NUMBERS[len(e153)], e153, c.bytes_Party[v.by],)
+    o += (NUMBERS[len(e155)], e155, NUMBERS[x156], NUMBERS[len(e157)], e157, NUMBERS[len(e158)], e158, NUMBERS[len(e159)], e159, c.bytes_Party[v.by],)
 
 
 def read_OrderReleased(b: bytes, i: int) -> tuple[OrderReleased, int]:
@@ -1661,31 +1731,31 @@ class OrderReopened(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderReopened(o: list[bytes], v: OrderReopened) -> None:
     if v.__class__ is not OrderReopened:
         wrong(v, "OrderReopened")
-    e154 = v.entity.encode()
-    if 0 in e154:
+    e160 = v.entity.encode()
+    if 0 in e160:
         nul()
-    x155 = v.occurred_at
-    if x155.__class__ is not int:
-        wrong(x155, "int")
-    e156 = v.order_id.encode()
-    if 0 in e156:
+    x161 = v.occurred_at
+    if x161.__class__ is not int:
+        wrong(x161, "int")
+    e162 = v.order_id.encode()
+    if 0 in e162:
         nul()
-    o += (NUMBERS[len(e154)], e154, NUMBERS[x155], NUMBERS[len(e156)], e156,)
-    a157 = v.lines
-    if a157.__class__ is not tuple:
-        wrong(a157, "tuple")
-    if a157:
-        o.append(NUMBERS[len(a157)])
-        for i158 in a157:
-            c.write_LineQuantity(o, i158)
+    o += (NUMBERS[len(e160)], e160, NUMBERS[x161], NUMBERS[len(e162)], e162,)
+    a163 = v.lines
+    if a163.__class__ is not tuple:
+        wrong(a163, "tuple")
+    if a163:
+        o.append(NUMBERS[len(a163)])
+        for i164 in a163:
+            c.write_LineQuantity(o, i164)
     o.append(b"\0")
-    e159 = v.reason.encode()
-    if 0 in e159:
+    e165 = v.reason.encode()
+    if 0 in e165:
         nul()
-    x160 = v.decide_by
-    if x160.__class__ is not int:
-        wrong(x160, "int")
-    o += (NUMBERS[len(e159)], e159, NUMBERS[x160],)
+    x166 = v.decide_by
+    if x166.__class__ is not int:
+        wrong(x166, "int")
+    o += (NUMBERS[len(e165)], e165, NUMBERS[x166],)
 
 
 def read_OrderReopened(b: bytes, i: int) -> tuple[OrderReopened, int]:
@@ -1744,37 +1814,37 @@ class OrderShipmentRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True)
 def write_OrderShipmentRecorded(o: list[bytes], v: OrderShipmentRecorded) -> None:
     if v.__class__ is not OrderShipmentRecorded:
         wrong(v, "OrderShipmentRecorded")
-    e161 = v.entity.encode()
-    if 0 in e161:
+    e167 = v.entity.encode()
+    if 0 in e167:
         nul()
-    x162 = v.occurred_at
-    if x162.__class__ is not int:
-        wrong(x162, "int")
-    e163 = v.order_id.encode()
-    if 0 in e163:
-        nul()
-    e164 = v.shipment_id.encode()
-    if 0 in e164:
-        nul()
-    e165 = v.fact.encode()
-    if 0 in e165:
-        nul()
-    o += (NUMBERS[len(e161)], e161, NUMBERS[x162], NUMBERS[len(e163)], e163, NUMBERS[len(e164)], e164, c.bytes_ShipmentStatus[v.status], NUMBERS[len(e165)], e165,)
-    a166 = v.lines
-    if a166.__class__ is not tuple:
-        wrong(a166, "tuple")
-    if a166:
-        o.append(NUMBERS[len(a166)])
-        for i167 in a166:
-            c.write_LineQuantity(o, i167)
-    o.append(b"\0")
-    x168 = v.shipment_version
+    x168 = v.occurred_at
     if x168.__class__ is not int:
         wrong(x168, "int")
-    e169 = v.reason.encode()
+    e169 = v.order_id.encode()
     if 0 in e169:
         nul()
-    o += (NUMBERS[x168], NUMBERS[len(e169)], e169,)
+    e170 = v.shipment_id.encode()
+    if 0 in e170:
+        nul()
+    e171 = v.fact.encode()
+    if 0 in e171:
+        nul()
+    o += (NUMBERS[len(e167)], e167, NUMBERS[x168], NUMBERS[len(e169)], e169, NUMBERS[len(e170)], e170, c.bytes_ShipmentStatus[v.status], NUMBERS[len(e171)], e171,)
+    a172 = v.lines
+    if a172.__class__ is not tuple:
+        wrong(a172, "tuple")
+    if a172:
+        o.append(NUMBERS[len(a172)])
+        for i173 in a172:
+            c.write_LineQuantity(o, i173)
+    o.append(b"\0")
+    x174 = v.shipment_version
+    if x174.__class__ is not int:
+        wrong(x174, "int")
+    e175 = v.reason.encode()
+    if 0 in e175:
+        nul()
+    o += (NUMBERS[x174], NUMBERS[len(e175)], e175,)
 
 
 def read_OrderShipmentRecorded(b: bytes, i: int) -> tuple[OrderShipmentRecorded, int]:
@@ -1845,34 +1915,34 @@ class OrderStockRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderStockRecorded(o: list[bytes], v: OrderStockRecorded) -> None:
     if v.__class__ is not OrderStockRecorded:
         wrong(v, "OrderStockRecorded")
-    e170 = v.entity.encode()
-    if 0 in e170:
+    e176 = v.entity.encode()
+    if 0 in e176:
         nul()
-    x171 = v.occurred_at
-    if x171.__class__ is not int:
-        wrong(x171, "int")
-    e172 = v.order_id.encode()
-    if 0 in e172:
-        nul()
-    e173 = v.sku.encode()
-    if 0 in e173:
-        nul()
-    x174 = v.revision
-    if x174.__class__ is not int:
-        wrong(x174, "int")
-    x175 = v.reserved
-    if x175.__class__ is not int:
-        wrong(x175, "int")
-    x176 = v.short
-    if x176.__class__ is not int:
-        wrong(x176, "int")
-    x177 = v.stock_version
+    x177 = v.occurred_at
     if x177.__class__ is not int:
         wrong(x177, "int")
-    e178 = v.fact.encode()
+    e178 = v.order_id.encode()
     if 0 in e178:
         nul()
-    o += (NUMBERS[len(e170)], e170, NUMBERS[x171], NUMBERS[len(e172)], e172, NUMBERS[len(e173)], e173, NUMBERS[x174], NUMBERS[x175], NUMBERS[x176], NUMBERS[x177], NUMBERS[len(e178)], e178,)
+    e179 = v.sku.encode()
+    if 0 in e179:
+        nul()
+    x180 = v.revision
+    if x180.__class__ is not int:
+        wrong(x180, "int")
+    x181 = v.reserved
+    if x181.__class__ is not int:
+        wrong(x181, "int")
+    x182 = v.short
+    if x182.__class__ is not int:
+        wrong(x182, "int")
+    x183 = v.stock_version
+    if x183.__class__ is not int:
+        wrong(x183, "int")
+    e184 = v.fact.encode()
+    if 0 in e184:
+        nul()
+    o += (NUMBERS[len(e176)], e176, NUMBERS[x177], NUMBERS[len(e178)], e178, NUMBERS[len(e179)], e179, NUMBERS[x180], NUMBERS[x181], NUMBERS[x182], NUMBERS[x183], NUMBERS[len(e184)], e184,)
 
 
 def read_OrderStockRecorded(b: bytes, i: int) -> tuple[OrderStockRecorded, int]:
@@ -1941,19 +2011,19 @@ class OrderWaitOver(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderWaitOver(o: list[bytes], v: OrderWaitOver) -> None:
     if v.__class__ is not OrderWaitOver:
         wrong(v, "OrderWaitOver")
-    e179 = v.entity.encode()
-    if 0 in e179:
+    e185 = v.entity.encode()
+    if 0 in e185:
         nul()
-    x180 = v.occurred_at
-    if x180.__class__ is not int:
-        wrong(x180, "int")
-    e181 = v.order_id.encode()
-    if 0 in e181:
+    x186 = v.occurred_at
+    if x186.__class__ is not int:
+        wrong(x186, "int")
+    e187 = v.order_id.encode()
+    if 0 in e187:
         nul()
-    e182 = v.reason.encode()
-    if 0 in e182:
+    e188 = v.reason.encode()
+    if 0 in e188:
         nul()
-    o += (NUMBERS[len(e179)], e179, NUMBERS[x180], NUMBERS[len(e181)], e181, NUMBERS[len(e182)], e182,)
+    o += (NUMBERS[len(e185)], e185, NUMBERS[x186], NUMBERS[len(e187)], e187, NUMBERS[len(e188)], e188,)
 
 
 def read_OrderWaitOver(b: bytes, i: int) -> tuple[OrderWaitOver, int]:
@@ -1997,42 +2067,42 @@ class OrderWaits(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderWaits(o: list[bytes], v: OrderWaits) -> None:
     if v.__class__ is not OrderWaits:
         wrong(v, "OrderWaits")
-    e183 = v.entity.encode()
-    if 0 in e183:
+    e189 = v.entity.encode()
+    if 0 in e189:
         nul()
-    x184 = v.occurred_at
-    if x184.__class__ is not int:
-        wrong(x184, "int")
-    e185 = v.order_id.encode()
-    if 0 in e185:
+    x190 = v.occurred_at
+    if x190.__class__ is not int:
+        wrong(x190, "int")
+    e191 = v.order_id.encode()
+    if 0 in e191:
         nul()
-    e186 = v.reason.encode()
-    if 0 in e186:
+    e192 = v.reason.encode()
+    if 0 in e192:
         nul()
-    o += (NUMBERS[len(e183)], e183, NUMBERS[x184], NUMBERS[len(e185)], e185, NUMBERS[len(e186)], e186,)
-    a187 = v.shortages
-    if a187.__class__ is not tuple:
-        wrong(a187, "tuple")
-    if a187:
-        o.append(NUMBERS[len(a187)])
-        for i188 in a187:
-            c.write_Demand(o, i188)
+    o += (NUMBERS[len(e189)], e189, NUMBERS[x190], NUMBERS[len(e191)], e191, NUMBERS[len(e192)], e192,)
+    a193 = v.shortages
+    if a193.__class__ is not tuple:
+        wrong(a193, "tuple")
+    if a193:
+        o.append(NUMBERS[len(a193)])
+        for i194 in a193:
+            c.write_Demand(o, i194)
     o.append(b"\0")
-    u189 = v.decide_by
-    if u189 is None:
-        p190 = b"\0"
+    u195 = v.decide_by
+    if u195 is None:
+        p196 = b"\0"
     else:
-        x191 = u189
-        if x191.__class__ is not int:
-            wrong(x191, "int")
-        p190 = b"\2" + NUMBERS[x191]
-    x192 = v.value_minor
-    if x192.__class__ is not int:
-        wrong(x192, "int")
-    e193 = v.currency.encode()
-    if 0 in e193:
+        x197 = u195
+        if x197.__class__ is not int:
+            wrong(x197, "int")
+        p196 = b"\2" + NUMBERS[x197]
+    x198 = v.value_minor
+    if x198.__class__ is not int:
+        wrong(x198, "int")
+    e199 = v.currency.encode()
+    if 0 in e199:
         nul()
-    o += (p190, NUMBERS[x192], NUMBERS[len(e193)], e193,)
+    o += (p196, NUMBERS[x198], NUMBERS[len(e199)], e199,)
 
 
 def read_OrderWaits(b: bytes, i: int) -> tuple[OrderWaits, int]:
@@ -2117,69 +2187,69 @@ class PaymentRequired(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_PaymentRequired(o: list[bytes], v: PaymentRequired) -> None:
     if v.__class__ is not PaymentRequired:
         wrong(v, "PaymentRequired")
-    e194 = v.entity.encode()
-    if 0 in e194:
-        nul()
-    x195 = v.occurred_at
-    if x195.__class__ is not int:
-        wrong(x195, "int")
-    e196 = v.order_id.encode()
-    if 0 in e196:
-        nul()
-    x197 = v.revision
-    if x197.__class__ is not int:
-        wrong(x197, "int")
-    e198 = v.account.encode()
-    if 0 in e198:
-        nul()
-    e199 = v.provider.encode()
-    if 0 in e199:
-        nul()
-    e200 = v.currency.encode()
+    e200 = v.entity.encode()
     if 0 in e200:
         nul()
-    x201 = v.amount
+    x201 = v.occurred_at
     if x201.__class__ is not int:
         wrong(x201, "int")
-    x202 = v.total
-    if x202.__class__ is not int:
-        wrong(x202, "int")
-    o += (NUMBERS[len(e194)], e194, NUMBERS[x195], NUMBERS[len(e196)], e196, NUMBERS[x197], NUMBERS[len(e198)], e198, NUMBERS[len(e199)], e199, c.bytes_Custody[v.custody], c.bytes_Funds[v.funds], NUMBERS[len(e200)], e200, NUMBERS[x201], NUMBERS[x202],)
-    a203 = v.lines
-    if a203.__class__ is not tuple:
-        wrong(a203, "tuple")
-    if a203:
-        o.append(NUMBERS[len(a203)])
-        for i204 in a203:
-            c.write_LineAmount(o, i204)
-    o.append(b"\0")
-    x205 = v.charges_amount
-    if x205.__class__ is not int:
-        wrong(x205, "int")
-    o += (NUMBERS[x205],)
-    a206 = v.tenders
-    if a206.__class__ is not tuple:
-        wrong(a206, "tuple")
-    if a206:
-        o.append(NUMBERS[len(a206)])
-        for i207 in a206:
-            c.write_Tender(o, i207)
-    o.append(b"\0")
-    u208 = v.method
-    if u208 is None:
-        p209 = b"\0"
-    else:
-        e210 = u208.encode()
-        if 0 in e210:
-            nul()
-        p209 = b"\2" + NUMBERS[len(e210)] + e210
-    e211 = v.subject.encode()
-    if 0 in e211:
+    e202 = v.order_id.encode()
+    if 0 in e202:
         nul()
-    x212 = v.decide_by
-    if x212.__class__ is not int:
-        wrong(x212, "int")
-    o += (p209, NUMBERS[len(e211)], e211, NUMBERS[x212],)
+    x203 = v.revision
+    if x203.__class__ is not int:
+        wrong(x203, "int")
+    e204 = v.account.encode()
+    if 0 in e204:
+        nul()
+    e205 = v.provider.encode()
+    if 0 in e205:
+        nul()
+    e206 = v.currency.encode()
+    if 0 in e206:
+        nul()
+    x207 = v.amount
+    if x207.__class__ is not int:
+        wrong(x207, "int")
+    x208 = v.total
+    if x208.__class__ is not int:
+        wrong(x208, "int")
+    o += (NUMBERS[len(e200)], e200, NUMBERS[x201], NUMBERS[len(e202)], e202, NUMBERS[x203], NUMBERS[len(e204)], e204, NUMBERS[len(e205)], e205, c.bytes_Custody[v.custody], c.bytes_Funds[v.funds], NUMBERS[len(e206)], e206, NUMBERS[x207], NUMBERS[x208],)
+    a209 = v.lines
+    if a209.__class__ is not tuple:
+        wrong(a209, "tuple")
+    if a209:
+        o.append(NUMBERS[len(a209)])
+        for i210 in a209:
+            c.write_LineAmount(o, i210)
+    o.append(b"\0")
+    x211 = v.charges_amount
+    if x211.__class__ is not int:
+        wrong(x211, "int")
+    o += (NUMBERS[x211],)
+    a212 = v.tenders
+    if a212.__class__ is not tuple:
+        wrong(a212, "tuple")
+    if a212:
+        o.append(NUMBERS[len(a212)])
+        for i213 in a212:
+            c.write_Tender(o, i213)
+    o.append(b"\0")
+    u214 = v.method
+    if u214 is None:
+        p215 = b"\0"
+    else:
+        e216 = u214.encode()
+        if 0 in e216:
+            nul()
+        p215 = b"\2" + NUMBERS[len(e216)] + e216
+    e217 = v.subject.encode()
+    if 0 in e217:
+        nul()
+    x218 = v.decide_by
+    if x218.__class__ is not int:
+        wrong(x218, "int")
+    o += (p215, NUMBERS[len(e217)], e217, NUMBERS[x218],)
 
 
 def read_PaymentRequired(b: bytes, i: int) -> tuple[PaymentRequired, int]:
@@ -2299,25 +2369,25 @@ class ShortfallSettled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShortfallSettled(o: list[bytes], v: ShortfallSettled) -> None:
     if v.__class__ is not ShortfallSettled:
         wrong(v, "ShortfallSettled")
-    e213 = v.entity.encode()
-    if 0 in e213:
+    e219 = v.entity.encode()
+    if 0 in e219:
         nul()
-    x214 = v.occurred_at
-    if x214.__class__ is not int:
-        wrong(x214, "int")
-    e215 = v.order_id.encode()
-    if 0 in e215:
+    x220 = v.occurred_at
+    if x220.__class__ is not int:
+        wrong(x220, "int")
+    e221 = v.order_id.encode()
+    if 0 in e221:
         nul()
-    e216 = v.sku.encode()
-    if 0 in e216:
+    e222 = v.sku.encode()
+    if 0 in e222:
         nul()
-    x217 = v.units
-    if x217.__class__ is not int:
-        wrong(x217, "int")
-    e218 = v.decision.encode()
-    if 0 in e218:
+    x223 = v.units
+    if x223.__class__ is not int:
+        wrong(x223, "int")
+    e224 = v.decision.encode()
+    if 0 in e224:
         nul()
-    o += (NUMBERS[len(e213)], e213, NUMBERS[x214], NUMBERS[len(e215)], e215, NUMBERS[len(e216)], e216, NUMBERS[x217], NUMBERS[len(e218)], e218, c.bytes_Party[v.by],)
+    o += (NUMBERS[len(e219)], e219, NUMBERS[x220], NUMBERS[len(e221)], e221, NUMBERS[len(e222)], e222, NUMBERS[x223], NUMBERS[len(e224)], e224, c.bytes_Party[v.by],)
 
 
 def read_ShortfallSettled(b: bytes, i: int) -> tuple[ShortfallSettled, int]:
@@ -2377,50 +2447,50 @@ class StockRequired(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_StockRequired(o: list[bytes], v: StockRequired) -> None:
     if v.__class__ is not StockRequired:
         wrong(v, "StockRequired")
-    e219 = v.entity.encode()
-    if 0 in e219:
+    e225 = v.entity.encode()
+    if 0 in e225:
         nul()
-    x220 = v.occurred_at
-    if x220.__class__ is not int:
-        wrong(x220, "int")
-    e221 = v.order_id.encode()
-    if 0 in e221:
+    x226 = v.occurred_at
+    if x226.__class__ is not int:
+        wrong(x226, "int")
+    e227 = v.order_id.encode()
+    if 0 in e227:
         nul()
-    x222 = v.revision
-    if x222.__class__ is not int:
-        wrong(x222, "int")
-    e223 = v.account.encode()
-    if 0 in e223:
+    x228 = v.revision
+    if x228.__class__ is not int:
+        wrong(x228, "int")
+    e229 = v.account.encode()
+    if 0 in e229:
         nul()
-    o += (NUMBERS[len(e219)], e219, NUMBERS[x220], NUMBERS[len(e221)], e221, NUMBERS[x222], NUMBERS[len(e223)], e223,)
-    a224 = v.demands
-    if a224.__class__ is not tuple:
-        wrong(a224, "tuple")
-    if a224:
-        o.append(NUMBERS[len(a224)])
-        for i225 in a224:
-            c.write_Demand(o, i225)
+    o += (NUMBERS[len(e225)], e225, NUMBERS[x226], NUMBERS[len(e227)], e227, NUMBERS[x228], NUMBERS[len(e229)], e229,)
+    a230 = v.demands
+    if a230.__class__ is not tuple:
+        wrong(a230, "tuple")
+    if a230:
+        o.append(NUMBERS[len(a230)])
+        for i231 in a230:
+            c.write_Demand(o, i231)
     o.append(b"\0")
-    u226 = v.expires_at
-    if u226 is None:
-        p227 = b"\0"
+    u232 = v.expires_at
+    if u232 is None:
+        p233 = b"\0"
     else:
-        x228 = u226
-        if x228.__class__ is not int:
-            wrong(x228, "int")
-        p227 = b"\2" + NUMBERS[x228]
-    x229 = v.priority
-    if x229.__class__ is not int:
-        wrong(x229, "int")
-    if not -2147483648 <= x229 < 2147483648:
+        x234 = u232
+        if x234.__class__ is not int:
+            wrong(x234, "int")
+        p233 = b"\2" + NUMBERS[x234]
+    x235 = v.priority
+    if x235.__class__ is not int:
+        wrong(x235, "int")
+    if not -2147483648 <= x235 < 2147483648:
         beyond()
-    x230 = v.placed_at
-    if x230.__class__ is not int:
-        wrong(x230, "int")
-    x231 = v.decide_by
-    if x231.__class__ is not int:
-        wrong(x231, "int")
-    o += (c.bytes_ReservationClass[v.reservation_class], p227, NUMBERS[x229], NUMBERS[x230], NUMBERS[x231],)
+    x236 = v.placed_at
+    if x236.__class__ is not int:
+        wrong(x236, "int")
+    x237 = v.decide_by
+    if x237.__class__ is not int:
+        wrong(x237, "int")
+    o += (c.bytes_ReservationClass[v.reservation_class], p233, NUMBERS[x235], NUMBERS[x236], NUMBERS[x237],)
 
 
 def read_StockRequired(b: bytes, i: int) -> tuple[StockRequired, int]:
@@ -2799,6 +2869,25 @@ def decode_OrderPlaced(data: bytes) -> OrderPlaced:
     return value
 
 
+def encode_OrderReleaseRecorded(value: OrderReleaseRecorded) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_OrderReleaseRecorded(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_OrderReleaseRecorded(data: bytes) -> OrderReleaseRecorded:
+    try:
+        value, end = read_OrderReleaseRecorded(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
 def encode_OrderReleased(value: OrderReleased) -> bytes:
     o: list[bytes] = []
     try:
@@ -2987,6 +3076,7 @@ OrdersEvent = (
     | OrderLinesCancelled
     | OrderPaymentRecorded
     | OrderPlaced
+    | OrderReleaseRecorded
     | OrderReleased
     | OrderReopened
     | OrderShipmentRecorded
@@ -3015,6 +3105,7 @@ CONTRACTS = (
     Contract('lonja.orders.OrderLinesCancelled', OrderLinesCancelled, 1, encode_OrderLinesCancelled, decode_OrderLinesCancelled, {1: decode_OrderLinesCancelled}),
     Contract('lonja.orders.OrderPaymentRecorded', OrderPaymentRecorded, 1, encode_OrderPaymentRecorded, decode_OrderPaymentRecorded, {1: decode_OrderPaymentRecorded}),
     Contract('lonja.orders.OrderPlaced', OrderPlaced, 1, encode_OrderPlaced, decode_OrderPlaced, {1: decode_OrderPlaced}),
+    Contract('lonja.orders.OrderReleaseRecorded', OrderReleaseRecorded, 1, encode_OrderReleaseRecorded, decode_OrderReleaseRecorded, {1: decode_OrderReleaseRecorded}),
     Contract('lonja.orders.OrderReleased', OrderReleased, 1, encode_OrderReleased, decode_OrderReleased, {1: decode_OrderReleased}),
     Contract('lonja.orders.OrderReopened', OrderReopened, 1, encode_OrderReopened, decode_OrderReopened, {1: decode_OrderReopened}),
     Contract('lonja.orders.OrderShipmentRecorded', OrderShipmentRecorded, 1, encode_OrderShipmentRecorded, decode_OrderShipmentRecorded, {1: decode_OrderShipmentRecorded}),

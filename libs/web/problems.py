@@ -43,6 +43,7 @@ STATUS: Mapping[str, int] = {
     "payment-not-found": 404,
     "disagreement-not-found": 404,
     "reference-missing": 422,
+    "tracking-code-missing": 422,
     "report-not-found": 404,
     "expired": 410,
     "customer-not-found": 404,

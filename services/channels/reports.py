@@ -72,10 +72,14 @@ ReportEvent = (
 
 
 class Line(msgspec.Struct, frozen=True, array_like=True):
-    """A line as the channel knows it: its id, and units that a parcel can hold."""
+    """A line as the channel knows it: its id, and units that a parcel can hold.
+
+    `gift` is a gift card, which the channel that sold it hands over by itself.
+    """
 
     external_id: str
     units: int
+    gift: bool = False
 
 
 class Report(msgspec.Struct, frozen=True, array_like=True):
@@ -105,7 +109,9 @@ def lines_of(order: common.Order) -> Map[str, Line]:
     return Map(
         {
             line.line_id: Line(
-                line.external_line_id, line.quantity if line.requires_shipping else 0
+                line.external_line_id,
+                line.quantity if line.requires_shipping else 0,
+                line.kind == "gift_card",
             )
             for line in order.lines
         }
@@ -136,6 +142,7 @@ def _request(command: RequestReport, state: Reporting) -> Sequence[ReportEvent]:
         )
         for row in command.rows
         if row.line_id in state.lines
+        and not (command.kind == "dispatch" and state.lines[row.line_id].gift)
     )
     if not lines and not command.whole:
         return []  # nothing of it is a line of this channel's order

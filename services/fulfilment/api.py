@@ -13,8 +13,8 @@ from services.fulfilment.intake import Door
 from services.fulfilment.order_rows import HANDOVERS, TRACKINGS
 from services.fulfilment.read_model import SHIPMENT_ORDERS, SHIPMENTS
 from services.fulfilment.standing import ShipmentRow
+from services.fulfilment.views import ENTITY
 
-ENTITY = "main"
 STATES = (
     "planned", "packed", "ready", "dispatched", "delivered", "failed", "lost", "returned",
     "cancelled",
@@ -155,10 +155,8 @@ def _people(router: APIRouter, ports: Ports) -> None:
     async def decide(
         shipment_id: views.Id, body: views.DecisionIn, write: WriteRequest
     ) -> views.Done:
-        """Decide on a parcel that failed, was lost or came back."""
-        command = commands.Settle(
-            ENTITY, shipment_id, body.decision, body.by, body.note, ports.clock()
-        )
+        """Decide on a parcel, its changed address, or its label in doubt."""
+        command = views.decided(shipment_id, body, ports.clock())
         return await _tell(ports, shipment_id, command, write)
 
     @router.post("/shipments/{shipment_id}/label")

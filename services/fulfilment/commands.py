@@ -189,6 +189,31 @@ class AnswerStop(msgspec.Struct, frozen=True, tag=True):
     at: int
 
 
+class DecideAddress(msgspec.Struct, frozen=True, tag=True):
+    """A person decides on a labelled parcel whose order has another address now.
+
+    `new_label`: the label is given back and the units are planned again; else it goes as it is.
+    """
+
+    entity: str
+    shipment_id: str
+    new_label: bool
+    by: str
+    at: int
+
+
+class DecideLabel(msgspec.Struct, frozen=True, tag=True):
+    """A person says what the carrier could not: whether a label was bought; cost in minor units."""
+
+    entity: str
+    shipment_id: str
+    bought: bool
+    tracking_code: str
+    cost: int
+    by: str
+    at: int
+
+
 class Settle(msgspec.Struct, frozen=True, tag=True):
     """A person decides on a parcel that failed, was lost or came back."""
 
@@ -304,7 +329,7 @@ class AssumeDelivered(msgspec.Struct, frozen=True, tag=True):
 ShipmentCommand = (
     TakeShare | Pack | RecordClearance | HandOver | AnswerStop | Settle | RetryLabel | QuoteLabel
     | RefuseLabel | DoubtLabel | RecordLabel | RecordVoid | RecordTracking | AskTracking
-    | AssumeDelivered
+    | AssumeDelivered | DecideAddress | DecideLabel
 )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from immutables import Map
 from msgspec.structs import replace
 
 from libs.contracts import fulfilment as events
-from libs.contracts.common import ShipmentRow
+from libs.contracts.common import FulfilmentLine, ShipmentRow
 
 Places = tuple[tuple[str, int], ...]
 
@@ -25,7 +25,9 @@ class Share(msgspec.Struct, frozen=True):
     """An order's units in one shipment.
 
     `held` is what the shipment has until it says otherwise, `target` what it was last asked to
-    have. `settled` are SKUs whose units inventory has counted as shipped. `late`: it has left.
+    have, and `asked` why. `contact` is the address it goes to, or a newer one that a person let
+    be; `moved_to` the one that it was asked back for. `settled` are SKUs whose units inventory has
+    counted as shipped. `late`: it has left.
     """
 
     location: str
@@ -37,6 +39,8 @@ class Share(msgspec.Struct, frozen=True):
     contact: bytes
     late: bool = False
     settled: tuple[str, ...] = ()
+    asked: str = ""
+    moved_to: bytes = b""
 
 
 class Stock(msgspec.Struct, frozen=True):
@@ -49,7 +53,8 @@ class Stock(msgspec.Struct, frozen=True):
 class Handover(msgspec.Struct, frozen=True):
     """One order. `joins`: parcels of other orders that a location's units are to go with.
 
-    `answered` is the version of each shipment's last answer.
+    `answered` is the version of each shipment's last answer. `asked_back` is the revision by which
+    the order wanted fewer units than before, 0 once it is answered.
     """
 
     taken: events.FulfilmentTaken | None = None
@@ -60,13 +65,14 @@ class Handover(msgspec.Struct, frozen=True):
     unplannable: str = ""
     joins: Map[str, str] = Map()
     answered: Map[str, int] = Map()
+    asked_back: int = 0
 
     def latest_first(self) -> list[tuple[str, Share]]:
         """Return the shares, the one that was planned last first."""
         return sorted(self.shares.items(), key=lambda item: -item[1].generation)
 
 
-def quantities(rows: Iterable[Row]) -> dict[str, int]:
+def quantities(rows: Iterable[Row | ShipmentRow | FulfilmentLine]) -> dict[str, int]:
     """Return the units of each line."""
     found: dict[str, int] = {}
     for row in rows:
@@ -109,7 +115,9 @@ def evolve(state: Handover, event: events.FulfilmentEvent) -> Handover:
             stock = state.stock.set(event.sku, Stock(event.stock_version, places))
             return replace(state, stock=stock, shares=_settled(state, event))
         case events.FulfilmentTaken():
-            return replace(state, taken=event)
+            return _taken(state, event)
+        case events.FulfilmentReleased():
+            return replace(state, asked_back=0)
         case events.HandoverPlanned():
             return _planned(state, event)
         case events.HandoverRecorded():
@@ -124,6 +132,7 @@ def evolve(state: Handover, event: events.FulfilmentEvent) -> Handover:
             | events.ShipmentPacked() | events.ShipmentClearanceRecorded() | events.ShipmentReady()
             | events.ShipmentDispatched() | events.ShipmentCancelled() | events.ShipmentDelivered()
             | events.DispatchStopRequested() | events.DispatchStopped() | events.StopTooLate()
+            | events.ShipmentAddressKept()
             | events.LabelRequested() | events.LabelQuoted() | events.LabelBought()
             | events.LabelRefused() | events.LabelInDoubt() | events.LabelVoidRequested()
             | events.LabelVoided() | events.ParcelTracked() | events.TrackingAsked()
@@ -134,6 +143,13 @@ def evolve(state: Handover, event: events.FulfilmentEvent) -> Handover:
             return state  # of shipments and trackers: never in this stream
         case _:
             assert_never(event)
+
+
+def _taken(state: Handover, event: events.FulfilmentTaken) -> Handover:
+    now = quantities(event.lines)
+    before = quantities(state.taken.lines) if state.taken is not None else {}
+    fewer = any(now.get(line, 0) < units for line, units in before.items())
+    return replace(state, taken=event, asked_back=event.revision if fewer else state.asked_back)
 
 
 def _settled(state: Handover, event: events.AllocationTaken) -> Map[str, Share]:
@@ -149,16 +165,18 @@ def _planned(state: Handover, event: events.HandoverPlanned) -> Handover:
     parts = {one.line_id: tuple((p.sku, p.units) for p in one.parts) for one in event.parts}
     target = tuple(Row(r.line_id, r.quantity, parts.get(r.line_id, ())) for r in event.rows)
     old = state.shares.get(event.shipment_id)
+    contact = b"" if event.customer.contact is None else event.customer.contact.ciphertext
     if old is not None:
-        shares = state.shares.set(
-            event.shipment_id, replace(old, target=target, blocked=event.blocked)
-        )
+        asked = replace(
+            old, target=target, blocked=event.blocked, asked=event.reason,
+            moved_to=contact if event.reason == "address-changed" else old.moved_to,
+        )  # fmt: skip
+        shares = state.shares.set(event.shipment_id, asked)
         return replace(state, shares=shares, statement=event.statement)
-    contact = event.customer.contact
     generation = state.generation + 1
     share = Share(
         event.location, generation, event.requires_shipping, target, target, event.blocked,
-        b"" if contact is None else contact.ciphertext,
+        contact,
     )  # fmt: skip
     joins = state.joins
     if joins.get(event.location) == event.shipment_id:
@@ -176,7 +194,13 @@ def _recorded(state: Handover, event: events.HandoverRecorded) -> Map[str, Share
     if event.fact == "too-late":
         late = replace(share, target=share.held, late=True)
         return state.shares.set(event.shipment_id, late)
-    held = without(share.held, freed(event.rows))
+    if event.fact == "kept":
+        assert state.taken is not None
+        as_it_is = share.contact == contact_of(state.taken)  # the order's address has come back
+        contact = share.contact if as_it_is else share.moved_to
+        as_before = replace(share, target=share.held, contact=contact, asked="")
+        return state.shares.set(event.shipment_id, as_before)
+    held = without(share.held, quantities(event.rows))
     if not held:
         return state.shares.delete(event.shipment_id)
     kept = quantities(held)
@@ -187,11 +211,3 @@ def _recorded(state: Handover, event: events.HandoverRecorded) -> Map[str, Share
     )
     share = replace(share, held=held, target=target)
     return state.shares.set(event.shipment_id, share)
-
-
-def freed(rows: Iterable[ShipmentRow]) -> dict[str, int]:
-    """Return the units of each line in a shipment's rows."""
-    found: dict[str, int] = {}
-    for row in rows:
-        found[row.line_id] = found.get(row.line_id, 0) + row.quantity
-    return found

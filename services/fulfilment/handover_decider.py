@@ -24,10 +24,11 @@ from services.fulfilment.handover import (
     contact_of,
     evolve,
     fingerprint,
+    quantities,
     units_of,
 )
 from services.fulfilment.planning import Planned, open_units, plan
-from services.fulfilment.taking_back import elsewhere, fewer
+from services.fulfilment.taking_back import elsewhere, fewer, too_many
 
 HOUR = 3_600_000_000  # microseconds
 UNPLANNED = 48 * HOUR  # a person has so long for what no parcel can take
@@ -128,7 +129,22 @@ def _with_plan(state: Handover, first: Events, at: int) -> Events:
         return first
     restated = _restate(after, at)
     after = reduce(evolve, restated, after)
-    return [*first, *restated, *_plan_new(after, plan(after), at)]
+    planned = _plan_new(after, plan(after), at)
+    return [*first, *restated, *planned, *_released(reduce(evolve, planned, after), at)]
+
+
+def _released(state: Handover, at: int) -> Events:
+    """Answer the order that wanted fewer units, once no parcel has to answer for them any more."""
+    taken = state.taken
+    if taken is None or not state.asked_back or too_many(state):
+        return []
+    held = quantities(row for share in state.shares.values() for row in share.held)
+    return [
+        events.FulfilmentReleased(
+            entity=taken.entity, occurred_at=at, order_id=taken.order_id, revision=taken.revision,
+            lines=tuple(LineQuantity(line_id=k, quantity=n) for k, n in sorted(held.items())),
+        )
+    ]  # fmt: skip
 
 
 def _restate(state: Handover, at: int) -> Events:
@@ -142,12 +158,15 @@ def _restate(state: Handover, at: int) -> Events:
             targets[name], reasons[name] = (), "address-changed"
     fewer(state, targets, reasons)
     elsewhere(state, targets, reasons)
+    crowded = too_many(state)
     found: Events = []
     for name, share in sorted(state.shares.items()):
         target = targets.get(name, share.target)
         held = bool(target) and not share.settled and share.blocked != taken.blocked
-        if target != share.target or held:
-            reason = reasons.get(name, "hold")
+        # Where a person decides on an address, units that nobody wants are not waited for.
+        moot = crowded and share.asked == "address-changed" and not share.late and not target
+        if target != share.target or held or moot:
+            reason = "not-wanted" if moot else reasons.get(name, "hold")
             found.append(_restated(state, name, target, reason, len(found) + 1, at))
     return found
 

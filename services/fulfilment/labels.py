@@ -15,7 +15,7 @@ PATIENCE = 24 * HOUR  # a person has so long for a refusal or a doubt
 Events = list[events.FulfilmentEvent]
 LabelCommand = (
     commands.QuoteLabel | commands.RefuseLabel | commands.DoubtLabel | commands.RecordLabel
-    | commands.RecordVoid | commands.RetryLabel
+    | commands.RecordVoid | commands.RetryLabel | commands.DecideLabel
 )  # fmt: skip
 
 
@@ -34,6 +34,8 @@ def decide(command: LabelCommand, state: Shipment) -> Events:
             return _voided(command, state)
         case commands.RetryLabel():
             return _again(command, state)
+        case commands.DecideLabel():
+            return _decided(command, state)
         case _:
             assert_never(command)
 
@@ -93,7 +95,7 @@ def _quoted(command: commands.QuoteLabel, state: Shipment) -> Events:
 def _bought(command: commands.RecordLabel, state: Shipment) -> Events:
     label = _mine(state, command.label_id, "quoted", "doubt", "refused")
     if label is None:
-        return []
+        return _stray(command, state)
     bought = events.LabelBought(
         entity=command.entity, occurred_at=command.at, shipment_id=command.shipment_id,
         label_id=command.label_id, provider_shipment=command.provider_shipment,
@@ -107,6 +109,37 @@ def _bought(command: commands.RecordLabel, state: Shipment) -> Events:
         command.label_id, "bought", label.account, provider_shipment=command.provider_shipment
     )
     return [bought, _void(command, mine, "stopped")]
+
+
+def _stray(command: commands.RecordLabel, state: Shipment) -> Events:
+    """Give a label back that was bought after all, when another had been asked for already."""
+    account = state.earlier.get(command.label_id)
+    if account is None:
+        return []
+    label = Label(command.label_id, "bought", account, provider_shipment=command.provider_shipment)
+    return [_void(command, label, "bought-after-all")]
+
+
+def _decided(command: commands.DecideLabel, state: Shipment) -> Events:
+    """Take a person's word for what no question has answered for a day.
+
+    Refused("shipment-not-found" | "label-not-in-doubt" | "carrier-still-asked").
+    """
+    if not state.status:
+        raise Refused("shipment-not-found", "There is no such shipment.")
+    label = state.label
+    if label is None or label.state != "doubt":
+        raise Refused("label-not-in-doubt", "It is known whether its label was bought.")
+    if command.at < label.doubted + PATIENCE:
+        raise Refused("carrier-still-asked", "The carrier is asked for a day; decide after it.")
+    names = (command.entity, command.shipment_id, label.label_id)
+    if not command.bought:
+        return _refused(commands.RefuseLabel(*names, "not-bought", command.at), state)
+    told = commands.RecordLabel(
+        *names, label.provider_shipment, command.tracking_code, "", label.account, state.service,
+        command.cost, state.currency, "", command.at,
+    )  # fmt: skip
+    return _bought(told, state)
 
 
 def _refused(command: commands.RefuseLabel, state: Shipment) -> Events:

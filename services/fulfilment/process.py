@@ -20,6 +20,10 @@ DAY = 24 * HOUR
 PLANNED_WITHIN = HOUR
 CREATE, BUY, VOID, POLL = "easypost.create", "easypost.buy", "easypost.void", "easypost.poll"
 
+ANSWERS: Mapping[type[events.FulfilmentEvent], str] = {
+    events.DispatchStopped: "stopped", events.StopTooLate: "too-late",
+    events.ShipmentAddressKept: "kept",
+}  # fmt: skip
 Work = list[tuple[str, Any]]
 
 
@@ -159,11 +163,10 @@ def react_to_own(places: Places, envelope: Envelope[Any]) -> Work:
                 policy=places.policy(event.location), at=at, reference=event.reference,
             )  # fmt: skip
             return [(commands.shipment_stream(event.shipment_id), share)]
-        case events.DispatchStopped() | events.StopTooLate():
-            stopped = isinstance(event, events.DispatchStopped)
+        case events.DispatchStopped() | events.StopTooLate() | events.ShipmentAddressKept():
             answer = commands.RecordAnswer(
                 entity=event.entity, order_id=event.order_id, shipment_id=event.shipment_id,
-                fact="stopped" if stopped else "too-late", rows=event.rows,
+                fact=ANSWERS[type(event)], rows=event.rows,
                 shipment_version=envelope.version, at=at,
             )  # fmt: skip
             return [(commands.handover_stream(event.order_id), answer)]

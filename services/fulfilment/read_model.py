@@ -78,7 +78,10 @@ def _shipment(row: ShipmentRow | None, key: Key, envelope: Envelope[Any]) -> Shi
             )  # fmt: skip
         case events.ShipmentCancelled():
             new = replace(old, state="cancelled", changed_at=at)
-        case events.DispatchStopRequested() | events.DispatchStopped() | events.StopTooLate():
+        case (
+            events.DispatchStopRequested() | events.DispatchStopped() | events.StopTooLate()
+            | events.ShipmentAddressKept()
+        ):  # fmt: skip
             new = _stopping(old, event)
         case _:
             new = _on_its_way(_labelled(old, event, at), event, at)
@@ -100,14 +103,22 @@ def _planned(old: ShipmentRow, event: events.ShipmentPlanned, at: int) -> Shipme
 
 def _stopping(
     old: ShipmentRow,
-    event: events.DispatchStopRequested | events.DispatchStopped | events.StopTooLate,
+    event: events.DispatchStopRequested
+    | events.DispatchStopped
+    | events.StopTooLate
+    | events.ShipmentAddressKept,
 ) -> ShipmentRow:
     order = event.order_id
+    if isinstance(event, events.DispatchStopRequested):
+        reasons = {**old.stop_reasons, order: event.reason}
+    else:
+        reasons = without(old.stop_reasons, order)
+    old = replace(old, stop_reasons=reasons)
     match event:
         case events.DispatchStopRequested():
             stops = {**old.stops, order: lines(event.rows)}
             return replace(old, stops=stops, due=event.answer_by)
-        case events.StopTooLate():
+        case events.StopTooLate() | events.ShipmentAddressKept():
             return replace(old, stops=without(old.stops, order))
         case events.DispatchStopped():
             stops = without(old.stops, order)
@@ -123,9 +134,12 @@ def _stopping(
 
 
 def _labelled(old: ShipmentRow, event: Any, at: int) -> ShipmentRow:
+    earlier = getattr(event, "label_id", old.label_id) != old.label_id
+    if earlier and not isinstance(event, events.LabelRequested):
+        return old  # it turned out to be bought, and is given back
     match event:
         case events.LabelRequested():
-            return replace(old, label="requested", label_code="")
+            return replace(old, label="requested", label_id=event.label_id, label_code="")
         case events.LabelQuoted():
             return replace(old, label="quoted")
         case events.LabelBought():

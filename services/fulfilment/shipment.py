@@ -54,7 +54,7 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Label(msgspec.Struct, frozen=True):
-    """The newest label; `given_back`: it is to be, or was, voided."""
+    """The newest label. `doubted`: since when nobody knows whether it was bought."""
 
     label_id: str
     state: Literal["requested", "quoted", "doubt", "bought", "refused", "voiding", "voided"]
@@ -66,12 +66,14 @@ class Label(msgspec.Struct, frozen=True):
     service: str = ""
     cost: int = 0
     currency: str = ""
+    doubted: int = 0
 
 
 class Shipment(msgspec.Struct, frozen=True):
     """One parcel. `scans`: the carrier's time of its newest word of each kind; `told`: acted on.
 
-    `heard_at` is when anything was last known of it; `decided` what a person decided.
+    `heard_at` is when anything was last known of it; `decided` what a person decided. `earlier`
+    are the accounts of labels that another was asked for instead of.
     """
 
     status: Status = ""
@@ -93,6 +95,7 @@ class Shipment(msgspec.Struct, frozen=True):
     parts: Map[str, Part] = Map()
     label: Label | None = None
     labels: int = 0
+    earlier: Map[str, str] = Map()
     tracked: bool = False
     heard_at: int = 0
     scans: Map[str, int] = Map()

@@ -49,9 +49,12 @@ def _decide(command: commands.ShipmentCommand, state: Shipment) -> Events:
             return _hand_over(command, state)
         case commands.AnswerStop():
             return stopping.answer(command, state)
+        case commands.DecideAddress():
+            return stopping.decide_address(command, state)
         case (
             commands.QuoteLabel() | commands.RefuseLabel() | commands.DoubtLabel()
             | commands.RecordLabel() | commands.RecordVoid() | commands.RetryLabel()
+            | commands.DecideLabel()
         ):  # fmt: skip
             return labels.decide(command, state)
         case (

@@ -48,7 +48,7 @@ def evolve(state: Shipment, event: events.FulfilmentEvent) -> Shipment:
             rows, units = fewer(part.rows, event.rows), fewer_units(part.units, event.units)
             part = replace(part, rows=rows, units=units, stop=(), stop_units=())
             return _part(state, event.order_id, part)
-        case events.StopTooLate():
+        case events.StopTooLate() | events.ShipmentAddressKept():
             part = replace(_of(state, event.order_id), stop=(), stop_units=())
             return _part(state, event.order_id, part)
         case events.ShipmentReady():
@@ -73,7 +73,7 @@ def evolve(state: Shipment, event: events.FulfilmentEvent) -> Shipment:
             return _followed(state, event)
         case (
             events.FulfilmentTaken() | events.AllocationTaken() | events.HandoverPlanned()
-            | events.HandoverRecorded() | events.ShipmentUnplannable()
+            | events.FulfilmentReleased() | events.HandoverRecorded() | events.ShipmentUnplannable()
             | events.ShipmentJoinRequested() | events.TrackerLinked() | events.TrackingMatched()
             | events.TrackingUnmatched()
         ):  # fmt: skip
@@ -114,11 +114,16 @@ LabelEvent = (
 
 def _labelled(state: Shipment, event: LabelEvent) -> Shipment:
     old = state.label or Label(event.label_id, "requested")
+    if event.label_id in state.earlier and not isinstance(event, events.LabelRequested):
+        return replace(state, earlier=state.earlier.delete(event.label_id))
     match event:
         case events.LabelRequested():
             label = Label(event.label_id, "requested", event.carrier)
+            earlier = state.earlier
+            if state.label is not None:
+                earlier = earlier.set(state.label.label_id, state.label.account)
             return replace(
-                state, label=label, labels=state.labels + 1, carrier=event.carrier,
+                state, label=label, labels=state.labels + 1, earlier=earlier, carrier=event.carrier,
                 service=event.service,
             )  # fmt: skip
         case events.LabelQuoted():
@@ -132,7 +137,7 @@ def _labelled(state: Shipment, event: LabelEvent) -> Shipment:
         case events.LabelRefused():
             label = replace(old, state="refused")
         case events.LabelInDoubt():
-            label = replace(old, state="doubt")
+            label = replace(old, state="doubt", doubted=event.since)
         case events.LabelVoidRequested():
             label = replace(old, state="voiding")
         case events.LabelVoided():

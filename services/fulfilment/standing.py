@@ -47,6 +47,7 @@ class ShipmentRow(msgspec.Struct, frozen=True):
     cleared: tuple[str, ...] = ()
     blocked: dict[str, str] = {}
     stops: dict[str, dict[str, int]] = {}
+    stop_reasons: dict[str, str] = {}
     packing: str = "automatic"
     hand_over: str = "automatic"
     ship_by: int | None = None
@@ -54,6 +55,7 @@ class ShipmentRow(msgspec.Struct, frozen=True):
     value: int = 0
     currency: str = ""
     label: str = ""
+    label_id: str = ""
     label_code: str = ""
     label_url: str = ""
     label_cost: int = 0
@@ -77,6 +79,11 @@ class ShipmentRow(msgspec.Struct, frozen=True):
 def waiting(row: ShipmentRow) -> Waiting:
     """Say what the parcel waits for first; what is on its way waits for nobody."""
     open_here = row.state in {"planned", "packed", "ready"}
+    if open_here and row.label == "bought" and "address-changed" in row.stop_reasons.values():
+        return Waiting(
+            "address-changed-after-label", "operations", row.due,
+            "decide: new-label (give it back, plan again) or keep (send it as it is)",
+        )  # fmt: skip
     if open_here and row.stops:
         return Waiting("stop-requested", "warehouse", row.due, "answer the stop")
     if open_here and row.label == "refused":
@@ -85,7 +92,10 @@ def waiting(row: ShipmentRow) -> Waiting:
             "mend the address, or ask for another service",
         )  # fmt: skip
     if row.label == "doubt":
-        return Waiting("label-in-doubt", "system", row.due, "the carrier is asked again")
+        return Waiting(
+            "label-in-doubt", "operations", row.due,
+            "the carrier is asked for a day; then decide: bought or not-bought",
+        )  # fmt: skip
     if row.label == "voiding":
         return Waiting("label-void", "system", row.due, "the carrier is asked for the money")
     if open_here and row.blocked:

@@ -8,6 +8,7 @@ from services.fulfilment.shipment import LEFT, Part, Rows, Shipment, Units, fewe
 DAY = 86_400_000_000  # microseconds
 ANSWER = DAY  # the warehouse says within this time whether it could stop a parcel
 AUTOMATIC = "automatic"
+ADDRESS = "address-changed"
 Events = list[events.FulfilmentEvent]
 
 
@@ -43,6 +44,8 @@ def stop(command: commands.TakeShare, state: Shipment, part: Part, less: Rows) -
     asked = _asked(command, less, fewer_units(part.units, command.units), command.reason)
     if state.status in LEFT:
         return [asked, _too_late(command, asked)]
+    if command.reason == ADDRESS and state.label is not None and state.label.state == "bought":
+        return [asked]  # the label is paid for: a person decides
     if state.status in {"packed", "ready"} and state.hand_over != AUTOMATIC:
         return [asked]
     return [asked, _stopped(command, asked)]
@@ -66,6 +69,39 @@ def _too_late(
     )  # fmt: skip
 
 
+def decide_address(command: commands.DecideAddress, state: Shipment) -> Events:
+    """Let a labelled parcel go as it is, or stop it so that its units get a new label.
+
+    Refused("shipment-not-found" | "nothing-to-decide").
+    """
+    if not state.status:
+        raise Refused("shipment-not-found", "There is no such shipment.")
+    mine = {order: part for order, part in state.active() if part.stop_reason == ADDRESS}
+    waiting = {order: part for order, part in mine.items() if part.stop}
+    if not waiting or state.label is None or state.label.state != "bought":
+        raise Refused("nothing-to-decide", "No order in this parcel waits for a new address.")
+    if command.new_label:
+        return [_stopped(command, _open(command, order, part)) for order, part in waiting.items()]
+    return [
+        events.ShipmentAddressKept(
+            entity=command.entity, occurred_at=command.at, shipment_id=command.shipment_id,
+            order_id=order, rows=part.stop, by=command.by,
+        )
+        for order, part in waiting.items()
+    ]  # fmt: skip
+
+
+def _open(
+    command: commands.ShipmentCommand, order: str, part: Part
+) -> events.DispatchStopRequested:
+    """Return a stop that waits for its answer, as it was asked."""
+    return events.DispatchStopRequested(
+        entity=command.entity, occurred_at=command.at, shipment_id=command.shipment_id,
+        order_id=order, reason=part.stop_reason, answer_by=command.at, statement=part.statement,
+        rows=part.stop, units=part.stop_units,
+    )  # fmt: skip
+
+
 def answer(command: commands.AnswerStop, state: Shipment) -> Events:
     """Say of each open stop what the warehouse answered."""
     waiting = [(order, part) for order, part in state.active() if part.stop]
@@ -73,10 +109,6 @@ def answer(command: commands.AnswerStop, state: Shipment) -> Events:
         raise Refused("no-stop-asked", "Nobody has asked to keep anything of this parcel back.")
     found: Events = []
     for order, part in waiting:
-        asked = events.DispatchStopRequested(
-            entity=command.entity, occurred_at=command.at, shipment_id=command.shipment_id,
-            order_id=order, reason=part.stop_reason, answer_by=command.at, statement=part.statement,
-            rows=part.stop, units=part.stop_units,
-        )  # fmt: skip
+        asked = _open(command, order, part)
         found.append(_stopped(command, asked) if command.stopped else _too_late(command, asked))
     return found

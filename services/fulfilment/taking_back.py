@@ -26,6 +26,20 @@ def fewer(state: Handover, targets: dict[str, tuple[Row, ...]], reasons: dict[st
                 excess -= take
 
 
+def too_many(state: Handover) -> bool:
+    """Say whether a parcel has still to answer for units that the order does not want.
+
+    One that has left may have been asked before, and its answer be on its way.
+    """
+    assert state.taken is not None
+    want = wanted(state.taken)
+    shares = state.shares.values()
+    gone = [share for share in shares if share.late and share.target == share.held]
+    late = quantities(row for share in gone for row in share.held)
+    rest = quantities(row for share in shares if share not in gone for row in share.held)
+    return any(n > max(0, want.get(line, 0) - late.get(line, 0)) for line, n in rest.items())
+
+
 def elsewhere(
     state: Handover, targets: dict[str, tuple[Row, ...]], reasons: dict[str, str]
 ) -> None:

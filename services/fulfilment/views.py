@@ -5,9 +5,12 @@ from typing import Annotated, Any, Literal
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
+from libs.web.problems import Problem
+from services.fulfilment import commands
 from services.fulfilment.order_rows import HandoverRow, TrackingRow
 from services.fulfilment.standing import ShipmentRow
 
+ENTITY = "main"
 Id = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[!-~]+$")]
 Text = Annotated[str, Field(max_length=200)]
 Micros = Annotated[int, Field(description="Microseconds since the epoch.")]
@@ -38,11 +41,38 @@ class StopIn(_View):
 
 
 class DecisionIn(_View):
-    """What becomes of a parcel that failed, was lost or came back."""
+    """What becomes of a parcel, of its address, or of a label in doubt.
 
-    decision: Literal["reship", "refund", "claim", "delivered"]
+    `tracking_code` and `cost_minor` are those of a label that was `bought` after all.
+    """
+
+    decision: Literal[
+        "reship", "refund", "claim", "delivered", "new-label", "keep", "bought", "not-bought"
+    ]
+    tracking_code: str = Field(default="", max_length=80, pattern=r"^[!-~]*$")
+    cost_minor: int = Field(default=0, ge=0, le=10**9)
     note: Text = ""
     by: Text = "operator"
+
+
+def decided(
+    shipment_id: str, body: DecisionIn, at: int
+) -> commands.DecideAddress | commands.DecideLabel | commands.Settle:
+    """Return what a person's decision tells the parcel. Raises Problem."""
+    match body.decision:
+        case "new-label" | "keep":
+            return commands.DecideAddress(
+                ENTITY, shipment_id, body.decision == "new-label", body.by, at
+            )
+        case "bought" if not body.tracking_code:
+            raise Problem("tracking-code-missing", "Say the tracking code that is on the label.")
+        case "bought" | "not-bought":
+            return commands.DecideLabel(
+                ENTITY, shipment_id, body.decision == "bought", body.tracking_code,
+                body.cost_minor, body.by, at,
+            )  # fmt: skip
+        case _:
+            return commands.Settle(ENTITY, shipment_id, body.decision, body.by, body.note, at)
 
 
 class LabelIn(_View):

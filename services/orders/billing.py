@@ -1,30 +1,52 @@
-"""States what an order costs: confirmed units and charges in all, by revision. Pure."""
+"""States what an order costs: confirmed units and charges in all, by revision. Pure.
+
+Where the channel has taken the money already, that is a fact that payments must know of before the
+order is confirmed, or when it never is: it is stated as all that was sold.
+"""
 
 from immutables import Map
 
 from libs.contracts import common, orders
 from services.orders import commands
-from services.orders.paying import covered, share, terms_of
+from services.orders.paying import covered, share, taken, terms_of
 from services.orders.progress import Bill
-from services.orders.state import OrderState, remaining
+from services.orders.state import Line, OrderState, remaining, shipped
 from services.orders.story import Story
 
 
 def bill(story: Story) -> None:
     """State what the confirmed units and the charges cost, where that is not what was stated."""
     state = story.state
-    last = state.bill
-    lines = _lines(state)
-    if lines is None or (last is None and state.ended is not None):
-        return
+    if state.bill is None and state.ended is not None:
+        if not taken(state):
+            return
+        _state(story, {name: (one.quantity, one.value) for name, one in _sold(state)}, full=True)
+    lines = _lines(story.state)
+    if lines is not None:
+        _state(story, lines)
+
+
+def _sold(state: OrderState) -> list[tuple[str, Line]]:
+    return [(name, line) for name, line in sorted(state.lines.items()) if line.quantity]
+
+
+def _state(story: Story, lines: dict[str, tuple[int, int]], *, full: bool = False) -> None:
+    """State these units and amounts by line and the charges, unless that was stated last."""
+    state, last = story.state, story.state.bill
     amounts = sum(amount for _, amount in lines.values())
     rest = state.total - sum(line.value for line in state.lines.values())
-    charged = bool(lines) or (state.ended is None and not remaining(state))
+    charged = full or _costs(state, lines) or (state.ended is None and not remaining(state))
     amount = min(max(0, amounts + rest), max(0, state.total)) if charged else 0
     charges, said = amount - amounts, terms_of(state)
     if last is not None and _same(last, lines, amount, charges, said):
         return
     story.tell(_required(story, lines, amount, charges))
+
+
+def _costs(state: OrderState, lines: dict[str, tuple[int, int]]) -> bool:
+    """Say whether the buyer pays for any of these units: with none of them, charges go, too."""
+    known = ((state.lines[name], units) for name, (units, _) in lines.items())
+    return any(min(units, line.remaining - line.refunded) > 0 for line, units in known)
 
 
 def _same(
@@ -36,7 +58,11 @@ def _same(
 
 
 def _lines(state: OrderState) -> dict[str, tuple[int, int]] | None:
-    """Return units and amounts by line; None while nothing is confirmed that could be billed."""
+    """Return units and amounts by line; None while nothing is confirmed that could be billed.
+
+    The units are those that may leave in all, as fulfilment is told them: what has left, is sent
+    again or is paid back for stays included, else payments would hold the order's other parcels.
+    """
     if state.ended is not None:
         return {}
     sure: dict[str, int] | None = None
@@ -44,13 +70,18 @@ def _lines(state: OrderState) -> dict[str, tuple[int, int]] | None:
         sure = dict(state.confirmed)
     elif state.bill is not None:
         sure = {name: units for name, (units, _) in state.bill.lines.items()}
+    elif taken(state):
+        sure = {name: line.remaining for name, line in state.lines.items()}
     if sure is None:
         return None
     found: dict[str, tuple[int, int]] = {}
+    gone = shipped(state)
     for name, line in sorted(state.lines.items()):
-        units = max(0, min(sure.get(name, 0), line.remaining - line.refunded))
+        confirmed = min(sure.get(name, 0), line.remaining)
+        costing = max(0, min(confirmed, line.remaining - line.refunded))
+        units = max(confirmed + line.resent, gone.get(name, 0))
         if units:
-            found[name] = (units, share(line.value, units, line.quantity))
+            found[name] = (units, share(line.value, costing, line.quantity))
     return found
 
 

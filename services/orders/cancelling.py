@@ -8,7 +8,7 @@ from services.orders import commands
 from services.orders.demanding import cancel_all, cancel_units
 from services.orders.evolve import OrderEvent
 from services.orders.settling import settle
-from services.orders.state import OrderState, remaining, shipped
+from services.orders.state import OrderState, leaving, remaining
 from services.orders.stopping import cancellable
 from services.orders.story import Stated, Story
 from services.orders.versions import number
@@ -39,9 +39,9 @@ def record_cancellation(
 def request_cancellation(
     command: commands.RequestCancellation, state: OrderState
 ) -> Sequence[OrderEvent]:
-    """Grant what is in no parcel, refuse what has left or is cancelled, and ask to stop the rest.
+    """Grant what fulfilment does not have, refuse what has left or is cancelled, ask for the rest.
 
-    The answer for that comes when its parcels have stopped, or left.
+    The answer for that comes when fulfilment has answered: it is stopped, or has left.
     Refused("order-not-found" | "line-not-found" | "nothing-to-cancel" | "cancellation-asked" |
     "cancellation-too-late") for a caller.
     """
@@ -54,7 +54,7 @@ def request_cancellation(
     granted, rest = _grant(wanted, free)
     stopping, refused = _grant(sorted(rest.items()), stoppable)
     if not granted and not stopping and not command.external:
-        if any(shipped(state).get(name) for name in refused):
+        if any(leaving(state).get(name) for name in refused):
             raise Refused("cancellation-too-late", "These units have left; they can be returned.")
         if any(stop.lines.get(name) for stop in state.stops.values() for name in refused):
             raise Refused("cancellation-asked", "It is asked for; fulfilment answers.")
@@ -111,7 +111,7 @@ def _answer(
     if granted:
         story.tell(orders.CancellationAccepted(**names, lines=_rows(sorted(granted.items()))))
     if refused or not wanted:
-        late = any(shipped(story.state).get(name) for name in refused)
+        late = any(leaving(story.state).get(name) for name in refused)
         reason = "already-cancelled" if wanted else "line-not-found"
         reason = "too-late" if late else reason
         rows = _rows(sorted(refused.items()))

@@ -176,6 +176,18 @@ class RecordShipment(msgspec.Struct, frozen=True, tag=True):
     at: int
 
 
+class RecordRelease(msgspec.Struct, frozen=True, tag=True):
+    """Fulfilment answered that it was to have fewer units: what its parcels have, in all.
+
+    `revision` is that of the newest request that it has taken.
+    """
+
+    revision: int
+    lines: tuple[common.LineQuantity, ...]
+    occurred_at: int
+    at: int
+
+
 class DecideConcern(msgspec.Struct, frozen=True, tag=True):
     """A person decides on a parcel that did not arrive, or on a change that came too late.
 
@@ -209,6 +221,7 @@ OrderCommand = (
     | DecideByDeadline
     | RecordPayment
     | RecordShipment
+    | RecordRelease
     | DecideConcern
 )
 

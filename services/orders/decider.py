@@ -9,7 +9,7 @@ from services.orders import commands
 from services.orders.cancelling import record_cancellation, request_cancellation
 from services.orders.demanding import cancel_all, cancel_units, expiry, wait
 from services.orders.evolve import OrderEvent, evolve
-from services.orders.facts import decide_concern, record_payment, record_shipment
+from services.orders.facts import decide_concern, record_payment, record_release, record_shipment
 from services.orders.recording import record_funds, record_version, resolve
 from services.orders.settling import follow, settle
 from services.orders.state import AUTOMATIC, SHORTAGE, OrderState, packed, remaining, shortages
@@ -27,6 +27,8 @@ def decide(command: commands.OrderCommand, state: OrderState) -> Sequence[OrderE
             return record_version(command, state)
         case commands.RecordShipment():
             return record_shipment(command, state)
+        case commands.RecordRelease():
+            return record_release(command, state)
         case commands.RecordPayment():
             return record_payment(command, state)
         case commands.RecordFunds():
@@ -131,9 +133,9 @@ def _deadline(command: commands.DecideByDeadline, state: OrderState) -> Sequence
     story = Story(state, command.at)
     if not state.placed:
         return []
-    if state.ended is None:
-        if not state.committed and state.commitment == "tentative":
-            return _expire(story, command.at)
+    if state.ended is None and not state.committed and state.commitment == "tentative":
+        _lapse(story, command.at)
+    elif state.ended is None:
         known = state.wait is not None and state.wait.reason == "decision-overdue"
         undecided = not state.committed or state.pending or bool(shortages(state))
         if undecided and not known and command.at >= state.decide_by:
@@ -143,12 +145,17 @@ def _deadline(command: commands.DecideByDeadline, state: OrderState) -> Sequence
 
 
 def _expire(story: Story, occurred_at: int) -> Sequence[OrderEvent]:
+    """End what nobody paid in time, and what follows."""
+    _lapse(story, occurred_at)
+    return follow(story)
+
+
+def _lapse(story: Story, occurred_at: int) -> None:
     """Cancel an order that nobody paid in time; a hold that was renewed since is none of it."""
     state = story.state
     unpaid = state.commitment == "tentative" and not state.committed
     if state.ended is None and unpaid and occurred_at >= expiry(state):
         cancel_all(story, "policy", "payment-expired", "policy")
-    return follow(story)
 
 
 def _must_exist(state: OrderState) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from libs.contracts import common, orders
 from services.orders.commands import DECIDE_WITHIN
-from services.orders.state import OrderState, by_sku, demand, packed, reference, remaining, value
+from services.orders.state import OrderState, by_sku, demand, inside, reference, remaining, value
 from services.orders.story import Stated, Story
 
 
@@ -43,14 +43,13 @@ def expiry(state: OrderState) -> int:
 
 
 def _wanted(state: OrderState) -> dict[str, int]:
-    """Return the demand; units in parcels are kept until these stop, but never asked anew."""
+    """Return the demand; units that fulfilment may have are kept, but never asked anew."""
     wanted = {} if state.ended is not None else demand(state)
-    if state.parcels:
-        for sku, units in by_sku(state, packed(state)).items():
-            need = state.needs.get(sku)
-            kept = min(units, need.units if need else 0)
-            if kept > wanted.get(sku, 0):
-                wanted[sku] = kept
+    for sku, units in by_sku(state, inside(state)).items():
+        need = state.needs.get(sku)
+        kept = min(units, need.units if need else 0)
+        if kept > wanted.get(sku, 0):
+            wanted[sku] = kept
     return dict(sorted(wanted.items()))
 
 

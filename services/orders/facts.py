@@ -54,13 +54,26 @@ def record_shipment(command: commands.RecordShipment, state: OrderState) -> Sequ
     return settle(story)
 
 
+def record_release(command: commands.RecordRelease, state: OrderState) -> Sequence[OrderEvent]:
+    """Take fulfilment's answer to the last request for fewer units; an older one is not enough."""
+    if not state.asked_back or command.revision < state.asked_back:
+        return []
+    story = Story(state, command.at)
+    story.tell(
+        orders.OrderReleaseRecorded(
+            **story.names(command.occurred_at), revision=command.revision, lines=command.lines
+        )
+    )
+    return settle(story)
+
+
 def _nothing_new(command: commands.RecordShipment, old: Parcel) -> bool:
     """Say whether a fact changes nothing: that a planned parcel is packed, that one has left."""
-    if command.status == "packed" or command.fact == "StopTooLate":
-        if old.status in OUT:
-            return True
+    if command.fact == "StopTooLate":
+        return old.late or old.status in OUT
+    if command.status == "packed":
         same = Map({line.line_id: line.quantity for line in command.lines}) == old.lines
-        return same and command.status == "packed"
+        return same or old.status in OUT
     return command.status == old.status and command.status in {"dispatched", "delivered"}
 
 

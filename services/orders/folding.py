@@ -1,5 +1,6 @@
 """Folds what happens to an order's money, parcels and queues. Validates nothing, raises nothing."""
 
+from collections.abc import Sequence
 from typing import assert_never
 
 from immutables import Map
@@ -18,6 +19,7 @@ LaterEvent = (
     | orders.OrderPaymentRecorded
     | orders.FulfilmentRequested
     | orders.OrderShipmentRecorded
+    | orders.OrderReleaseRecorded
     | orders.OrderEditTooLate
     | orders.OrderDecisionTaken
     | orders.OrderWaitOver
@@ -47,9 +49,11 @@ def fold(state: OrderState, event: LaterEvent) -> OrderState:
             )  # fmt: skip
             return replace(state, bill=bill)
         case orders.FulfilmentRequested():
-            units = Map({one.line_id: one.quantity for one in event.lines})
-            asked = Requested(event.revision, units, event.blocked, terms(event))
-            return replace(state, requested=asked)
+            return _requested(state, event)
+        case orders.OrderReleaseRecorded():
+            # It plans no more than what was asked for last, and has this much.
+            last = state.requested.lines if state.requested is not None else Map()
+            return replace(state, engaged=_most(last, _units(event.lines)), asked_back=0)
         case orders.OrderEditTooLate():
             return replace(state, late=_units(event.lines))
         case orders.OrderDecisionTaken():
@@ -69,12 +73,28 @@ def fold(state: OrderState, event: LaterEvent) -> OrderState:
             assert_never(event)
 
 
+def _requested(state: OrderState, event: orders.FulfilmentRequested) -> OrderState:
+    units = _units(event.lines)
+    before = state.requested.lines if state.requested is not None else Map()
+    fewer = any(units.get(name, 0) < count for name, count in before.items())
+    return replace(
+        state, requested=Requested(event.revision, units, event.blocked, terms(event)),
+        engaged=_most(state.engaged, units),
+        asked_back=event.revision if fewer else state.asked_back,
+    )  # fmt: skip
+
+
+def _most(one: Map[str, int], other: Map[str, int]) -> Map[str, int]:
+    names = {*one, *other}
+    return Map({name: max(one.get(name, 0), other.get(name, 0)) for name in names})
+
+
 def concerned(state: OrderState, reason: str, decide_by: int | None) -> OrderState:
     """Let the order stand in a queue."""
     return replace(state, concerns=state.concerns.set(reason, Concern(decide_by)))
 
 
-def _units(lines: tuple[common.LineQuantity, ...]) -> Map[str, int]:
+def _units(lines: Sequence[common.LineQuantity | common.FulfilmentLine]) -> Map[str, int]:
     units: dict[str, int] = {}
     for line in lines:
         units[line.line_id] = units.get(line.line_id, 0) + line.quantity
@@ -95,10 +115,14 @@ def _parcels(parcels: Map[str, Parcel], event: orders.OrderShipmentRecorded) -> 
         )
     if event.status == "stopped":
         lines = Map()
+    if event.fact == "StopTooLate" and old is not None:
+        # It names what was asked back; all of it leaves, when the warehouse hands it over.
+        late = replace(old, lines=_most(old.lines, lines), seen=event.shipment_version, late=True)
+        return parcels.set(event.shipment_id, late)
     again = old is not None and old.settled and event.status != "delivered"
     parcel = Parcel(
         event.status, lines, event.shipment_version, old.settled if again and old else "",
-        event.reason,
+        event.reason, event.fact == "StopTooLate" or (old is not None and old.late),
     )  # fmt: skip
     return parcels.set(event.shipment_id, parcel)
 

@@ -9,6 +9,7 @@ from services.orders import commands
 from services.orders.progress import Payment
 from services.orders.state import OrderState
 
+TAKEN = frozenset({"paid", "part_refunded"})  # the channel has the buyer's money
 WITHOUT_CHARGE = frozenset({"gift_card", "store_credit", "on_account", "cash_on_delivery"})
 
 
@@ -21,6 +22,11 @@ def share(amount: int, units: int, of: int) -> int:
         return 0
     sign, whole = (-1, -amount) if amount < 0 else (1, amount)
     return sign * (units * (whole // of) + min(units, whole % of))
+
+
+def taken(state: OrderState) -> bool:
+    """Say whether the channel has taken the money: it is there, whatever becomes of the order."""
+    return state.custody not in {"us", "unknown"} and state.funds in TAKEN
 
 
 def due_of(amount: int, tenders: Sequence[common.Tender]) -> int:

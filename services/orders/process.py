@@ -143,7 +143,7 @@ def _paid(
 def react_to_fulfilment(envelope: Envelope[Any]) -> Reactions:
     """Tell each order that a parcel holds units of what became of these."""
     match envelope.event:
-        case fulfilment.ShipmentPlanned(rows=rows):
+        case fulfilment.ShipmentPlanned(rows=rows) | fulfilment.ShipmentJoined(rows=rows):
             return _parcel(envelope, rows, "planned")
         case fulfilment.ShipmentPacked(rows=rows):
             return _parcel(envelope, rows, "packed")
@@ -156,13 +156,17 @@ def react_to_fulfilment(envelope: Envelope[Any]) -> Reactions:
         case fulfilment.DispatchStopped(rows=rows, reason=reason):
             return _parcel(envelope, rows, "stopped", reason)
         case fulfilment.StopTooLate(rows=rows, reason=reason):
-            return _parcel(envelope, rows, "dispatched", reason)
+            # The warehouse may say so before it hands the parcel over.
+            return _parcel(envelope, rows, "packed", reason)
         case fulfilment.DeliveryFailed(rows=rows, code=code, deadline=until):
             return _parcel(envelope, rows, "delivery_failed", code, until)
         case fulfilment.ParcelLost(rows=rows, code=code, deadline=until):
             return _parcel(envelope, rows, "lost", code, until)
         case fulfilment.ReturnedToSender(rows=rows, deadline=until):
             return _parcel(envelope, rows, "returned_to_sender", "", until)
+        case fulfilment.FulfilmentReleased(revision=revision, lines=lines) as event:
+            answer = commands.RecordRelease(revision, lines, event.occurred_at, envelope.at)
+            return ((order_stream(event.order_id), answer),)
         case fulfilment.ShipmentUnplannable(code=code, lines=lines, deadline=until) as event:
             command = _told(envelope, "", "unplannable", lines, code, until)
             return ((order_stream(event.order_id), command),)

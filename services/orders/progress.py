@@ -54,7 +54,8 @@ class Requested(msgspec.Struct, frozen=True, array_like=True):
 class Parcel(msgspec.Struct, frozen=True, array_like=True):
     """The order's units in a shipment; `seen` is the version of its stream.
 
-    `settled` is what a person decided of its trouble, `rule` how it came to be delivered.
+    `settled` is what a person decided of its trouble, `rule` how it came to be delivered. A `late`
+    one can be stopped no more, though it may not have left.
     """
 
     status: common.ShipmentStatus
@@ -62,6 +63,7 @@ class Parcel(msgspec.Struct, frozen=True, array_like=True):
     seen: int
     settled: str = ""
     rule: str = ""
+    late: bool = False
 
 
 class Stop(msgspec.Struct, frozen=True, array_like=True):

@@ -54,7 +54,8 @@ def queued(row: OrderRow, event: orders.OrderWaits, at: int) -> OrderRow:
 def _parcels(
     parcels: dict[str, ParcelRow], event: orders.OrderShipmentRecorded, at: int
 ) -> dict[str, ParcelRow]:
-    old, status, lines = parcels.get(event.shipment_id), event.status, dict[str, int]()
+    old, lines = parcels.get(event.shipment_id), dict[str, int]()
+    status: str = event.status
     for line in event.lines:
         lines[line.line_id] = lines.get(line.line_id, 0) + line.quantity
     settled = ""
@@ -65,6 +66,10 @@ def _parcels(
         settled = old.settled if old else ""
         shown = old.status if old and lines else status
         return parcels | {event.shipment_id: ParcelRow(shown, lines, event.reason, at, settled)}
+    if event.fact == "StopTooLate" and old is not None:
+        names = old.lines | lines
+        lines = {name: max(old.lines.get(name, 0), lines.get(name, 0)) for name in names}
+        status = old.status
     if old is not None and status != "delivered":
         settled = old.settled
     return parcels | {event.shipment_id: ParcelRow(status, lines, event.reason, at, settled)}

@@ -86,6 +86,7 @@ def _version(row: OrderRow, order: common.Order) -> OrderRow:
     known = {line.line_id: line for line in row.lines}
     told = {line.line_id for line in order.lines}
     packed = {name for one in row.parcels.values() for name in one.lines}
+    packed |= {line.line_id for line in row.lines if line.requested}
     gone = tuple(
         replace(line, quantity=0, cancelled=0, backordered=0, confirmed=0, reserved=0)
         for line in row.lines

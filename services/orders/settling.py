@@ -9,6 +9,7 @@ from services.orders.commands import DECIDE_WITHIN
 from services.orders.completing import complete
 from services.orders.demanding import cancel_all, expiry, require, wait
 from services.orders.evolve import OrderEvent
+from services.orders.paying import taken
 from services.orders.requesting import request
 from services.orders.state import AUTOMATIC, OrderState, remaining, shortages
 from services.orders.stopping import answer_stops
@@ -35,7 +36,7 @@ def settle(story: Story, *, again: bool = False) -> list[OrderEvent]:
 
 def follow(story: Story) -> list[OrderEvent]:
     """Tell what the outcome means for its money, its parcels, its queues and its end."""
-    if story.state.once_confirmed or story.state.parcels:
+    if story.state.once_confirmed or story.state.parcels or taken(story.state):
         bill(story)
         request(story)
         worry(story)

@@ -6,7 +6,7 @@ import msgspec
 
 from libs.contracts import orders
 from services.orders.paying import covered
-from services.orders.state import OrderState, shipped, shortages
+from services.orders.state import OrderState, leaving, shortages
 
 
 def terms(said: orders.FulfilmentRequested | OrderState) -> str:
@@ -55,7 +55,7 @@ def wanted(state: OrderState) -> dict[str, int]:
     if not covered(state):
         last = state.requested.lines if state.requested is not None else {}
         units = {name: min(count, last.get(name, 0)) for name, count in units.items()}
-    for name, gone in shipped(state).items():
+    for name, gone in leaving(state).items():
         if name in state.lines:
             units[name] = max(units.get(name, 0), gone)
     return {name: count for name, count in sorted(units.items()) if count}

@@ -95,8 +95,10 @@ class OrderState(msgspec.Struct, frozen=True):
     """An order from its first version to its end.
 
     `revision` is that of the last event that has one, `asked` that of the last StockRequired, to
-    which answers must refer; `asked_class` and `asked_until` are what it said. `stops` are requests
-    to cancel units that are in parcels; `late` units that were told to be beyond a change, and
+    which answers must refer; `asked_class` and `asked_until` are what it said. `engaged` are units
+    that fulfilment may have in parcels, whether we know the parcels or not; `asked_back` is the
+    last request by which it was to have fewer, 0 once it has answered. `stops` are requests
+    to cancel units that it may have; `late` units that were told to be beyond a change, and
     `late_accepted` those that a person let be; `concerns` the queues it stands in.
     """
 
@@ -143,6 +145,8 @@ class OrderState(msgspec.Struct, frozen=True):
     bill: Bill | None = None
     payment: Payment = Payment()
     requested: Requested | None = None
+    engaged: Map[str, int] = Map()
+    asked_back: int = 0
     parcels: Map[str, Parcel] = Map()
     stops: Map[str, Stop] = Map()
     late: Map[str, int] = Map()
@@ -202,9 +206,22 @@ def packed(state: OrderState) -> dict[str, int]:
     return _sum(one for one in state.parcels.values() if one.status in PACKED)
 
 
+def inside(state: OrderState) -> dict[str, int]:
+    """Return the units by line that are in parcels, or may be in one that we do not know yet."""
+    found = packed(state)
+    for name, units in state.engaged.items():
+        found[name] = max(units, found.get(name, 0))
+    return found
+
+
 def shipped(state: OrderState) -> dict[str, int]:
     """Return the units by line that have left."""
     return _sum(one for one in state.parcels.values() if one.status in OUT)
+
+
+def leaving(state: OrderState) -> dict[str, int]:
+    """Return the units by line that have left, or that nobody can keep back any more."""
+    return _sum(one for one in state.parcels.values() if one.status in OUT or one.late)
 
 
 def delivered(state: OrderState) -> dict[str, int]:
@@ -221,9 +238,9 @@ def _sum(parcels: Iterable[Parcel]) -> dict[str, int]:
 
 
 def too_late(state: OrderState) -> dict[str, int]:
-    """Return the units by line that have left and that nobody wants any more."""
+    """Return the units by line that leave and that nobody wants any more."""
     left = {name: line.remaining + line.resent for name, line in state.lines.items()}
-    over = {name: units - left.get(name, 0) for name, units in shipped(state).items()}
+    over = {name: units - left.get(name, 0) for name, units in leaving(state).items()}
     return {name: units for name, units in sorted(over.items()) if units > 0}
 
 

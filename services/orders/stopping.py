@@ -1,30 +1,31 @@
-"""Answers requests to cancel units that are in parcels: only a parcel that stopped frees them.
+"""Answers requests to cancel units that fulfilment may have: only its word frees them.
 
-Pure. It looks at what is in parcels and what has left, so that it is the same whatever came first.
+Pure. It looks at what may be in parcels and what has left, so that it is the same whatever came
+first: a parcel that stopped frees nothing while fulfilment may plan its units again.
 """
 
 from libs.contracts import common, orders
 from services.orders.demanding import cancel_units
 from services.orders.progress import Stop
-from services.orders.state import OrderState, packed, shipped
+from services.orders.state import OrderState, inside, leaving
 from services.orders.story import Story
 
 
 def cancellable(state: OrderState) -> tuple[dict[str, int], dict[str, int]]:
     """Return, by line, the units that can be cancelled at once and those that must be stopped."""
-    inside, gone = packed(state), shipped(state)
+    held, gone = inside(state), leaving(state)
     free: dict[str, int] = {}
     stoppable: dict[str, int] = {}
     for name, line in state.lines.items():
         asked = sum(stop.lines.get(name, 0) for stop in state.stops.values())
-        free[name] = max(0, line.remaining - inside.get(name, 0))
+        free[name] = max(0, line.remaining - held.get(name, 0))
         left = line.remaining - gone.get(name, 0) - free[name] - asked
         stoppable[name] = max(0, left)
     return free, stoppable
 
 
 def answer_stops(story: Story) -> None:
-    """Grant what is in no parcel any more, refuse what has left, and let the rest wait."""
+    """Grant what no parcel has or will take, refuse what has left, and let the rest wait."""
     for request, _ in sorted(story.state.stops.items()):
         stop = story.state.stops.get(request)
         granted, refused = _answer(story.state, stop) if stop is not None else ({}, {})
@@ -32,7 +33,7 @@ def answer_stops(story: Story) -> None:
         if granted:
             story.tell(orders.CancellationAccepted(**names, lines=_rows(granted)))
         if refused:
-            gone = shipped(story.state)
+            gone = leaving(story.state)
             late = any(gone.get(name) for name in refused)
             reason = "too-late" if late else "already-cancelled"
             story.tell(orders.CancellationRefused(**names, lines=_rows(refused), reason=reason))
@@ -41,13 +42,13 @@ def answer_stops(story: Story) -> None:
 
 
 def _answer(state: OrderState, stop: Stop) -> tuple[dict[str, int], dict[str, int]]:
-    inside, gone = packed(state), shipped(state)
+    held, gone = inside(state), leaving(state)
     granted: dict[str, int] = {}
     refused: dict[str, int] = {}
     for name, units in sorted(stop.lines.items()):
         line = state.lines.get(name)
         left = line.remaining if line is not None else 0
-        now = min(units, max(0, left - inside.get(name, 0)))
+        now = min(units, max(0, left - held.get(name, 0)))
         still = min(units - now, max(0, left - now - gone.get(name, 0)))
         if now:
             granted[name] = now

@@ -8,7 +8,7 @@ from immutables import Map
 from msgspec.structs import replace
 
 from libs.contracts import common
-from services.orders.state import Line, Link, OrderState, packed
+from services.orders.state import Line, Link, OrderState, inside
 
 _NO_AMOUNTS = common.Amounts(gross=0, discount=0, net=0, taxes=())
 
@@ -89,9 +89,9 @@ def _taxes(amounts: common.Amounts) -> str:
 
 
 def at_version(state: OrderState, order: common.Order) -> Map[str, Line]:
-    """Return the lines as this version has them, and lines that are gone but are in parcels."""
+    """Return the lines as this version has them, and lines that are gone but may be in parcels."""
     lines = {line.line_id: ledger(state.lines.get(line.line_id), line) for line in order.lines}
-    for name in packed(state):
+    for name in inside(state):
         if name not in lines and name in state.lines:
             lines[name] = replace(state.lines[name], quantity=0, cancelled=0, backordered=0)
     return Map(lines)
@@ -100,7 +100,7 @@ def at_version(state: OrderState, order: common.Order) -> Map[str, Line]:
 def differences(state: OrderState, order: common.Order) -> tuple[common.Difference, ...]:
     """Return what this version changes, by line."""
     now = at_version(state, order)
-    told, sent = {line.line_id for line in order.lines}, packed(state)
+    told, sent = {line.line_id for line in order.lines}, inside(state)
     gone = (
         common.Difference(line_id=name, field="removed", before=str(line.quantity), after="")
         for name, line in sorted(state.lines.items())

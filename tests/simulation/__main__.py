@@ -1,4 +1,4 @@
-"""Replays one seed with its steps: `python -m tests.simulation SEED [--bug NAME]`."""
+"""Replays one seed with its steps: `python -m tests.simulation SEED [--whole] [--bug NAME]`."""
 
 import argparse
 import sys
@@ -13,10 +13,11 @@ def main() -> int:
     """Print the steps and the promise that was broken; 1 where one was."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation")
     parser.add_argument("seed", type=int)
+    parser.add_argument("--whole", action="store_true", help="all services, not the first three")
     parser.add_argument("--bug", choices=sorted(BUGS))
     given = parser.parse_args()
     quiet()
-    outcome = run(given.seed, planted(given.bug))
+    outcome = run(given.seed, planted(given.bug), whole=given.whole)
     lines = [*outcome.trace, ""]
     lines.append(f"seed {outcome.seed}: {outcome.steps} steps, {outcome.events} events")
     lines.append(f"BROKEN {outcome.broken}" if outcome.broken else "All promises were kept.")

@@ -23,6 +23,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     key: bytes
     value: bytes
     headers: list[tuple[str, bytes]]
+    timestamp: int = 0  # milliseconds, as a broker keeps it
 
 
 class Broker:
@@ -37,7 +38,7 @@ class Broker:
         """Add key, value and headers of each record; return what was written."""
         log, times = self.partitions[place], self.times[place]
         written = [
-            Message(*place, offset, key, value, headers)
+            Message(*place, offset, key, value, headers, at // 1000)
             for offset, (key, value, headers) in enumerate(batch, len(log))
         ]
         log.extend(written)

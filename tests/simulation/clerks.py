@@ -54,7 +54,7 @@ class Clerks:
     def open(self) -> list[Wish]:
         return [wish for wish in self.wishes if wish.answer is None]
 
-    def _add(self, service: str, stream: str, command: Command, adds: int | None = None) -> str:
+    def add(self, service: str, stream: str, command: Command, adds: int | None = None) -> str:
         name = f"clerk-{len(self.wishes)}"
         self.wishes.append(Wish(name, service, stream, command, adds))
         return f"{name} wishes {type(command('?', 0)).__name__} on {stream}"
@@ -66,12 +66,12 @@ class Clerks:
             return stock.ReceiveStock("main", sku, "main", True, units, "1.00", "GBP", document,
                                       by, now)  # fmt: skip
 
-        return self._add("inventory", stream_of(sku), command, units)
+        return self.add("inventory", stream_of(sku), command, units)
 
     def define(self) -> str:
         """Say what the kit is made of."""
         parts = tuple(Component(sku=sku, units=units) for sku, units in KITS[KIT].items())
-        return self._add(
+        return self.add(
             "inventory", stream_of(KIT),
             lambda _, now: stock.DefineItem("main", KIT, "A set", None, parts, "clerk", now),
         )  # fmt: skip
@@ -96,10 +96,10 @@ class Clerks:
         if chance < 0.6:
             return self.receive(sku, units)
         if chance < 0.8:
-            return self._add("inventory", stream, adjust, -units)
+            return self.add("inventory", stream, adjust, -units)
         if chance < 0.9:
-            return self._add("inventory", stream, move, units)
-        return self._add("inventory", stream, count)
+            return self.add("inventory", stream, move, units)
+        return self.add("inventory", stream, count)
 
     def _wish_order(self, buyers: Buyers) -> str:
         rng, name = self.rng, f"wish-{len(self.wishes)}"
@@ -114,7 +114,7 @@ class Clerks:
                 name, "manual", "", (), "both", until and now + until, "seller", now
             ),
         )
-        return self._add("orders", stream, rng.choice(wishes))
+        return self.add("orders", stream, rng.choice(wishes))
 
     def _link(self, tables: dict[str, Tables]) -> str:
         """Link a listing for which lines wait, as a person sees it in the read model."""
@@ -135,7 +135,7 @@ class Clerks:
         sku, units = code.removeprefix("BUNDLE-"), BUNDLE if bundle else 1
         found = parts_of(code)
         parts = tuple(Component(sku=k, units=n // units) for k, n in found.items())
-        return self._add(
+        return self.add(
             "channels", listing_stream(row.account, row.listing_id),
             lambda _, now: LinkListing("main", row.account, row.listing_id, row.channel_sku, sku,
                                        units, parts, "clerk", now),

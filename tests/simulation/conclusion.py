@@ -9,6 +9,7 @@ from libs.replay.folding import Parsed, fold, touched
 from libs.values.lanes import PARTITIONS
 from services.orders import commands as orders
 from services.orders.standing import OrderRow
+from services.sandbox.retail.content import State
 from tests.simulation.shops import KIT, SKUS, Order, parts_of
 from tests.simulation.units import expect
 from tests.simulation.world import World
@@ -24,15 +25,17 @@ def conclude(world: World) -> None:
     for order in world.buyers.orders:
         _order(world, order)
     _stock(world)
+    if world.ledgers is not None:
+        world.ledgers.rest(world.tables, world.durables)
 
 
 def _deliveries(world: World) -> None:
-    store = world.durables["channels"].store
-    ended: Counter[tuple[str, str]] = Counter()
-    for entry in store.inbox:
-        name = (entry.delivery.account, entry.delivery.key)
-        expect("P1", entry.state in {"done", "ignored"}, f"{name} is {entry.state}")
-        ended[name] += entry.finished
+    ended: Counter[tuple[str, str, str]] = Counter()
+    for service, home in world.durables.items():
+        for entry in home.store.inbox:
+            name = (service, entry.delivery.account, entry.delivery.key)
+            expect("P1", entry.state in {"done", "ignored"}, f"{name} is {entry.state}")
+            ended[name] += entry.finished
     for name in sorted(world.acknowledged):
         expect("P1", ended[name] == 1, f"{name} was acknowledged and effective {ended[name]} times")
 
@@ -64,16 +67,17 @@ def _log(world: World, name: str) -> None:
 def _read_models(world: World, name: str) -> None:
     """The live rows are those that the log gives when it is read from its beginning."""
     home = world.durables[name]
+    parsed: dict[str, list[Any]] = {}
     for topic in sorted({t for p in home.service.projections for t in p.topics}):
-        parsed: list[Any] = []
+        found = parsed[topic] = list[Any]()
         for lane in range(PARTITIONS):
             records: Any = world.broker.partitions[f"{topic}.events", lane]
-            parsed += _told(Parsed(topic, records, home.codec), f"{topic}/{lane}")
-        for projection in home.service.projections:
-            if topic in projection.topics:
-                fresh: dict[Key, Any] = {}
-                fresh.update(fold(projection, touched(projection, parsed), fresh))
-                _same(projection, fresh, home.tables[projection.name])
+            found += _told(Parsed(topic, records, home.codec), f"{topic}/{lane}")
+    for projection in home.service.projections:
+        told = [one for topic in sorted(projection.topics) for one in parsed[topic]]
+        fresh: dict[Key, Any] = {}
+        fresh.update(fold(projection, touched(projection, told), fresh))
+        _same(projection, fresh, home.tables[projection.name])
 
 
 def _told(run: Parsed, place: str) -> list[Any]:
@@ -149,23 +153,26 @@ def _wanted(world: World, order: Order, row: OrderRow) -> dict[str, int]:
 
     Where something of ours has cancelled units, what its row says of its lines is taken for it.
     """
+    shown = world.shown(order)
     if row.state == "cancelled":
-        excused = row.ended in _OURS or order.now.status == "cancelled"
+        excused = row.ended in _OURS or shown.status == "cancelled"
         expect("P1", excused, f"{row.order_id} is cancelled ({row.ended}), its shop says otherwise")
         return {}
     reopened = row.order_id in world.promises.reopened
-    alive = order.now.status != "cancelled"
+    # What we told the shop before a late word opened the order again cannot be taken back there.
+    alive = shown.status != "cancelled" or (reopened and order.now.status != "cancelled")
     expect("P1", alive, f"{row.order_id} is cancelled in its shop only")
     wanted: Counter[str] = Counter()
-    touched_by_us = reopened or any(line.cancelled for line in row.lines)
+    touched_by_us = reopened or any(line.cancelled or line.resent for line in row.lines)
     if touched_by_us:
         for line in row.lines:
             for part in line.components:
-                wanted[part.sku] += (line.quantity - line.cancelled) * part.units
+                left = max(0, line.quantity - line.cancelled) + line.resent
+                wanted[part.sku] += left * part.units
         return dict(wanted)
-    left, lines = _left(order), [line for line in row.lines if line.quantity]
-    expect("P1", len(left) == len(lines), f"{row.order_id} has {len(lines)} lines")
-    for (code, count), line in zip(left, lines, strict=True):
+    shown_left, lines = _left(shown), [line for line in row.lines if line.quantity]
+    expect("P1", len(shown_left) == len(lines), f"{row.order_id} has {len(lines)} lines")
+    for (code, count), line in zip(shown_left, lines, strict=True):
         expect("P1", line.quantity == count, f"{row.order_id} has {line.quantity}, not {count}")
         if line.sku is not None:
             for sku, units in parts_of(code).items():
@@ -178,9 +185,9 @@ def _wanted(world: World, order: Order, row: OrderRow) -> dict[str, int]:
 _OURS = {"out-of-stock", "payment-expired", "wish", ""}
 
 
-def _left(order: Order) -> list[tuple[str, int]]:
+def _left(now: State) -> list[tuple[str, int]]:
     """Return the listing's code and what is left, of each line that something is left of."""
-    lines = [(line.code, order.now.remaining(line)) for line in order.now.content.lines]
+    lines = [(line.code, now.remaining(line)) for line in now.content.lines]
     return [(code, count) for code, count in lines if count]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from libs.eventsourcing.decided import Turn
 from libs.store.memory import MemoryStore
-from libs.store.store import Delivery, Settled
+from libs.store.store import Call, Delivery, Settled
 
 
 @dataclass(eq=False)
@@ -19,6 +19,7 @@ class Op:
     apply: Callable[[], Any]
     watch: Callable[[Any], None] | None
     answer: "asyncio.Future[Any]"
+    deadline: int | None = None  # when whoever asks hangs up (microseconds)
 
     def perform(self, *, lost: str = "") -> str:
         """Let the server do it; lost "before" it came there, or its answer "after" it was done."""
@@ -59,15 +60,19 @@ class Gate:
 
     def send(
         self, owner: Any, kind: str, apply: Callable[[], Any],
-        watch: Callable[[Any], None] | None = None,
+        watch: Callable[[Any], None] | None = None, deadline: int | None = None,
     ) -> "asyncio.Future[Any]":  # fmt: skip
         """Send a request and return the future of its answer."""
-        op = Op(owner, kind, apply, watch, asyncio.get_running_loop().create_future())
+        op = Op(owner, kind, apply, watch, asyncio.get_running_loop().create_future(), deadline)
         self.ops.append(op)
         return op.answer
 
     def of(self, owner: Any) -> list[Op]:
         return [op for op in self.ops if op.owner is owner]
+
+    def overdue(self, by: int) -> list[int]:
+        """Return the places of requests whose askers will have hung up by then."""
+        return [n for n, op in enumerate(self.ops) if op.deadline is not None and op.deadline <= by]
 
 
 class GatedStore:
@@ -92,6 +97,15 @@ class GatedStore:
             self.lost += 1
             raise
         return lanes
+
+    async def claim_effects(
+        self, kinds: Sequence[str], now: int, lease_till: int, limit: int
+    ) -> Sequence[Call]:
+        claimed: Sequence[Call] = await self.gate.pass_(
+            self.owner, "claim",
+            lambda: self.store.claim_effects_now(kinds, now, lease_till, limit),
+        )  # fmt: skip
+        return claimed
 
     async def settled(self, turn: Turn) -> Settled:
         told: Settled = await self.gate.pass_(

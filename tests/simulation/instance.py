@@ -11,6 +11,7 @@ import msgspec
 from libs.bus.consumer import CLAIM, Source
 from libs.codec.framing import EventCodec
 from libs.contracts import kernel
+from libs.effects.worker import EffectWorker
 from libs.eventsourcing.decided import Turn
 from libs.eventsourcing.turn import Mind
 from libs.replay.memory import MemoryRows
@@ -23,16 +24,18 @@ from libs.runtime.settings import Settings
 from libs.runtime.timers import TimerPump
 from libs.runtime.turns import TurnLoop, TurnRunner
 from libs.security.vault.memory import MemoryVault
-from libs.store.memory import MemoryStore
+from libs.store.memory import OPEN, MemoryStore
 from libs.values.lanes import PARTITIONS
 from tests.simulation.broker import Broker, MemoryFeed, Place
 from tests.simulation.bugs import Bug
 from tests.simulation.gate import Gate, GatedStore
 from tests.simulation.loop import VirtualLoop
+from tests.simulation.outside import Outside
 from tests.simulation.projector import MemoryProjector, Tables
 from tests.simulation.promises import Promises
 from tests.simulation.relay import MemoryRelay
 from tests.simulation.units import expect
+from tests.simulation.wire import Wire
 
 
 class MemoryPool:
@@ -94,6 +97,7 @@ class Around:
     promises: Promises
     rng: Random
     bug: Bug
+    outside: Outside | None = None
 
 
 @dataclass(eq=False)
@@ -120,6 +124,7 @@ class Instance:
         if home.service.intake is not None:
             intake = home.service.intake(ports)
             self.pump = InboxPump(home.name, store, self.inbox, around.vault, intake, self.turns)
+        self.worker = self._worker(store, ports)
         self._react()
         self.projector = MemoryProjector(
             home.service.projections, home.codec, home.store, home.tables, around.broker,
@@ -130,6 +135,14 @@ class Instance:
             home.codec.registry, around.promises, around.bug.relay_too_late,
         )  # fmt: skip
         self.timers = TimerPump(home.mind, store, self.turns, self.clock, self._ends, self._applied)
+
+    def _worker(self, store: Any, ports: Ports) -> EffectWorker | None:
+        home, around = self.durable, self.around
+        if around.outside is None or home.service.effects is None:
+            return None
+        wire = around.outside.wire(Wire(around.gate, self, around.loop, around.rng))
+        kinds = around.bug.kinds(around.outside.kinds(home.service, ports, wire))
+        return EffectWorker(home.name, store, kinds, self.turns, self.clock)
 
     def _react(self) -> None:
         home, around = self.durable, self.around
@@ -149,6 +162,8 @@ class Instance:
     def _committed(self, turn: Turn) -> None:
         home = self.durable
         self.around.promises.committed(home.name, home.store, turn)
+        if self.around.outside is not None:
+            self.around.outside.saw(turn)
 
     async def _ends(self) -> Mapping[Place, int]:
         if self.around.bug.timers_early:
@@ -194,6 +209,8 @@ class Instance:
                 self.start(what, self.react())
             case "timers" if leads and home.store.due_now(self.clock(), 1):
                 self.start(what, self.timers.step())
+            case "effects" if self.worker and self._callable():
+                self.start(what, self._call())
             case "project" if self.projector.feed.waiting():
                 self.start(what, self.projector.step(self))
             case "relay" if self.relay.lag():
@@ -201,6 +218,23 @@ class Instance:
             case _:
                 return False
         return True
+
+    def _callable(self) -> bool:
+        """Say whether an effect may be tried now."""
+        now = self.clock()
+        return any(
+            one.state in OPEN and one.open_at() <= now
+            for one in self.durable.store.effects.values()
+        )
+
+    async def _call(self) -> None:
+        assert self.worker is not None
+        await self.worker.step()
+
+    def under_way(self) -> bool:
+        """Say whether something that was begun has not come to its end."""
+        tasks = [*self.tasks.values(), *(self.worker.running if self.worker else ())]
+        return any(not task.done() for task in tasks)
 
     async def react(self) -> None:
         """One step, and after a failure what the reactor's own loop does."""
@@ -211,7 +245,7 @@ class Instance:
             await self.reactor.source.restart()
 
     def stop(self) -> None:
-        for task in self.tasks.values():
+        for task in (*self.tasks.values(), *(self.worker.running if self.worker else ())):
             task.cancel()
 
 

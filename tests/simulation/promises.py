@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from libs.contracts import orders
 from libs.eventsourcing.decided import Turn
@@ -9,7 +10,14 @@ from libs.eventsourcing.inputs import Position
 from libs.store.memory import MemoryStore
 from libs.store.store import StoredEvent
 from tests.simulation.broker import Broker
+from tests.simulation.money import Money
 from tests.simulation.units import Units, expect
+
+
+class Ledger(Protocol):
+    """Sums of its own, kept from all services' events; `note` raises Broken."""
+
+    def note(self, event: Any) -> None: ...
 
 
 class Promises:
@@ -19,6 +27,7 @@ class Promises:
         self.broker = broker
         self.reads = reads  # service -> topics whose records it reacts to
         self.units = Units()
+        self.ledgers: list[Ledger] = []  # of the whole world
         self.events = 0
         self.holes: dict[tuple[str, int], int] = {}  # service and lane to the number lost
         self.reopened: set[str] = set()
@@ -37,6 +46,8 @@ class Promises:
             self._in_time(service, store, timer)
         for envelope in turn.recorded:
             event = envelope.event
+            for ledger in self.ledgers:
+                ledger.note(event)
             self.story.append(f"{type(event).__name__} on {envelope.stream}")
             if envelope.type.startswith("lonja.inventory."):
                 self.units.note(event)
@@ -47,6 +58,9 @@ class Promises:
         for parked in turn.parked:
             expect("P7", False, f"{parked.stream} parked {parked.code}: {parked.detail}")
         self.units.hold()
+        for ledger in self.ledgers:
+            if isinstance(ledger, Money):
+                ledger.hold()
 
     def _numbered(self, service: str, turn: Turn) -> None:
         self.events += len(turn.events)

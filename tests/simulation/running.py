@@ -27,8 +27,9 @@ class Outcome:
 class Run:
     """One seed on its way."""
 
-    def __init__(self, seed: int, bug: Bug) -> None:
-        self.world = World(seed, bug)
+    def __init__(self, seed: int, bug: Bug, *, whole: bool = False) -> None:
+        self.world = World(seed, bug, whole=whole)
+        self.most = MOST * (3 if whole else 1)
         self.rng = self.world.rng
         self.steps = 0
         moves: list[tuple[int, Callable[[], bool]]] = [
@@ -53,8 +54,8 @@ class Run:
 
     def _tick(self) -> None:
         self.steps += 1
-        expect("P7", self.steps < MOST, "nothing comes to its end")
-        self.world.loop.advance(self.world.loop.now + self.rng.randint(0, 30_000))
+        expect("P7", self.steps < self.most, "nothing comes to its end")
+        self.world.advance(self.world.loop.now + self.rng.randint(0, 30_000))
         for one in self.world.instances:
             one.paused -= bool(one.paused)
 
@@ -88,7 +89,11 @@ class Run:
         return told is not None
 
     def wish(self) -> bool:
-        told = self.world.clerks.act(self.world.buyers, self.world.tables)
+        world = self.world
+        if world.persons is not None and self.rng.random() < 0.5:
+            told = world.persons.act()
+        else:
+            told = world.clerks.act(world.buyers, world.tables)
         if told:
             self.world.say(told)
         return told is not None
@@ -133,12 +138,9 @@ class Run:
         return True
 
     def leap(self) -> bool:
-        self._advance(self.world.loop.now + self.rng.choice(LEAPS[: self.rng.randint(2, 7)]))
+        self.world.advance(self.world.loop.now + self.rng.choice(LEAPS[: self.rng.randint(2, 7)]))
         self.world.say("time passes")
         return True
-
-    def _advance(self, to: int) -> None:
-        self.world.loop.advance(to)
 
     def drain(self) -> None:
         """No more faults: everything that is there comes to its end, and time with it."""
@@ -147,12 +149,17 @@ class Run:
             pass
         for one in world.instances:
             one.paused = 0
+        if world.outside is not None:
+            world.outside.calm = True
         while True:
             self._settle()
-            due = world.next_timers()
-            if not due:
+            if world.persons is not None and (told := world.persons.work()):
+                world.say("; ".join(told))
+                continue
+            due = world.next_due()
+            if due is None:
                 return
-            world.loop.advance(max(world.loop.now, min(due.values())))
+            world.advance(max(world.loop.now, due))
             world.say("time passes")
 
     def _settle(self) -> None:
@@ -172,7 +179,7 @@ class Run:
                 self._tick()
                 patience = 0
             elif self._asleep():
-                world.loop.advance(world.loop.next_due() or world.loop.now)
+                world.advance(world.loop.next_due() or world.loop.now)
                 patience += 1
             else:
                 return
@@ -181,12 +188,12 @@ class Run:
     def _asleep(self) -> bool:
         """Say whether somebody waits for time alone; partitions are claimed again after one."""
         world = self.world
-        if any(not task.done() for one in world.instances for task in one.tasks.values()):
+        if any(one.under_way() for one in world.instances):
             return world.loop.next_due() is not None
         feeds = [feed for one in world.instances for feed in (one.reads, one.projector.feed)]
         behind = any(feed and feed.behind() for feed in feeds)
         if behind:
-            world.loop.advance(world.loop.now + SECOND)
+            world.advance(world.loop.now + SECOND)
         return behind
 
     def _ask(self) -> bool:
@@ -203,10 +210,10 @@ class Run:
         return found
 
 
-def run(seed: int, bug: Bug = NONE) -> Outcome:
-    """Play a seed to its end."""
+def run(seed: int, bug: Bug = NONE, *, whole: bool = False) -> Outcome:
+    """Play a seed to its end, in the world of three services or in the whole one."""
     random.seed(seed)  # the product's own jitter
-    play = Run(seed, bug)
+    play = Run(seed, bug, whole=whole or bug.whole)
     world, broken = play.world, None
     try:
         play.play()

@@ -1,16 +1,17 @@
 """Seeded buyers in three shops: what they order and change, and the webhooks that tell of it."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
 from msgspec.structs import replace
 
-from libs.runtime.settings import Settings
 from services.sandbox.retail.cases import priced
 from services.sandbox.retail.content import Account, Content, Line, State, Status
 from services.sandbox.retail.mischief import Delivery
 from services.sandbox.retail.people import address, person
 from services.sandbox.shops.render import Wire, external_id, wire
+from services.sandbox.shops.reported import Report
 from services.sandbox.shops.signing import Shop
 
 SECOND = 1_000_000
@@ -40,23 +41,6 @@ def parts_of(code: str) -> dict[str, int]:
     if code.startswith("BUNDLE-"):
         return {code.removeprefix("BUNDLE-"): BUNDLE}
     return KITS.get(code, {code: 1})
-
-
-def settings(rng: Random) -> Settings:
-    """Accounts with policies of their own."""
-    policies = ("backorder", "split", "cancel")
-    return Settings.model_validate(
-        {
-            "channels": {
-                one.name: {
-                    "provider": one.provider,
-                    "webhook_secrets": [SHOPS[one.name].secret],
-                    "shortage": rng.choice(policies),
-                }
-                for one in ACCOUNTS
-            }
-        }
-    )
 
 
 @dataclass(eq=False)
@@ -89,8 +73,10 @@ class Webhook:
     key: str
     sent: int = 0
     acknowledged: bool = False
+    reports: tuple[Report, ...] = ()  # what the seller had told the shop when it was written
+    service: str = "channels"
 
-    def wire(self, now: int) -> Wire:
+    def wire(self, now: int, reports: Sequence[Report] = ()) -> Wire:
         """Return what is sent now; WooCommerce tells the order as it is at the delivery."""
         states = self.order.states
         if self.order.now.content.account.provider == "woocommerce":
@@ -98,9 +84,24 @@ class Webhook:
         else:
             state = states[self.version - 1]
             before = states[self.version - 2] if self.version > 1 else None
+            reports = self.reports
         delivery = Delivery(0, self.order.account, state.content.number, self.topic, 0, self.key,
                             self.key, ())  # fmt: skip
-        return wire(SHOPS[self.order.account], delivery, state, before, now)
+        return wire(SHOPS[self.order.account], delivery, state, before, now, reports)
+
+
+@dataclass(eq=False)
+class Notice:
+    """What a provider tells one of our services, repeated like a shop's delivery."""
+
+    service: str
+    provider: str
+    account: str
+    key: str
+    topic: str
+    body: bytes
+    sent: int = 0
+    acknowledged: bool = False
 
 
 @dataclass
@@ -110,8 +111,10 @@ class Buyers:
     rng: Random
     skus: tuple[str, ...]
     coming: int
+    whole: bool = False  # the own store leaves the payment to us
     orders: list[Order] = field(default_factory=list)
-    webhooks: list[Webhook] = field(default_factory=list)
+    webhooks: list[Webhook | Notice] = field(default_factory=list)
+    reports: Callable[[Order], Sequence[Report]] = lambda _: ()
 
     def act(self, now: int) -> str | None:
         """Let a buyer do the next thing; None where nothing is left to be done."""
@@ -148,6 +151,8 @@ class Buyers:
         elif drafts:
             ahead = ("paid", *ahead)
         state = State(content, 1, at, status, paid=status == "open")
+        if self.whole and account.provider == "standard":
+            state = replace(state, paid=False, content=replace(content, means=rng.choice(_MEANS)))
         return Order([state], list(ahead))
 
     def _line(self, number: int, sku: str) -> Line:
@@ -183,13 +188,19 @@ class Buyers:
         version = order.now.version
         for copy in range(2 if self.rng.random() < 0.2 else 1):
             name = f"{order.account}-{order.external_id}-{version}-{copy}"
-            self.webhooks.append(Webhook(order, topic, version, name))
+            told = tuple(self.reports(order))
+            self.webhooks.append(Webhook(order, topic, version, name, reports=told))
 
 
 _LIVES: tuple[tuple[str, ...], ...] = (
     (), (), (), ("edited",), ("edited", "edited"), ("cancelled",), ("edited", "cancelled"),
     ("line-cancelled",), ("paid",), ("paid",), ("paid", "edited"), ("paid", "cancelled"),
     ("abandoned",),
+)  # fmt: skip
+
+
+_MEANS = (
+    *["pm_card_visa"] * 7, "pm_card_chargeDeclined", "pm_card_authenticationRequired", None,
 )  # fmt: skip
 
 

@@ -1,52 +1,70 @@
 """The simulated world: services, log, buyers and clerks, and a seeded hand that picks each step."""
 
 import asyncio
-from collections.abc import Mapping
 from random import Random
 from typing import Any
 
 from libs.eventsourcing.decider import Refused
 from libs.security.vault.memory import MemoryVault
 from libs.security.webhooks import verify
+from libs.store.memory import OPEN
 from libs.values.lanes import PARTITIONS
+from services.accounting.service import SERVICE as ACCOUNTING
 from services.channels.service import SERVICE as CHANNELS
+from services.crm_sync.service import SERVICE as CRM_SYNC
+from services.fulfilment.service import SERVICE as FULFILMENT
 from services.inventory.service import SERVICE as INVENTORY
 from services.orders.service import SERVICE as ORDERS
+from services.payments.service import SERVICE as PAYMENTS
+from services.sandbox.retail.content import State
+from services.sandbox.shops.reported import told
 from tests.simulation.broker import Broker, MemoryFeed
 from tests.simulation.bugs import NONE, Bug
 from tests.simulation.clerks import Clerks, Wish
 from tests.simulation.gate import Gate
 from tests.simulation.instance import Around, Instance, durable
 from tests.simulation.loop import VirtualLoop
+from tests.simulation.ledgers import Ledgers
+from tests.simulation.outside import Outside
+from tests.simulation.persons import Persons
 from tests.simulation.promises import Promises
-from tests.simulation.shops import MINUTE, SECOND, SHOPS, SKUS, Buyers, Webhook, settings
+from tests.simulation.shops import MINUTE, SECOND, SHOPS, SKUS, Buyers, Notice, Order, Webhook
+from tests.simulation.terms import settings
 
 BEGAN = 1_790_000_000_000_000
 SERVICES = (CHANNELS, ORDERS, INVENTORY)
-WORK = ("turn", "inbox", "react", "timers", "project", "relay")
+WHOLE = (*SERVICES, PAYMENTS, FULFILMENT, ACCOUNTING, CRM_SYNC)
+WORK = ("turn", "inbox", "react", "timers", "project", "relay", "effects")
 LEAPS = (SECOND, 5 * SECOND, MINUTE, 10 * MINUTE, 35 * MINUTE, 61 * MINUTE, 49 * 60 * MINUTE)
 
 
 class World:
     """Everything, at one moment. `trace` tells what happened, a line per step."""
 
-    def __init__(self, seed: int, bug: Bug = NONE) -> None:
-        self.seed, self.rng, self.bug = seed, Random(seed), bug
+    def __init__(self, seed: int, bug: Bug = NONE, *, whole: bool = False) -> None:
+        self.seed, self.rng, self.bug, self.whole = seed, Random(seed), bug, whole
         rng = self.rng
         self.loop, self.gate = VirtualLoop(BEGAN), Gate()
-        reads = {one.name: [f"{name}.events" for name in one.reacts] for one in SERVICES}
-        topics = {one.name for one in SERVICES} | {name for one in SERVICES for name in one.reacts}
+        self.settings = settings(rng, whole=whole)
+        services = [
+            one.configured(self.settings) if one.configured else one
+            for one in (WHOLE if whole else SERVICES)
+        ]
+        reads = {one.name: [f"{name}.events" for name in one.reacts] for one in services}
+        topics = {one.name for one in services} | {name for one in services for name in one.reacts}
         self.broker = Broker(f"{name}.events" for name in sorted(topics))
         self.promises = Promises(self.broker, reads)
-        self.settings = settings(rng)
-        self.around = Around(self.loop, self.gate, self.broker, MemoryVault(), self.settings,
-                             self.promises, rng, bug)  # fmt: skip
-        self.durables = {one.name: durable(one, bug) for one in SERVICES}
-        self.tables = {name: one.tables for name, one in self.durables.items()}
         skus = SKUS[: rng.randint(2, 4)]
-        self.buyers = Buyers(rng, skus, rng.randint(3, 12))
+        self.buyers = Buyers(rng, skus, rng.randint(3, 8 if whole else 12), whole)
+        self.outside = Outside(self.loop, seed, self.buyers) if whole else None
+        self.around = Around(self.loop, self.gate, self.broker, MemoryVault(), self.settings,
+                             self.promises, rng, bug, self.outside)  # fmt: skip
+        self.durables = {one.name: durable(one, bug) for one in services}
+        self.tables = {name: one.tables for name, one in self.durables.items()}
         self.clerks = Clerks(rng, skus, rng.randint(3, 8))
-        self.acknowledged: set[tuple[str, str]] = set()
+        self.ledgers = Ledgers(self.outside, self.promises) if self.outside else None
+        self.persons = Persons(rng, self.clerks, self.tables) if whole else None
+        self.acknowledged: set[tuple[str, str, str]] = set()
         self.callers: dict[int, asyncio.Task[Any]] = {}
         self.trace: list[str] = []
         self.born = 0
@@ -140,9 +158,20 @@ class World:
             self.trace.append(f"{'':12}   + {line}")
         self.promises.story.clear()
 
+    def advance(self, to: int) -> None:
+        """Let time pass; who would have hung up by then is answered, or not, before that."""
+        while overdue := self.gate.overdue(to):
+            self.perform(overdue[0], self.rng.choice(("before", "after", "")))
+        self.loop.advance(to)
+        if self.outside is not None:
+            self.outside.pass_time()
+
     def perform(self, number: int, lost: str = "") -> None:
         """Let one request through to its server."""
         op = self.gate.ops.pop(number)
+        if op.deadline is not None and op.answer.done():
+            self.say(f"{op.owner.name} {op.kind}: hung up unheard")
+            return
         ended = op.perform(lost=lost)
         self.say(f"{op.owner.name} {op.kind}: {ended}")
         self.tell()
@@ -167,9 +196,9 @@ class World:
                 return True
         return False
 
-    def deliver(self, webhook: Webhook) -> None:
-        """Let a shop send a delivery to some instance of channels."""
-        one = self.rng.choice(self.of("channels"))
+    def deliver(self, webhook: Webhook | Notice) -> None:
+        """Let a shop or a provider send a delivery to some instance."""
+        one = self.rng.choice(self.of(webhook.service))
         webhook.sent += 1
         self.say(f"{webhook.key} is delivered to {one.name}")
         task = self.loop.create_task(self._delivered(webhook, one))
@@ -177,8 +206,12 @@ class World:
         one.tasks[f"delivery/{webhook.key}/{webhook.sent}"] = task
         self.loop.run_ready()
 
-    async def _delivered(self, webhook: Webhook, one: Instance) -> None:
-        sent = webhook.wire(self.loop.now)
+    async def _delivered(self, webhook: Webhook | Notice, one: Instance) -> None:
+        if isinstance(webhook, Notice):
+            await self._noticed(webhook, one)
+            return
+        told = self.outside.desks.reports(webhook.order) if self.outside else ()
+        sent = webhook.wire(self.loop.now, told)
         account = webhook.order.account
         provider = SHOPS[account].provider
         secrets = self.settings.channels[account].secrets()
@@ -188,8 +221,17 @@ class World:
                                    topic=signed.topic, body=sent.body, trace="")  # fmt: skip
         except ConnectionError:
             return
-        self.acknowledged.add((account, signed.key))
+        self.acknowledged.add(("channels", account, signed.key))
         webhook.acknowledged = True
+
+    async def _noticed(self, notice: Notice, one: Instance) -> None:
+        try:
+            await one.inbox.accept(provider=notice.provider, account=notice.account, key=notice.key,
+                                   topic=notice.topic, body=notice.body, trace="")  # fmt: skip
+        except ConnectionError:
+            return
+        self.acknowledged.add((notice.service, notice.account, notice.key))
+        notice.acknowledged = True
 
     def call(self, wish: Wish) -> None:
         """Let somebody send a command to some instance."""
@@ -214,16 +256,23 @@ class World:
         else:
             wish.answer = "done"
 
-    def idle(self, caller: Webhook | Wish) -> bool:
+    def shown(self, order: Order) -> State:
+        """Return an order as its shop shows it: with what the seller told of it."""
+        reports = self.outside.desks.reports(order) if self.outside is not None else ()
+        return told(order.now, reports) if reports else order.now
+
+    def idle(self, caller: Webhook | Notice | Wish) -> bool:
         """Say whether nobody waits for an answer to it."""
         task = self.callers.get(id(caller))
         return task is None or task.done()
 
-    def next_timers(self) -> Mapping[str, int]:
-        """Return when each service's next timer is due."""
-        found = {}
-        for name, home in self.durables.items():
-            due = home.store.due_now(2**62, 1)
-            if due:
-                found[name] = due[0].due
-        return found
+    def next_due(self) -> int | None:
+        """Return when the next timer, effect or happening outside is due."""
+        found = []
+        for home in self.durables.values():
+            found += [timer.due for timer in home.store.due_now(2**62, 1)]
+            if self.outside is not None:
+                open_now = (one for one in home.store.effects.values() if one.state in OPEN)
+                found += [one.open_at() for one in open_now]
+        outside = self.outside.next_due() if self.outside is not None else None
+        return min([*found, *([] if outside is None else [outside])], default=None)

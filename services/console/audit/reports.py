@@ -16,11 +16,16 @@ class ReportsCheck:
         self._subjects: dict[tuple[str, str], str] = {}
         self._confirmed: dict[str, list[Record]] = {}
         self._refused: dict[str, Record] = {}
+        self._gifts: set[tuple[str, str]] = set()  # order, line: gift cards hand themselves over
 
     def see(self, record: Record) -> None:
         """Note what is due, asked for and answered."""
         data = record.data
         match record.type:
+            case "OrderPlaced" | "OrderAmended":
+                for line in data["order"]["lines"]:
+                    if line["kind"] == "gift_card":
+                        self._gifts.add((data["order_id"], line["line_id"]))
             case "ShipmentDispatched":
                 for order in data["references"]:
                     self._due[data["shipment_id"], order["order_id"]] = record
@@ -56,7 +61,9 @@ class ReportsCheck:
     def findings(self) -> Iterable[Finding]:
         """Return dispatches that a channel never heard of, heard of twice, or heard of too late."""
         for name, record in self._due.items():
-            if name not in self._subjects:
+            rows = (row for row in record.data["rows"] if row["order_id"] == name[1])
+            gifts = all((row["order_id"], row["line_id"]) in self._gifts for row in rows)
+            if name not in self._subjects and not gifts:
                 text = f"{name[0]} of {name[1]} was never reported to its channel"
                 yield Finding("P9", "not-reported", name[1], text, (record.place,))
         for report, record in self._asked.items():

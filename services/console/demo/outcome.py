@@ -54,7 +54,7 @@ def by_holder(figures: Figures) -> dict[str, dict[str, int]]:
     return {
         found["holder"]: {name: found[name] for name in names}
         for _, found in sorted(books(figures).items())
-        if "holder" in found
+        if "holder" in found and any(found[name] for name in names)
     }
 
 

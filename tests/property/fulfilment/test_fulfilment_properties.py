@@ -14,7 +14,7 @@ from services.fulfilment import commands, process
 from services.fulfilment.handover import quantities
 from services.fulfilment.planning import open_units
 from tests.property.fulfilment.world import World
-from tests.unit.fulfilment.samples import NOW, customer, line
+from tests.unit.fulfilment.samples import DAY, NOW, customer, line
 
 LOCATIONS = ("east", "west")
 KINDS = (
@@ -119,6 +119,8 @@ def person(world: World, name: str) -> None:
             commands.HandOver("main", name, "w", NOW),
             commands.AnswerStop("main", name, world.rng.random() < 0.7, "w", NOW),
             commands.RetryLabel("main", name, None, None, "w", NOW),
+            commands.DecideAddress("main", name, world.rng.random() < 0.5, "w", NOW),
+            commands.DecideLabel("main", name, world.rng.random() < 0.5, "T1", 5, "w", NOW + DAY),
         ]
     )
     world.by_hand(name, command)

@@ -19,7 +19,7 @@ from services.orders.state import (
     OrderState,
     by_sku,
     demand,
-    packed,
+    inside,
     remaining,
     shipped,
     shortages,
@@ -35,6 +35,7 @@ from tests.unit.orders.samples import (
     funds,
     line,
     parcel,
+    released,
     resolved,
     said,
     told,
@@ -102,6 +103,9 @@ later = st.one_of(
     st.builds(
         lambda status, name, units, key, seen: parcel(status, (name, units), name=key, seen=seen),
         statuses, st.sampled_from("abg"), counts, st.sampled_from(["s1", "s2"]), numbers,
+    ),
+    st.builds(
+        lambda revision, units: released(revision, ("a", units)), numbers, st.integers(0, 2)
     ),
     st.builds(
         commands.DecideConcern,
@@ -185,10 +189,10 @@ def check_demand(state: OrderState) -> None:
     """The demand is what is wanted; units in parcels may keep it higher, and only these."""
     stated = {sku: need.units for sku, need in state.needs.items() if need.units}
     wanted = {} if state.ended is not None else demand(state)
-    inside = by_sku(state, packed(state))
+    held = by_sku(state, inside(state))
     for sku in stated.keys() | wanted.keys():
         units, needed = stated.get(sku, 0), wanted.get(sku, 0)
-        assert needed <= units <= max(needed, inside.get(sku, 0))
+        assert needed <= units <= max(needed, held.get(sku, 0))
 
 
 def check_money(state: OrderState) -> None:

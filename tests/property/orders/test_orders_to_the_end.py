@@ -17,10 +17,19 @@ from services.inventory.commands import ShipUnits
 from services.orders import commands
 from services.orders.progress import OUT, TROUBLE
 from services.orders.read_model import HISTORY, ORDERS
-from services.orders.state import OrderState, by_sku, delivered, demand, packed, shipped, too_late
+from services.orders.state import (
+    OrderState,
+    by_sku,
+    delivered,
+    demand,
+    inside,
+    packed,
+    shipped,
+    too_late,
+)
 from tests.property.orders.test_orders_with_inventory import SKUS, World, populate
 from tests.unit.memory import envelope, folded
-from tests.unit.orders.samples import HOUR, NOW, cancelled, parcel, said
+from tests.unit.orders.samples import HOUR, NOW, cancelled, parcel, released, said
 
 
 class Parcel(msgspec.Struct):
@@ -41,6 +50,7 @@ class Trade(World):
         self.refunded: dict[str, int] = defaultdict(int)
         self.said: dict[str, int] = defaultdict(int)
         self.wanted: dict[str, orders.FulfilmentRequested] = {}
+        self.before: dict[str, dict[str, int]] = {}
         self.parcels: dict[str, list[Parcel]] = defaultdict(list)
 
     def tell(self, stream: str, command: Any) -> Sequence[Any]:
@@ -82,7 +92,9 @@ class Trade(World):
 
     def _handle(self, stream: str) -> None:
         """Plan what no parcel holds, and stop what nobody wants."""
-        asked = self.wanted[stream]
+        asked, before = self.wanted[stream], self.before.get(stream, {})
+        self.before[stream] = {line.line_id: line.quantity for line in asked.lines}
+        fewer = any(self.before[stream].get(name, 0) < units for name, units in before.items())
         left = {line.line_id: line.quantity for line in asked.lines}
         for one in self.parcels[stream]:
             over: dict[str, int] = {}
@@ -101,6 +113,12 @@ class Trade(World):
             made = Parcel(stream, f"{stream}/{len(self.parcels[stream])}", more)
             self.parcels[stream].append(made)
             self._tell(made, "planned", more)
+        if fewer:
+            held: dict[str, int] = defaultdict(int)
+            for one in self.parcels[stream]:
+                for name, units in one.lines.items():
+                    held[name] += units
+            self.send("handover", stream, released(asked.revision, *held.items()))
 
     def _tell(
         self, one: Parcel, status: Any, lines: dict[str, int], fact: str = "Shipment"
@@ -156,15 +174,15 @@ class Trade(World):
 
 def _step(before: OrderState, after: OrderState, events: Sequence[Any]) -> None:
     """Nothing is given back, granted or dropped that is in a parcel or has left."""
-    inside, gone = packed(after), shipped(after)
-    for sku, units in by_sku(after, inside).items():
+    held, gone = inside(after), shipped(after)
+    for sku, units in by_sku(after, held).items():
         had = before.needs[sku].units if sku in before.needs else 0
         assert after.needs[sku].units >= min(had, units)
     for event in events:
         match event:
             case orders.CancellationAccepted(lines=lines):
                 for one in lines:
-                    assert inside.get(one.line_id, 0) <= after.lines[one.line_id].remaining
+                    assert held.get(one.line_id, 0) <= after.lines[one.line_id].remaining
             case orders.FulfilmentRequested(lines=lines):
                 asked = {one.line_id: one.quantity for one in lines}
                 for name in gone.keys() & after.lines.keys():
@@ -264,6 +282,7 @@ def _units(trade: Trade, stream: str, seed: int) -> None:
         assert gone.get(name, 0) <= line.remaining + line.resent + over, place
         assert over <= state.late.get(name, 0), place
     assert not state.stops, place
+    assert not state.asked_back, place
     left = by_sku(state, gone)
     for sku in SKUS:
         stock = trade.states[f"stock-{sku}"].reservations.get(order_id)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from libs.contracts import channels, common, fulfilment, orders
 from libs.effects.kinds import Confirmed, Rejected, Unknown
 from libs.eventsourcing.envelope import Envelope
@@ -198,3 +200,20 @@ def test_the_row_says_how_it_stands_and_whether_it_was_late() -> None:
             assert row is not None
             seen.append((row.state, row.late))
     assert seen == [("open", False), ("in-doubt", False), ("confirmed", True)]
+
+
+def test_a_gift_card_is_not_told_to_the_channel_that_hands_it_over_itself() -> None:
+    card = msgspec.structs.replace(
+        LINES[0], line_id="card", kind="gift_card", requires_shipping=False
+    )
+    order = msgspec.structs.replace(RECORD.order, lines=(*RECORD.order.lines, card))
+    (first,) = CHANNEL_ORDER.decide(
+        msgspec.structs.replace(RECORD, order=order), CHANNEL_ORDER.initial
+    )
+    row = common.LineQuantity(line_id="card", quantity=1)
+    alone = msgspec.structs.replace(dispatched("s9"), rows=(row,))
+    assert given(CHANNEL_ORDER, first).when(alone).events == []
+    beside = msgspec.structs.replace(dispatched("s1", *ALL), rows=(*rows(*ALL), row))
+    (event,) = given(CHANNEL_ORDER, first).when(beside).events
+    assert isinstance(event, channels.ChannelReportRequested)
+    assert (len(event.lines), event.whole) == (len(LINES), True)

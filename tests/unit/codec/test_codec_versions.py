@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from libs.codec.compatibility import incompatible, read, unreadable, write
 from libs.codec.errors import DecodeError
 from libs.codec.generate import check, make
-from libs.codec.lock import read_lock
+from libs.codec.lock import lock_text, read_lock
 from libs.codec.schemas import SchemaError, load, whole
 from tests.property.codec.strategies import values
 from tests.unit.codec.workshop import Workshop, array, enum, field, record
@@ -130,6 +130,23 @@ def test_relocking_before_a_release_keeps_the_id_and_renews_the_golden_bytes(
     assert after["id"] == before["id"]
     assert after["fingerprint"] != before["fingerprint"]
     assert golden.read_bytes() != old
+    assert check(workshop.places) == []
+
+
+def test_an_id_that_two_branches_appended_is_found_and_relocked(workshop: Workshop) -> None:
+    workshop.put(record("Sold", field("n", "long")), record("Told", field("n", "long")))
+    assert make(workshop.places) == []
+    lock = read_lock(workshop.places.lock)
+    first = lock[NAME]["1"]["id"]
+    lock["lonja.orders.Told"]["1"]["id"] = first
+    workshop.places.lock.write_text(lock_text(lock))
+    [why] = check(workshop.places)
+    assert "lonja.orders.Told has the id of another event" in why
+    assert make(workshop.places) == [why]
+    assert make(workshop.places, relock=True) == []
+    again = read_lock(workshop.places.lock)
+    assert again[NAME]["1"]["id"] == first
+    assert again["lonja.orders.Told"]["1"]["id"] != first
     assert check(workshop.places) == []
 
 

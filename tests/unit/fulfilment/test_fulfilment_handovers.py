@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from libs.contracts import fulfilment as events
 from libs.eventsourcing.testing import given
@@ -124,6 +125,45 @@ def test_a_new_address_takes_parcels_back_to_plan_them_again() -> None:
     told = (taken(MUGS), kept("MUG", 1, ("main", 2)), taken(MUGS, revision=2, contact=b"new"))
     assert planned(*told) == [("main", {})]
     assert given(HANDOVER).when(*told).events[-1].reason == "address-changed"
+
+
+def test_an_address_that_a_person_let_be_is_not_asked_about_again() -> None:
+    name = commands.shipment_name(ORDER, "main", 1)
+    moved = (taken(MUGS), kept("MUG", 1, ("main", 2)), taken(MUGS, revision=2, contact=b"new"))
+    let_be = (*moved, answer(name, "kept", 4, ("l1", 2)))
+    assert planned(*let_be) == []
+    assert planned(*let_be, taken(MUGS, revision=3, contact=b"new")) == []
+    assert planned(*let_be, taken(MUGS, revision=3, contact=b"newer")) == [("main", {})]
+    crossed = (*moved, taken(MUGS, revision=3, contact=b"newer"))
+    assert planned(*crossed, answer(name, "kept", 4, ("l1", 2))) == [("main", {})]
+    back = (*moved, taken(MUGS, revision=3))
+    assert planned(*back, answer(name, "kept", 4, ("l1", 2))) == []
+
+
+def test_a_cancellation_does_not_wait_for_the_address() -> None:
+    moved = (taken(MUGS), kept("MUG", 1, ("main", 2)), taken(MUGS, revision=2, contact=b"new"))
+    [event] = given(HANDOVER).when(*moved, taken(revision=3, contact=b"new")).events[1:]
+    assert (event.rows, event.reason) == ((), "not-wanted")
+    name = commands.shipment_name(ORDER, "main", 1)
+    gone = (*moved, taken(revision=3, contact=b"new"), answer(name, "stopped", 4, ("l1", 2)))
+    [_, released] = given(HANDOVER).when(*gone).events
+    assert (released.revision, released.lines) == (3, ())
+
+
+def test_fewer_units_are_answered_once_no_parcel_has_them() -> None:
+    first = (taken(MUGS), kept("MUG", 1, ("main", 2)))
+    fewer = replace(MUGS, quantity=1)
+    asked = given(HANDOVER).when(*first, taken(fewer, revision=2)).events
+    assert [type(one).__name__ for one in asked] == ["FulfilmentTaken", "HandoverPlanned"]
+    name = commands.shipment_name(ORDER, "main", 1)
+    halted = (*first, taken(fewer, revision=2), answer(name, "stopped", 3, ("l1", 1)))
+    released = given(HANDOVER).when(*halted).events[-1]
+    assert [(one.line_id, one.quantity) for one in released.lines] == [("l1", 1)]
+    never = given(HANDOVER).when(taken(MUGS), taken(revision=2)).events
+    assert [type(one).__name__ for one in never] == ["FulfilmentTaken", "FulfilmentReleased"]
+    late = (*first, taken(revision=2), answer(name, "too-late", 3, ("l1", 2)))
+    [_, gone] = given(HANDOVER).when(*late).events
+    assert [(one.line_id, one.quantity) for one in gone.lines] == [("l1", 2)]
 
 
 def test_units_that_inventory_moved_take_their_parcel_along() -> None:

@@ -155,6 +155,68 @@ def test_a_refused_label_waits_and_may_be_asked_for_again_a_doubtful_one_may_not
     assert told(share(policy=CARRIED), quoted(), doubt, bought()) == ["LabelBought"]
 
 
+LABELLED = (share(policy=CARRIED), quoted(), bought())
+MOVED = (*LABELLED, share(2, mugs=0, reason="address-changed"))
+
+
+def address(*, new_label: bool) -> commands.DecideAddress:
+    return commands.DecideAddress("main", SHIPMENT, new_label, "w", NOW)
+
+
+def test_a_new_address_after_the_label_waits_for_a_person() -> None:
+    assert told(share(policy=CARRIED), share(2, mugs=0, reason="address-changed"))[-1] == (
+        "ShipmentCancelled"
+    )
+    assert told(*MOVED) == ["DispatchStopRequested"]
+    assert told(*MOVED, cleared()) == ["ShipmentClearanceRecorded"]
+    given(PARCEL).when(*MOVED, cleared(), HAND_OVER).then_refused("stop-requested")
+    assert told(*MOVED, address(new_label=True)) == [
+        "DispatchStopped", "LabelVoidRequested", "ShipmentCancelled",
+    ]  # fmt: skip
+    assert told(*MOVED, address(new_label=False)) == ["ShipmentAddressKept"]
+    assert told(*MOVED, cleared(), address(new_label=False))[-1] == "ShipmentDispatched"
+    twice = given(PARCEL).when(*MOVED, address(new_label=False), address(new_label=False))
+    twice.then_refused("nothing-to-decide")
+    given(PARCEL).when(address(new_label=True)).then_refused("shipment-not-found")
+
+
+def test_units_that_nobody_wants_do_not_wait_for_the_address() -> None:
+    assert told(*MOVED, share(3, mugs=0, reason="not-wanted")) == [
+        "DispatchStopRequested", "DispatchStopped", "LabelVoidRequested", "ShipmentCancelled",
+    ]  # fmt: skip
+
+
+DOUBT = (
+    share(policy=CARRIED), quoted(), commands.DoubtLabel("main", SHIPMENT, label_of(), NOW)
+)  # fmt: skip
+
+
+def word(*, was_bought: bool, at: int = NOW + DAY) -> commands.DecideLabel:
+    return commands.DecideLabel("main", SHIPMENT, was_bought, "TRACK9", 450, "w", at)
+
+
+def test_a_person_says_after_a_day_what_became_of_a_label_in_doubt() -> None:
+    given(PARCEL).when(*DOUBT, word(was_bought=True, at=NOW)).then_refused("carrier-still-asked")
+    given(PARCEL).when(*LABELLED, word(was_bought=True)).then_refused("label-not-in-doubt")
+    found = given(PARCEL).when(*DOUBT, cleared(), word(was_bought=True))
+    assert [type(one).__name__ for one in found.events] == [
+        "LabelBought", "ShipmentReady", "ShipmentDispatched",
+    ]  # fmt: skip
+    assert (found.events[0].tracking_code, found.events[-1].tracking_code) == ("TRACK9", "TRACK9")
+    assert told(*DOUBT, word(was_bought=True), bought()) == []
+
+
+def test_a_label_that_was_bought_after_all_is_given_back_once() -> None:
+    again = commands.RetryLabel("main", SHIPMENT, "other", None, "w", NOW)
+    assert told(*DOUBT, word(was_bought=False)) == ["LabelRefused"]
+    assert told(*DOUBT, word(was_bought=False), bought()) == ["LabelBought"]
+    retried = (*DOUBT, word(was_bought=False), again)
+    [void] = given(PARCEL).when(*retried, bought()).events
+    assert (void.label_id, void.account, void.reason) == (label_of(), "post", "bought-after-all")
+    assert told(*retried, bought(), bought()) == []
+    assert told(*retried, bought(), quoted(2), bought(2), cleared())[-1] == "ShipmentDispatched"
+
+
 @pytest.mark.parametrize(
     ("status", "event", "state"),
     [

@@ -114,3 +114,9 @@ def parcel(
         "occurred_at": NOW, "at": NOW,
     }  # fmt: skip
     return commands.RecordShipment(**(given | fields))
+
+
+def released(revision: int, *lines: tuple[str, int]) -> commands.RecordRelease:
+    """Fulfilment answers that it was to have fewer units, and what its parcels have."""
+    rows = tuple(common.LineQuantity(line_id=n, quantity=q) for n, q in lines)
+    return commands.RecordRelease(revision, rows, NOW, NOW)

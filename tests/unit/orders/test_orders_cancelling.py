@@ -80,7 +80,7 @@ def test_money_does_not_bring_back_what_the_channel_has_cancelled_after_us() -> 
     expired = commands.DecideByDeadline(NOW + HOUR)
     for last in (cancelled(2), told(THREE, version=2, commitment="tentative", cancelled=True)):
         outcome = given(ORDER).when(unpaid, expired, last, funds("paid", 3))
-        assert names(outcome.events) == ["OrderFundsRecorded"]
+        assert names(outcome.events) == ["OrderFundsRecorded", *["PaymentRequired"] * 2]
         assert outcome.state.ended is not None
     outcome = given(ORDER).when(unpaid, expired, funds("paid", 3))
     assert "OrderReopened" in names(outcome.events)

@@ -206,3 +206,23 @@ def test_a_deadline_is_not_put_off_by_a_new_statement() -> None:
     steps = (told(MUG), answer("MUG", 2), funds("pending", 2, at=NOW + HOUR))
     changed = told(MUG, version=3, funds="part_paid", at=NOW + HOUR)
     assert bill(*steps, changed).decide_by == DEADLINE
+
+
+def test_what_the_channel_has_taken_is_stated_before_there_is_stock() -> None:
+    placed = told(TAXED, totals=totals(113), funds="paid")
+    required = only(given(ORDER).when(placed).events, orders.PaymentRequired)
+    assert (required.amount, required.total, required.charges_amount) == (113, 113, 5)
+    waiting = given(ORDER).when(placed, answer("MUG", 0, short=3))
+    assert "PaymentRequired" not in names(waiting.events)
+    confirmed = given(ORDER).when(placed, answer("MUG", 3))
+    assert names(confirmed.events) == ["OrderStockRecorded", "OrderConfirmed"]
+    ours = told(TAXED, totals=totals(113), funds="paid", custody="us")
+    assert "PaymentRequired" not in names(given(ORDER).when(ours).events)
+
+
+def test_of_an_order_that_comes_cancelled_payments_learns_that_the_channel_has_its_money() -> None:
+    steps = (told(TAXED, totals=totals(113), funds="paid", cancelled=True),)
+    found = [e for e in given(ORDER).when(*steps).events if isinstance(e, orders.PaymentRequired)]
+    assert [(one.revision, one.amount, one.total) for one in found] == [(1, 113, 113), (2, 0, 113)]
+    refunded = told(TAXED, totals=totals(113), funds="refunded", cancelled=True)
+    assert "PaymentRequired" not in names(given(ORDER).when(refunded).events)

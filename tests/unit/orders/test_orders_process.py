@@ -134,7 +134,7 @@ PARCELS: list[tuple[Any, str, str]] = [
     (fulfilment.ParcelLost(**SHIPMENT, code="silent", deadline=9), "lost", "silent"),
     (
         fulfilment.StopTooLate(**SHIPMENT, order_id=ID, reason="handed-over"),
-        "dispatched", "handed-over",
+        "packed", "handed-over",
     ),
     (
         fulfilment.DispatchStopped(**SHIPMENT, order_id=ID, units=(), reason="cancelled"),

@@ -8,7 +8,7 @@ from libs.contracts import orders
 from libs.eventsourcing.testing import given
 from services.orders import commands
 from services.orders.decider import ORDER
-from services.orders.state import OrderState, delivered, shipped
+from services.orders.state import OrderState, delivered, leaving, shipped
 from tests.unit.orders.samples import (
     HOUR,
     NOW,
@@ -18,6 +18,7 @@ from tests.unit.orders.samples import (
     captured,
     line,
     parcel,
+    released,
     said,
     told,
 )
@@ -101,7 +102,8 @@ def test_an_order_is_complete_when_all_of_it_has_arrived() -> None:
 
 def test_units_that_are_delivered_or_cancelled_complete_it() -> None:
     one = (*PAID, parcel("planned", ("a", 1)), parcel("delivered", ("a", 1), seen=2))
-    done = given(ORDER).when(*one, cancel("c", ("a", 1)), answer("MUG", 1, revision=2, seen=2))
+    kept = (cancel("c", ("a", 1)), released(2, ("a", 1)))
+    done = given(ORDER).when(*one, *kept, answer("MUG", 1, revision=2, seen=2))
     assert only(done.events, orders.OrderCompleted).lines[0].quantity == 1
 
 
@@ -117,9 +119,11 @@ def test_units_in_a_parcel_are_cancelled_when_it_has_stopped() -> None:
     assert only(outcome.events, orders.OrderWaits).reason == "cancellation-asked"
     assert (asked(*steps), needed(*steps)) == ({"a": 1}, {"MUG": 2})
     given(ORDER).when(*steps, cancel("c1", ("a", 1))).then()
-    stopped = given(ORDER).when(*steps, parcel("stopped", ("a", 1), seen=2))
+    halted = (*steps, parcel("stopped", ("a", 1), seen=2))
+    assert names(given(ORDER).when(*halted).events) == ["OrderShipmentRecorded"]
+    stopped = given(ORDER).when(*halted, released(2, ("a", 1)))
     assert names(stopped.events) == [
-        "OrderShipmentRecorded", "CancellationAccepted", "OrderLinesCancelled", "StockRequired",
+        "OrderReleaseRecorded", "CancellationAccepted", "OrderLinesCancelled", "StockRequired",
         "PaymentRequired", "OrderWaitOver",
     ]  # fmt: skip
     assert only(stopped.events, orders.StockRequired).demands[0].units == 1
@@ -128,7 +132,7 @@ def test_units_in_a_parcel_are_cancelled_when_it_has_stopped() -> None:
 def test_units_that_leave_before_they_are_stopped_are_refused() -> None:
     steps = (*PLANNED, cancel("c1"))
     assert asked(*steps) == {}
-    late = given(ORDER).when(*steps, parcel("dispatched", ("a", 2), seen=2, fact="StopTooLate"))
+    late = given(ORDER).when(*steps, parcel("packed", ("a", 2), seen=3, fact="StopTooLate"))
     refused = only(late.events, orders.CancellationRefused)
     assert (refused.reason, refused.lines[0].quantity) == ("too-late", 2)
     assert "OrderLinesCancelled" not in names(late.events)
@@ -136,16 +140,18 @@ def test_units_that_leave_before_they_are_stopped_are_refused() -> None:
 
 
 def test_a_request_is_answered_in_parts() -> None:
-    one = (*PAID, parcel("dispatched", ("a", 1)))
-    outcome = given(ORDER).when(*one, cancel("c1", ("a", 2)))
+    one = (*PAID, parcel("dispatched", ("a", 1)), cancel("c1", ("a", 2)))
+    assert only(given(ORDER).when(*one).events, orders.CancellationRefused).reason == "too-late"
+    outcome = given(ORDER).when(*one, released(2, ("a", 1)))
     assert only(outcome.events, orders.CancellationAccepted).lines[0].quantity == 1
-    assert only(outcome.events, orders.CancellationRefused).reason == "too-late"
     given(ORDER).when(*SENT, cancel("c1")).then_refused("cancellation-too-late")
     given(ORDER).when(*PLANNED, cancel("c1"), cancel("c2")).then_refused("cancellation-asked")
 
 
 def test_a_whole_parcel_may_stop_and_the_rest_goes_in_another() -> None:
-    steps = (*PLANNED, cancel("c1", ("a", 1)), parcel("stopped", ("a", 2), seen=2))
+    halted = (*PLANNED, cancel("c1", ("a", 1)), parcel("stopped", ("a", 2), seen=2))
+    assert "c1" in given(ORDER).when(*halted).state.stops
+    steps = (*halted, released(2))
     state = given(ORDER).when(*steps).state
     assert (state.parcels["s1"].status, dict(state.confirmed or {})) == ("stopped", {"a": 1})
     assert not state.stops
@@ -156,8 +162,57 @@ def test_a_whole_parcel_may_stop_and_the_rest_goes_in_another() -> None:
 def test_a_channels_cancellation_frees_units_only_when_the_parcel_stopped() -> None:
     steps = (*PLANNED, cancelled(2))
     assert (asked(*steps), needed(*steps)) == ({}, {"MUG": 2})
-    stopped = given(ORDER).when(*steps, parcel("stopped", ("a", 2), seen=2))
-    assert only(stopped.events, orders.StockRequired).demands[0].units == 0
+    halted = (*steps, parcel("stopped", ("a", 2), seen=2))
+    assert needed(*halted) == {"MUG": 2}
+    freed = given(ORDER).when(*halted, released(2))
+    assert only(freed.events, orders.StockRequired).demands[0].units == 0
+    early = (*steps, released(2))
+    assert needed(*early) == {"MUG": 2}
+    assert needed(*early, parcel("stopped", ("a", 2), seen=2)) == {"MUG": 0}
+
+
+def test_a_parcel_that_stopped_for_a_reason_of_its_own_frees_and_ends_nothing() -> None:
+    moved = (*PLANNED, parcel("stopped", ("a", 2), seen=2, reason="units-moved"))
+    assert names(given(ORDER).when(*moved).events) == ["OrderShipmentRecorded"]
+    assert (asked(*moved), needed(*moved)) == ({"a": 2}, {"MUG": 2})
+    crossed = (
+        *PLANNED,
+        cancel("c1", ("a", 1)),
+        *moved[-1:],
+        parcel("planned", ("a", 2), name="s2"),
+    )
+    assert "c1" in given(ORDER).when(*crossed).state.stops
+    late = given(ORDER).when(*crossed, parcel("dispatched", ("a", 2), name="s2", seen=2))
+    assert only(late.events, orders.CancellationRefused).reason == "too-late"
+    given(ORDER).when(*crossed, released(1, ("a", 2))).then()
+
+
+def test_units_that_may_be_in_a_parcel_we_do_not_know_are_asked_for_not_granted() -> None:
+    steps = (*PAID, cancel("c1", ("a", 1)))
+    assert "CancellationAccepted" not in names(given(ORDER).when(*steps).events)
+    never = given(ORDER).when(*steps, released(2))
+    assert only(never.events, orders.CancellationAccepted).lines[0].quantity == 1
+    late = (*steps, released(2, ("a", 2)))
+    assert names(given(ORDER).when(*late).events) == ["OrderReleaseRecorded"]
+    left = given(ORDER).when(*late, parcel("dispatched", ("a", 2)))
+    assert only(left.events, orders.CancellationRefused).reason == "too-late"
+    assert "edit-too-late" not in left.state.concerns
+
+
+def test_a_warehouse_that_cannot_stop_a_parcel_lets_all_of_it_go() -> None:
+    late = parcel("packed", ("a", 1), seen=2, fact="StopTooLate")
+    steps = (*PLANNED, cancel("c1", ("a", 1)), late)
+    outcome = given(ORDER).when(*steps)
+    assert only(outcome.events, orders.CancellationRefused).reason == "too-late"
+    assert (asked(*steps), shipped(outcome.state), leaving(outcome.state)) == (
+        {"a": 2}, {}, {"a": 2},
+    )  # fmt: skip
+    held = given(ORDER).when(*steps, HOLD)
+    assert only(held.events, orders.FulfilmentRequested).blocked == "fraud-review"
+    free = given(ORDER).when(*steps, HOLD, commands.ReleaseHold("h1", "ok", "seller", NOW))
+    assert only(free.events, orders.FulfilmentRequested).blocked is None
+    gone = given(ORDER).when(*steps, parcel("dispatched", ("a", 2), seen=3))
+    assert shipped(gone.state) == {"a": 2}
 
 
 @pytest.mark.parametrize("change", [cancelled(2), told(line("b", 1, ("CUP", 1)), version=2)])
@@ -173,7 +228,7 @@ def test_a_change_for_units_that_have_left_waits_for_a_person(change: Any) -> No
 
 def test_a_parcel_that_nobody_wanted_any_more_is_told_too_late_whichever_came_first() -> None:
     away = parcel("dispatched", ("a", 2))
-    gone = cancel("c1")
+    gone = cancelled(2)
     for steps in ((*PAID, gone, away), (*PAID, away, cancelled(2))):
         state = given(ORDER).when(*steps).state
         assert dict(state.late) == {"a": 2}
@@ -200,8 +255,13 @@ LOST = (*SENT, parcel("lost", ("a", 2), seen=3))
 
 def test_a_lost_parcel_is_sent_again_from_new_stock_and_costs_nothing_more() -> None:
     outcome = given(ORDER).when(*LOST, decide("reship"))
-    assert names(outcome.events) == ["OrderDecisionTaken", "StockRequired", "OrderWaitOver"]
+    assert names(outcome.events) == [
+        "OrderDecisionTaken", "StockRequired", "PaymentRequired", "OrderWaitOver",
+    ]  # fmt: skip
     assert only(outcome.events, orders.StockRequired).demands[0].units == 4
+    # Payments counts units that leave: those that are sent again leave, too, and cost nothing.
+    again = only(outcome.events, orders.PaymentRequired)
+    assert [(one.quantity, one.amount) for one in again.lines] == [(4, 200)]
     stocked = given(ORDER).when(*LOST, decide("reship"), answer("MUG", 2, revision=2, seen=2))
     assert names(stocked.events) == [
         "OrderStockRecorded", "OrderConfirmed", "FulfilmentRequested",
@@ -218,6 +278,9 @@ def test_a_lost_parcel_is_refunded_by_a_lower_bill_and_ends_the_order() -> None:
         "OrderDecisionTaken", "PaymentRequired", "OrderWaitOver", "OrderCompleted",
     ]  # fmt: skip
     assert only(outcome.events, orders.PaymentRequired).amount == 0
+    # What has left stays counted, or the order's other parcels would hold too many units.
+    lines = only(outcome.events, orders.PaymentRequired).lines
+    assert [(one.quantity, one.amount) for one in lines] == [(2, 0)]
     assert only(outcome.events, orders.OrderCompleted).lines == ()
 
 

@@ -133,9 +133,12 @@ def test_the_expiry_of_a_hold_that_was_renewed_or_paid_cancels_nothing() -> None
 def test_a_payment_after_the_expiry_reopens_the_order_and_asks_for_stock_again() -> None:
     placed = told(MUG, commitment="tentative", expires_at=NOW + HOUR)
     expired = commands.DecideByDeadline(NOW + HOUR)
-    for paid in (funds("paid", 2), told(MUG, version=2)):
+    for paid, costs in (
+        (funds("paid", 2), ["PaymentRequired"]),
+        (told(MUG, version=2), []),
+    ):
         outcome = given(ORDER).when(placed, expired, paid)
-        assert names(outcome.events)[1:] == ["OrderReopened", "StockRequired"]
+        assert names(outcome.events)[1:] == ["OrderReopened", "StockRequired", *costs]
         required = only(outcome.events, orders.StockRequired)
         assert (required.demands[0].units, required.reservation_class) == (2, "commitment")
         again = given(ORDER).when(

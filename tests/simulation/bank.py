@@ -1,0 +1,130 @@
+"""The payment provider: the sandbox's own account, asked by the product's own adapters."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+
+from services.payments.stripe_client import Answer
+from services.sandbox.stripe import form, keys
+from services.sandbox.stripe.config import Settings
+from services.sandbox.stripe.provider import BROKEN, LIMITED, Call, Provider
+from services.sandbox.stripe.refusals import Refused
+from tests.simulation.loop import VirtualLoop
+from tests.simulation.wire import Books, Clock, Wire
+
+ACCOUNT = "card"
+DAY = 86_400
+Json = dict[str, Any]
+NEEDED = frozenset({
+    "payment_intent.amount_capturable_updated", "payment_intent.succeeded",
+    "payment_intent.payment_failed", "payment_intent.canceled", "charge.captured",
+    "charge.refunded", "charge.expired",
+})  # fmt: skip
+
+
+class Bank:
+    """The account; `tell` takes each event that its endpoint asked for."""
+
+    def __init__(self, loop: VirtualLoop, seed: int, tell: Callable[[Json], None]) -> None:
+        settings = Settings(
+            api_key="key", webhook_secret="secret", account=ACCOUNT, seed=seed,
+            authorisation_seconds=7 * DAY, short_share=0.2, short_seconds=2 * 3600,
+        )  # fmt: skip
+        books: Any = Books()
+        clock: Any = Clock(loop)
+        self.provider = Provider(settings, books, clock)
+        self.watch: Callable[[], None] = lambda: None
+        self._tell, self._requests = tell, 0
+
+    @property
+    def intents(self) -> list[Json]:
+        return list(self.provider.account.objects["payment_intent"].values())
+
+    def fall_due(self) -> None:
+        """Do what time has brought."""
+        self._told(self.provider.fall_due())
+
+    def next_due(self) -> int | None:
+        """Return when time brings something next, in microseconds."""
+        due = self.provider.account._due
+        return due[0][0] * 1_000_000 if due else None
+
+    def _told(self, events: Sequence[Json]) -> None:
+        for event in events:
+            if event["type"] in NEEDED:
+                self._tell(event)
+        self.watch()
+
+    def post(self, path: str, body: str, key: str, fault: str) -> Answer:
+        """Answer a form under its key, as the sandbox's door does."""
+        self._requests += 1
+        self.fall_due()
+        call = Call(path, form.parse(body), key, keys.fingerprint(path, body), str(self._requests))
+        try:
+            kept = self.provider.keys.begin(key, call.request, self.provider.clock.now())
+            if kept is not None:
+                return _answer(kept.status, kept.body, replayed=True)
+        except Refused as refused:
+            return _answer(refused.status, refused.body)
+        try:
+            if fault == "limited":
+                return _answer(429, LIMITED)
+            met: Any = fault or None
+            status, found, events = self.provider.perform(call, met)
+        except Refused as refused:
+            return _answer(refused.status, refused.body)
+        finally:
+            self.provider.keys.end(key)
+        self._told(events)
+        return _answer(status, found)
+
+    def get(self, path: str, query: str, fault: str) -> Answer:
+        """Answer a question."""
+        self.fall_due()
+        if fault:
+            return _answer(429 if fault == "limited" else 500, BROKEN)
+        try:
+            return _answer(200, self.provider.answer(path, form.parse(query)))
+        except Refused as refused:
+            return _answer(refused.status, refused.body)
+
+
+def _answer(status: int, body: Json, *, replayed: bool = False) -> Answer:
+    return Answer(status, msgspec.json.encode(body), None, replayed)
+
+
+class Client:
+    """Stands for the HTTP client of the product."""
+
+    def __init__(self, bank: Bank, wire: Wire) -> None:
+        self._bank, self._wire = bank, wire
+
+    def knows(self, account: str) -> bool:
+        return account == ACCOUNT
+
+    def statement(self, account: str) -> str:
+        del account
+        return ""
+
+    async def post(
+        self, account: str, path: str, given: Sequence[tuple[str, str]], key: str
+    ) -> Answer:
+        del account
+        body = urlencode(given)
+        answer: Answer = await self._wire.ask(
+            f"POST {path}", lambda fault: self._bank.post(path, body, key, fault)
+        )
+        return answer
+
+    async def get(self, account: str, path: str, query: Sequence[tuple[str, str]] = ()) -> Answer:
+        del account
+        text = urlencode(query)
+        answer: Answer = await self._wire.ask(
+            f"GET {path}", lambda fault: self._bank.get(path, text, fault)
+        )
+        return answer
+
+    async def close(self) -> None:
+        """There is nothing to give back."""

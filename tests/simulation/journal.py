@@ -1,0 +1,55 @@
+"""What the books must keep: entries balance, stand once, and say what payments say (P1, P3, P4)."""
+
+from collections import defaultdict
+from typing import Any
+
+from libs.contracts import accounting
+from tests.simulation.money import Money
+from tests.simulation.units import Units, expect
+
+CLEARING = {"1100", "1300"}  # the accounts that are told apart by a holder of money
+
+
+class Journal:
+    """Sums of the entries, by order and holder."""
+
+    def __init__(self) -> None:
+        self.sources: set[tuple[str, ...]] = set()
+        self.clearing: dict[tuple[str, str], int] = defaultdict(int)
+        self.entries: set[str] = set()
+
+    def note(self, event: Any) -> None:
+        """Note one event of accounting."""
+        if not isinstance(event, accounting.EntryPosted):
+            return
+        name, lines = event.entry_id, event.lines
+        expect("P1", name not in self.entries, f"{name} is posted twice")
+        self.entries.add(name)
+        debit, credit = sum(o.debit for o in lines), sum(o.credit for o in lines)
+        expect("P4", debit == credit, f"{name} has debits of {debit}, credits of {credit}")
+        debit = sum(o.functional_debit for o in lines)
+        credit = sum(o.functional_credit for o in lines)
+        expect("P4", debit == credit, f"{name} has own debits of {debit}, credits of {credit}")
+        source = (event.source_event, event.kind, event.reference, event.sku or "")
+        expect("P1", source not in self.sources, f"{source} is posted twice")
+        self.sources.add(source)
+        for line in lines:
+            if line.account in CLEARING and event.order_id is not None:
+                self.clearing[event.order_id, line.dimension] += line.debit - line.credit
+
+    def rest(self, money: Money, units: Units, tables: dict[str, dict[Any, Any]]) -> None:
+        """At rest, the ledger is payments' and inventory's, but for what waits to be posted."""
+        held = {row.order_id for row in tables["posting_queues"].values()}
+        keys = money.captured.keys() | self.clearing.keys() | money.refunded.keys()
+        for order, holder in sorted(keys):
+            if order in held:
+                continue
+            ours = money.captured[order, holder] - money.refunded[order, holder]
+            ledger = self.clearing[order, holder]
+            expect("P3", ours == ledger, f"{order}: {holder} has {ours}, by the ledger {ledger}")
+        counted: dict[str, int] = defaultdict(int)
+        for (sku, _), count in units.on_hand.items():
+            counted[sku] += count
+        for row in tables["stock_values"].values():
+            here = counted[row.sku]
+            expect("P3", row.units == here, f"{here} {row.sku} are here, {row.units} are valued")

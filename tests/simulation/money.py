@@ -1,0 +1,148 @@
+"""An independent ledger of money, kept from events and from the provider's own books (P1, P3)."""
+
+from collections import defaultdict
+from typing import Any
+
+from libs.contracts import payments
+from services.sandbox.stripe.reports import money
+from tests.simulation.bank import ACCOUNT, Bank
+from tests.simulation.units import expect
+
+TAKEN = {"requires_capture", "succeeded"}
+
+
+class Money:
+    """Captures, refunds and clearances by order; minor units."""
+
+    def __init__(self, bank: Bank) -> None:
+        self.bank = bank
+        self.expected: dict[str, payments.PaymentExpected] = {}
+        self.captured: dict[tuple[str, str], int] = defaultdict(int)  # order, holder
+        self.refunded: dict[tuple[str, str], int] = defaultdict(int)
+        self.settled: dict[str, int] = defaultdict(int)  # outside, or forgiven
+        self.asked: dict[str, tuple[str, int]] = {}  # captures that may be made: order, amount
+        self.back: dict[str, tuple[str, int, str]] = {}  # refunds that may be made, with executor
+        self.made: set[str] = set()
+        self.cleared: dict[str, dict[str, dict[str, int]]] = defaultdict(dict)  # order, shipment
+        self.doubts: dict[str, str] = {}  # effect to order
+        self.touched: set[str] = set()
+
+    def note(self, event: Any) -> None:
+        """Note one event of payments."""
+        if not isinstance(event, payments.PaymentsEvent):
+            return
+        order = getattr(event, "order_id", None)
+        if order is None:
+            return
+        self.touched.add(order)
+        match event:
+            case payments.PaymentExpected():
+                self.expected[order] = event
+            case payments.PaymentCaptureRequested(capture_id=name, amount=amount):
+                self.asked[name] = order, amount
+            case payments.PaymentCaptured(capture_id=name):
+                self._once(name)
+                self.asked.pop(name, None)
+                self.captured[order, event.holder] += event.amount
+            case payments.PaymentCaptureFailed(capture_id=name):
+                self.asked.pop(name, None)
+            case payments.RefundRequested(refund_id=name, amount=amount, executor=who):
+                self.back[name] = order, amount, who
+            case payments.RefundMade(refund_id=name):
+                self._once(name)
+                self.back.pop(name, None)
+                self.refunded[order, event.holder] += event.amount
+            case payments.PaymentDecided(decision="settle", amount=amount):
+                self.settled[order] += amount
+            case payments.PaymentOutcomeUnknown(effect_id=effect):
+                self.doubts[effect] = order
+            case payments.PaymentOutcomeResolved(effect_id=effect):
+                self.doubts.pop(effect, None)
+            case payments.ShipmentCleared() | payments.ClearanceWithdrawn():
+                self._clear(event)
+            case _:
+                return
+
+    def _once(self, name: str) -> None:
+        expect("P1", name not in self.made, f"{name} is made twice")
+        self.made.add(name)
+
+    def _clear(self, event: payments.ShipmentCleared | payments.ClearanceWithdrawn) -> None:
+        """Take a parcel's units; a clearance needs the money of all that may go."""
+        order, shipment = event.order_id, event.shipment_id
+        known = self.cleared[order]
+        units = {line.line_id: line.quantity for line in event.lines}
+        if isinstance(event, payments.ClearanceWithdrawn):
+            if shipment in known:
+                known[shipment] = units
+            return
+        known[shipment] = units
+        if event.basis in {"risk_accepted", "on_account", "on_delivery"}:
+            return
+        have, need = self.ours(order) + self.settled[order], self.cost(order)
+        expect("P3", have >= need, f"{shipment} of {order} may go for {need}, there are {have}")
+
+    def cost(self, order: str) -> int:
+        """Return what the cleared units cost by the order's newest statement."""
+        said = self.expected[order]
+        units: dict[str, int] = defaultdict(int)
+        for parcel in self.cleared[order].values():
+            for line, count in parcel.items():
+                units[line] += count
+        costs = sum(
+            one.amount * min(units[one.line_id], one.quantity) // one.quantity
+            for one in said.lines
+            if one.quantity
+        )
+        return min(said.amount, costs)
+
+    def ours(self, order: str) -> int:
+        """Return what was captured for an order, less what has gone or is to go back."""
+        back = sum(amount for one, amount, _ in self.back.values() if one == order)
+        return self.net(order) - back
+
+    def net(self, order: str) -> int:
+        """Return what was captured for an order, less what went back."""
+        taken = sum(n for (one, _), n in self.captured.items() if one == order)
+        return taken - sum(n for (one, _), n in self.refunded.items() if one == order)
+
+    def hold(self) -> None:
+        """Check the orders that the turn has touched."""
+        for order in sorted(self.touched):
+            said = self.expected.get(order)
+            most = 0 if said is None else said.amount if said.custody == "us" else said.total
+            ours = self.ours(order)
+            expect("P3", 0 <= self.net(order), f"{order}: {-self.net(order)} too much went back")
+            expect("P3", ours <= most, f"{order} costs {most}, taken are {ours}")
+        self.touched.clear()
+
+    def books(self) -> None:
+        """Compare with the provider's books, as they are at this moment."""
+        once: dict[str, str] = {}
+        sums: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+        for intent in self.bank.intents:
+            ours, order = intent["metadata"]["lonja_intent"], intent["metadata"]["lonja_order"]
+            if intent["status"] in TAKEN:
+                other = once.setdefault(ours, intent["id"])
+                expect("P1", other == intent["id"], f"{ours} of {order} is authorised twice")
+            for name, amount in money(self.bank.provider, intent).items():
+                sums[order][name] += amount
+        for order, found in sums.items():
+            taken = self.captured[order, ACCOUNT]
+            asked = sum(amount for one, amount in self.asked.values() if one == order)
+            expect("P3", taken <= found["captured"] <= taken + asked,
+                   f"{order}: captured {found['captured']}, known {taken}, asked {asked}")  # fmt: skip
+            back = self.refunded[order, ACCOUNT]
+            going = sum(n for one, n, who in self.back.values() if (one, who) == (order, "us"))
+            expect("P3", back <= found["refunded"] <= back + going,
+                   f"{order}: refunded {found['refunded']}, known {back}, asked {going}")  # fmt: skip
+
+    def rest(self) -> None:
+        """At rest, the provider's books are ours but for what is named as unknown."""
+        self.books()
+        in_doubt = set(self.doubts.values())
+        for name, (order, amount) in self.asked.items():
+            expect("P3", order in in_doubt, f"{name}: {amount} of {order} asked, never answered")
+        for name, (order, amount, who) in self.back.items():
+            row = who != "us" or order in in_doubt
+            expect("P3", row, f"{name}: {amount} of {order} should have gone back")

@@ -1,0 +1,127 @@
+"""Persons of the whole world: who pack, hand over and decide on what waits, seen in read models."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Literal
+
+from services.fulfilment import commands as parcels
+from services.fulfilment.standing import ShipmentRow
+from services.orders import commands as orders
+from services.orders.standing import OrderRow
+from services.payments import commands as payments
+from services.payments.read_model import PaymentRow
+from tests.simulation.clerks import Clerks, Command
+from tests.simulation.projector import Tables
+
+TROUBLE = ("parcel-lost", "returned-to-sender", "delivery-failed", "carrier-claim")
+_CONCERNS: tuple[Literal["reship", "refund", "claim"], ...] = ("reship", "refund", "claim")
+_DECISIONS: tuple[payments.Decision, ...] = ("retry", "retry", "settle", "release")
+Todo = tuple[
+    tuple[str, ...], str, str, Command, float
+]  # once-key, service, stream, command, chance
+
+
+@dataclass
+class Persons:
+    """What was left to persons is done once each, or left alone for ever."""
+
+    rng: Random
+    clerks: Clerks
+    tables: dict[str, Tables]
+    seen: set[tuple[str, ...]] = field(default_factory=set)
+
+    def act(self) -> str | None:
+        """Do one thing that waits, if there is one."""
+        todo = [one for one in self._todo() if one[0] not in self.seen]
+        return self._do(self.rng.choice(todo)) if todo else None
+
+    def work(self) -> list[str]:
+        """Do all that waits, each thing as likely as it is done at all."""
+        todo = [one for one in self._todo() if one[0] not in self.seen]
+        return [told for one in todo if (told := self._do(one)) is not None]
+
+    def _do(self, todo: Todo) -> str | None:
+        key, service, stream, command, chance = todo
+        self.seen.add(key)
+        if self.rng.random() >= chance:
+            return None
+        if not service:
+            return self.clerks.link(command("", 0))
+        return self.clerks.add(service, stream, command)
+
+    def _todo(self) -> Iterator[Todo]:
+        for key, listing in sorted(self.tables["channels"]["listings"].items()):
+            if not listing.linked and listing.waiting and key not in self.clerks.linked:
+                yield ("link", *map(str, key)), "", "", _always(listing), 0.9
+        for _, row in sorted(self.tables["fulfilment"]["shipments"].items()):
+            yield from self._of_parcel(row)
+        for _, row in sorted(self.tables["orders"]["orders"].items()):
+            yield from self._of_order(row)
+        for _, row in sorted(self.tables["payments"]["payments"].items()):
+            yield from self._of_payment(row)
+
+    def _of_parcel(self, row: ShipmentRow) -> Iterator[Todo]:
+        name, state = row.shipment_id, row.state
+        stream = parcels.shipment_stream(name)
+
+        def todo(what: str, make: Callable[[int], Any], chance: float = 1.0) -> Todo:
+            return (name, what), "fulfilment", stream, lambda _, now: make(now), chance
+
+        if state == "planned" and row.packing == "by-hand":
+            yield todo("pack", lambda now: parcels.Pack("main", name, 500, "clerk", now))
+        if row.stops and state in {"packed", "ready"}:
+            stopped = self.rng.random() < 0.6
+            yield todo(
+                f"stop {sorted(row.stops)} {row.since}",
+                lambda now: parcels.AnswerStop("main", name, stopped, "clerk", now),
+            )
+        elif state == "ready" and row.hand_over == "by-hand" and not row.blocked:
+            yield todo(
+                f"hand over {row.since}", lambda now: parcels.HandOver("main", name, "clerk", now)
+            )
+        if state in {"failed", "lost", "returned"} and not row.decision:
+            decision = self.rng.choice((*_CONCERNS, "delivered"))
+            yield todo(
+                f"settle {row.since}",
+                lambda now: parcels.Settle("main", name, decision, "clerk", "", now),
+            )
+
+    def _of_order(self, row: OrderRow) -> Iterator[Todo]:
+        name, reason = row.order_id, row.reason
+        stream = orders.order_stream(name)
+        key = (name, reason, str(row.since))
+        if row.state != "waiting":
+            return
+        if reason in TROUBLE:
+            decision = self.rng.choice(_CONCERNS)
+            shipments = [n for n, one in sorted(row.parcels.items()) if not one.settled]
+            shipment = self.rng.choice(shipments) if shipments else None
+            yield key, "orders", stream, lambda _, now: orders.DecideConcern(
+                decision, shipment, "seller", now
+            ), 0.8  # fmt: skip
+        if reason == "edit-too-late":
+            yield key, "orders", stream, lambda _, now: orders.DecideConcern(
+                "accept", None, "seller", now
+            ), 0.7  # fmt: skip
+        if reason.startswith(("payment", "authorisation")):
+            yield (*key, "cancel"), "orders", stream, lambda document, now: (
+                orders.RequestCancellation(document, (), "seller", "wish", now)
+            ), 0.3  # fmt: skip
+
+    def _of_payment(self, row: PaymentRow) -> Iterator[Todo]:
+        name = row.order_id
+        for wait in row.waits:
+            if wait.what != "authorisation":
+                continue
+            decision = self.rng.choice(_DECISIONS)
+            key = (name, wait.reason, str(wait.since))
+            yield key, "payments", payments.payment_stream(name), _decided(decision), 0.6
+
+
+def _always(what: Any) -> Command:
+    return lambda _, __: what
+
+
+def _decided(decision: payments.Decision) -> Command:
+    return lambda _, now: payments.Decide(decision, "clerk", "wish", now)

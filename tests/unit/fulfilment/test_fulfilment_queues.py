@@ -1,0 +1,65 @@
+"""What a parcel's row says that it waits for, as its history goes on."""
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from libs.eventsourcing.testing import given
+from services.fulfilment import commands
+from services.fulfilment.decider import SHIPMENT as PARCEL
+from services.fulfilment.read_model import SHIPMENTS
+from services.fulfilment.standing import ShipmentRow
+from tests.unit.fulfilment.samples import (
+    CARRIED,
+    DAY,
+    NOW,
+    SHIPMENT,
+    bought,
+    label_of,
+    quoted,
+    share,
+)
+from tests.unit.memory import envelope, folded
+
+LABELLED = (share(policy=CARRIED), quoted(), bought())
+MOVED = (*LABELLED, share(2, mugs=0, reason="address-changed"))
+
+
+def row(*steps: Any) -> ShipmentRow:
+    """Return the row behind all that was decided on these commands."""
+    history = [
+        event for n in range(len(steps)) for event in given(PARCEL).when(*steps[: n + 1]).events
+    ]
+    log = [
+        replace(envelope(event, n, at=NOW), stream=f"shipment-{SHIPMENT}")
+        for n, event in enumerate(history, 1)
+    ]
+    found: ShipmentRow
+    [found] = folded(SHIPMENTS, log).values()
+    return found
+
+
+def test_a_new_address_after_the_label_is_a_queue_with_a_decision() -> None:
+    waits = row(*MOVED)
+    assert (waits.reason, waits.owner) == ("address-changed-after-label", "operations")
+    assert (waits.deadline, waits.value) == (NOW + DAY, 1000)
+    assert "new-label" in waits.next_action
+    kept = row(*MOVED, commands.DecideAddress("main", SHIPMENT, False, "w", NOW))
+    assert kept.reason == "clearance"
+    assert (kept.stops, kept.stop_reasons) == ({}, {})
+    again = row(*MOVED, commands.DecideAddress("main", SHIPMENT, True, "w", NOW))
+    assert (again.state, again.reason) == ("cancelled", "label-void")
+
+
+def test_a_label_in_doubt_is_a_queue_with_a_decision() -> None:
+    doubt = commands.DoubtLabel("main", SHIPMENT, label_of(), NOW)
+    waits = row(share(policy=CARRIED), quoted(), doubt)
+    assert (waits.reason, waits.owner, waits.deadline) == (
+        "label-in-doubt", "operations", NOW + DAY,
+    )  # fmt: skip
+    said = commands.DecideLabel("main", SHIPMENT, False, "", 0, "w", NOW + DAY)
+    refused = row(share(policy=CARRIED), quoted(), doubt, said)
+    assert refused.reason == "label-refused:not-bought"
+    retry = commands.RetryLabel("main", SHIPMENT, None, None, "w", NOW + DAY)
+    strayed = row(share(policy=CARRIED), quoted(), doubt, said, retry, bought())
+    assert (strayed.label, strayed.label_id) == ("requested", label_of(2))
