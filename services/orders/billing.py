@@ -37,8 +37,8 @@ def _state(story: Story, lines: dict[str, tuple[int, int]], *, full: bool = Fals
     rest = state.total - sum(line.value for line in state.lines.values())
     charged = full or _costs(state, lines) or (state.ended is None and not remaining(state))
     amount = min(max(0, amounts + rest), max(0, state.total)) if charged else 0
-    charges, said = amount - amounts, terms_of(state)
-    if last is not None and _same(last, lines, amount, charges, said):
+    charges = amount - amounts
+    if last is not None and _same(state, last, lines, amount, charges):
         return
     story.tell(_required(story, lines, amount, charges))
 
@@ -50,11 +50,13 @@ def _costs(state: OrderState, lines: dict[str, tuple[int, int]]) -> bool:
 
 
 def _same(
-    last: Bill, lines: dict[str, tuple[int, int]], amount: int, charges: int, said: str
+    state: OrderState, last: Bill, lines: dict[str, tuple[int, int]], amount: int, charges: int
 ) -> bool:
     told = (last.lines, last.amount, last.charges)
-    # Of an order that costs nothing any more, it does not matter how it is paid.
-    return told == (Map(lines), amount, charges) and (said == last.terms or not amount)
+    # Of an order that costs nothing any more, it does not matter how it is paid; but whether the
+    # money that a channel had of it has gone back is for payments to know.
+    settled = not amount and state.custody == "us"
+    return told == (Map(lines), amount, charges) and (terms_of(state) == last.terms or settled)
 
 
 def _lines(state: OrderState) -> dict[str, tuple[int, int]] | None:
@@ -68,10 +70,10 @@ def _lines(state: OrderState) -> dict[str, tuple[int, int]] | None:
     sure: dict[str, int] | None = None
     if state.confirmed is not None:
         sure = dict(state.confirmed)
+    elif taken(state) and not state.once_confirmed:
+        sure = {name: line.remaining for name, line in state.lines.items()}
     elif state.bill is not None:
         sure = {name: units for name, (units, _) in state.bill.lines.items()}
-    elif taken(state):
-        sure = {name: line.remaining for name, line in state.lines.items()}
     if sure is None:
         return None
     found: dict[str, tuple[int, int]] = {}

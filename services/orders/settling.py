@@ -36,7 +36,8 @@ def settle(story: Story, *, again: bool = False) -> list[OrderEvent]:
 
 def follow(story: Story) -> list[OrderEvent]:
     """Tell what the outcome means for its money, its parcels, its queues and its end."""
-    if story.state.once_confirmed or story.state.parcels or taken(story.state):
+    state = story.state
+    if state.once_confirmed or state.parcels or state.bill is not None or taken(state):
         bill(story)
         request(story)
         worry(story)

@@ -1,5 +1,6 @@
 """What the sandbox's books say over HTTP: progress, deliveries and orders; it changes nothing."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from services.sandbox.admin.echoes import Echoes
@@ -15,7 +16,8 @@ Json = dict[str, Any]
 def progress(engine: Engine, echoes: Echoes, *, running: bool) -> Json:
     """Sends planned and acknowledged, attempts sent and failed, keys distinct and acknowledged.
 
-    The keys of `echoes`, which answer the seller's reports, count among the distinct ones.
+    The keys of `echoes`, which answer the seller's reports, count among the distinct ones, and
+    each of their acknowledged copies as one attempt.
     """
     ledger, plan = engine.ledger, engine.plan
     planned = sum(len(one.sends) for one in plan.deliveries)
@@ -25,7 +27,8 @@ def progress(engine: Engine, echoes: Echoes, *, running: bool) -> Json:
         "planned": planned,
         "planned_deliveries": len(plan.deliveries),
         "planned_orders": len(plan.contents),
-        "sent": sum(one.sent for one in entries),
+        "sent": sum(one.sent for one in entries)
+        + sum(len(copies) for copies in engine.desk.acked.values()),
         "distinct": sum(len(one.keys) for one in entries) + len(echoes.sent),
         "acked": len(ledger.acked),
         "distinct_acked": sum(len(one.acked_keys) for one in entries)
@@ -87,14 +90,15 @@ def _echoed(engine: Engine, echoes: Echoes, account: str) -> list[Json]:
 
 def orders(engine: Engine, account: str) -> Json:
     """A shop's orders as it holds them at this point of the run."""
-    latest: dict[str, State] = {}
+    stories: dict[str, list[State]] = {}
     for one in engine.plan.deliveries:
         if one.account == account and one.id * STEP <= engine.front[account]:
-            latest[one.number] = engine.plan.happenings[one.happening].state
-    return {"account": account, "orders": [_order(engine, state) for state in latest.values()]}
+            stories.setdefault(one.number, []).append(engine.plan.happenings[one.happening].state)
+    return {"account": account, "orders": [_order(engine, story) for story in stories.values()]}
 
 
-def _order(engine: Engine, planned: State) -> Json:
+def _order(engine: Engine, story: Sequence[State]) -> Json:
+    planned = story[-1]
     content = planned.content
     told = engine.desk.reports(content.account.name, content.number)
     state, gone = reported.told(planned, told), reported.shipped(told)
@@ -107,7 +111,7 @@ def _order(engine: Engine, planned: State) -> Json:
         "version": state.version,
         "placed_at": content.placed_at,
         "total_minor": content.total,
-        "taken_minor": takings.taken(state),
+        "taken_minor": takings.taken(state, story),
         "lines": [
             {
                 "id": line.id,

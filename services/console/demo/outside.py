@@ -26,6 +26,7 @@ from services.sandbox.retail.orders import ACCOUNTS
 READY_DEADLINE = 60.0
 RESTARTS = 20  # of one process in one run: a run may be disturbed, not for ever
 BOOKS = Path("run/books.json")
+# One for each of settings.URLS.
 MODULES: Mapping[str, str] = {
     "sandbox": "services.sandbox.server",
     PAYMENTS: "services.sandbox.stripe_server",
@@ -140,10 +141,12 @@ class Outside:
             self.processes[CARRIER].progress(),
         )
         echoes = shops.get("echoes", {}).get("pending", 1)
-        buyers = await self.processes[PAYMENTS].ask("/books")
-        acting = buyers.get("by_status", {}).get("requires_action", 0)
         told = (one.get("pending", 1) for one in (payments, carrier))
-        return int(echoes + acting + sum(told) + carrier.get("under_way", 1))
+        found = int(echoes + sum(told) + carrier.get("under_way", 1))
+        if found:
+            return found
+        buyers = await self.processes[PAYMENTS].ask("/books")
+        return int(buyers.get("by_status", {"requires_action": 1}).get("requires_action", 0))
 
     async def hand_over(self, codes: Sequence[str]) -> bool:
         """Give parcels to the carrier's driver; whether they were taken."""

@@ -110,7 +110,8 @@ class Play:
             shops = await self._shops.progress()
             await self._hand_over()
             busy = await self._readings.busy(time.time_ns() // 1000)
-            busy["outside"] = await self._outside.pending()
+            # Whoever is busy anyway need not ask the outside, which has its own work to do.
+            busy["outside"] = 1 if any(busy.values()) else await self._outside.pending()
             if selling and shops:
                 await self._adjust(shops)
             await self._show(shops)

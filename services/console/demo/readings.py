@@ -17,7 +17,7 @@ from services.console.launch import ALL
 SETTLED = frozenset({
     "completed", "part_confirmed", "cancelled", "waiting", "held", "dispatched",
 })  # fmt: skip
-SOON = 10_000_000  # microseconds: a call that is tried again later than that is a named queue's
+SOON = 3_000_000  # microseconds: a call that is tried again later than that is a named queue's
 _EFFECTS = """
     SELECT count(*) FROM effects
     WHERE state IN ('planned', 'in-flight', 'unknown') AND next_at < $1"""

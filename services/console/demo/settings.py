@@ -8,6 +8,7 @@ from services.sandbox.retail.orders import ACCOUNTS
 
 PAYMENTS, CARRIER = "payments", "carrier"  # names of processes, accounts and books alike
 CARD, POST = "card", "post"  # our accounts with them, in the services' settings
+URLS = ("sandbox", PAYMENTS, CARRIER)  # whose addresses the services must know
 POLICIES = ("backorder", "split", "cancel")  # what each shop's shortage means
 OURS = "standard"  # the provider of the shop whose buyers pay us
 

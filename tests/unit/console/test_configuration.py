@@ -4,6 +4,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from pydantic import BaseModel
 
@@ -22,7 +23,11 @@ from libs.runtime.settings import (
     load,
 )
 from services.console.demo import memory
+from services.console.demo import settings as sides
+from services.sandbox import config as sandbox
+from services.sandbox.carrier import config as carrier
 from services.sandbox.retail.orders import ACCOUNTS
+from services.sandbox.stripe import config as stripe
 
 EXAMPLE = Path(__file__).parents[3] / "lonja.example.toml"
 
@@ -66,13 +71,43 @@ def test_a_demo_has_three_accounts_with_secrets_of_their_own(tmp_path: Path) -> 
     run = memory.begin(seed=None, orders=None, rate=None, rows=None)
     other = memory.begin(seed=None, orders=None, rate=None, rows=None)
     path = tmp_path / "demo.toml"
-    path.write_text(memory.configuration(run))
+    urls = {name: f"http://127.0.0.1:{n}" for n, name in enumerate(sides.URLS, start=7001)}
+    path.write_text(sides.configuration(run, urls))
     settings = load(path, {})
     assert {n: one.provider for n, one in settings.channels.items()} == {
         one.name: one.provider for one in ACCOUNTS
     }
     assert {one.shortage for one in settings.channels.values()} == {"backorder", "split", "cancel"}
     assert not set(run.secrets.values()) & set(other.secrets.values())
+    assert not set(run.keys.values()) & set(other.keys.values())
+
+
+def test_a_demo_and_its_outside_know_each_other(tmp_path: Path) -> None:
+    run = memory.begin(seed=7, orders=3, rate=None, rows=None)
+    urls = {name: f"http://127.0.0.1:{n}" for n, name in enumerate(sides.URLS, start=7001)}
+    path = tmp_path / "demo.toml"
+    path.write_text(sides.configuration(run, urls))
+    settings = load(path, {})
+    files = {name: tmp_path / f"{name}.json" for name in sides.URLS}
+    for name, file in files.items():
+        file.write_bytes(msgspec.json.encode(sides.asked_of(name, run)))
+    shops = sandbox.read_settings(files["sandbox"])
+    card, post = stripe.read_settings(files["payments"]), carrier.read_settings(files["carrier"])
+    assert {shops.seed, card.seed, post.seed} == {7}
+    ours = settings.payments[card.account]
+    assert (ours.api_url, ours.key().reveal()) == (urls["payments"], card.api_key)
+    assert [one.reveal() for one in ours.secrets()] == [card.webhook_secret]
+    theirs = settings.carriers[post.account]
+    assert (theirs.api_url, theirs.key().reveal()) == (urls["carrier"], post.api_key)
+    assert [one.reveal() for one in theirs.secrets()] == [post.webhook_secret]
+    assert settings.locations["main"].carrier == post.account
+    for name, account in settings.channels.items():
+        token = account.token()
+        assert token is not None
+        assert token.reveal() == shops.admin.tokens[name]
+        assert account.api_url == f"{urls['sandbox']}/shops/{name}"
+    paid_by_us = [one.payments for one in settings.channels.values() if one.custody == "us"]
+    assert (shops.store_paid_by, paid_by_us) == ("us", [card.account])
 
 
 def test_a_run_is_recalled_as_it_was_kept_and_only_by_its_owner(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from services.console.demo.outcome import Outcome, labels_bought_twice
 from services.console.demo.play import known_key
 from services.console.demo.report import (
     Facts,
@@ -19,6 +20,30 @@ from services.console.demo.report import (
 )
 from services.sandbox.retail.reconcile import Sums
 
+OUTCOME = Outcome(
+    {
+        "journal": {
+            "entries": 9,
+            "net_sales_minor": 850,
+            "tax_minor": {"0.175": 100, "0.2": 50},
+            "debits_minor": {"main GBP": 2000, "other GBP": 1000, "other EUR": 7},
+            "credits_minor": {"main GBP": 2000, "other GBP": 1000, "other EUR": 7},
+        },
+        "reports": {"due": 6, "confirmed": 5, "late": 1, "refused": 0, "open": 1},
+        "books payments": {
+            "holder": "card", "captured_minor": 700, "unknown_minor": 50, "books_minor": 750,
+            "double_charges": 0,
+        },
+        "books carrier": {"bought": 5, "bought_twice": 1},
+        "books shop": {
+            "holder": "shop", "captured_minor": 300, "unknown_minor": 0, "books_minor": 300,
+        },
+        "books store": {
+            "holder": "store", "captured_minor": 0, "unknown_minor": 0, "books_minor": 0,
+        },
+        "books gone": {},
+    }
+)  # fmt: skip
 SOUND = Facts(
     input={
         "order: goods": Sums(rows=2, units=3, net_minor=1000, residue=Decimal("0.001")),
@@ -27,7 +52,8 @@ SOUND = Facts(
     file=Decimal("7.501"),
     file_rows=3,
     standings=[
-        Standing("confirmed", "", 5, 0),
+        Standing("completed", "", 5, 0),
+        Standing("dispatched", "", 1, 0),
         Standing("cancelled", "out-of-stock", 1, 0),
         Standing("waiting", "payment", 2, 700),
         Standing("part_confirmed", "out-of-stock", 1, 30),
@@ -43,6 +69,7 @@ SOUND = Facts(
     latencies=[1000, 2000, 3000, 90_000],
     synthetic=("channel",),
     placed_minor=1000,
+    outcome=OUTCOME,
 )
 
 
@@ -53,10 +80,11 @@ def test_a_report_has_the_shape_that_programs_read() -> None:
             "excluded: bank charge": {"rows": 1, "units": 1, "net_minor": -250},
         },
         "orders": {
-            "received": 10,
-            "confirmed": 5,
+            "received": 11,
+            "confirmed": 0,
+            "completed": 5,
             "cancelled": 1,
-            "waiting": {"payment": 2, "out-of-stock-in-part": 1},
+            "waiting": {"in-transit": 1, "payment": 2, "out-of-stock-in-part": 1},
             "held": {"totals-disagree": 1},
             "value_at_risk_minor": 1630,
         },
@@ -72,7 +100,27 @@ def test_a_report_has_the_shape_that_programs_read() -> None:
         "seconds": 1.24,
         "latency_ms": {"p50": 2.0, "p99": 90.0},
         "synthetic": ["channel"],
+        "payments": {
+            "by_holder": {
+                "card": {"captured_minor": 700, "unknown_minor": 50, "books_minor": 750},
+                "shop": {"captured_minor": 300, "unknown_minor": 0, "books_minor": 300},
+            },
+            "double_charges": 0,
+        },
+        "ledger": {
+            "entries": 9,
+            "debits_minor": {"EUR": 7, "GBP": 3000},
+            "credits_minor": {"EUR": 7, "GBP": 3000},
+            "net_sales_minor": 850,
+        },
+        "tax_minor": {"0.175": 100, "0.2": 50},
+        "channel_confirmations": {"due": 6, "confirmed": 5, "late": 1},
     }
+
+
+def test_the_carriers_books_say_what_was_bought_twice() -> None:
+    assert labels_bought_twice(OUTCOME) == 1
+    assert labels_bought_twice(Outcome({})) == 0
 
 
 def test_a_sound_report_has_no_faults() -> None:
@@ -86,6 +134,8 @@ def test_a_sound_report_has_no_faults() -> None:
         ({"parked": 1}, "1 deliveries or commands are parked"),
         ({"stock": StockFacts(4, 1, 6, 2, 0)}, "1 units are promised without stock"),
         ({"standings": [Standing("placed", "", 3, 0)]}, "3 orders are neither"),
+        ({"standings": [Standing("confirmed", "", 2, 0)]}, "2 orders are neither"),
+        ({"outcome": Outcome({}, ["P3 books-differ: card: 1, not 2"])}, "P3 books-differ: card"),
         ({"missing": ["woo-uk 536365"]}, "missing: woo-uk 536365"),
         ({"differing": list("abcdefg")}, "a, b, c, d, e and 2 more"),
         ({"file": Decimal("7.50")}, "£7.501 in 3 rows, the file to £7.50"),

@@ -226,3 +226,14 @@ def test_of_an_order_that_comes_cancelled_payments_learns_that_the_channel_has_i
     assert [(one.revision, one.amount, one.total) for one in found] == [(1, 113, 113), (2, 0, 113)]
     refunded = told(TAXED, totals=totals(113), funds="refunded", cancelled=True)
     assert "PaymentRequired" not in names(given(ORDER).when(refunded).events)
+
+
+def test_payments_learns_that_the_channel_gave_back_the_money_of_a_cancelled_order() -> None:
+    placed = told(MUG, funds="paid")
+    gone = given(ORDER).when(placed, answer("MUG", 2), cancelled(2))
+    assert only(gone.events, orders.PaymentRequired).funds == "paid"
+    back = given(ORDER).when(placed, answer("MUG", 2), cancelled(2), funds("refunded", 3))
+    early = given(ORDER).when(placed, cancelled(2), funds("refunded", 3))
+    for found in (back, early):
+        required = only(found.events, orders.PaymentRequired)
+        assert (required.amount, required.funds) == (0, "refunded")
