@@ -2182,6 +2182,7 @@ class PaymentRequired(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     method: str | None = None
     subject: str
     decide_by: int
+    free: tuple[c.LineQuantity, ...] = ()
 
 
 def write_PaymentRequired(o: list[bytes], v: PaymentRequired) -> None:
@@ -2250,6 +2251,14 @@ def write_PaymentRequired(o: list[bytes], v: PaymentRequired) -> None:
     if x218.__class__ is not int:
         wrong(x218, "int")
     o += (p215, NUMBERS[len(e217)], e217, NUMBERS[x218],)
+    a219 = v.free
+    if a219.__class__ is not tuple:
+        wrong(a219, "tuple")
+    if a219:
+        o.append(NUMBERS[len(a219)])
+        for i220 in a219:
+            c.write_LineQuantity(o, i220)
+    o.append(b"\0")
 
 
 def read_PaymentRequired(b: bytes, i: int) -> tuple[PaymentRequired, int]:
@@ -2351,7 +2360,15 @@ def read_PaymentRequired(b: bytes, i: int) -> tuple[PaymentRequired, int]:
         i += 1
     else:
         f_decide_by, i = long(b, i)
-    return PaymentRequired(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, account=f_account, provider=f_provider, custody=f_custody, funds=f_funds, currency=f_currency, amount=f_amount, total=f_total, lines=f_lines, charges_amount=f_charges_amount, tenders=f_tenders, method=f_method, subject=f_subject, decide_by=f_decide_by), i
+    f_free_l: list[c.LineQuantity] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_free_, i = c.read_LineQuantity(b, i)
+            f_free_l.append(f_free_)
+    i += 1
+    f_free = tuple(f_free_l)
+    return PaymentRequired(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, account=f_account, provider=f_provider, custody=f_custody, funds=f_funds, currency=f_currency, amount=f_amount, total=f_total, lines=f_lines, charges_amount=f_charges_amount, tenders=f_tenders, method=f_method, subject=f_subject, decide_by=f_decide_by, free=f_free), i
 
 
 class ShortfallSettled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -2369,25 +2386,25 @@ class ShortfallSettled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShortfallSettled(o: list[bytes], v: ShortfallSettled) -> None:
     if v.__class__ is not ShortfallSettled:
         wrong(v, "ShortfallSettled")
-    e219 = v.entity.encode()
-    if 0 in e219:
-        nul()
-    x220 = v.occurred_at
-    if x220.__class__ is not int:
-        wrong(x220, "int")
-    e221 = v.order_id.encode()
+    e221 = v.entity.encode()
     if 0 in e221:
         nul()
-    e222 = v.sku.encode()
-    if 0 in e222:
+    x222 = v.occurred_at
+    if x222.__class__ is not int:
+        wrong(x222, "int")
+    e223 = v.order_id.encode()
+    if 0 in e223:
         nul()
-    x223 = v.units
-    if x223.__class__ is not int:
-        wrong(x223, "int")
-    e224 = v.decision.encode()
+    e224 = v.sku.encode()
     if 0 in e224:
         nul()
-    o += (NUMBERS[len(e219)], e219, NUMBERS[x220], NUMBERS[len(e221)], e221, NUMBERS[len(e222)], e222, NUMBERS[x223], NUMBERS[len(e224)], e224, c.bytes_Party[v.by],)
+    x225 = v.units
+    if x225.__class__ is not int:
+        wrong(x225, "int")
+    e226 = v.decision.encode()
+    if 0 in e226:
+        nul()
+    o += (NUMBERS[len(e221)], e221, NUMBERS[x222], NUMBERS[len(e223)], e223, NUMBERS[len(e224)], e224, NUMBERS[x225], NUMBERS[len(e226)], e226, c.bytes_Party[v.by],)
 
 
 def read_ShortfallSettled(b: bytes, i: int) -> tuple[ShortfallSettled, int]:
@@ -2447,50 +2464,50 @@ class StockRequired(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_StockRequired(o: list[bytes], v: StockRequired) -> None:
     if v.__class__ is not StockRequired:
         wrong(v, "StockRequired")
-    e225 = v.entity.encode()
-    if 0 in e225:
-        nul()
-    x226 = v.occurred_at
-    if x226.__class__ is not int:
-        wrong(x226, "int")
-    e227 = v.order_id.encode()
+    e227 = v.entity.encode()
     if 0 in e227:
         nul()
-    x228 = v.revision
+    x228 = v.occurred_at
     if x228.__class__ is not int:
         wrong(x228, "int")
-    e229 = v.account.encode()
+    e229 = v.order_id.encode()
     if 0 in e229:
         nul()
-    o += (NUMBERS[len(e225)], e225, NUMBERS[x226], NUMBERS[len(e227)], e227, NUMBERS[x228], NUMBERS[len(e229)], e229,)
-    a230 = v.demands
-    if a230.__class__ is not tuple:
-        wrong(a230, "tuple")
-    if a230:
-        o.append(NUMBERS[len(a230)])
-        for i231 in a230:
-            c.write_Demand(o, i231)
+    x230 = v.revision
+    if x230.__class__ is not int:
+        wrong(x230, "int")
+    e231 = v.account.encode()
+    if 0 in e231:
+        nul()
+    o += (NUMBERS[len(e227)], e227, NUMBERS[x228], NUMBERS[len(e229)], e229, NUMBERS[x230], NUMBERS[len(e231)], e231,)
+    a232 = v.demands
+    if a232.__class__ is not tuple:
+        wrong(a232, "tuple")
+    if a232:
+        o.append(NUMBERS[len(a232)])
+        for i233 in a232:
+            c.write_Demand(o, i233)
     o.append(b"\0")
-    u232 = v.expires_at
-    if u232 is None:
-        p233 = b"\0"
+    u234 = v.expires_at
+    if u234 is None:
+        p235 = b"\0"
     else:
-        x234 = u232
-        if x234.__class__ is not int:
-            wrong(x234, "int")
-        p233 = b"\2" + NUMBERS[x234]
-    x235 = v.priority
-    if x235.__class__ is not int:
-        wrong(x235, "int")
-    if not -2147483648 <= x235 < 2147483648:
-        beyond()
-    x236 = v.placed_at
-    if x236.__class__ is not int:
-        wrong(x236, "int")
-    x237 = v.decide_by
+        x236 = u234
+        if x236.__class__ is not int:
+            wrong(x236, "int")
+        p235 = b"\2" + NUMBERS[x236]
+    x237 = v.priority
     if x237.__class__ is not int:
         wrong(x237, "int")
-    o += (c.bytes_ReservationClass[v.reservation_class], p233, NUMBERS[x235], NUMBERS[x236], NUMBERS[x237],)
+    if not -2147483648 <= x237 < 2147483648:
+        beyond()
+    x238 = v.placed_at
+    if x238.__class__ is not int:
+        wrong(x238, "int")
+    x239 = v.decide_by
+    if x239.__class__ is not int:
+        wrong(x239, "int")
+    o += (c.bytes_ReservationClass[v.reservation_class], p235, NUMBERS[x237], NUMBERS[x238], NUMBERS[x239],)
 
 
 def read_StockRequired(b: bytes, i: int) -> tuple[StockRequired, int]:

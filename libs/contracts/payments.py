@@ -1967,6 +1967,7 @@ class PaymentExpected(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     on_expiry: str = 'release'
     expiry_margin: int = 0
     accept_risk: int = 0
+    free: tuple[c.LineQuantity, ...] = ()
 
 
 def write_PaymentExpected(o: list[bytes], v: PaymentExpected) -> None:
@@ -2038,6 +2039,14 @@ def write_PaymentExpected(o: list[bytes], v: PaymentExpected) -> None:
     if x213.__class__ is not int:
         wrong(x213, "int")
     o += (NUMBERS[x203], NUMBERS[len(e204)], e204, c.bytes_TenderKind[v.tender], p206, NUMBERS[x208], c.bytes_Funds[v.funds], NUMBERS[x209], NUMBERS[len(e210)], e210, NUMBERS[len(e211)], e211, NUMBERS[x212], NUMBERS[x213],)
+    a214 = v.free
+    if a214.__class__ is not tuple:
+        wrong(a214, "tuple")
+    if a214:
+        o.append(NUMBERS[len(a214)])
+        for i215 in a214:
+            c.write_LineQuantity(o, i215)
+    o.append(b"\0")
 
 
 def read_PaymentExpected(b: bytes, i: int) -> tuple[PaymentExpected, int]:
@@ -2156,7 +2165,15 @@ def read_PaymentExpected(b: bytes, i: int) -> tuple[PaymentExpected, int]:
         i += 1
     else:
         f_accept_risk, i = long(b, i)
-    return PaymentExpected(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, account=f_account, holder=f_holder, custody=f_custody, amount=f_amount, total=f_total, lines=f_lines, charges_amount=f_charges_amount, currency=f_currency, tender=f_tender, method=f_method, decide_by=f_decide_by, funds=f_funds, gift_amount=f_gift_amount, second_parcel=f_second_parcel, on_expiry=f_on_expiry, expiry_margin=f_expiry_margin, accept_risk=f_accept_risk), i
+    f_free_l: list[c.LineQuantity] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_free_, i = c.read_LineQuantity(b, i)
+            f_free_l.append(f_free_)
+    i += 1
+    f_free = tuple(f_free_l)
+    return PaymentExpected(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, account=f_account, holder=f_holder, custody=f_custody, amount=f_amount, total=f_total, lines=f_lines, charges_amount=f_charges_amount, currency=f_currency, tender=f_tender, method=f_method, decide_by=f_decide_by, funds=f_funds, gift_amount=f_gift_amount, second_parcel=f_second_parcel, on_expiry=f_on_expiry, expiry_margin=f_expiry_margin, accept_risk=f_accept_risk, free=f_free), i
 
 
 class PaymentNotRequired(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -2174,25 +2191,25 @@ class PaymentNotRequired(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_PaymentNotRequired(o: list[bytes], v: PaymentNotRequired) -> None:
     if v.__class__ is not PaymentNotRequired:
         wrong(v, "PaymentNotRequired")
-    e214 = v.entity.encode()
-    if 0 in e214:
-        nul()
-    x215 = v.occurred_at
-    if x215.__class__ is not int:
-        wrong(x215, "int")
-    e216 = v.order_id.encode()
+    e216 = v.entity.encode()
     if 0 in e216:
         nul()
-    x217 = v.revision
+    x217 = v.occurred_at
     if x217.__class__ is not int:
         wrong(x217, "int")
-    x218 = v.amount
-    if x218.__class__ is not int:
-        wrong(x218, "int")
-    e219 = v.currency.encode()
-    if 0 in e219:
+    e218 = v.order_id.encode()
+    if 0 in e218:
         nul()
-    o += (NUMBERS[len(e214)], e214, NUMBERS[x215], NUMBERS[len(e216)], e216, NUMBERS[x217], c.bytes_NotRequiredReason[v.reason], NUMBERS[x218], NUMBERS[len(e219)], e219,)
+    x219 = v.revision
+    if x219.__class__ is not int:
+        wrong(x219, "int")
+    x220 = v.amount
+    if x220.__class__ is not int:
+        wrong(x220, "int")
+    e221 = v.currency.encode()
+    if 0 in e221:
+        nul()
+    o += (NUMBERS[len(e216)], e216, NUMBERS[x217], NUMBERS[len(e218)], e218, NUMBERS[x219], c.bytes_NotRequiredReason[v.reason], NUMBERS[x220], NUMBERS[len(e221)], e221,)
 
 
 def read_PaymentNotRequired(b: bytes, i: int) -> tuple[PaymentNotRequired, int]:
@@ -2250,31 +2267,31 @@ class PaymentOutcomeResolved(msgspec.Struct, frozen=True, gc=False, kw_only=True
 def write_PaymentOutcomeResolved(o: list[bytes], v: PaymentOutcomeResolved) -> None:
     if v.__class__ is not PaymentOutcomeResolved:
         wrong(v, "PaymentOutcomeResolved")
-    e220 = v.entity.encode()
-    if 0 in e220:
-        nul()
-    x221 = v.occurred_at
-    if x221.__class__ is not int:
-        wrong(x221, "int")
-    e222 = v.order_id.encode()
+    e222 = v.entity.encode()
     if 0 in e222:
         nul()
-    e223 = v.effect_id.encode()
-    if 0 in e223:
-        nul()
-    e224 = v.what.encode()
+    x223 = v.occurred_at
+    if x223.__class__ is not int:
+        wrong(x223, "int")
+    e224 = v.order_id.encode()
     if 0 in e224:
         nul()
-    e225 = v.intent_id.encode()
+    e225 = v.effect_id.encode()
     if 0 in e225:
         nul()
-    e226 = v.outcome.encode()
+    e226 = v.what.encode()
     if 0 in e226:
         nul()
-    x227 = v.since
-    if x227.__class__ is not int:
-        wrong(x227, "int")
-    o += (NUMBERS[len(e220)], e220, NUMBERS[x221], NUMBERS[len(e222)], e222, NUMBERS[len(e223)], e223, NUMBERS[len(e224)], e224, NUMBERS[len(e225)], e225, NUMBERS[len(e226)], e226, NUMBERS[x227],)
+    e227 = v.intent_id.encode()
+    if 0 in e227:
+        nul()
+    e228 = v.outcome.encode()
+    if 0 in e228:
+        nul()
+    x229 = v.since
+    if x229.__class__ is not int:
+        wrong(x229, "int")
+    o += (NUMBERS[len(e222)], e222, NUMBERS[x223], NUMBERS[len(e224)], e224, NUMBERS[len(e225)], e225, NUMBERS[len(e226)], e226, NUMBERS[len(e227)], e227, NUMBERS[len(e228)], e228, NUMBERS[x229],)
 
 
 def read_PaymentOutcomeResolved(b: bytes, i: int) -> tuple[PaymentOutcomeResolved, int]:
@@ -2343,43 +2360,43 @@ class PaymentOutcomeUnknown(msgspec.Struct, frozen=True, gc=False, kw_only=True)
 def write_PaymentOutcomeUnknown(o: list[bytes], v: PaymentOutcomeUnknown) -> None:
     if v.__class__ is not PaymentOutcomeUnknown:
         wrong(v, "PaymentOutcomeUnknown")
-    e228 = v.entity.encode()
-    if 0 in e228:
-        nul()
-    x229 = v.occurred_at
-    if x229.__class__ is not int:
-        wrong(x229, "int")
-    e230 = v.order_id.encode()
+    e230 = v.entity.encode()
     if 0 in e230:
         nul()
-    e231 = v.effect_id.encode()
-    if 0 in e231:
-        nul()
-    e232 = v.what.encode()
+    x231 = v.occurred_at
+    if x231.__class__ is not int:
+        wrong(x231, "int")
+    e232 = v.order_id.encode()
     if 0 in e232:
         nul()
-    e233 = v.intent_id.encode()
+    e233 = v.effect_id.encode()
     if 0 in e233:
         nul()
-    x234 = v.amount
-    if x234.__class__ is not int:
-        wrong(x234, "int")
-    e235 = v.currency.encode()
+    e234 = v.what.encode()
+    if 0 in e234:
+        nul()
+    e235 = v.intent_id.encode()
     if 0 in e235:
         nul()
-    x236 = v.since
+    x236 = v.amount
     if x236.__class__ is not int:
         wrong(x236, "int")
-    x237 = v.deadline
-    if x237.__class__ is not int:
-        wrong(x237, "int")
-    e238 = v.subject.encode()
-    if 0 in e238:
+    e237 = v.currency.encode()
+    if 0 in e237:
         nul()
-    e239 = v.owner.encode()
-    if 0 in e239:
+    x238 = v.since
+    if x238.__class__ is not int:
+        wrong(x238, "int")
+    x239 = v.deadline
+    if x239.__class__ is not int:
+        wrong(x239, "int")
+    e240 = v.subject.encode()
+    if 0 in e240:
         nul()
-    o += (NUMBERS[len(e228)], e228, NUMBERS[x229], NUMBERS[len(e230)], e230, NUMBERS[len(e231)], e231, NUMBERS[len(e232)], e232, NUMBERS[len(e233)], e233, NUMBERS[x234], NUMBERS[len(e235)], e235, NUMBERS[x236], NUMBERS[x237], NUMBERS[len(e238)], e238, NUMBERS[len(e239)], e239,)
+    e241 = v.owner.encode()
+    if 0 in e241:
+        nul()
+    o += (NUMBERS[len(e230)], e230, NUMBERS[x231], NUMBERS[len(e232)], e232, NUMBERS[len(e233)], e233, NUMBERS[len(e234)], e234, NUMBERS[len(e235)], e235, NUMBERS[x236], NUMBERS[len(e237)], e237, NUMBERS[x238], NUMBERS[x239], NUMBERS[len(e240)], e240, NUMBERS[len(e241)], e241,)
 
 
 def read_PaymentOutcomeUnknown(b: bytes, i: int) -> tuple[PaymentOutcomeUnknown, int]:
@@ -2467,34 +2484,34 @@ class PaymentVoidRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_PaymentVoidRequested(o: list[bytes], v: PaymentVoidRequested) -> None:
     if v.__class__ is not PaymentVoidRequested:
         wrong(v, "PaymentVoidRequested")
-    e240 = v.entity.encode()
-    if 0 in e240:
-        nul()
-    x241 = v.occurred_at
-    if x241.__class__ is not int:
-        wrong(x241, "int")
-    e242 = v.order_id.encode()
+    e242 = v.entity.encode()
     if 0 in e242:
         nul()
-    e243 = v.intent_id.encode()
-    if 0 in e243:
+    x243 = v.occurred_at
+    if x243.__class__ is not int:
+        wrong(x243, "int")
+    e244 = v.order_id.encode()
+    if 0 in e244:
         nul()
-    x244 = v.amount
-    if x244.__class__ is not int:
-        wrong(x244, "int")
-    e245 = v.currency.encode()
+    e245 = v.intent_id.encode()
     if 0 in e245:
         nul()
-    e246 = v.reason.encode()
-    if 0 in e246:
-        nul()
-    e247 = v.provider_intent.encode()
+    x246 = v.amount
+    if x246.__class__ is not int:
+        wrong(x246, "int")
+    e247 = v.currency.encode()
     if 0 in e247:
         nul()
-    e248 = v.holder.encode()
+    e248 = v.reason.encode()
     if 0 in e248:
         nul()
-    o += (NUMBERS[len(e240)], e240, NUMBERS[x241], NUMBERS[len(e242)], e242, NUMBERS[len(e243)], e243, NUMBERS[x244], NUMBERS[len(e245)], e245, NUMBERS[len(e246)], e246, NUMBERS[len(e247)], e247, NUMBERS[len(e248)], e248,)
+    e249 = v.provider_intent.encode()
+    if 0 in e249:
+        nul()
+    e250 = v.holder.encode()
+    if 0 in e250:
+        nul()
+    o += (NUMBERS[len(e242)], e242, NUMBERS[x243], NUMBERS[len(e244)], e244, NUMBERS[len(e245)], e245, NUMBERS[x246], NUMBERS[len(e247)], e247, NUMBERS[len(e248)], e248, NUMBERS[len(e249)], e249, NUMBERS[len(e250)], e250,)
 
 
 def read_PaymentVoidRequested(b: bytes, i: int) -> tuple[PaymentVoidRequested, int]:
@@ -2563,28 +2580,28 @@ class PaymentVoided(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_PaymentVoided(o: list[bytes], v: PaymentVoided) -> None:
     if v.__class__ is not PaymentVoided:
         wrong(v, "PaymentVoided")
-    e249 = v.entity.encode()
-    if 0 in e249:
-        nul()
-    x250 = v.occurred_at
-    if x250.__class__ is not int:
-        wrong(x250, "int")
-    e251 = v.order_id.encode()
+    e251 = v.entity.encode()
     if 0 in e251:
         nul()
-    e252 = v.intent_id.encode()
-    if 0 in e252:
+    x252 = v.occurred_at
+    if x252.__class__ is not int:
+        wrong(x252, "int")
+    e253 = v.order_id.encode()
+    if 0 in e253:
         nul()
-    x253 = v.amount
-    if x253.__class__ is not int:
-        wrong(x253, "int")
-    e254 = v.currency.encode()
+    e254 = v.intent_id.encode()
     if 0 in e254:
         nul()
-    e255 = v.reason.encode()
-    if 0 in e255:
+    x255 = v.amount
+    if x255.__class__ is not int:
+        wrong(x255, "int")
+    e256 = v.currency.encode()
+    if 0 in e256:
         nul()
-    o += (NUMBERS[len(e249)], e249, NUMBERS[x250], NUMBERS[len(e251)], e251, NUMBERS[len(e252)], e252, NUMBERS[x253], NUMBERS[len(e254)], e254, NUMBERS[len(e255)], e255,)
+    e257 = v.reason.encode()
+    if 0 in e257:
+        nul()
+    o += (NUMBERS[len(e251)], e251, NUMBERS[x252], NUMBERS[len(e253)], e253, NUMBERS[len(e254)], e254, NUMBERS[x255], NUMBERS[len(e256)], e256, NUMBERS[len(e257)], e257,)
 
 
 def read_PaymentVoided(b: bytes, i: int) -> tuple[PaymentVoided, int]:
@@ -2646,37 +2663,37 @@ class RefundFailed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_RefundFailed(o: list[bytes], v: RefundFailed) -> None:
     if v.__class__ is not RefundFailed:
         wrong(v, "RefundFailed")
-    e256 = v.entity.encode()
-    if 0 in e256:
-        nul()
-    x257 = v.occurred_at
-    if x257.__class__ is not int:
-        wrong(x257, "int")
-    e258 = v.order_id.encode()
+    e258 = v.entity.encode()
     if 0 in e258:
         nul()
-    e259 = v.refund_id.encode()
-    if 0 in e259:
-        nul()
-    e260 = v.capture_id.encode()
+    x259 = v.occurred_at
+    if x259.__class__ is not int:
+        wrong(x259, "int")
+    e260 = v.order_id.encode()
     if 0 in e260:
         nul()
-    x261 = v.amount
-    if x261.__class__ is not int:
-        wrong(x261, "int")
-    e262 = v.currency.encode()
+    e261 = v.refund_id.encode()
+    if 0 in e261:
+        nul()
+    e262 = v.capture_id.encode()
     if 0 in e262:
         nul()
-    e263 = v.code.encode()
-    if 0 in e263:
-        nul()
-    e264 = v.provider_code.encode()
+    x263 = v.amount
+    if x263.__class__ is not int:
+        wrong(x263, "int")
+    e264 = v.currency.encode()
     if 0 in e264:
         nul()
-    x265 = v.deadline
-    if x265.__class__ is not int:
-        wrong(x265, "int")
-    o += (NUMBERS[len(e256)], e256, NUMBERS[x257], NUMBERS[len(e258)], e258, NUMBERS[len(e259)], e259, NUMBERS[len(e260)], e260, NUMBERS[x261], NUMBERS[len(e262)], e262, NUMBERS[len(e263)], e263, NUMBERS[len(e264)], e264, NUMBERS[x265],)
+    e265 = v.code.encode()
+    if 0 in e265:
+        nul()
+    e266 = v.provider_code.encode()
+    if 0 in e266:
+        nul()
+    x267 = v.deadline
+    if x267.__class__ is not int:
+        wrong(x267, "int")
+    o += (NUMBERS[len(e258)], e258, NUMBERS[x259], NUMBERS[len(e260)], e260, NUMBERS[len(e261)], e261, NUMBERS[len(e262)], e262, NUMBERS[x263], NUMBERS[len(e264)], e264, NUMBERS[len(e265)], e265, NUMBERS[len(e266)], e266, NUMBERS[x267],)
 
 
 def read_RefundFailed(b: bytes, i: int) -> tuple[RefundFailed, int]:
@@ -2758,49 +2775,49 @@ class RefundMade(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_RefundMade(o: list[bytes], v: RefundMade) -> None:
     if v.__class__ is not RefundMade:
         wrong(v, "RefundMade")
-    e266 = v.entity.encode()
-    if 0 in e266:
-        nul()
-    x267 = v.occurred_at
-    if x267.__class__ is not int:
-        wrong(x267, "int")
-    e268 = v.order_id.encode()
+    e268 = v.entity.encode()
     if 0 in e268:
         nul()
-    e269 = v.refund_id.encode()
-    if 0 in e269:
-        nul()
-    e270 = v.capture_id.encode()
+    x269 = v.occurred_at
+    if x269.__class__ is not int:
+        wrong(x269, "int")
+    e270 = v.order_id.encode()
     if 0 in e270:
         nul()
-    e271 = v.provider_reference.encode()
+    e271 = v.refund_id.encode()
     if 0 in e271:
         nul()
-    e272 = v.holder.encode()
+    e272 = v.capture_id.encode()
     if 0 in e272:
         nul()
-    x273 = v.amount
-    if x273.__class__ is not int:
-        wrong(x273, "int")
-    e274 = v.currency.encode()
+    e273 = v.provider_reference.encode()
+    if 0 in e273:
+        nul()
+    e274 = v.holder.encode()
     if 0 in e274:
         nul()
-    o += (NUMBERS[len(e266)], e266, NUMBERS[x267], NUMBERS[len(e268)], e268, NUMBERS[len(e269)], e269, NUMBERS[len(e270)], e270, NUMBERS[len(e271)], e271, NUMBERS[len(e272)], e272, c.bytes_Executor[v.executor], c.bytes_RefundOrigin[v.origin], NUMBERS[x273], NUMBERS[len(e274)], e274,)
-    a275 = v.lines
-    if a275.__class__ is not tuple:
-        wrong(a275, "tuple")
-    if a275:
-        o.append(NUMBERS[len(a275)])
-        for i276 in a275:
-            c.write_LineAmount(o, i276)
-    o.append(b"\0")
-    x277 = v.charges_amount
-    if x277.__class__ is not int:
-        wrong(x277, "int")
-    e278 = v.reason.encode()
-    if 0 in e278:
+    x275 = v.amount
+    if x275.__class__ is not int:
+        wrong(x275, "int")
+    e276 = v.currency.encode()
+    if 0 in e276:
         nul()
-    o += (NUMBERS[x277], NUMBERS[len(e278)], e278,)
+    o += (NUMBERS[len(e268)], e268, NUMBERS[x269], NUMBERS[len(e270)], e270, NUMBERS[len(e271)], e271, NUMBERS[len(e272)], e272, NUMBERS[len(e273)], e273, NUMBERS[len(e274)], e274, c.bytes_Executor[v.executor], c.bytes_RefundOrigin[v.origin], NUMBERS[x275], NUMBERS[len(e276)], e276,)
+    a277 = v.lines
+    if a277.__class__ is not tuple:
+        wrong(a277, "tuple")
+    if a277:
+        o.append(NUMBERS[len(a277)])
+        for i278 in a277:
+            c.write_LineAmount(o, i278)
+    o.append(b"\0")
+    x279 = v.charges_amount
+    if x279.__class__ is not int:
+        wrong(x279, "int")
+    e280 = v.reason.encode()
+    if 0 in e280:
+        nul()
+    o += (NUMBERS[x279], NUMBERS[len(e280)], e280,)
 
 
 def read_RefundMade(b: bytes, i: int) -> tuple[RefundMade, int]:
@@ -2899,52 +2916,52 @@ class RefundRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_RefundRequested(o: list[bytes], v: RefundRequested) -> None:
     if v.__class__ is not RefundRequested:
         wrong(v, "RefundRequested")
-    e279 = v.entity.encode()
-    if 0 in e279:
-        nul()
-    x280 = v.occurred_at
-    if x280.__class__ is not int:
-        wrong(x280, "int")
-    e281 = v.order_id.encode()
+    e281 = v.entity.encode()
     if 0 in e281:
         nul()
-    e282 = v.refund_id.encode()
-    if 0 in e282:
-        nul()
-    e283 = v.capture_id.encode()
+    x282 = v.occurred_at
+    if x282.__class__ is not int:
+        wrong(x282, "int")
+    e283 = v.order_id.encode()
     if 0 in e283:
         nul()
-    e284 = v.intent_id.encode()
+    e284 = v.refund_id.encode()
     if 0 in e284:
         nul()
-    e285 = v.holder.encode()
+    e285 = v.capture_id.encode()
     if 0 in e285:
         nul()
-    x286 = v.amount
-    if x286.__class__ is not int:
-        wrong(x286, "int")
-    e287 = v.currency.encode()
+    e286 = v.intent_id.encode()
+    if 0 in e286:
+        nul()
+    e287 = v.holder.encode()
     if 0 in e287:
         nul()
-    o += (NUMBERS[len(e279)], e279, NUMBERS[x280], NUMBERS[len(e281)], e281, NUMBERS[len(e282)], e282, NUMBERS[len(e283)], e283, NUMBERS[len(e284)], e284, NUMBERS[len(e285)], e285, NUMBERS[x286], NUMBERS[len(e287)], e287,)
-    a288 = v.lines
-    if a288.__class__ is not tuple:
-        wrong(a288, "tuple")
-    if a288:
-        o.append(NUMBERS[len(a288)])
-        for i289 in a288:
-            c.write_LineAmount(o, i289)
+    x288 = v.amount
+    if x288.__class__ is not int:
+        wrong(x288, "int")
+    e289 = v.currency.encode()
+    if 0 in e289:
+        nul()
+    o += (NUMBERS[len(e281)], e281, NUMBERS[x282], NUMBERS[len(e283)], e283, NUMBERS[len(e284)], e284, NUMBERS[len(e285)], e285, NUMBERS[len(e286)], e286, NUMBERS[len(e287)], e287, NUMBERS[x288], NUMBERS[len(e289)], e289,)
+    a290 = v.lines
+    if a290.__class__ is not tuple:
+        wrong(a290, "tuple")
+    if a290:
+        o.append(NUMBERS[len(a290)])
+        for i291 in a290:
+            c.write_LineAmount(o, i291)
     o.append(b"\0")
-    x290 = v.charges_amount
-    if x290.__class__ is not int:
-        wrong(x290, "int")
-    e291 = v.reason.encode()
-    if 0 in e291:
+    x292 = v.charges_amount
+    if x292.__class__ is not int:
+        wrong(x292, "int")
+    e293 = v.reason.encode()
+    if 0 in e293:
         nul()
-    e292 = v.provider_intent.encode()
-    if 0 in e292:
+    e294 = v.provider_intent.encode()
+    if 0 in e294:
         nul()
-    o += (NUMBERS[x290], NUMBERS[len(e291)], e291, NUMBERS[len(e292)], e292, c.bytes_Executor[v.executor],)
+    o += (NUMBERS[x292], NUMBERS[len(e293)], e293, NUMBERS[len(e294)], e294, c.bytes_Executor[v.executor],)
 
 
 def read_RefundRequested(b: bytes, i: int) -> tuple[RefundRequested, int]:
@@ -3041,40 +3058,40 @@ class ShipmentCleared(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentCleared(o: list[bytes], v: ShipmentCleared) -> None:
     if v.__class__ is not ShipmentCleared:
         wrong(v, "ShipmentCleared")
-    e293 = v.entity.encode()
-    if 0 in e293:
-        nul()
-    x294 = v.occurred_at
-    if x294.__class__ is not int:
-        wrong(x294, "int")
-    e295 = v.order_id.encode()
+    e295 = v.entity.encode()
     if 0 in e295:
         nul()
-    e296 = v.shipment_id.encode()
-    if 0 in e296:
+    x296 = v.occurred_at
+    if x296.__class__ is not int:
+        wrong(x296, "int")
+    e297 = v.order_id.encode()
+    if 0 in e297:
         nul()
-    x297 = v.amount
-    if x297.__class__ is not int:
-        wrong(x297, "int")
-    e298 = v.currency.encode()
+    e298 = v.shipment_id.encode()
     if 0 in e298:
         nul()
-    u299 = v.capture_id
-    if u299 is None:
-        p300 = b"\0"
+    x299 = v.amount
+    if x299.__class__ is not int:
+        wrong(x299, "int")
+    e300 = v.currency.encode()
+    if 0 in e300:
+        nul()
+    u301 = v.capture_id
+    if u301 is None:
+        p302 = b"\0"
     else:
-        e301 = u299.encode()
-        if 0 in e301:
+        e303 = u301.encode()
+        if 0 in e303:
             nul()
-        p300 = b"\2" + NUMBERS[len(e301)] + e301
-    o += (NUMBERS[len(e293)], e293, NUMBERS[x294], NUMBERS[len(e295)], e295, NUMBERS[len(e296)], e296, c.bytes_ClearanceBasis[v.basis], NUMBERS[x297], NUMBERS[len(e298)], e298, p300,)
-    a302 = v.lines
-    if a302.__class__ is not tuple:
-        wrong(a302, "tuple")
-    if a302:
-        o.append(NUMBERS[len(a302)])
-        for i303 in a302:
-            c.write_LineAmount(o, i303)
+        p302 = b"\2" + NUMBERS[len(e303)] + e303
+    o += (NUMBERS[len(e295)], e295, NUMBERS[x296], NUMBERS[len(e297)], e297, NUMBERS[len(e298)], e298, c.bytes_ClearanceBasis[v.basis], NUMBERS[x299], NUMBERS[len(e300)], e300, p302,)
+    a304 = v.lines
+    if a304.__class__ is not tuple:
+        wrong(a304, "tuple")
+    if a304:
+        o.append(NUMBERS[len(a304)])
+        for i305 in a304:
+            c.write_LineAmount(o, i305)
     o.append(b"\0")
 
 

@@ -22,9 +22,18 @@ def bill(story: Story) -> None:
     charged = bool(lines) or (state.ended is None and not remaining(state))
     amount = min(max(0, amounts + rest), max(0, state.total)) if charged else 0
     charges, said = amount - amounts, terms_of(state)
-    if last is not None and _same(last, lines, amount, charges, said):
+    known = last is not None and _same(last, lines, amount, charges, said)
+    if known and last is not None and last.free == Map(_free(state)):
         return
     story.tell(_required(story, lines, amount, charges))
+
+
+def _free(state: OrderState) -> dict[str, int]:
+    """Return the units by line that are sent once more, or were refunded after they had left."""
+    if state.ended is not None:
+        return {}
+    units = {name: line.resent + line.refunded for name, line in sorted(state.lines.items())}
+    return {name: count for name, count in units.items() if count}
 
 
 def _same(
@@ -73,4 +82,8 @@ def _required(
         method=next(card, None) if state.custody == "us" else None,
         subject=state.customer.subject if state.customer else "",
         decide_by=last.decide_by if last and waits else story.at + commands.DECIDE_WITHIN,
+        free=tuple(
+            common.LineQuantity(line_id=name, quantity=count)
+            for name, count in _free(state).items()
+        ),
     )  # fmt: skip

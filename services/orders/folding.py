@@ -46,6 +46,7 @@ def fold(state: OrderState, event: LaterEvent) -> OrderState:
             bill = Bill(
                 event.revision, event.amount, event.charges_amount,
                 due_of(event.amount, event.tenders), lines, terms_of(event), event.decide_by,
+                _units(event.free),
             )  # fmt: skip
             return replace(state, bill=bill)
         case orders.FulfilmentRequested():

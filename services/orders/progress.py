@@ -18,7 +18,8 @@ class Bill(msgspec.Struct, frozen=True, array_like=True):
     """What was last said that the order costs; minor units.
 
     `due` is `amount` without what needs no charge (gift cards, credit, on account, on delivery).
-    `terms` is a text by which a change of custody, funds or tenders is known.
+    `terms` is a text by which a change of custody, funds or tenders is known. `free` are units that
+    leave beyond the lines' at no cost.
     """
 
     revision: int
@@ -28,6 +29,7 @@ class Bill(msgspec.Struct, frozen=True, array_like=True):
     lines: Map[str, tuple[int, int]]
     terms: str
     decide_by: int
+    free: Map[str, int] = Map()
 
 
 class Payment(msgspec.Struct, frozen=True, array_like=True):

@@ -62,6 +62,7 @@ class ExpectPayment(msgspec.Struct, frozen=True, tag=True):
     terms: Terms
     occurred_at: int
     at: int
+    free: tuple[common.LineQuantity, ...] = ()
 
 
 class ClearParcel(msgspec.Struct, frozen=True, tag=True):

@@ -44,6 +44,7 @@ def _expected(command: commands.ExpectPayment, names: dict[str, Any]) -> payment
         method=command.method, decide_by=command.decide_by, funds=command.funds,
         gift_amount=min(gift, command.total), second_parcel=terms.second_parcel,
         on_expiry=terms.on_expiry, expiry_margin=terms.margin, accept_risk=terms.accept_risk,
+        free=command.free,
     )  # fmt: skip
 
 
@@ -69,5 +70,9 @@ def with_terms(story: Story, terms: commands.Terms) -> None:
             method=state.method, decide_by=state.decide_by, funds=state.funds,
             gift_amount=state.gift, second_parcel=terms.second_parcel, on_expiry=terms.on_expiry,
             expiry_margin=terms.margin, accept_risk=terms.accept_risk,
+            free=tuple(
+                common.LineQuantity(line_id=name, quantity=units)
+                for name, units in sorted(state.free.items())
+            ),
         )
     )  # fmt: skip

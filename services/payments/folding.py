@@ -27,6 +27,7 @@ def expected(state: PaymentState, event: payments.PaymentExpected) -> PaymentSta
         method=event.method, decide_by=event.decide_by, second_parcel=event.second_parcel,
         on_expiry=event.on_expiry, margin=event.expiry_margin, accept_risk=event.accept_risk,
         halted="" if fresh else state.halted, later=False,
+        free=Map({one.line_id: one.quantity for one in event.free}),
     )  # fmt: skip
 
 

@@ -93,7 +93,8 @@ class Doubt(msgspec.Struct, frozen=True, array_like=True):
 class PaymentState(msgspec.Struct, frozen=True):
     """An order's payment. Amounts in minor units of `currency`, times in microseconds.
 
-    `amount` is what the confirmed units cost, `total` what the whole order does. `waived` is what
+    `amount` is what the confirmed units cost, `total` what the whole order does; `free` are units
+    beyond the lines' that leave at no cost. `waived` is what
     went back outside (or was settled) and is not asked for again. `halted` says why no further
     authorisation is asked for until a person, or a new statement, decides.
     """
@@ -109,6 +110,7 @@ class PaymentState(msgspec.Struct, frozen=True):
     amount: int = 0
     total: int = 0
     lines: Map[str, tuple[int, int]] = Map()
+    free: Map[str, int] = Map()
     charges: int = 0
     gift: int = 0
     tender: common.TenderKind = "unknown"
@@ -204,7 +206,8 @@ def together(parcels: Iterable[Parcel]) -> dict[str, int]:
 def unstated(state: PaymentState, parcels: Iterable[Parcel]) -> bool:
     """Say whether parcels hold more units than the order wants now."""
     return any(
-        units > state.lines.get(line, (0, 0))[0] for line, units in together(parcels).items()
+        units > state.lines.get(line, (0, 0))[0] + state.free.get(line, 0)
+        for line, units in together(parcels).items()
     )
 
 

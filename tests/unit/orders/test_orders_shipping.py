@@ -255,7 +255,11 @@ LOST = (*SENT, parcel("lost", ("a", 2), seen=3))
 
 def test_a_lost_parcel_is_sent_again_from_new_stock_and_costs_nothing_more() -> None:
     outcome = given(ORDER).when(*LOST, decide("reship"))
-    assert names(outcome.events) == ["OrderDecisionTaken", "StockRequired", "OrderWaitOver"]
+    assert names(outcome.events) == [
+        "OrderDecisionTaken", "StockRequired", "PaymentRequired", "OrderWaitOver",
+    ]  # fmt: skip
+    bill = only(outcome.events, orders.PaymentRequired)
+    assert (bill.amount, bill.free[0].quantity) == (200, 2)
     assert only(outcome.events, orders.StockRequired).demands[0].units == 4
     stocked = given(ORDER).when(*LOST, decide("reship"), answer("MUG", 2, revision=2, seen=2))
     assert names(stocked.events) == [
@@ -267,8 +271,9 @@ def test_a_lost_parcel_is_sent_again_from_new_stock_and_costs_nothing_more() -> 
     assert only(done.events, orders.OrderCompleted).lines[0].quantity == 2
 
 
-def test_a_lost_parcel_is_refunded_by_a_lower_bill_and_ends_the_order() -> None:
-    outcome = given(ORDER).when(*LOST, decide("refund"))
+@pytest.mark.parametrize("status", ["lost", "delivery_failed", "returned_to_sender"])
+def test_what_did_not_arrive_is_refunded_by_a_lower_bill_and_ends_the_order(status: Any) -> None:
+    outcome = given(ORDER).when(*SENT, parcel(status, ("a", 2), seen=3), decide("refund"))
     assert names(outcome.events) == [
         "OrderDecisionTaken", "PaymentRequired", "OrderWaitOver", "OrderCompleted",
     ]  # fmt: skip

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from libs.contracts import payments
+from libs.contracts import common, payments
 from libs.eventsourcing.decider import Refused
 from services.payments import calls, commands
 from services.payments.commands import Terms
@@ -120,6 +120,25 @@ def test_units_that_the_order_does_not_want_do_not_go() -> None:
     assert payment.last(payments.ClearanceDelayed).reason == "units-not-required"
     payment.fact(required(line("a", 3, 1500), revision=2))
     assert payment.last(payments.PaymentActionRequired).reason == "no-mandate"
+
+
+def test_units_that_are_sent_once_more_leave_at_no_cost() -> None:
+    payment = Payment()
+    again = (common.LineQuantity(line_id="a", quantity=2),)
+    payment.fact(required(MUGS), packed("s1", ("a", 2)), packed("s2", ("a", 2)))
+    assert payment.cleared() == [("s1", "captured", 1000)]
+    payment.fact(required(MUGS, revision=2, free=again))
+    assert payment.cleared()[1:] == [("s2", "not_required", 0)]
+    assert payment.provider.captured == 1000
+
+
+def test_units_that_were_refunded_after_they_left_keep_no_other_parcel_back() -> None:
+    payment = Payment(Terms("card", "capture_all"))
+    payment.fact(required(MUGS), packed("s1", ("a", 1)))
+    gone = (common.LineQuantity(line_id="a", quantity=1),)
+    payment.fact(required(line("a", 1, 500), revision=2, free=gone), packed("s2", ("a", 1)))
+    assert {name for name, _, _ in payment.cleared()} == {"s1", "s2"}
+    assert payment.provider.captured - payment.provider.refunded == 500
 
 
 def test_one_parcel_waits_until_all_is_packed() -> None:
