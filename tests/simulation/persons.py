@@ -108,10 +108,8 @@ class Persons:
                 f"hand over {row.since}", lambda now: parcels.HandOver("main", name, "clerk", now)
             )
         if state in {"failed", "lost", "returned"} and not row.decision:
-            decision = self.rng.choice((*_CONCERNS, "delivered"))
             yield todo(
-                f"settle {row.since}",
-                lambda now: parcels.Settle("main", name, decision, "clerk", "", now),
+                f"arrived {row.since}", lambda now: parcels.Settle("main", name, "clerk", "", now)
             )
 
     def _of_order(self, row: OrderRow) -> Iterator[Todo]:
