@@ -75,6 +75,7 @@ class PaymentAccount(Section):
     expiry_margin_hours: int = Field(default=24, ge=0, le=24 * 7)
     accept_risk_minor: int = Field(default=0, ge=0)
     statement: str = Field(default="", max_length=22)
+    per_second: float = Field(default=90.0, gt=0)
 
     def secrets(self) -> tuple[Secret, ...]:
         """Return the webhook secrets, newest first; two during a rotation."""

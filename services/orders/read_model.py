@@ -26,7 +26,7 @@ def _order(row: OrderRow | None, key: Key, envelope: Envelope[Any]) -> OrderRow 
     match envelope.event:
         case orders.OrderPlaced() as event:
             placed = OrderRow(
-                order_id=str(key[0]), received_at=envelope.at, decide_by=event.decide_by
+                order_id=str(key[0]), received_at=envelope.at, waits_until=event.decide_by
             )
             moved = _version(placed, event.order)
         case _ if row is None:  # a link that came before its order
@@ -51,7 +51,7 @@ def _moved(row: OrderRow, event: Any, at: int) -> OrderRow:
         case orders.OrderWaits(reason=reason):
             void = reason in {"out-of-stock", "decision-overdue"} and row.shortage != "split"
             return replace(
-                row, waits_for=reason, at_risk=event.value_minor, decide_by=event.decide_by,
+                row, waits_for=reason, at_risk=event.value_minor, waits_until=event.decide_by,
                 confirmed_at=None if void else row.confirmed_at,
             )  # fmt: skip
         case orders.OrderFundsRecorded():
@@ -69,7 +69,7 @@ def _moved(row: OrderRow, event: Any, at: int) -> OrderRow:
                 return replace(row, completed_at=None, completed_by="")
             back = {one.line_id: -one.quantity for one in event.lines}
             lines = _shifted(row.lines, back)
-            return replace(row, lines=lines, ended=None, waits_for="", decide_by=event.decide_by)
+            return replace(row, lines=lines, ended=None, waits_for="", waits_until=event.decide_by)
         case orders.OrderLineResolved():
             found = {"sku": event.sku, "components": event.components}
             return replace(row, lines=_changed(row.lines, event.line_id, found))
@@ -140,7 +140,7 @@ def _cancelled(row: OrderRow, event: orders.OrderLinesCancelled) -> OrderRow:
         ended=event.reason,
         waits_for="",
         confirmed_at=None,
-        decide_by=None,
+        waits_until=None,
         completed_at=None,
         completed_by="",
     )
@@ -156,7 +156,7 @@ def _asked(row: OrderRow, event: orders.StockRequired) -> OrderRow:
     return replace(
         row, revision=event.revision, demands=row.demands | fresh, confirmed_at=None,
         waits_for="" if over else row.waits_for,
-        decide_by=row.decide_by if row.ended else event.decide_by,
+        waits_until=row.waits_until if row.ended else event.decide_by,
     )  # fmt: skip
 
 
@@ -186,13 +186,13 @@ def _confirmed(row: OrderRow, event: orders.OrderConfirmed, at: int) -> OrderRow
     return replace(
         row, lines=lines, confirmed_at=at, partial=event.partial,
         waits_for=row.waits_for if event.partial else "",
-        decide_by=row.decide_by if event.partial else None,
+        waits_until=row.waits_until if event.partial else None,
     )  # fmt: skip
 
 
 ORDERS: Projection[OrderRow] = Projection(
     name="orders",
-    version=2,
+    version=3,
     row=OrderRow,
     key=("order_id",),
     topics=("orders",),

@@ -90,8 +90,9 @@ class HoldRow(msgspec.Struct, frozen=True):
 class OrderRow(msgspec.Struct, frozen=True):
     """An order as it stands; `customer` is an opaque subject, times are microseconds.
 
-    `revision` is that of the last question to inventory. `waits_for`, `ended`, `at_risk` and
-    `partial` are what `state`, `reason` and `value_at_risk_minor` are made of. `requested` is the
+    `revision` is that of the last question to inventory. `waits_for`, `waits_until`, `ended`,
+    `at_risk` and `partial` are what `state`, `reason`, `decide_by` and `value_at_risk_minor` are
+    made of. `requested` is the
     revision of the last request to fulfilment, `blocked` why nothing more of it may go.
     """
 
@@ -119,6 +120,7 @@ class OrderRow(msgspec.Struct, frozen=True):
     revision: int = 0
     partial: bool = False
     waits_for: str = ""
+    waits_until: int | None = None
     at_risk: int = 0
     ended: str | None = None
     custody: str = ""
@@ -195,7 +197,7 @@ def standing(before: OrderRow | None, row: OrderRow, at: int) -> OrderRow:
         row, state=state, reason=reason, owner=owner, next_action=action,
         since=before.since if same and before is not None else at,
         value_at_risk_minor=risk.get(state, 0),
-        decide_by=row.decide_by if queue is None else queue.decide_by,
+        decide_by=row.waits_until if queue is None else queue.decide_by,
     )  # fmt: skip
 
 

@@ -25,7 +25,8 @@ def effects(ports: Ports) -> Sequence[EffectKind]:
             for name, account in ports.settings.payments.items()
         }
     )
-    return stripe_kinds(client, ports.clock)
+    rate = min((one.per_second for one in ports.settings.payments.values()), default=90.0)
+    return stripe_kinds(client, ports.clock, rate)
 
 
 def configured(settings: Settings) -> Service:

@@ -108,8 +108,10 @@ def _suspicious(refusal: Rejected) -> bool:
     return isinstance(answer, calls.Refusal) and answer.word == "payment_intent_unexpected_state"
 
 
-def stripe_kinds(client: StripeClient, clock: Callable[[], int]) -> list[EffectKind]:
-    """Return the kinds of effect that Stripe carries out."""
+def stripe_kinds(
+    client: StripeClient, clock: Callable[[], int], per_second: float = 90.0
+) -> list[EffectKind]:
+    """Return the kinds of effect that Stripe carries out, all within one budget of calls."""
     operations: dict[str, Operation] = {
         "authorise": Authorise(client.statement),
         "capture": Capture(),
@@ -119,7 +121,8 @@ def stripe_kinds(client: StripeClient, clock: Callable[[], int]) -> list[EffectK
     return [
         EffectKind(
             f"stripe.{name}", StripeAdapter(operation, client, clock), tell, "repeat", "stripe",
-            honoured=HONOURED, attempts=ATTEMPTS, timeout=30.0, per_second=90.0, burst=90,
+            honoured=HONOURED, attempts=ATTEMPTS, timeout=30.0, per_second=per_second,
+            burst=max(1, int(per_second)),
         )
         for name, operation in operations.items()
     ]  # fmt: skip

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,14 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 @contextlib.asynccontextmanager
-async def lonja(folder: Path, *arguments: str) -> AsyncIterator[Process]:
-    """A running command, killed at the end if it still runs."""
+async def lonja(
+    folder: Path, *arguments: str, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[Process]:
+    """A running command, killed at the end if it still runs; `settings` go in by environment."""
     await asyncio.to_thread(folder.mkdir, exist_ok=True)
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", MAIN, *arguments,
-        cwd=folder, env=environment(folder), stdout=PIPE, stderr=PIPE, limit=2**20,
+        cwd=folder, env=environment(folder) | dict(settings or {}), stdout=PIPE, stderr=PIPE, limit=2**20,
     )  # fmt: skip
     try:
         yield process

@@ -68,6 +68,17 @@ class Clerks:
 
         return self.add("inventory", stream_of(sku), command, units)
 
+    def damage(self, sku: str) -> str:
+        """Write units of a SKU off, whoever has them."""
+        by, units = f"clerk-{len(self.wishes)}", self.rng.randint(1, 3)
+        place = self.rng.choice(("main", "main", "back"))
+
+        def command(document: str, now: int) -> Any:
+            return stock.AdjustStock("main", sku, place, True, -units, "damage", document, "", by,
+                                     now)  # fmt: skip
+
+        return self.add("inventory", stream_of(sku), command, -units)
+
     def define(self) -> str:
         """Say what the kit is made of."""
         parts = tuple(Component(sku=sku, units=units) for sku, units in KITS[KIT].items())

@@ -1,6 +1,7 @@
 """All that is outside, of one world, and how an instance's calls come there."""
 
 from collections.abc import Sequence
+from random import Random
 from typing import Any
 
 import msgspec
@@ -18,10 +19,10 @@ from tests.simulation.wire import Wire
 
 
 class Outside:
-    """The payment provider, the carrier and the shops' desks; `calm` once faults are over."""
+    """The payment provider, the carrier and the shops' desks, with so many bad moments to come."""
 
-    def __init__(self, loop: VirtualLoop, seed: int, buyers: Buyers) -> None:
-        self.buyers, self.calm = buyers, False
+    def __init__(self, loop: VirtualLoop, rng: Random, seed: int, buyers: Buyers) -> None:
+        self.buyers, self.faults = buyers, rng.choice((0, 4, 12, 30))
         self.wires: list[Wire] = []
         self.bank = bank.Bank(loop, seed, self._bank_tells)
         self.carrier = carrier.Carrier(loop, seed, self._carrier_tells)
@@ -51,9 +52,13 @@ class Outside:
 
     def wire(self, wire: Wire) -> Wire:
         """Take part in an instance's calls."""
-        wire.faulty = lambda: not self.calm
+        wire.faulty = self._faulty
         self.wires.append(wire)
         return wire
+
+    def _faulty(self) -> bool:
+        self.faults -= self.faults > 0
+        return self.faults > 0
 
     def saw(self, turn: Turn) -> None:
         """Let the carrier have what has been handed over."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Literal
 
+from libs.contracts import common
 from services.fulfilment import commands as parcels
 from services.fulfilment.standing import ShipmentRow
 from services.orders import commands as orders
@@ -14,6 +15,7 @@ from services.payments.read_model import PaymentRow
 from tests.simulation.clerks import Clerks, Command
 from tests.simulation.projector import Tables
 
+HOUR = 3_600_000_000  # microseconds
 TROUBLE = ("parcel-lost", "returned-to-sender", "delivery-failed", "carrier-claim")
 _CONCERNS: tuple[Literal["reship", "refund", "claim"], ...] = ("reship", "refund", "claim")
 _DECISIONS: tuple[payments.Decision, ...] = ("retry", "retry", "settle", "release")
@@ -49,6 +51,31 @@ class Persons:
         if not service:
             return self.clerks.link(command("", 0))
         return self.clerks.add(service, stream, command)
+
+    def disturb(self) -> str | None:
+        """Want something else of an order whose units are on their way out of the house."""
+        rows = [
+            row
+            for _, row in sorted(self.tables["orders"]["orders"].items())
+            if row.requested and row.state not in {"completed", "cancelled"}
+        ]
+        if not rows:
+            return None
+        row: OrderRow = self.rng.choice(rows)
+        stream, chance = orders.order_stream(row.order_id), self.rng.random()
+        if chance < 0.3:
+            skus = [part.sku for line in row.lines for part in line.components]
+            return self.clerks.damage(self.rng.choice(skus)) if skus else None
+        if chance < 0.5:
+            return self.clerks.add("orders", stream, _hold)
+        whole = chance < 0.75
+        line = self.rng.choice(row.lines)
+        lines = () if whole else (common.LineQuantity(line_id=line.line_id, quantity=1),)
+        return self.clerks.add(
+            "orders", stream, lambda document, now: orders.RequestCancellation(
+                document, lines, "seller", "wish", now
+            )
+        )  # fmt: skip
 
     def _todo(self) -> Iterator[Todo]:
         for key, listing in sorted(self.tables["channels"]["listings"].items()):
@@ -117,6 +144,10 @@ class Persons:
             decision = self.rng.choice(_DECISIONS)
             key = (name, wait.reason, str(wait.since))
             yield key, "payments", payments.payment_stream(name), _decided(decision), 0.6
+
+
+def _hold(document: str, now: int) -> Any:
+    return orders.PlaceHold(document, "manual", "", (), "both", now + 6 * HOUR, "seller", now)
 
 
 def _always(what: Any) -> Command:

@@ -31,6 +31,7 @@ class Run:
         self.world = World(seed, bug, whole=whole)
         self.most = MOST * (3 if whole else 1)
         self.rng = self.world.rng
+        self.extra = self.rng.randint(*((300, 900) if whole else (50, 250)))
         self.steps = 0
         moves: list[tuple[int, Callable[[], bool]]] = [
             (40, self.op), (45, self.work), (10, self.deliver), (4, self.buy), (3, self.wish),
@@ -43,7 +44,7 @@ class Run:
 
     def play(self) -> None:
         """Let chance pick, as long as there is something new and a little longer."""
-        world, extra = self.world, self.rng.randint(50, 250)
+        world, extra = self.world, self.extra
         while extra:
             news = world.buyers.coming or world.clerks.coming
             extra -= not news
@@ -149,8 +150,6 @@ class Run:
             pass
         for one in world.instances:
             one.paused = 0
-        if world.outside is not None:
-            world.outside.calm = True
         while True:
             self._settle()
             if world.persons is not None and (told := world.persons.work()):
@@ -174,7 +173,7 @@ class Run:
             for one in world.instances:
                 for what in WORK:
                     moved |= world.begin(one, what)
-            moved |= self._ask() or world.mend()
+            moved |= self._ask() or world.mend() or world.disturb()
             if moved:
                 self._tick()
                 patience = 0

@@ -37,7 +37,7 @@ def settings(rng: Random, *, whole: bool = False) -> Settings:
         "provider": "easypost", "api_key": "key", "webhook_secrets": ["secret"],
         "silent_days": 3, "assume_delivered_days": 2, "countries": ["GB"],
     }  # fmt: skip
-    by = ("automatic", "automatic", "by-hand")
+    by = ("automatic", "by-hand")
     sender = {
         "company": "Us", "street1": "1 Harbour Street", "city": "Mockham", "zip": "ZZ1 1ZZ",
         "country": "GB",

@@ -38,7 +38,7 @@ class Clock:
 
 
 class Wire:
-    """One instance's way out; `faulty` says whether servers may still have their bad moments."""
+    """One instance's way out; `faulty` says whether servers may still have a bad moment."""
 
     def __init__(self, gate: Gate, owner: Any, loop: VirtualLoop, rng: Random) -> None:
         self.gate, self.owner, self.loop, self.rng = gate, owner, loop, rng
@@ -66,8 +66,8 @@ class Wire:
             raise aiohttp.ServerDisconnectedError from error
 
     def _fault(self) -> str:
-        if not self.faulty():
-            return ""
         chance = self.rng.random()
-        faults = (("error", 0.04), ("error_after", 0.08), ("limited", 0.11))
-        return next((name for name, up_to in faults if chance < up_to), "")
+        if chance > 0.3 or not self.faulty():
+            return ""
+        faults = (("error", 0.1), ("error_after", 0.22), ("limited", 0.3))
+        return next((name for name, up_to in faults if chance <= up_to), "")

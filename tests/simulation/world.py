@@ -23,8 +23,8 @@ from tests.simulation.bugs import NONE, Bug
 from tests.simulation.clerks import Clerks, Wish
 from tests.simulation.gate import Gate
 from tests.simulation.instance import Around, Instance, durable
-from tests.simulation.loop import VirtualLoop
 from tests.simulation.ledgers import Ledgers
+from tests.simulation.loop import VirtualLoop
 from tests.simulation.outside import Outside
 from tests.simulation.persons import Persons
 from tests.simulation.promises import Promises
@@ -56,13 +56,14 @@ class World:
         self.promises = Promises(self.broker, reads)
         skus = SKUS[: rng.randint(2, 4)]
         self.buyers = Buyers(rng, skus, rng.randint(3, 8 if whole else 12), whole)
-        self.outside = Outside(self.loop, seed, self.buyers) if whole else None
+        self.outside = Outside(self.loop, rng, seed, self.buyers) if whole else None
         self.around = Around(self.loop, self.gate, self.broker, MemoryVault(), self.settings,
                              self.promises, rng, bug, self.outside)  # fmt: skip
         self.durables = {one.name: durable(one, bug) for one in services}
         self.tables = {name: one.tables for name, one in self.durables.items()}
         self.clerks = Clerks(rng, skus, rng.randint(3, 8))
         self.ledgers = Ledgers(self.outside, self.promises) if self.outside else None
+        self.late = rng.randint(0, 8) if whole else 0  # changes of mind when all seems settled
         self.persons = Persons(rng, self.clerks, self.tables) if whole else None
         self.acknowledged: set[tuple[str, str, str]] = set()
         self.callers: dict[int, asyncio.Task[Any]] = {}
@@ -184,6 +185,16 @@ class World:
         self.say(f"{one.name} begins: {what}")
         self.loop.run_ready()
         return True
+
+    def disturb(self) -> bool:
+        """Let somebody change their mind late."""
+        if not self.late or self.persons is None or self.rng.random() > 0.05:
+            return False
+        self.late -= 1
+        change = self.rng.random() < 0.4
+        told = self.buyers.act(self.loop.now) if change else self.persons.disturb()
+        self.say(told or "nobody changes their mind")
+        return told is not None
 
     def mend(self) -> bool:
         """Let a person send again what the log has lost."""

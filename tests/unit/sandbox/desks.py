@@ -54,7 +54,7 @@ mutation Stop($id: ID!) {
 REFUND = """
 mutation Back($input: RefundInput!, $key: String!) {
   refundCreate(input: $input) @idempotent(key: $key) {
-    refund { id } userErrors { code message }
+    refund { id note } userErrors { code message }
   }
 }
 """

@@ -1,0 +1,30 @@
+"""An order's row: what it shows is what it waits for now, not what it waited for."""
+
+from functools import reduce
+from typing import Any
+
+from services.orders import commands
+from services.orders.decider import ORDER
+from services.orders.read_model import ORDERS
+from services.orders.standing import OrderRow
+from services.orders.state import OrderState
+from tests.unit.memory import envelope, folded
+from tests.unit.orders.samples import HOUR, NOW, parcel
+from tests.unit.orders.test_orders_shipping import LOST, SENT
+
+
+def row(*steps: Any) -> OrderRow:
+    state, log = OrderState(), []
+    for step in steps:
+        events = ORDER.decide(step, state)
+        state = reduce(ORDER.evolve, events, state)
+        log += [envelope(event, len(log) + n) for n, event in enumerate(events, 1)]
+    [found] = folded(ORDERS, log).values()
+    return found  # type: ignore[no-any-return]
+
+
+def test_a_queue_that_is_left_takes_its_deadline_along() -> None:
+    waits = row(*SENT, parcel("lost", ("a", 2), seen=3, deadline=NOW + HOUR))
+    assert (waits.state, waits.reason, waits.decide_by) == ("waiting", "parcel-lost", NOW + HOUR)
+    decided = row(*LOST, commands.DecideConcern("refund", None, "seller", NOW))
+    assert (decided.state, decided.decide_by) == ("completed", None)
