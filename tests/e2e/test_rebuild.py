@@ -10,7 +10,7 @@ import pytest
 from services.console.composition import SERVICES
 from tests.e2e.launching import ended, lonja, told
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.stack]
+pytestmark = [pytest.mark.timeout(400), pytest.mark.stack]
 NAMES = sorted(p.name for service in SERVICES.values() for p in service.projections)
 
 
@@ -33,7 +33,7 @@ async def test_every_read_model_is_rebuilt_and_equal_while_orders_come_in(tmp_pa
             assert all(one["compared"]["digest"] == one["compared"]["copy_digest"] for one in done)
             assert demo.returncode is None, "the demo ended before the rebuild did"
         assert sum(one["records"] for one in done) > 0
-        code, _, errors = await ended(demo)
+        code, _, errors = await ended(demo, 180)
     assert code == 0, errors
     found = json.loads(await asyncio.to_thread(report.read_text))
     assert found["deliveries"]["effective"] == found["deliveries"]["distinct"]
