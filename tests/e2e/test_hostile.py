@@ -270,6 +270,7 @@ async def test_a_record_written_by_hand_is_parked_and_everything_else_goes_on(
         f"{system.url}/ops/inventory/parked/discard",
         json={"stream": one["stream"], "source": one["source"], "parked_id": one["id"],
               "reason": "written by hand"},
+        headers={"Idempotency-Key": "discard-1"},
     ) as answer:  # fmt: skip
         assert answer.status == 200
     assert await parked() == []
