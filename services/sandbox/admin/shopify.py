@@ -140,7 +140,7 @@ def _refund(desk: Desk, account: str, given: Json, at: int) -> tuple[Json, Repor
         return _not_refunded("INVALID", text), None
     reason = str(wanted.get("note") or "")[:200]
     report = desk.draft(account, number, "cancellation", at, asked, reason=reason)
-    refund = {"id": f"gid://shopify/Refund/{report.number}-{report.id}"}
+    refund = {"id": f"gid://shopify/Refund/{report.number}-{report.id}", "note": reason}
     return {"refund": refund, "userErrors": []}, report
 
 
