@@ -78,9 +78,7 @@ def _altered(start: str, adapter: type[Altered]) -> Any:
 
 
 def _never_asks(real: Kinds) -> Kinds:
-    return [
-        changed(one, honoured=2**62) if one.name.startswith("stripe.") else one for one in real
-    ]
+    return [changed(one, honoured=2**62) if one.name.startswith("stripe.") else one for one in real]
 
 
 def _buys_anew(real: Decide) -> Decide:
@@ -90,7 +88,9 @@ def _buys_anew(real: Decide) -> Decide:
         if not isinstance(command, parcels.DoubtLabel) or state.label.state != "quoted":
             return real(command, state)
         names = (command.entity, command.shipment_id)
-        refused = real(parcels.RefuseLabel(*names, command.label_id, "no-answer", command.at), state)
+        refused = real(
+            parcels.RefuseLabel(*names, command.label_id, "no-answer", command.at), state
+        )
         after = reduce(evolve, refused, state)
         if state.status not in {"packed", "ready"}:
             return refused
