@@ -472,7 +472,7 @@ def read_DispatchStopped(b: bytes, i: int) -> tuple[DispatchStopped, int]:
 
 
 class ExceptionSettled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """A person decided on a parcel: reship, refund or claim."""
+    """A person decided on a parcel: for one order in it reship, refund or claim; or that it was delivered."""
 
     entity: str
     occurred_at: int
@@ -480,6 +480,7 @@ class ExceptionSettled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     decision: str
     by: str
     note: str
+    order_id: str | None = None
 
 
 def write_ExceptionSettled(o: list[bytes], v: ExceptionSettled) -> None:
@@ -503,7 +504,15 @@ def write_ExceptionSettled(o: list[bytes], v: ExceptionSettled) -> None:
     e49 = v.note.encode()
     if 0 in e49:
         nul()
-    o += (NUMBERS[len(e44)], e44, NUMBERS[x45], NUMBERS[len(e46)], e46, NUMBERS[len(e47)], e47, NUMBERS[len(e48)], e48, NUMBERS[len(e49)], e49,)
+    u50 = v.order_id
+    if u50 is None:
+        p51 = b"\0"
+    else:
+        e52 = u50.encode()
+        if 0 in e52:
+            nul()
+        p51 = b"\2" + NUMBERS[len(e52)] + e52
+    o += (NUMBERS[len(e44)], e44, NUMBERS[x45], NUMBERS[len(e46)], e46, NUMBERS[len(e47)], e47, NUMBERS[len(e48)], e48, NUMBERS[len(e49)], e49, p51,)
 
 
 def read_ExceptionSettled(b: bytes, i: int) -> tuple[ExceptionSettled, int]:
@@ -538,7 +547,19 @@ def read_ExceptionSettled(b: bytes, i: int) -> tuple[ExceptionSettled, int]:
         i, j = span(b, i)
     f_note = b[i + 1 : j].decode()
     i = j
-    return ExceptionSettled(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, decision=f_decision, by=f_by, note=f_note), i
+    f_order_id: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_order_id_ = b[i + 1 : j].decode()
+        i = j
+        f_order_id = f_order_id_
+    elif n:
+        branch()
+    return ExceptionSettled(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, decision=f_decision, by=f_by, note=f_note, order_id=f_order_id), i
 
 
 class FulfilmentReleased(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -554,26 +575,26 @@ class FulfilmentReleased(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_FulfilmentReleased(o: list[bytes], v: FulfilmentReleased) -> None:
     if v.__class__ is not FulfilmentReleased:
         wrong(v, "FulfilmentReleased")
-    e50 = v.entity.encode()
-    if 0 in e50:
+    e53 = v.entity.encode()
+    if 0 in e53:
         nul()
-    x51 = v.occurred_at
-    if x51.__class__ is not int:
-        wrong(x51, "int")
-    e52 = v.order_id.encode()
-    if 0 in e52:
+    x54 = v.occurred_at
+    if x54.__class__ is not int:
+        wrong(x54, "int")
+    e55 = v.order_id.encode()
+    if 0 in e55:
         nul()
-    x53 = v.revision
-    if x53.__class__ is not int:
-        wrong(x53, "int")
-    o += (NUMBERS[len(e50)], e50, NUMBERS[x51], NUMBERS[len(e52)], e52, NUMBERS[x53],)
-    a54 = v.lines
-    if a54.__class__ is not tuple:
-        wrong(a54, "tuple")
-    if a54:
-        o.append(NUMBERS[len(a54)])
-        for i55 in a54:
-            c.write_LineQuantity(o, i55)
+    x56 = v.revision
+    if x56.__class__ is not int:
+        wrong(x56, "int")
+    o += (NUMBERS[len(e53)], e53, NUMBERS[x54], NUMBERS[len(e55)], e55, NUMBERS[x56],)
+    a57 = v.lines
+    if a57.__class__ is not tuple:
+        wrong(a57, "tuple")
+    if a57:
+        o.append(NUMBERS[len(a57)])
+        for i58 in a57:
+            c.write_LineQuantity(o, i58)
     o.append(b"\0")
 
 
@@ -636,50 +657,42 @@ class FulfilmentTaken(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_FulfilmentTaken(o: list[bytes], v: FulfilmentTaken) -> None:
     if v.__class__ is not FulfilmentTaken:
         wrong(v, "FulfilmentTaken")
-    e56 = v.entity.encode()
-    if 0 in e56:
+    e59 = v.entity.encode()
+    if 0 in e59:
         nul()
-    x57 = v.occurred_at
-    if x57.__class__ is not int:
-        wrong(x57, "int")
-    e58 = v.order_id.encode()
-    if 0 in e58:
+    x60 = v.occurred_at
+    if x60.__class__ is not int:
+        wrong(x60, "int")
+    e61 = v.order_id.encode()
+    if 0 in e61:
         nul()
-    x59 = v.revision
-    if x59.__class__ is not int:
-        wrong(x59, "int")
-    e60 = v.account.encode()
-    if 0 in e60:
+    x62 = v.revision
+    if x62.__class__ is not int:
+        wrong(x62, "int")
+    e63 = v.account.encode()
+    if 0 in e63:
         nul()
-    o += (NUMBERS[len(e56)], e56, NUMBERS[x57], NUMBERS[len(e58)], e58, NUMBERS[x59], NUMBERS[len(e60)], e60,)
-    a61 = v.lines
-    if a61.__class__ is not tuple:
-        wrong(a61, "tuple")
-    if a61:
-        o.append(NUMBERS[len(a61)])
-        for i62 in a61:
-            c.write_FulfilmentLine(o, i62)
+    o += (NUMBERS[len(e59)], e59, NUMBERS[x60], NUMBERS[len(e61)], e61, NUMBERS[x62], NUMBERS[len(e63)], e63,)
+    a64 = v.lines
+    if a64.__class__ is not tuple:
+        wrong(a64, "tuple")
+    if a64:
+        o.append(NUMBERS[len(a64)])
+        for i65 in a64:
+            c.write_FulfilmentLine(o, i65)
     o.append(b"\0")
-    u63 = v.blocked
-    if u63 is None:
-        p64 = b"\0"
+    u66 = v.blocked
+    if u66 is None:
+        p67 = b"\0"
     else:
-        e65 = u63.encode()
-        if 0 in e65:
+        e68 = u66.encode()
+        if 0 in e68:
             nul()
-        p64 = b"\2" + NUMBERS[len(e65)] + e65
-    x66 = v.one_parcel
-    if x66.__class__ is not bool:
-        wrong(x66, "bool")
-    u67 = v.ship_by
-    if u67 is None:
-        p68 = b"\0"
-    else:
-        x69 = u67
-        if x69.__class__ is not int:
-            wrong(x69, "int")
-        p68 = b"\2" + NUMBERS[x69]
-    u70 = v.deliver_by
+        p67 = b"\2" + NUMBERS[len(e68)] + e68
+    x69 = v.one_parcel
+    if x69.__class__ is not bool:
+        wrong(x69, "bool")
+    u70 = v.ship_by
     if u70 is None:
         p71 = b"\0"
     else:
@@ -687,40 +700,48 @@ def write_FulfilmentTaken(o: list[bytes], v: FulfilmentTaken) -> None:
         if x72.__class__ is not int:
             wrong(x72, "int")
         p71 = b"\2" + NUMBERS[x72]
-    u73 = v.service_level
+    u73 = v.deliver_by
     if u73 is None:
         p74 = b"\0"
     else:
-        e75 = u73.encode()
-        if 0 in e75:
+        x75 = u73
+        if x75.__class__ is not int:
+            wrong(x75, "int")
+        p74 = b"\2" + NUMBERS[x75]
+    u76 = v.service_level
+    if u76 is None:
+        p77 = b"\0"
+    else:
+        e78 = u76.encode()
+        if 0 in e78:
             nul()
-        p74 = b"\2" + NUMBERS[len(e75)] + e75
-    o += (p64, b"\1" if x66 else b"\0", p68, p71, p74,)
+        p77 = b"\2" + NUMBERS[len(e78)] + e78
+    o += (p67, b"\1" if x69 else b"\0", p71, p74, p77,)
     c.write_Customer(o, v.customer)
-    x76 = v.declared_value
-    if x76.__class__ is not int:
-        wrong(x76, "int")
-    e77 = v.currency.encode()
-    if 0 in e77:
+    x79 = v.declared_value
+    if x79.__class__ is not int:
+        wrong(x79, "int")
+    e80 = v.currency.encode()
+    if 0 in e80:
         nul()
-    e78 = v.default_location.encode()
-    if 0 in e78:
+    e81 = v.default_location.encode()
+    if 0 in e81:
         nul()
-    o += (NUMBERS[x76], NUMBERS[len(e77)], e77, NUMBERS[len(e78)], e78,)
-    a79 = v.refused_locations
-    if a79.__class__ is not tuple:
-        wrong(a79, "tuple")
-    if a79:
-        o.append(NUMBERS[len(a79)])
-        for i80 in a79:
-            c.write_RefusedLocation(o, i80)
+    o += (NUMBERS[x79], NUMBERS[len(e80)], e80, NUMBERS[len(e81)], e81,)
+    a82 = v.refused_locations
+    if a82.__class__ is not tuple:
+        wrong(a82, "tuple")
+    if a82:
+        o.append(NUMBERS[len(a82)])
+        for i83 in a82:
+            c.write_RefusedLocation(o, i83)
     o.append(b"\0")
-    u81 = v.reference
-    if u81 is None:
+    u84 = v.reference
+    if u84 is None:
         o.append(b"\0")
     else:
         o.append(b"\2")
-        c.write_OrderReference(o, u81)
+        c.write_OrderReference(o, u84)
 
 
 def read_FulfilmentTaken(b: bytes, i: int) -> tuple[FulfilmentTaken, int]:
@@ -875,64 +896,56 @@ class HandoverPlanned(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_HandoverPlanned(o: list[bytes], v: HandoverPlanned) -> None:
     if v.__class__ is not HandoverPlanned:
         wrong(v, "HandoverPlanned")
-    e83 = v.entity.encode()
-    if 0 in e83:
-        nul()
-    x84 = v.occurred_at
-    if x84.__class__ is not int:
-        wrong(x84, "int")
-    e85 = v.order_id.encode()
-    if 0 in e85:
-        nul()
-    e86 = v.account.encode()
+    e86 = v.entity.encode()
     if 0 in e86:
         nul()
-    e87 = v.shipment_id.encode()
-    if 0 in e87:
+    x87 = v.occurred_at
+    if x87.__class__ is not int:
+        wrong(x87, "int")
+    e88 = v.order_id.encode()
+    if 0 in e88:
         nul()
-    x88 = v.statement
-    if x88.__class__ is not int:
-        wrong(x88, "int")
-    e89 = v.location.encode()
+    e89 = v.account.encode()
     if 0 in e89:
         nul()
-    o += (NUMBERS[len(e83)], e83, NUMBERS[x84], NUMBERS[len(e85)], e85, NUMBERS[len(e86)], e86, NUMBERS[len(e87)], e87, NUMBERS[x88], NUMBERS[len(e89)], e89,)
-    a90 = v.rows
-    if a90.__class__ is not tuple:
-        wrong(a90, "tuple")
-    if a90:
-        o.append(NUMBERS[len(a90)])
-        for i91 in a90:
-            c.write_ShipmentRow(o, i91)
+    e90 = v.shipment_id.encode()
+    if 0 in e90:
+        nul()
+    x91 = v.statement
+    if x91.__class__ is not int:
+        wrong(x91, "int")
+    e92 = v.location.encode()
+    if 0 in e92:
+        nul()
+    o += (NUMBERS[len(e86)], e86, NUMBERS[x87], NUMBERS[len(e88)], e88, NUMBERS[len(e89)], e89, NUMBERS[len(e90)], e90, NUMBERS[x91], NUMBERS[len(e92)], e92,)
+    a93 = v.rows
+    if a93.__class__ is not tuple:
+        wrong(a93, "tuple")
+    if a93:
+        o.append(NUMBERS[len(a93)])
+        for i94 in a93:
+            c.write_ShipmentRow(o, i94)
     o.append(b"\0")
-    a92 = v.units
-    if a92.__class__ is not tuple:
-        wrong(a92, "tuple")
-    if a92:
-        o.append(NUMBERS[len(a92)])
-        for i93 in a92:
-            c.write_ShipmentUnits(o, i93)
+    a95 = v.units
+    if a95.__class__ is not tuple:
+        wrong(a95, "tuple")
+    if a95:
+        o.append(NUMBERS[len(a95)])
+        for i96 in a95:
+            c.write_ShipmentUnits(o, i96)
     o.append(b"\0")
-    x94 = v.requires_shipping
-    if x94.__class__ is not bool:
-        wrong(x94, "bool")
-    u95 = v.blocked
-    if u95 is None:
-        p96 = b"\0"
-    else:
-        e97 = u95.encode()
-        if 0 in e97:
-            nul()
-        p96 = b"\2" + NUMBERS[len(e97)] + e97
-    u98 = v.ship_by
+    x97 = v.requires_shipping
+    if x97.__class__ is not bool:
+        wrong(x97, "bool")
+    u98 = v.blocked
     if u98 is None:
         p99 = b"\0"
     else:
-        x100 = u98
-        if x100.__class__ is not int:
-            wrong(x100, "int")
-        p99 = b"\2" + NUMBERS[x100]
-    u101 = v.deliver_by
+        e100 = u98.encode()
+        if 0 in e100:
+            nul()
+        p99 = b"\2" + NUMBERS[len(e100)] + e100
+    u101 = v.ship_by
     if u101 is None:
         p102 = b"\0"
     else:
@@ -940,40 +953,48 @@ def write_HandoverPlanned(o: list[bytes], v: HandoverPlanned) -> None:
         if x103.__class__ is not int:
             wrong(x103, "int")
         p102 = b"\2" + NUMBERS[x103]
-    u104 = v.service_level
+    u104 = v.deliver_by
     if u104 is None:
         p105 = b"\0"
     else:
-        e106 = u104.encode()
-        if 0 in e106:
+        x106 = u104
+        if x106.__class__ is not int:
+            wrong(x106, "int")
+        p105 = b"\2" + NUMBERS[x106]
+    u107 = v.service_level
+    if u107 is None:
+        p108 = b"\0"
+    else:
+        e109 = u107.encode()
+        if 0 in e109:
             nul()
-        p105 = b"\2" + NUMBERS[len(e106)] + e106
-    o += (b"\1" if x94 else b"\0", p96, p99, p102, p105,)
+        p108 = b"\2" + NUMBERS[len(e109)] + e109
+    o += (b"\1" if x97 else b"\0", p99, p102, p105, p108,)
     c.write_Customer(o, v.customer)
-    x107 = v.declared_value
-    if x107.__class__ is not int:
-        wrong(x107, "int")
-    e108 = v.currency.encode()
-    if 0 in e108:
+    x110 = v.declared_value
+    if x110.__class__ is not int:
+        wrong(x110, "int")
+    e111 = v.currency.encode()
+    if 0 in e111:
         nul()
-    e109 = v.reason.encode()
-    if 0 in e109:
+    e112 = v.reason.encode()
+    if 0 in e112:
         nul()
-    o += (NUMBERS[x107], NUMBERS[len(e108)], e108, NUMBERS[len(e109)], e109,)
-    a110 = v.parts
-    if a110.__class__ is not tuple:
-        wrong(a110, "tuple")
-    if a110:
-        o.append(NUMBERS[len(a110)])
-        for i111 in a110:
-            c.write_RowParts(o, i111)
+    o += (NUMBERS[x110], NUMBERS[len(e111)], e111, NUMBERS[len(e112)], e112,)
+    a113 = v.parts
+    if a113.__class__ is not tuple:
+        wrong(a113, "tuple")
+    if a113:
+        o.append(NUMBERS[len(a113)])
+        for i114 in a113:
+            c.write_RowParts(o, i114)
     o.append(b"\0")
-    u112 = v.reference
-    if u112 is None:
+    u115 = v.reference
+    if u115 is None:
         o.append(b"\0")
     else:
         o.append(b"\2")
-        c.write_OrderReference(o, u112)
+        c.write_OrderReference(o, u115)
 
 
 def read_HandoverPlanned(b: bytes, i: int) -> tuple[HandoverPlanned, int]:
@@ -1133,34 +1154,34 @@ class HandoverRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_HandoverRecorded(o: list[bytes], v: HandoverRecorded) -> None:
     if v.__class__ is not HandoverRecorded:
         wrong(v, "HandoverRecorded")
-    e114 = v.entity.encode()
-    if 0 in e114:
-        nul()
-    x115 = v.occurred_at
-    if x115.__class__ is not int:
-        wrong(x115, "int")
-    e116 = v.order_id.encode()
-    if 0 in e116:
-        nul()
-    e117 = v.shipment_id.encode()
+    e117 = v.entity.encode()
     if 0 in e117:
         nul()
-    e118 = v.fact.encode()
-    if 0 in e118:
+    x118 = v.occurred_at
+    if x118.__class__ is not int:
+        wrong(x118, "int")
+    e119 = v.order_id.encode()
+    if 0 in e119:
         nul()
-    o += (NUMBERS[len(e114)], e114, NUMBERS[x115], NUMBERS[len(e116)], e116, NUMBERS[len(e117)], e117, NUMBERS[len(e118)], e118,)
-    a119 = v.rows
-    if a119.__class__ is not tuple:
-        wrong(a119, "tuple")
-    if a119:
-        o.append(NUMBERS[len(a119)])
-        for i120 in a119:
-            c.write_ShipmentRow(o, i120)
+    e120 = v.shipment_id.encode()
+    if 0 in e120:
+        nul()
+    e121 = v.fact.encode()
+    if 0 in e121:
+        nul()
+    o += (NUMBERS[len(e117)], e117, NUMBERS[x118], NUMBERS[len(e119)], e119, NUMBERS[len(e120)], e120, NUMBERS[len(e121)], e121,)
+    a122 = v.rows
+    if a122.__class__ is not tuple:
+        wrong(a122, "tuple")
+    if a122:
+        o.append(NUMBERS[len(a122)])
+        for i123 in a122:
+            c.write_ShipmentRow(o, i123)
     o.append(b"\0")
-    x121 = v.shipment_version
-    if x121.__class__ is not int:
-        wrong(x121, "int")
-    o += (NUMBERS[x121],)
+    x124 = v.shipment_version
+    if x124.__class__ is not int:
+        wrong(x124, "int")
+    o += (NUMBERS[x124],)
 
 
 def read_HandoverRecorded(b: bytes, i: int) -> tuple[HandoverRecorded, int]:
@@ -1228,46 +1249,46 @@ class LabelBought(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_LabelBought(o: list[bytes], v: LabelBought) -> None:
     if v.__class__ is not LabelBought:
         wrong(v, "LabelBought")
-    e122 = v.entity.encode()
-    if 0 in e122:
-        nul()
-    x123 = v.occurred_at
-    if x123.__class__ is not int:
-        wrong(x123, "int")
-    e124 = v.shipment_id.encode()
-    if 0 in e124:
-        nul()
-    e125 = v.label_id.encode()
+    e125 = v.entity.encode()
     if 0 in e125:
         nul()
-    e126 = v.provider_shipment.encode()
-    if 0 in e126:
-        nul()
-    e127 = v.tracking_code.encode()
+    x126 = v.occurred_at
+    if x126.__class__ is not int:
+        wrong(x126, "int")
+    e127 = v.shipment_id.encode()
     if 0 in e127:
         nul()
-    e128 = v.tracker.encode()
+    e128 = v.label_id.encode()
     if 0 in e128:
         nul()
-    e129 = v.carrier.encode()
+    e129 = v.provider_shipment.encode()
     if 0 in e129:
         nul()
-    e130 = v.service.encode()
+    e130 = v.tracking_code.encode()
     if 0 in e130:
         nul()
-    x131 = v.cost
-    if x131.__class__ is not int:
-        wrong(x131, "int")
-    e132 = v.currency.encode()
+    e131 = v.tracker.encode()
+    if 0 in e131:
+        nul()
+    e132 = v.carrier.encode()
     if 0 in e132:
         nul()
-    e133 = v.label_url.encode()
+    e133 = v.service.encode()
     if 0 in e133:
         nul()
-    e134 = v.account.encode()
-    if 0 in e134:
+    x134 = v.cost
+    if x134.__class__ is not int:
+        wrong(x134, "int")
+    e135 = v.currency.encode()
+    if 0 in e135:
         nul()
-    o += (NUMBERS[len(e122)], e122, NUMBERS[x123], NUMBERS[len(e124)], e124, NUMBERS[len(e125)], e125, NUMBERS[len(e126)], e126, NUMBERS[len(e127)], e127, NUMBERS[len(e128)], e128, NUMBERS[len(e129)], e129, NUMBERS[len(e130)], e130, NUMBERS[x131], NUMBERS[len(e132)], e132, NUMBERS[len(e133)], e133, NUMBERS[len(e134)], e134,)
+    e136 = v.label_url.encode()
+    if 0 in e136:
+        nul()
+    e137 = v.account.encode()
+    if 0 in e137:
+        nul()
+    o += (NUMBERS[len(e125)], e125, NUMBERS[x126], NUMBERS[len(e127)], e127, NUMBERS[len(e128)], e128, NUMBERS[len(e129)], e129, NUMBERS[len(e130)], e130, NUMBERS[len(e131)], e131, NUMBERS[len(e132)], e132, NUMBERS[len(e133)], e133, NUMBERS[x134], NUMBERS[len(e135)], e135, NUMBERS[len(e136)], e136, NUMBERS[len(e137)], e137,)
 
 
 def read_LabelBought(b: bytes, i: int) -> tuple[LabelBought, int]:
@@ -1355,25 +1376,25 @@ class LabelInDoubt(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_LabelInDoubt(o: list[bytes], v: LabelInDoubt) -> None:
     if v.__class__ is not LabelInDoubt:
         wrong(v, "LabelInDoubt")
-    e135 = v.entity.encode()
-    if 0 in e135:
-        nul()
-    x136 = v.occurred_at
-    if x136.__class__ is not int:
-        wrong(x136, "int")
-    e137 = v.shipment_id.encode()
-    if 0 in e137:
-        nul()
-    e138 = v.label_id.encode()
+    e138 = v.entity.encode()
     if 0 in e138:
         nul()
-    x139 = v.since
+    x139 = v.occurred_at
     if x139.__class__ is not int:
         wrong(x139, "int")
-    x140 = v.deadline
-    if x140.__class__ is not int:
-        wrong(x140, "int")
-    o += (NUMBERS[len(e135)], e135, NUMBERS[x136], NUMBERS[len(e137)], e137, NUMBERS[len(e138)], e138, NUMBERS[x139], NUMBERS[x140],)
+    e140 = v.shipment_id.encode()
+    if 0 in e140:
+        nul()
+    e141 = v.label_id.encode()
+    if 0 in e141:
+        nul()
+    x142 = v.since
+    if x142.__class__ is not int:
+        wrong(x142, "int")
+    x143 = v.deadline
+    if x143.__class__ is not int:
+        wrong(x143, "int")
+    o += (NUMBERS[len(e138)], e138, NUMBERS[x139], NUMBERS[len(e140)], e140, NUMBERS[len(e141)], e141, NUMBERS[x142], NUMBERS[x143],)
 
 
 def read_LabelInDoubt(b: bytes, i: int) -> tuple[LabelInDoubt, int]:
@@ -1430,34 +1451,34 @@ class LabelQuoted(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_LabelQuoted(o: list[bytes], v: LabelQuoted) -> None:
     if v.__class__ is not LabelQuoted:
         wrong(v, "LabelQuoted")
-    e141 = v.entity.encode()
-    if 0 in e141:
-        nul()
-    x142 = v.occurred_at
-    if x142.__class__ is not int:
-        wrong(x142, "int")
-    e143 = v.shipment_id.encode()
-    if 0 in e143:
-        nul()
-    e144 = v.label_id.encode()
+    e144 = v.entity.encode()
     if 0 in e144:
         nul()
-    e145 = v.provider_shipment.encode()
-    if 0 in e145:
-        nul()
-    e146 = v.provider_rate.encode()
+    x145 = v.occurred_at
+    if x145.__class__ is not int:
+        wrong(x145, "int")
+    e146 = v.shipment_id.encode()
     if 0 in e146:
         nul()
-    x147 = v.cost
-    if x147.__class__ is not int:
-        wrong(x147, "int")
-    e148 = v.currency.encode()
+    e147 = v.label_id.encode()
+    if 0 in e147:
+        nul()
+    e148 = v.provider_shipment.encode()
     if 0 in e148:
         nul()
-    e149 = v.account.encode()
+    e149 = v.provider_rate.encode()
     if 0 in e149:
         nul()
-    o += (NUMBERS[len(e141)], e141, NUMBERS[x142], NUMBERS[len(e143)], e143, NUMBERS[len(e144)], e144, NUMBERS[len(e145)], e145, NUMBERS[len(e146)], e146, NUMBERS[x147], NUMBERS[len(e148)], e148, NUMBERS[len(e149)], e149,)
+    x150 = v.cost
+    if x150.__class__ is not int:
+        wrong(x150, "int")
+    e151 = v.currency.encode()
+    if 0 in e151:
+        nul()
+    e152 = v.account.encode()
+    if 0 in e152:
+        nul()
+    o += (NUMBERS[len(e144)], e144, NUMBERS[x145], NUMBERS[len(e146)], e146, NUMBERS[len(e147)], e147, NUMBERS[len(e148)], e148, NUMBERS[len(e149)], e149, NUMBERS[x150], NUMBERS[len(e151)], e151, NUMBERS[len(e152)], e152,)
 
 
 def read_LabelQuoted(b: bytes, i: int) -> tuple[LabelQuoted, int]:
@@ -1525,25 +1546,25 @@ class LabelRefused(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_LabelRefused(o: list[bytes], v: LabelRefused) -> None:
     if v.__class__ is not LabelRefused:
         wrong(v, "LabelRefused")
-    e150 = v.entity.encode()
-    if 0 in e150:
-        nul()
-    x151 = v.occurred_at
-    if x151.__class__ is not int:
-        wrong(x151, "int")
-    e152 = v.shipment_id.encode()
-    if 0 in e152:
-        nul()
-    e153 = v.label_id.encode()
+    e153 = v.entity.encode()
     if 0 in e153:
         nul()
-    e154 = v.code.encode()
-    if 0 in e154:
+    x154 = v.occurred_at
+    if x154.__class__ is not int:
+        wrong(x154, "int")
+    e155 = v.shipment_id.encode()
+    if 0 in e155:
         nul()
-    x155 = v.deadline
-    if x155.__class__ is not int:
-        wrong(x155, "int")
-    o += (NUMBERS[len(e150)], e150, NUMBERS[x151], NUMBERS[len(e152)], e152, NUMBERS[len(e153)], e153, NUMBERS[len(e154)], e154, NUMBERS[x155],)
+    e156 = v.label_id.encode()
+    if 0 in e156:
+        nul()
+    e157 = v.code.encode()
+    if 0 in e157:
+        nul()
+    x158 = v.deadline
+    if x158.__class__ is not int:
+        wrong(x158, "int")
+    o += (NUMBERS[len(e153)], e153, NUMBERS[x154], NUMBERS[len(e155)], e155, NUMBERS[len(e156)], e156, NUMBERS[len(e157)], e157, NUMBERS[x158],)
 
 
 def read_LabelRefused(b: bytes, i: int) -> tuple[LabelRefused, int]:
@@ -1602,52 +1623,52 @@ class LabelRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_LabelRequested(o: list[bytes], v: LabelRequested) -> None:
     if v.__class__ is not LabelRequested:
         wrong(v, "LabelRequested")
-    e156 = v.entity.encode()
-    if 0 in e156:
-        nul()
-    x157 = v.occurred_at
-    if x157.__class__ is not int:
-        wrong(x157, "int")
-    e158 = v.shipment_id.encode()
-    if 0 in e158:
-        nul()
-    e159 = v.label_id.encode()
+    e159 = v.entity.encode()
     if 0 in e159:
         nul()
-    e160 = v.carrier.encode()
-    if 0 in e160:
-        nul()
-    e161 = v.service.encode()
+    x160 = v.occurred_at
+    if x160.__class__ is not int:
+        wrong(x160, "int")
+    e161 = v.shipment_id.encode()
     if 0 in e161:
         nul()
-    e162 = v.location.encode()
+    e162 = v.label_id.encode()
     if 0 in e162:
         nul()
-    o += (NUMBERS[len(e156)], e156, NUMBERS[x157], NUMBERS[len(e158)], e158, NUMBERS[len(e159)], e159, NUMBERS[len(e160)], e160, NUMBERS[len(e161)], e161, NUMBERS[len(e162)], e162,)
-    c.write_Customer(o, v.customer)
-    u163 = v.weight_grams
-    if u163 is None:
-        p164 = b"\0"
-    else:
-        x165 = u163
-        if x165.__class__ is not int:
-            wrong(x165, "int")
-        p164 = b"\2" + NUMBERS[x165]
-    x166 = v.declared_value
-    if x166.__class__ is not int:
-        wrong(x166, "int")
-    e167 = v.currency.encode()
-    if 0 in e167:
+    e163 = v.carrier.encode()
+    if 0 in e163:
         nul()
-    u168 = v.deliver_by
-    if u168 is None:
-        p169 = b"\0"
+    e164 = v.service.encode()
+    if 0 in e164:
+        nul()
+    e165 = v.location.encode()
+    if 0 in e165:
+        nul()
+    o += (NUMBERS[len(e159)], e159, NUMBERS[x160], NUMBERS[len(e161)], e161, NUMBERS[len(e162)], e162, NUMBERS[len(e163)], e163, NUMBERS[len(e164)], e164, NUMBERS[len(e165)], e165,)
+    c.write_Customer(o, v.customer)
+    u166 = v.weight_grams
+    if u166 is None:
+        p167 = b"\0"
     else:
-        x170 = u168
-        if x170.__class__ is not int:
-            wrong(x170, "int")
-        p169 = b"\2" + NUMBERS[x170]
-    o += (p164, NUMBERS[x166], NUMBERS[len(e167)], e167, p169,)
+        x168 = u166
+        if x168.__class__ is not int:
+            wrong(x168, "int")
+        p167 = b"\2" + NUMBERS[x168]
+    x169 = v.declared_value
+    if x169.__class__ is not int:
+        wrong(x169, "int")
+    e170 = v.currency.encode()
+    if 0 in e170:
+        nul()
+    u171 = v.deliver_by
+    if u171 is None:
+        p172 = b"\0"
+    else:
+        x173 = u171
+        if x173.__class__ is not int:
+            wrong(x173, "int")
+        p172 = b"\2" + NUMBERS[x173]
+    o += (p167, NUMBERS[x169], NUMBERS[len(e170)], e170, p172,)
 
 
 def read_LabelRequested(b: bytes, i: int) -> tuple[LabelRequested, int]:
@@ -1743,28 +1764,28 @@ class LabelVoidRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_LabelVoidRequested(o: list[bytes], v: LabelVoidRequested) -> None:
     if v.__class__ is not LabelVoidRequested:
         wrong(v, "LabelVoidRequested")
-    e171 = v.entity.encode()
-    if 0 in e171:
-        nul()
-    x172 = v.occurred_at
-    if x172.__class__ is not int:
-        wrong(x172, "int")
-    e173 = v.shipment_id.encode()
-    if 0 in e173:
-        nul()
-    e174 = v.label_id.encode()
+    e174 = v.entity.encode()
     if 0 in e174:
         nul()
-    e175 = v.provider_shipment.encode()
-    if 0 in e175:
-        nul()
-    e176 = v.reason.encode()
+    x175 = v.occurred_at
+    if x175.__class__ is not int:
+        wrong(x175, "int")
+    e176 = v.shipment_id.encode()
     if 0 in e176:
         nul()
-    e177 = v.account.encode()
+    e177 = v.label_id.encode()
     if 0 in e177:
         nul()
-    o += (NUMBERS[len(e171)], e171, NUMBERS[x172], NUMBERS[len(e173)], e173, NUMBERS[len(e174)], e174, NUMBERS[len(e175)], e175, NUMBERS[len(e176)], e176, NUMBERS[len(e177)], e177,)
+    e178 = v.provider_shipment.encode()
+    if 0 in e178:
+        nul()
+    e179 = v.reason.encode()
+    if 0 in e179:
+        nul()
+    e180 = v.account.encode()
+    if 0 in e180:
+        nul()
+    o += (NUMBERS[len(e174)], e174, NUMBERS[x175], NUMBERS[len(e176)], e176, NUMBERS[len(e177)], e177, NUMBERS[len(e178)], e178, NUMBERS[len(e179)], e179, NUMBERS[len(e180)], e180,)
 
 
 def read_LabelVoidRequested(b: bytes, i: int) -> tuple[LabelVoidRequested, int]:
@@ -1822,28 +1843,28 @@ class LabelVoided(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_LabelVoided(o: list[bytes], v: LabelVoided) -> None:
     if v.__class__ is not LabelVoided:
         wrong(v, "LabelVoided")
-    e178 = v.entity.encode()
-    if 0 in e178:
-        nul()
-    x179 = v.occurred_at
-    if x179.__class__ is not int:
-        wrong(x179, "int")
-    e180 = v.shipment_id.encode()
-    if 0 in e180:
-        nul()
-    e181 = v.label_id.encode()
+    e181 = v.entity.encode()
     if 0 in e181:
         nul()
-    x182 = v.cost
+    x182 = v.occurred_at
     if x182.__class__ is not int:
         wrong(x182, "int")
-    e183 = v.currency.encode()
+    e183 = v.shipment_id.encode()
     if 0 in e183:
         nul()
-    x184 = v.accepted
-    if x184.__class__ is not bool:
-        wrong(x184, "bool")
-    o += (NUMBERS[len(e178)], e178, NUMBERS[x179], NUMBERS[len(e180)], e180, NUMBERS[len(e181)], e181, NUMBERS[x182], NUMBERS[len(e183)], e183, b"\1" if x184 else b"\0",)
+    e184 = v.label_id.encode()
+    if 0 in e184:
+        nul()
+    x185 = v.cost
+    if x185.__class__ is not int:
+        wrong(x185, "int")
+    e186 = v.currency.encode()
+    if 0 in e186:
+        nul()
+    x187 = v.accepted
+    if x187.__class__ is not bool:
+        wrong(x187, "bool")
+    o += (NUMBERS[len(e181)], e181, NUMBERS[x182], NUMBERS[len(e183)], e183, NUMBERS[len(e184)], e184, NUMBERS[x185], NUMBERS[len(e186)], e186, b"\1" if x187 else b"\0",)
 
 
 def read_LabelVoided(b: bytes, i: int) -> tuple[LabelVoided, int]:
@@ -1898,31 +1919,31 @@ class ParcelLost(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ParcelLost(o: list[bytes], v: ParcelLost) -> None:
     if v.__class__ is not ParcelLost:
         wrong(v, "ParcelLost")
-    e185 = v.entity.encode()
-    if 0 in e185:
+    e188 = v.entity.encode()
+    if 0 in e188:
         nul()
-    x186 = v.occurred_at
-    if x186.__class__ is not int:
-        wrong(x186, "int")
-    e187 = v.shipment_id.encode()
-    if 0 in e187:
-        nul()
-    o += (NUMBERS[len(e185)], e185, NUMBERS[x186], NUMBERS[len(e187)], e187,)
-    a188 = v.rows
-    if a188.__class__ is not tuple:
-        wrong(a188, "tuple")
-    if a188:
-        o.append(NUMBERS[len(a188)])
-        for i189 in a188:
-            c.write_ShipmentRow(o, i189)
-    o.append(b"\0")
-    e190 = v.code.encode()
+    x189 = v.occurred_at
+    if x189.__class__ is not int:
+        wrong(x189, "int")
+    e190 = v.shipment_id.encode()
     if 0 in e190:
         nul()
-    x191 = v.deadline
-    if x191.__class__ is not int:
-        wrong(x191, "int")
-    o += (NUMBERS[len(e190)], e190, NUMBERS[x191],)
+    o += (NUMBERS[len(e188)], e188, NUMBERS[x189], NUMBERS[len(e190)], e190,)
+    a191 = v.rows
+    if a191.__class__ is not tuple:
+        wrong(a191, "tuple")
+    if a191:
+        o.append(NUMBERS[len(a191)])
+        for i192 in a191:
+            c.write_ShipmentRow(o, i192)
+    o.append(b"\0")
+    e193 = v.code.encode()
+    if 0 in e193:
+        nul()
+    x194 = v.deadline
+    if x194.__class__ is not int:
+        wrong(x194, "int")
+    o += (NUMBERS[len(e193)], e193, NUMBERS[x194],)
 
 
 def read_ParcelLost(b: bytes, i: int) -> tuple[ParcelLost, int]:
@@ -1980,28 +2001,28 @@ class ParcelTracked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ParcelTracked(o: list[bytes], v: ParcelTracked) -> None:
     if v.__class__ is not ParcelTracked:
         wrong(v, "ParcelTracked")
-    e192 = v.entity.encode()
-    if 0 in e192:
-        nul()
-    x193 = v.occurred_at
-    if x193.__class__ is not int:
-        wrong(x193, "int")
-    e194 = v.shipment_id.encode()
-    if 0 in e194:
-        nul()
-    e195 = v.tracking_code.encode()
+    e195 = v.entity.encode()
     if 0 in e195:
         nul()
-    e196 = v.status_word.encode()
-    if 0 in e196:
-        nul()
-    e197 = v.detail.encode()
+    x196 = v.occurred_at
+    if x196.__class__ is not int:
+        wrong(x196, "int")
+    e197 = v.shipment_id.encode()
     if 0 in e197:
         nul()
-    e198 = v.source.encode()
+    e198 = v.tracking_code.encode()
     if 0 in e198:
         nul()
-    o += (NUMBERS[len(e192)], e192, NUMBERS[x193], NUMBERS[len(e194)], e194, NUMBERS[len(e195)], e195, c.bytes_TrackingStatus[v.status], NUMBERS[len(e196)], e196, NUMBERS[len(e197)], e197, NUMBERS[len(e198)], e198,)
+    e199 = v.status_word.encode()
+    if 0 in e199:
+        nul()
+    e200 = v.detail.encode()
+    if 0 in e200:
+        nul()
+    e201 = v.source.encode()
+    if 0 in e201:
+        nul()
+    o += (NUMBERS[len(e195)], e195, NUMBERS[x196], NUMBERS[len(e197)], e197, NUMBERS[len(e198)], e198, c.bytes_TrackingStatus[v.status], NUMBERS[len(e199)], e199, NUMBERS[len(e200)], e200, NUMBERS[len(e201)], e201,)
 
 
 def read_ParcelTracked(b: bytes, i: int) -> tuple[ParcelTracked, int]:
@@ -2061,39 +2082,39 @@ class ReturnedToSender(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ReturnedToSender(o: list[bytes], v: ReturnedToSender) -> None:
     if v.__class__ is not ReturnedToSender:
         wrong(v, "ReturnedToSender")
-    e199 = v.entity.encode()
-    if 0 in e199:
+    e202 = v.entity.encode()
+    if 0 in e202:
         nul()
-    x200 = v.occurred_at
-    if x200.__class__ is not int:
-        wrong(x200, "int")
-    e201 = v.shipment_id.encode()
-    if 0 in e201:
+    x203 = v.occurred_at
+    if x203.__class__ is not int:
+        wrong(x203, "int")
+    e204 = v.shipment_id.encode()
+    if 0 in e204:
         nul()
-    o += (NUMBERS[len(e199)], e199, NUMBERS[x200], NUMBERS[len(e201)], e201,)
-    a202 = v.rows
-    if a202.__class__ is not tuple:
-        wrong(a202, "tuple")
-    if a202:
-        o.append(NUMBERS[len(a202)])
-        for i203 in a202:
-            c.write_ShipmentRow(o, i203)
+    o += (NUMBERS[len(e202)], e202, NUMBERS[x203], NUMBERS[len(e204)], e204,)
+    a205 = v.rows
+    if a205.__class__ is not tuple:
+        wrong(a205, "tuple")
+    if a205:
+        o.append(NUMBERS[len(a205)])
+        for i206 in a205:
+            c.write_ShipmentRow(o, i206)
     o.append(b"\0")
-    a204 = v.units
-    if a204.__class__ is not tuple:
-        wrong(a204, "tuple")
-    if a204:
-        o.append(NUMBERS[len(a204)])
-        for i205 in a204:
-            c.write_ShipmentUnits(o, i205)
+    a207 = v.units
+    if a207.__class__ is not tuple:
+        wrong(a207, "tuple")
+    if a207:
+        o.append(NUMBERS[len(a207)])
+        for i208 in a207:
+            c.write_ShipmentUnits(o, i208)
     o.append(b"\0")
-    e206 = v.location.encode()
-    if 0 in e206:
+    e209 = v.location.encode()
+    if 0 in e209:
         nul()
-    x207 = v.deadline
-    if x207.__class__ is not int:
-        wrong(x207, "int")
-    o += (NUMBERS[len(e206)], e206, NUMBERS[x207],)
+    x210 = v.deadline
+    if x210.__class__ is not int:
+        wrong(x210, "int")
+    o += (NUMBERS[len(e209)], e209, NUMBERS[x210],)
 
 
 def read_ReturnedToSender(b: bytes, i: int) -> tuple[ReturnedToSender, int]:
@@ -2157,31 +2178,31 @@ class ShipmentAddressKept(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentAddressKept(o: list[bytes], v: ShipmentAddressKept) -> None:
     if v.__class__ is not ShipmentAddressKept:
         wrong(v, "ShipmentAddressKept")
-    e208 = v.entity.encode()
-    if 0 in e208:
-        nul()
-    x209 = v.occurred_at
-    if x209.__class__ is not int:
-        wrong(x209, "int")
-    e210 = v.shipment_id.encode()
-    if 0 in e210:
-        nul()
-    e211 = v.order_id.encode()
+    e211 = v.entity.encode()
     if 0 in e211:
         nul()
-    o += (NUMBERS[len(e208)], e208, NUMBERS[x209], NUMBERS[len(e210)], e210, NUMBERS[len(e211)], e211,)
-    a212 = v.rows
-    if a212.__class__ is not tuple:
-        wrong(a212, "tuple")
-    if a212:
-        o.append(NUMBERS[len(a212)])
-        for i213 in a212:
-            c.write_ShipmentRow(o, i213)
-    o.append(b"\0")
-    e214 = v.by.encode()
+    x212 = v.occurred_at
+    if x212.__class__ is not int:
+        wrong(x212, "int")
+    e213 = v.shipment_id.encode()
+    if 0 in e213:
+        nul()
+    e214 = v.order_id.encode()
     if 0 in e214:
         nul()
-    o += (NUMBERS[len(e214)], e214,)
+    o += (NUMBERS[len(e211)], e211, NUMBERS[x212], NUMBERS[len(e213)], e213, NUMBERS[len(e214)], e214,)
+    a215 = v.rows
+    if a215.__class__ is not tuple:
+        wrong(a215, "tuple")
+    if a215:
+        o.append(NUMBERS[len(a215)])
+        for i216 in a215:
+            c.write_ShipmentRow(o, i216)
+    o.append(b"\0")
+    e217 = v.by.encode()
+    if 0 in e217:
+        nul()
+    o += (NUMBERS[len(e217)], e217,)
 
 
 def read_ShipmentAddressKept(b: bytes, i: int) -> tuple[ShipmentAddressKept, int]:
@@ -2236,30 +2257,30 @@ class ShipmentBlocked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentBlocked(o: list[bytes], v: ShipmentBlocked) -> None:
     if v.__class__ is not ShipmentBlocked:
         wrong(v, "ShipmentBlocked")
-    e215 = v.entity.encode()
-    if 0 in e215:
-        nul()
-    x216 = v.occurred_at
-    if x216.__class__ is not int:
-        wrong(x216, "int")
-    e217 = v.shipment_id.encode()
-    if 0 in e217:
-        nul()
-    e218 = v.order_id.encode()
+    e218 = v.entity.encode()
     if 0 in e218:
         nul()
-    x219 = v.statement
+    x219 = v.occurred_at
     if x219.__class__ is not int:
         wrong(x219, "int")
-    u220 = v.blocked
-    if u220 is None:
-        p221 = b"\0"
+    e220 = v.shipment_id.encode()
+    if 0 in e220:
+        nul()
+    e221 = v.order_id.encode()
+    if 0 in e221:
+        nul()
+    x222 = v.statement
+    if x222.__class__ is not int:
+        wrong(x222, "int")
+    u223 = v.blocked
+    if u223 is None:
+        p224 = b"\0"
     else:
-        e222 = u220.encode()
-        if 0 in e222:
+        e225 = u223.encode()
+        if 0 in e225:
             nul()
-        p221 = b"\2" + NUMBERS[len(e222)] + e222
-    o += (NUMBERS[len(e215)], e215, NUMBERS[x216], NUMBERS[len(e217)], e217, NUMBERS[len(e218)], e218, NUMBERS[x219], p221,)
+        p224 = b"\2" + NUMBERS[len(e225)] + e225
+    o += (NUMBERS[len(e218)], e218, NUMBERS[x219], NUMBERS[len(e220)], e220, NUMBERS[len(e221)], e221, NUMBERS[x222], p224,)
 
 
 def read_ShipmentBlocked(b: bytes, i: int) -> tuple[ShipmentBlocked, int]:
@@ -2317,19 +2338,19 @@ class ShipmentCancelled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentCancelled(o: list[bytes], v: ShipmentCancelled) -> None:
     if v.__class__ is not ShipmentCancelled:
         wrong(v, "ShipmentCancelled")
-    e223 = v.entity.encode()
-    if 0 in e223:
-        nul()
-    x224 = v.occurred_at
-    if x224.__class__ is not int:
-        wrong(x224, "int")
-    e225 = v.shipment_id.encode()
-    if 0 in e225:
-        nul()
-    e226 = v.reason.encode()
+    e226 = v.entity.encode()
     if 0 in e226:
         nul()
-    o += (NUMBERS[len(e223)], e223, NUMBERS[x224], NUMBERS[len(e225)], e225, NUMBERS[len(e226)], e226,)
+    x227 = v.occurred_at
+    if x227.__class__ is not int:
+        wrong(x227, "int")
+    e228 = v.shipment_id.encode()
+    if 0 in e228:
+        nul()
+    e229 = v.reason.encode()
+    if 0 in e229:
+        nul()
+    o += (NUMBERS[len(e226)], e226, NUMBERS[x227], NUMBERS[len(e228)], e228, NUMBERS[len(e229)], e229,)
 
 
 def read_ShipmentCancelled(b: bytes, i: int) -> tuple[ShipmentCancelled, int]:
@@ -2372,25 +2393,25 @@ class ShipmentClearanceRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=T
 def write_ShipmentClearanceRecorded(o: list[bytes], v: ShipmentClearanceRecorded) -> None:
     if v.__class__ is not ShipmentClearanceRecorded:
         wrong(v, "ShipmentClearanceRecorded")
-    e227 = v.entity.encode()
-    if 0 in e227:
-        nul()
-    x228 = v.occurred_at
-    if x228.__class__ is not int:
-        wrong(x228, "int")
-    e229 = v.shipment_id.encode()
-    if 0 in e229:
-        nul()
-    e230 = v.order_id.encode()
+    e230 = v.entity.encode()
     if 0 in e230:
         nul()
-    x231 = v.amount
+    x231 = v.occurred_at
     if x231.__class__ is not int:
         wrong(x231, "int")
-    e232 = v.currency.encode()
+    e232 = v.shipment_id.encode()
     if 0 in e232:
         nul()
-    o += (NUMBERS[len(e227)], e227, NUMBERS[x228], NUMBERS[len(e229)], e229, NUMBERS[len(e230)], e230, c.bytes_ClearanceBasis[v.basis], NUMBERS[x231], NUMBERS[len(e232)], e232,)
+    e233 = v.order_id.encode()
+    if 0 in e233:
+        nul()
+    x234 = v.amount
+    if x234.__class__ is not int:
+        wrong(x234, "int")
+    e235 = v.currency.encode()
+    if 0 in e235:
+        nul()
+    o += (NUMBERS[len(e230)], e230, NUMBERS[x231], NUMBERS[len(e232)], e232, NUMBERS[len(e233)], e233, c.bytes_ClearanceBasis[v.basis], NUMBERS[x234], NUMBERS[len(e235)], e235,)
 
 
 def read_ShipmentClearanceRecorded(b: bytes, i: int) -> tuple[ShipmentClearanceRecorded, int]:
@@ -2444,28 +2465,28 @@ class ShipmentDelivered(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentDelivered(o: list[bytes], v: ShipmentDelivered) -> None:
     if v.__class__ is not ShipmentDelivered:
         wrong(v, "ShipmentDelivered")
-    e233 = v.entity.encode()
-    if 0 in e233:
+    e236 = v.entity.encode()
+    if 0 in e236:
         nul()
-    x234 = v.occurred_at
-    if x234.__class__ is not int:
-        wrong(x234, "int")
-    e235 = v.shipment_id.encode()
-    if 0 in e235:
-        nul()
-    o += (NUMBERS[len(e233)], e233, NUMBERS[x234], NUMBERS[len(e235)], e235,)
-    a236 = v.rows
-    if a236.__class__ is not tuple:
-        wrong(a236, "tuple")
-    if a236:
-        o.append(NUMBERS[len(a236)])
-        for i237 in a236:
-            c.write_ShipmentRow(o, i237)
-    o.append(b"\0")
-    e238 = v.source.encode()
+    x237 = v.occurred_at
+    if x237.__class__ is not int:
+        wrong(x237, "int")
+    e238 = v.shipment_id.encode()
     if 0 in e238:
         nul()
-    o += (NUMBERS[len(e238)], e238,)
+    o += (NUMBERS[len(e236)], e236, NUMBERS[x237], NUMBERS[len(e238)], e238,)
+    a239 = v.rows
+    if a239.__class__ is not tuple:
+        wrong(a239, "tuple")
+    if a239:
+        o.append(NUMBERS[len(a239)])
+        for i240 in a239:
+            c.write_ShipmentRow(o, i240)
+    o.append(b"\0")
+    e241 = v.source.encode()
+    if 0 in e241:
+        nul()
+    o += (NUMBERS[len(e241)], e241,)
 
 
 def read_ShipmentDelivered(b: bytes, i: int) -> tuple[ShipmentDelivered, int]:
@@ -2524,61 +2545,53 @@ class ShipmentDispatched(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentDispatched(o: list[bytes], v: ShipmentDispatched) -> None:
     if v.__class__ is not ShipmentDispatched:
         wrong(v, "ShipmentDispatched")
-    e239 = v.entity.encode()
-    if 0 in e239:
-        nul()
-    x240 = v.occurred_at
-    if x240.__class__ is not int:
-        wrong(x240, "int")
-    e241 = v.shipment_id.encode()
-    if 0 in e241:
-        nul()
-    e242 = v.location.encode()
+    e242 = v.entity.encode()
     if 0 in e242:
         nul()
-    o += (NUMBERS[len(e239)], e239, NUMBERS[x240], NUMBERS[len(e241)], e241, NUMBERS[len(e242)], e242,)
-    a243 = v.rows
-    if a243.__class__ is not tuple:
-        wrong(a243, "tuple")
-    if a243:
-        o.append(NUMBERS[len(a243)])
-        for i244 in a243:
-            c.write_ShipmentRow(o, i244)
+    x243 = v.occurred_at
+    if x243.__class__ is not int:
+        wrong(x243, "int")
+    e244 = v.shipment_id.encode()
+    if 0 in e244:
+        nul()
+    e245 = v.location.encode()
+    if 0 in e245:
+        nul()
+    o += (NUMBERS[len(e242)], e242, NUMBERS[x243], NUMBERS[len(e244)], e244, NUMBERS[len(e245)], e245,)
+    a246 = v.rows
+    if a246.__class__ is not tuple:
+        wrong(a246, "tuple")
+    if a246:
+        o.append(NUMBERS[len(a246)])
+        for i247 in a246:
+            c.write_ShipmentRow(o, i247)
     o.append(b"\0")
-    a245 = v.units
-    if a245.__class__ is not tuple:
-        wrong(a245, "tuple")
-    if a245:
-        o.append(NUMBERS[len(a245)])
-        for i246 in a245:
-            c.write_ShipmentUnits(o, i246)
+    a248 = v.units
+    if a248.__class__ is not tuple:
+        wrong(a248, "tuple")
+    if a248:
+        o.append(NUMBERS[len(a248)])
+        for i249 in a248:
+            c.write_ShipmentUnits(o, i249)
     o.append(b"\0")
-    a247 = v.accounts
-    if a247.__class__ is not tuple:
-        wrong(a247, "tuple")
-    if a247:
-        o.append(NUMBERS[len(a247)])
-        for i248 in a247:
-            e249 = i248.encode()
-            if 0 in e249:
+    a250 = v.accounts
+    if a250.__class__ is not tuple:
+        wrong(a250, "tuple")
+    if a250:
+        o.append(NUMBERS[len(a250)])
+        for i251 in a250:
+            e252 = i251.encode()
+            if 0 in e252:
                 nul()
-            o += (NUMBERS[len(e249)], e249,)
+            o += (NUMBERS[len(e252)], e252,)
     o.append(b"\0")
-    e250 = v.carrier.encode()
-    if 0 in e250:
+    e253 = v.carrier.encode()
+    if 0 in e253:
         nul()
-    e251 = v.service.encode()
-    if 0 in e251:
+    e254 = v.service.encode()
+    if 0 in e254:
         nul()
-    u252 = v.tracking_code
-    if u252 is None:
-        p253 = b"\0"
-    else:
-        e254 = u252.encode()
-        if 0 in e254:
-            nul()
-        p253 = b"\2" + NUMBERS[len(e254)] + e254
-    u255 = v.tracking_url
+    u255 = v.tracking_code
     if u255 is None:
         p256 = b"\0"
     else:
@@ -2586,28 +2599,36 @@ def write_ShipmentDispatched(o: list[bytes], v: ShipmentDispatched) -> None:
         if 0 in e257:
             nul()
         p256 = b"\2" + NUMBERS[len(e257)] + e257
-    x258 = v.tracked
-    if x258.__class__ is not bool:
-        wrong(x258, "bool")
-    e259 = v.by.encode()
-    if 0 in e259:
-        nul()
-    u260 = v.assume_by
-    if u260 is None:
-        p261 = b"\0"
+    u258 = v.tracking_url
+    if u258 is None:
+        p259 = b"\0"
     else:
-        x262 = u260
-        if x262.__class__ is not int:
-            wrong(x262, "int")
-        p261 = b"\2" + NUMBERS[x262]
-    o += (NUMBERS[len(e250)], e250, NUMBERS[len(e251)], e251, p253, p256, b"\1" if x258 else b"\0", NUMBERS[len(e259)], e259, p261,)
-    a263 = v.references
-    if a263.__class__ is not tuple:
-        wrong(a263, "tuple")
-    if a263:
-        o.append(NUMBERS[len(a263)])
-        for i264 in a263:
-            c.write_OrderReference(o, i264)
+        e260 = u258.encode()
+        if 0 in e260:
+            nul()
+        p259 = b"\2" + NUMBERS[len(e260)] + e260
+    x261 = v.tracked
+    if x261.__class__ is not bool:
+        wrong(x261, "bool")
+    e262 = v.by.encode()
+    if 0 in e262:
+        nul()
+    u263 = v.assume_by
+    if u263 is None:
+        p264 = b"\0"
+    else:
+        x265 = u263
+        if x265.__class__ is not int:
+            wrong(x265, "int")
+        p264 = b"\2" + NUMBERS[x265]
+    o += (NUMBERS[len(e253)], e253, NUMBERS[len(e254)], e254, p256, p259, b"\1" if x261 else b"\0", NUMBERS[len(e262)], e262, p264,)
+    a266 = v.references
+    if a266.__class__ is not tuple:
+        wrong(a266, "tuple")
+    if a266:
+        o.append(NUMBERS[len(a266)])
+        for i267 in a266:
+            c.write_OrderReference(o, i267)
     o.append(b"\0")
 
 
@@ -2741,28 +2762,28 @@ class ShipmentJoinRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True)
 def write_ShipmentJoinRequested(o: list[bytes], v: ShipmentJoinRequested) -> None:
     if v.__class__ is not ShipmentJoinRequested:
         wrong(v, "ShipmentJoinRequested")
-    e265 = v.entity.encode()
-    if 0 in e265:
-        nul()
-    x266 = v.occurred_at
-    if x266.__class__ is not int:
-        wrong(x266, "int")
-    e267 = v.order_id.encode()
-    if 0 in e267:
-        nul()
-    e268 = v.shipment_id.encode()
+    e268 = v.entity.encode()
     if 0 in e268:
         nul()
-    e269 = v.into.encode()
-    if 0 in e269:
-        nul()
-    e270 = v.location.encode()
+    x269 = v.occurred_at
+    if x269.__class__ is not int:
+        wrong(x269, "int")
+    e270 = v.order_id.encode()
     if 0 in e270:
         nul()
-    e271 = v.by.encode()
+    e271 = v.shipment_id.encode()
     if 0 in e271:
         nul()
-    o += (NUMBERS[len(e265)], e265, NUMBERS[x266], NUMBERS[len(e267)], e267, NUMBERS[len(e268)], e268, NUMBERS[len(e269)], e269, NUMBERS[len(e270)], e270, NUMBERS[len(e271)], e271,)
+    e272 = v.into.encode()
+    if 0 in e272:
+        nul()
+    e273 = v.location.encode()
+    if 0 in e273:
+        nul()
+    e274 = v.by.encode()
+    if 0 in e274:
+        nul()
+    o += (NUMBERS[len(e268)], e268, NUMBERS[x269], NUMBERS[len(e270)], e270, NUMBERS[len(e271)], e271, NUMBERS[len(e272)], e272, NUMBERS[len(e273)], e273, NUMBERS[len(e274)], e274,)
 
 
 def read_ShipmentJoinRequested(b: bytes, i: int) -> tuple[ShipmentJoinRequested, int]:
@@ -2824,59 +2845,59 @@ class ShipmentJoined(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentJoined(o: list[bytes], v: ShipmentJoined) -> None:
     if v.__class__ is not ShipmentJoined:
         wrong(v, "ShipmentJoined")
-    e272 = v.entity.encode()
-    if 0 in e272:
-        nul()
-    x273 = v.occurred_at
-    if x273.__class__ is not int:
-        wrong(x273, "int")
-    e274 = v.shipment_id.encode()
-    if 0 in e274:
-        nul()
-    e275 = v.order_id.encode()
+    e275 = v.entity.encode()
     if 0 in e275:
         nul()
-    e276 = v.account.encode()
-    if 0 in e276:
+    x276 = v.occurred_at
+    if x276.__class__ is not int:
+        wrong(x276, "int")
+    e277 = v.shipment_id.encode()
+    if 0 in e277:
         nul()
-    x277 = v.statement
-    if x277.__class__ is not int:
-        wrong(x277, "int")
-    o += (NUMBERS[len(e272)], e272, NUMBERS[x273], NUMBERS[len(e274)], e274, NUMBERS[len(e275)], e275, NUMBERS[len(e276)], e276, NUMBERS[x277],)
-    a278 = v.rows
-    if a278.__class__ is not tuple:
-        wrong(a278, "tuple")
-    if a278:
-        o.append(NUMBERS[len(a278)])
-        for i279 in a278:
-            c.write_ShipmentRow(o, i279)
+    e278 = v.order_id.encode()
+    if 0 in e278:
+        nul()
+    e279 = v.account.encode()
+    if 0 in e279:
+        nul()
+    x280 = v.statement
+    if x280.__class__ is not int:
+        wrong(x280, "int")
+    o += (NUMBERS[len(e275)], e275, NUMBERS[x276], NUMBERS[len(e277)], e277, NUMBERS[len(e278)], e278, NUMBERS[len(e279)], e279, NUMBERS[x280],)
+    a281 = v.rows
+    if a281.__class__ is not tuple:
+        wrong(a281, "tuple")
+    if a281:
+        o.append(NUMBERS[len(a281)])
+        for i282 in a281:
+            c.write_ShipmentRow(o, i282)
     o.append(b"\0")
-    a280 = v.units
-    if a280.__class__ is not tuple:
-        wrong(a280, "tuple")
-    if a280:
-        o.append(NUMBERS[len(a280)])
-        for i281 in a280:
-            c.write_ShipmentUnits(o, i281)
+    a283 = v.units
+    if a283.__class__ is not tuple:
+        wrong(a283, "tuple")
+    if a283:
+        o.append(NUMBERS[len(a283)])
+        for i284 in a283:
+            c.write_ShipmentUnits(o, i284)
     o.append(b"\0")
-    u282 = v.blocked
-    if u282 is None:
-        p283 = b"\0"
+    u285 = v.blocked
+    if u285 is None:
+        p286 = b"\0"
     else:
-        e284 = u282.encode()
-        if 0 in e284:
+        e287 = u285.encode()
+        if 0 in e287:
             nul()
-        p283 = b"\2" + NUMBERS[len(e284)] + e284
-    x285 = v.declared_value
-    if x285.__class__ is not int:
-        wrong(x285, "int")
-    o += (p283, NUMBERS[x285],)
-    u286 = v.reference
-    if u286 is None:
+        p286 = b"\2" + NUMBERS[len(e287)] + e287
+    x288 = v.declared_value
+    if x288.__class__ is not int:
+        wrong(x288, "int")
+    o += (p286, NUMBERS[x288],)
+    u289 = v.reference
+    if u289 is None:
         o.append(b"\0")
     else:
         o.append(b"\2")
-        c.write_OrderReference(o, u286)
+        c.write_OrderReference(o, u289)
 
 
 def read_ShipmentJoined(b: bytes, i: int) -> tuple[ShipmentJoined, int]:
@@ -2973,47 +2994,47 @@ class ShipmentPacked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentPacked(o: list[bytes], v: ShipmentPacked) -> None:
     if v.__class__ is not ShipmentPacked:
         wrong(v, "ShipmentPacked")
-    e288 = v.entity.encode()
-    if 0 in e288:
-        nul()
-    x289 = v.occurred_at
-    if x289.__class__ is not int:
-        wrong(x289, "int")
-    e290 = v.shipment_id.encode()
-    if 0 in e290:
-        nul()
-    e291 = v.location.encode()
+    e291 = v.entity.encode()
     if 0 in e291:
         nul()
-    o += (NUMBERS[len(e288)], e288, NUMBERS[x289], NUMBERS[len(e290)], e290, NUMBERS[len(e291)], e291,)
-    a292 = v.rows
-    if a292.__class__ is not tuple:
-        wrong(a292, "tuple")
-    if a292:
-        o.append(NUMBERS[len(a292)])
-        for i293 in a292:
-            c.write_ShipmentRow(o, i293)
-    o.append(b"\0")
-    a294 = v.units
-    if a294.__class__ is not tuple:
-        wrong(a294, "tuple")
-    if a294:
-        o.append(NUMBERS[len(a294)])
-        for i295 in a294:
-            c.write_ShipmentUnits(o, i295)
-    o.append(b"\0")
-    u296 = v.weight_grams
-    if u296 is None:
-        p297 = b"\0"
-    else:
-        x298 = u296
-        if x298.__class__ is not int:
-            wrong(x298, "int")
-        p297 = b"\2" + NUMBERS[x298]
-    e299 = v.by.encode()
-    if 0 in e299:
+    x292 = v.occurred_at
+    if x292.__class__ is not int:
+        wrong(x292, "int")
+    e293 = v.shipment_id.encode()
+    if 0 in e293:
         nul()
-    o += (p297, NUMBERS[len(e299)], e299,)
+    e294 = v.location.encode()
+    if 0 in e294:
+        nul()
+    o += (NUMBERS[len(e291)], e291, NUMBERS[x292], NUMBERS[len(e293)], e293, NUMBERS[len(e294)], e294,)
+    a295 = v.rows
+    if a295.__class__ is not tuple:
+        wrong(a295, "tuple")
+    if a295:
+        o.append(NUMBERS[len(a295)])
+        for i296 in a295:
+            c.write_ShipmentRow(o, i296)
+    o.append(b"\0")
+    a297 = v.units
+    if a297.__class__ is not tuple:
+        wrong(a297, "tuple")
+    if a297:
+        o.append(NUMBERS[len(a297)])
+        for i298 in a297:
+            c.write_ShipmentUnits(o, i298)
+    o.append(b"\0")
+    u299 = v.weight_grams
+    if u299 is None:
+        p300 = b"\0"
+    else:
+        x301 = u299
+        if x301.__class__ is not int:
+            wrong(x301, "int")
+        p300 = b"\2" + NUMBERS[x301]
+    e302 = v.by.encode()
+    if 0 in e302:
+        nul()
+    o += (p300, NUMBERS[len(e302)], e302,)
 
 
 def read_ShipmentPacked(b: bytes, i: int) -> tuple[ShipmentPacked, int]:
@@ -3105,53 +3126,45 @@ class ShipmentPlanned(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentPlanned(o: list[bytes], v: ShipmentPlanned) -> None:
     if v.__class__ is not ShipmentPlanned:
         wrong(v, "ShipmentPlanned")
-    e300 = v.entity.encode()
-    if 0 in e300:
-        nul()
-    x301 = v.occurred_at
-    if x301.__class__ is not int:
-        wrong(x301, "int")
-    e302 = v.shipment_id.encode()
-    if 0 in e302:
-        nul()
-    e303 = v.location.encode()
+    e303 = v.entity.encode()
     if 0 in e303:
         nul()
-    o += (NUMBERS[len(e300)], e300, NUMBERS[x301], NUMBERS[len(e302)], e302, NUMBERS[len(e303)], e303,)
-    a304 = v.rows
-    if a304.__class__ is not tuple:
-        wrong(a304, "tuple")
-    if a304:
-        o.append(NUMBERS[len(a304)])
-        for i305 in a304:
-            c.write_ShipmentRow(o, i305)
-    o.append(b"\0")
-    a306 = v.units
-    if a306.__class__ is not tuple:
-        wrong(a306, "tuple")
-    if a306:
-        o.append(NUMBERS[len(a306)])
-        for i307 in a306:
-            c.write_ShipmentUnits(o, i307)
-    o.append(b"\0")
-    x308 = v.requires_shipping
-    if x308.__class__ is not bool:
-        wrong(x308, "bool")
-    e309 = v.carrier.encode()
-    if 0 in e309:
+    x304 = v.occurred_at
+    if x304.__class__ is not int:
+        wrong(x304, "int")
+    e305 = v.shipment_id.encode()
+    if 0 in e305:
         nul()
-    e310 = v.service.encode()
-    if 0 in e310:
+    e306 = v.location.encode()
+    if 0 in e306:
         nul()
-    u311 = v.ship_by
-    if u311 is None:
-        p312 = b"\0"
-    else:
-        x313 = u311
-        if x313.__class__ is not int:
-            wrong(x313, "int")
-        p312 = b"\2" + NUMBERS[x313]
-    u314 = v.deliver_by
+    o += (NUMBERS[len(e303)], e303, NUMBERS[x304], NUMBERS[len(e305)], e305, NUMBERS[len(e306)], e306,)
+    a307 = v.rows
+    if a307.__class__ is not tuple:
+        wrong(a307, "tuple")
+    if a307:
+        o.append(NUMBERS[len(a307)])
+        for i308 in a307:
+            c.write_ShipmentRow(o, i308)
+    o.append(b"\0")
+    a309 = v.units
+    if a309.__class__ is not tuple:
+        wrong(a309, "tuple")
+    if a309:
+        o.append(NUMBERS[len(a309)])
+        for i310 in a309:
+            c.write_ShipmentUnits(o, i310)
+    o.append(b"\0")
+    x311 = v.requires_shipping
+    if x311.__class__ is not bool:
+        wrong(x311, "bool")
+    e312 = v.carrier.encode()
+    if 0 in e312:
+        nul()
+    e313 = v.service.encode()
+    if 0 in e313:
+        nul()
+    u314 = v.ship_by
     if u314 is None:
         p315 = b"\0"
     else:
@@ -3159,48 +3172,56 @@ def write_ShipmentPlanned(o: list[bytes], v: ShipmentPlanned) -> None:
         if x316.__class__ is not int:
             wrong(x316, "int")
         p315 = b"\2" + NUMBERS[x316]
-    o += (b"\1" if x308 else b"\0", NUMBERS[len(e309)], e309, NUMBERS[len(e310)], e310, p312, p315,)
-    c.write_Customer(o, v.customer)
-    x317 = v.declared_value
-    if x317.__class__ is not int:
-        wrong(x317, "int")
-    e318 = v.currency.encode()
-    if 0 in e318:
-        nul()
-    e319 = v.packing.encode()
-    if 0 in e319:
-        nul()
-    e320 = v.account.encode()
-    if 0 in e320:
-        nul()
-    x321 = v.statement
-    if x321.__class__ is not int:
-        wrong(x321, "int")
-    u322 = v.blocked
-    if u322 is None:
-        p323 = b"\0"
+    u317 = v.deliver_by
+    if u317 is None:
+        p318 = b"\0"
     else:
-        e324 = u322.encode()
-        if 0 in e324:
-            nul()
-        p323 = b"\2" + NUMBERS[len(e324)] + e324
-    e325 = v.hand_over.encode()
-    if 0 in e325:
+        x319 = u317
+        if x319.__class__ is not int:
+            wrong(x319, "int")
+        p318 = b"\2" + NUMBERS[x319]
+    o += (b"\1" if x311 else b"\0", NUMBERS[len(e312)], e312, NUMBERS[len(e313)], e313, p315, p318,)
+    c.write_Customer(o, v.customer)
+    x320 = v.declared_value
+    if x320.__class__ is not int:
+        wrong(x320, "int")
+    e321 = v.currency.encode()
+    if 0 in e321:
         nul()
-    x326 = v.silent_days
-    if x326.__class__ is not int:
-        wrong(x326, "int")
-    x327 = v.assume_days
-    if x327.__class__ is not int:
-        wrong(x327, "int")
-    o += (NUMBERS[x317], NUMBERS[len(e318)], e318, NUMBERS[len(e319)], e319, NUMBERS[len(e320)], e320, NUMBERS[x321], p323, NUMBERS[len(e325)], e325, NUMBERS[x326], NUMBERS[x327],)
-    a328 = v.references
-    if a328.__class__ is not tuple:
-        wrong(a328, "tuple")
-    if a328:
-        o.append(NUMBERS[len(a328)])
-        for i329 in a328:
-            c.write_OrderReference(o, i329)
+    e322 = v.packing.encode()
+    if 0 in e322:
+        nul()
+    e323 = v.account.encode()
+    if 0 in e323:
+        nul()
+    x324 = v.statement
+    if x324.__class__ is not int:
+        wrong(x324, "int")
+    u325 = v.blocked
+    if u325 is None:
+        p326 = b"\0"
+    else:
+        e327 = u325.encode()
+        if 0 in e327:
+            nul()
+        p326 = b"\2" + NUMBERS[len(e327)] + e327
+    e328 = v.hand_over.encode()
+    if 0 in e328:
+        nul()
+    x329 = v.silent_days
+    if x329.__class__ is not int:
+        wrong(x329, "int")
+    x330 = v.assume_days
+    if x330.__class__ is not int:
+        wrong(x330, "int")
+    o += (NUMBERS[x320], NUMBERS[len(e321)], e321, NUMBERS[len(e322)], e322, NUMBERS[len(e323)], e323, NUMBERS[x324], p326, NUMBERS[len(e328)], e328, NUMBERS[x329], NUMBERS[x330],)
+    a331 = v.references
+    if a331.__class__ is not tuple:
+        wrong(a331, "tuple")
+    if a331:
+        o.append(NUMBERS[len(a331)])
+        for i332 in a331:
+            c.write_OrderReference(o, i332)
     o.append(b"\0")
 
 
@@ -3359,16 +3380,16 @@ class ShipmentReady(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentReady(o: list[bytes], v: ShipmentReady) -> None:
     if v.__class__ is not ShipmentReady:
         wrong(v, "ShipmentReady")
-    e330 = v.entity.encode()
-    if 0 in e330:
+    e333 = v.entity.encode()
+    if 0 in e333:
         nul()
-    x331 = v.occurred_at
-    if x331.__class__ is not int:
-        wrong(x331, "int")
-    e332 = v.shipment_id.encode()
-    if 0 in e332:
+    x334 = v.occurred_at
+    if x334.__class__ is not int:
+        wrong(x334, "int")
+    e335 = v.shipment_id.encode()
+    if 0 in e335:
         nul()
-    o += (NUMBERS[len(e330)], e330, NUMBERS[x331], NUMBERS[len(e332)], e332,)
+    o += (NUMBERS[len(e333)], e333, NUMBERS[x334], NUMBERS[len(e335)], e335,)
 
 
 def read_ShipmentReady(b: bytes, i: int) -> tuple[ShipmentReady, int]:
@@ -3406,34 +3427,34 @@ class ShipmentUnplannable(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentUnplannable(o: list[bytes], v: ShipmentUnplannable) -> None:
     if v.__class__ is not ShipmentUnplannable:
         wrong(v, "ShipmentUnplannable")
-    e333 = v.entity.encode()
-    if 0 in e333:
-        nul()
-    x334 = v.occurred_at
-    if x334.__class__ is not int:
-        wrong(x334, "int")
-    e335 = v.order_id.encode()
-    if 0 in e335:
-        nul()
-    e336 = v.code.encode()
+    e336 = v.entity.encode()
     if 0 in e336:
         nul()
-    o += (NUMBERS[len(e333)], e333, NUMBERS[x334], NUMBERS[len(e335)], e335, NUMBERS[len(e336)], e336,)
-    a337 = v.lines
-    if a337.__class__ is not tuple:
-        wrong(a337, "tuple")
-    if a337:
-        o.append(NUMBERS[len(a337)])
-        for i338 in a337:
-            c.write_LineQuantity(o, i338)
+    x337 = v.occurred_at
+    if x337.__class__ is not int:
+        wrong(x337, "int")
+    e338 = v.order_id.encode()
+    if 0 in e338:
+        nul()
+    e339 = v.code.encode()
+    if 0 in e339:
+        nul()
+    o += (NUMBERS[len(e336)], e336, NUMBERS[x337], NUMBERS[len(e338)], e338, NUMBERS[len(e339)], e339,)
+    a340 = v.lines
+    if a340.__class__ is not tuple:
+        wrong(a340, "tuple")
+    if a340:
+        o.append(NUMBERS[len(a340)])
+        for i341 in a340:
+            c.write_LineQuantity(o, i341)
     o.append(b"\0")
-    x339 = v.deadline
-    if x339.__class__ is not int:
-        wrong(x339, "int")
-    x340 = v.statement
-    if x340.__class__ is not int:
-        wrong(x340, "int")
-    o += (NUMBERS[x339], NUMBERS[x340],)
+    x342 = v.deadline
+    if x342.__class__ is not int:
+        wrong(x342, "int")
+    x343 = v.statement
+    if x343.__class__ is not int:
+        wrong(x343, "int")
+    o += (NUMBERS[x342], NUMBERS[x343],)
 
 
 def read_ShipmentUnplannable(b: bytes, i: int) -> tuple[ShipmentUnplannable, int]:
@@ -3495,31 +3516,31 @@ class StopTooLate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_StopTooLate(o: list[bytes], v: StopTooLate) -> None:
     if v.__class__ is not StopTooLate:
         wrong(v, "StopTooLate")
-    e341 = v.entity.encode()
-    if 0 in e341:
-        nul()
-    x342 = v.occurred_at
-    if x342.__class__ is not int:
-        wrong(x342, "int")
-    e343 = v.shipment_id.encode()
-    if 0 in e343:
-        nul()
-    e344 = v.order_id.encode()
+    e344 = v.entity.encode()
     if 0 in e344:
         nul()
-    o += (NUMBERS[len(e341)], e341, NUMBERS[x342], NUMBERS[len(e343)], e343, NUMBERS[len(e344)], e344,)
-    a345 = v.rows
-    if a345.__class__ is not tuple:
-        wrong(a345, "tuple")
-    if a345:
-        o.append(NUMBERS[len(a345)])
-        for i346 in a345:
-            c.write_ShipmentRow(o, i346)
-    o.append(b"\0")
-    e347 = v.reason.encode()
+    x345 = v.occurred_at
+    if x345.__class__ is not int:
+        wrong(x345, "int")
+    e346 = v.shipment_id.encode()
+    if 0 in e346:
+        nul()
+    e347 = v.order_id.encode()
     if 0 in e347:
         nul()
-    o += (NUMBERS[len(e347)], e347,)
+    o += (NUMBERS[len(e344)], e344, NUMBERS[x345], NUMBERS[len(e346)], e346, NUMBERS[len(e347)], e347,)
+    a348 = v.rows
+    if a348.__class__ is not tuple:
+        wrong(a348, "tuple")
+    if a348:
+        o.append(NUMBERS[len(a348)])
+        for i349 in a348:
+            c.write_ShipmentRow(o, i349)
+    o.append(b"\0")
+    e350 = v.reason.encode()
+    if 0 in e350:
+        nul()
+    o += (NUMBERS[len(e350)], e350,)
 
 
 def read_StopTooLate(b: bytes, i: int) -> tuple[StopTooLate, int]:
@@ -3573,22 +3594,22 @@ class TrackerLinked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_TrackerLinked(o: list[bytes], v: TrackerLinked) -> None:
     if v.__class__ is not TrackerLinked:
         wrong(v, "TrackerLinked")
-    e348 = v.entity.encode()
-    if 0 in e348:
-        nul()
-    x349 = v.occurred_at
-    if x349.__class__ is not int:
-        wrong(x349, "int")
-    e350 = v.account.encode()
-    if 0 in e350:
-        nul()
-    e351 = v.tracker.encode()
+    e351 = v.entity.encode()
     if 0 in e351:
         nul()
-    e352 = v.shipment_id.encode()
-    if 0 in e352:
+    x352 = v.occurred_at
+    if x352.__class__ is not int:
+        wrong(x352, "int")
+    e353 = v.account.encode()
+    if 0 in e353:
         nul()
-    o += (NUMBERS[len(e348)], e348, NUMBERS[x349], NUMBERS[len(e350)], e350, NUMBERS[len(e351)], e351, NUMBERS[len(e352)], e352,)
+    e354 = v.tracker.encode()
+    if 0 in e354:
+        nul()
+    e355 = v.shipment_id.encode()
+    if 0 in e355:
+        nul()
+    o += (NUMBERS[len(e351)], e351, NUMBERS[x352], NUMBERS[len(e353)], e353, NUMBERS[len(e354)], e354, NUMBERS[len(e355)], e355,)
 
 
 def read_TrackerLinked(b: bytes, i: int) -> tuple[TrackerLinked, int]:
@@ -3636,28 +3657,28 @@ class TrackingAsked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_TrackingAsked(o: list[bytes], v: TrackingAsked) -> None:
     if v.__class__ is not TrackingAsked:
         wrong(v, "TrackingAsked")
-    e353 = v.entity.encode()
-    if 0 in e353:
-        nul()
-    x354 = v.occurred_at
-    if x354.__class__ is not int:
-        wrong(x354, "int")
-    e355 = v.shipment_id.encode()
-    if 0 in e355:
-        nul()
-    e356 = v.account.encode()
+    e356 = v.entity.encode()
     if 0 in e356:
         nul()
-    e357 = v.tracker.encode()
-    if 0 in e357:
+    x357 = v.occurred_at
+    if x357.__class__ is not int:
+        wrong(x357, "int")
+    e358 = v.shipment_id.encode()
+    if 0 in e358:
         nul()
-    x358 = v.ordinal
-    if x358.__class__ is not int:
-        wrong(x358, "int")
-    x359 = v.next_at
-    if x359.__class__ is not int:
-        wrong(x359, "int")
-    o += (NUMBERS[len(e353)], e353, NUMBERS[x354], NUMBERS[len(e355)], e355, NUMBERS[len(e356)], e356, NUMBERS[len(e357)], e357, NUMBERS[x358], NUMBERS[x359],)
+    e359 = v.account.encode()
+    if 0 in e359:
+        nul()
+    e360 = v.tracker.encode()
+    if 0 in e360:
+        nul()
+    x361 = v.ordinal
+    if x361.__class__ is not int:
+        wrong(x361, "int")
+    x362 = v.next_at
+    if x362.__class__ is not int:
+        wrong(x362, "int")
+    o += (NUMBERS[len(e356)], e356, NUMBERS[x357], NUMBERS[len(e358)], e358, NUMBERS[len(e359)], e359, NUMBERS[len(e360)], e360, NUMBERS[x361], NUMBERS[x362],)
 
 
 def read_TrackingAsked(b: bytes, i: int) -> tuple[TrackingAsked, int]:
@@ -3719,31 +3740,31 @@ class TrackingMatched(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_TrackingMatched(o: list[bytes], v: TrackingMatched) -> None:
     if v.__class__ is not TrackingMatched:
         wrong(v, "TrackingMatched")
-    e360 = v.entity.encode()
-    if 0 in e360:
-        nul()
-    x361 = v.occurred_at
-    if x361.__class__ is not int:
-        wrong(x361, "int")
-    e362 = v.account.encode()
-    if 0 in e362:
-        nul()
-    e363 = v.tracker.encode()
+    e363 = v.entity.encode()
     if 0 in e363:
         nul()
-    e364 = v.tracking_code.encode()
-    if 0 in e364:
-        nul()
-    e365 = v.shipment_id.encode()
+    x364 = v.occurred_at
+    if x364.__class__ is not int:
+        wrong(x364, "int")
+    e365 = v.account.encode()
     if 0 in e365:
         nul()
-    e366 = v.status_word.encode()
+    e366 = v.tracker.encode()
     if 0 in e366:
         nul()
-    e367 = v.detail.encode()
+    e367 = v.tracking_code.encode()
     if 0 in e367:
         nul()
-    o += (NUMBERS[len(e360)], e360, NUMBERS[x361], NUMBERS[len(e362)], e362, NUMBERS[len(e363)], e363, NUMBERS[len(e364)], e364, NUMBERS[len(e365)], e365, c.bytes_TrackingStatus[v.status], NUMBERS[len(e366)], e366, NUMBERS[len(e367)], e367,)
+    e368 = v.shipment_id.encode()
+    if 0 in e368:
+        nul()
+    e369 = v.status_word.encode()
+    if 0 in e369:
+        nul()
+    e370 = v.detail.encode()
+    if 0 in e370:
+        nul()
+    o += (NUMBERS[len(e363)], e363, NUMBERS[x364], NUMBERS[len(e365)], e365, NUMBERS[len(e366)], e366, NUMBERS[len(e367)], e367, NUMBERS[len(e368)], e368, c.bytes_TrackingStatus[v.status], NUMBERS[len(e369)], e369, NUMBERS[len(e370)], e370,)
 
 
 def read_TrackingMatched(b: bytes, i: int) -> tuple[TrackingMatched, int]:
@@ -3810,31 +3831,31 @@ class TrackingUnmatched(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_TrackingUnmatched(o: list[bytes], v: TrackingUnmatched) -> None:
     if v.__class__ is not TrackingUnmatched:
         wrong(v, "TrackingUnmatched")
-    e368 = v.entity.encode()
-    if 0 in e368:
-        nul()
-    x369 = v.occurred_at
-    if x369.__class__ is not int:
-        wrong(x369, "int")
-    e370 = v.carrier.encode()
-    if 0 in e370:
-        nul()
-    e371 = v.tracking_code.encode()
+    e371 = v.entity.encode()
     if 0 in e371:
         nul()
-    e372 = v.tracker.encode()
-    if 0 in e372:
+    x372 = v.occurred_at
+    if x372.__class__ is not int:
+        wrong(x372, "int")
+    e373 = v.carrier.encode()
+    if 0 in e373:
         nul()
-    x373 = v.deadline
-    if x373.__class__ is not int:
-        wrong(x373, "int")
-    e374 = v.status_word.encode()
+    e374 = v.tracking_code.encode()
     if 0 in e374:
         nul()
-    e375 = v.detail.encode()
+    e375 = v.tracker.encode()
     if 0 in e375:
         nul()
-    o += (NUMBERS[len(e368)], e368, NUMBERS[x369], NUMBERS[len(e370)], e370, NUMBERS[len(e371)], e371, NUMBERS[len(e372)], e372, c.bytes_TrackingStatus[v.status], NUMBERS[x373], NUMBERS[len(e374)], e374, NUMBERS[len(e375)], e375,)
+    x376 = v.deadline
+    if x376.__class__ is not int:
+        wrong(x376, "int")
+    e377 = v.status_word.encode()
+    if 0 in e377:
+        nul()
+    e378 = v.detail.encode()
+    if 0 in e378:
+        nul()
+    o += (NUMBERS[len(e371)], e371, NUMBERS[x372], NUMBERS[len(e373)], e373, NUMBERS[len(e374)], e374, NUMBERS[len(e375)], e375, c.bytes_TrackingStatus[v.status], NUMBERS[x376], NUMBERS[len(e377)], e377, NUMBERS[len(e378)], e378,)
 
 
 def read_TrackingUnmatched(b: bytes, i: int) -> tuple[TrackingUnmatched, int]:

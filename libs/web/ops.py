@@ -1,14 +1,17 @@
 """What operators ask a running service: how far it is, what is parked, and to try that again."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from libs.runtime.once import once
+from libs.runtime.redrive import Redriven
 from libs.runtime.running import RunningService
 from libs.web.problems import Problem
+from libs.web.writes import Write, WriteRequest
 
 
 class RedriveRequest(BaseModel):
@@ -64,18 +67,38 @@ def ops_routes(services: Mapping[str, RunningService]) -> APIRouter:
             for p in rows
         ]  # fmt: skip
 
-    @router.post("/{name}/parked/redrive")
-    async def redrive(name: str, wanted: RedriveRequest) -> list[dict[str, Any]]:
-        """Try all that is parked for a stream and source again, in order."""
-        done = await service(name).parked.redrive(wanted.stream, wanted.source, wanted.by)
-        return [msgspec.to_builtins(one) for one in done]
+    async def answered(
+        running: RunningService, write: Write, act: Callable[[], Awaitable[Sequence[Redriven]]]
+    ) -> list[dict[str, Any]]:
+        async def acted() -> list[Redriven]:
+            return [*await act()]
 
-    @router.post("/{name}/parked/discard")
-    async def discard(name: str, wanted: DiscardRequest) -> list[dict[str, Any]]:
-        """Give up one parked command; the reason stays in the stream's history."""
-        done = await service(name).parked.discard(
-            wanted.parked_id, wanted.stream, wanted.source, wanted.by, wanted.reason
+        done = await once(
+            running.store, write.key, write.request, list[Redriven], running.clock(), acted
         )
         return [msgspec.to_builtins(one) for one in done]
+
+    @router.post("/{name}/parked/redrive")
+    async def redrive(
+        name: str, wanted: RedriveRequest, write: WriteRequest
+    ) -> list[dict[str, Any]]:
+        """Try all that is parked for a stream and source again, in order."""
+        running = service(name)
+        return await answered(
+            running, write, lambda: running.parked.redrive(wanted.stream, wanted.source, wanted.by)
+        )
+
+    @router.post("/{name}/parked/discard")
+    async def discard(
+        name: str, wanted: DiscardRequest, write: WriteRequest
+    ) -> list[dict[str, Any]]:
+        """Give up one parked command; the reason stays in the stream's history."""
+        running = service(name)
+        return await answered(
+            running, write,
+            lambda: running.parked.discard(
+                wanted.parked_id, wanted.stream, wanted.source, wanted.by, wanted.reason
+            ),
+        )  # fmt: skip
 
     return router

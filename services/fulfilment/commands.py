@@ -215,13 +215,23 @@ class DecideLabel(msgspec.Struct, frozen=True, tag=True):
 
 
 class Settle(msgspec.Struct, frozen=True, tag=True):
-    """A person decides on a parcel that failed, was lost or came back."""
+    """A person says that a parcel which failed, was lost or came back has arrived after all."""
 
     entity: str
     shipment_id: str
-    decision: str
     by: str
     note: str
+    at: int
+
+
+class SettleOrder(msgspec.Struct, frozen=True, tag=True):
+    """A person decided at the order on its part of such a parcel: reship, refund or claim."""
+
+    entity: str
+    shipment_id: str
+    order_id: str
+    decision: str
+    by: str
     at: int
 
 
@@ -329,7 +339,7 @@ class AssumeDelivered(msgspec.Struct, frozen=True, tag=True):
 ShipmentCommand = (
     TakeShare | Pack | RecordClearance | HandOver | AnswerStop | Settle | RetryLabel | QuoteLabel
     | RefuseLabel | DoubtLabel | RecordLabel | RecordVoid | RecordTracking | AskTracking
-    | AssumeDelivered | DecideAddress | DecideLabel
+    | AssumeDelivered | DecideAddress | DecideLabel | SettleOrder
 )  # fmt: skip
 
 

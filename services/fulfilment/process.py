@@ -76,7 +76,7 @@ def reactions(places: Places) -> Mapping[str, React]:
 
 
 def react_to_orders(places: Places, envelope: Envelope[Any]) -> Work:
-    """Take what is to be handed over of an order."""
+    """Take what is to be handed over of an order, and what was decided on a parcel of it."""
     match envelope.event:
         case orders.FulfilmentRequested() as event:
             command = commands.TakeFulfilment(
@@ -90,6 +90,11 @@ def react_to_orders(places: Places, envelope: Envelope[Any]) -> Work:
                 reference=event.reference,
             )  # fmt: skip
             return [(commands.handover_stream(event.order_id), command)]
+        case orders.OrderDecisionTaken(shipment_id=str(shipment), decision=decision) as event:
+            settled = commands.SettleOrder(
+                event.entity, shipment, event.order_id, decision, event.by, envelope.at
+            )
+            return [(commands.shipment_stream(shipment), settled)]
         case _:
             return []
 

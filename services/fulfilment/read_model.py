@@ -165,15 +165,19 @@ def _on_its_way(old: ShipmentRow, event: Any, at: int) -> ShipmentRow:
         case events.ParcelTracked():
             return replace(old, tracking=event.status)
         case events.ShipmentDelivered() | events.DeliveryAssumed():
-            return replace(old, state="delivered", changed_at=at)
+            return replace(old, state="delivered", changed_at=at, decision="", decisions={})
         case events.DeliveryFailed():
-            return replace(old, state="failed", changed_at=at, due=event.deadline, decision="")
+            return replace(old, state="failed", changed_at=at, due=event.deadline)
         case events.ParcelLost():
-            return replace(old, state="lost", changed_at=at, due=event.deadline, decision="")
+            return replace(old, state="lost", changed_at=at, due=event.deadline)
         case events.ReturnedToSender():
-            return replace(old, state="returned", changed_at=at, due=event.deadline, decision="")
+            return replace(old, state="returned", changed_at=at, due=event.deadline)
         case events.ExceptionSettled():
-            return replace(old, decision=event.decision)
+            decisions = {**old.decisions, event.order_id or "": event.decision}
+            whole = event.order_id is None or set(old.orders) <= set(decisions)
+            return replace(
+                old, decisions=decisions, decision=event.decision if whole else old.decision
+            )
         case _:
             return old
 

@@ -39,7 +39,10 @@ def kind_of(status: TrackingStatus) -> Kind:
 
 
 class Part(msgspec.Struct, frozen=True):
-    """What one order has in the parcel. `stop`: rows that somebody has been asked to keep back."""
+    """What one order has in the parcel. `stop`: rows that somebody has been asked to keep back.
+
+    `decided` is what a person decided for the order where the parcel did not arrive.
+    """
 
     account: str
     statement: int
@@ -50,6 +53,7 @@ class Part(msgspec.Struct, frozen=True):
     stop: Rows = ()
     stop_units: Units = ()
     stop_reason: str = ""
+    decided: str = ""
     reference: OrderReference | None = None
 
 
@@ -72,8 +76,8 @@ class Label(msgspec.Struct, frozen=True):
 class Shipment(msgspec.Struct, frozen=True):
     """One parcel. `scans`: the carrier's time of its newest word of each kind; `told`: acted on.
 
-    `heard_at` is when anything was last known of it; `decided` what a person decided. `earlier`
-    are the accounts of labels that another was asked for instead of.
+    `heard_at` is when anything was last known of it; `earlier` are the accounts of labels that
+    another was asked for instead of.
     """
 
     status: Status = ""
@@ -102,7 +106,6 @@ class Shipment(msgspec.Struct, frozen=True):
     detail: str = ""
     told: tuple[Kind, int] = ("other", 0)
     asked: int = 0
-    decided: str = ""
 
     def active(self) -> list[tuple[str, Part]]:
         """Return the orders that have units in the parcel."""
@@ -140,6 +143,10 @@ class Shipment(msgspec.Struct, frozen=True):
             return ("delivered", arrived) if arrived >= back else ("return_to_sender", back)
         failed, other = scans.get("failure", -1), scans.get("other", 0)
         return ("failure", failed) if failed >= other else ("other", other)
+
+    def decided(self) -> bool:
+        """Say whether a person has decided for each order, where it did not arrive."""
+        return all(part.decided for _, part in self.active())
 
     def stopping(self) -> bool:
         """Say whether somebody has still to answer a stop."""

@@ -59,7 +59,7 @@ def _decide(command: commands.ShipmentCommand, state: Shipment) -> Events:
             return labels.decide(command, state)
         case (
             commands.RecordTracking() | commands.AskTracking() | commands.AssumeDelivered()
-            | commands.Settle()
+            | commands.Settle() | commands.SettleOrder()
         ):  # fmt: skip
             return tracking.decide(command, state)
         case _:

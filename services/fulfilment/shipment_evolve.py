@@ -168,14 +168,23 @@ def _followed(state: Shipment, event: TrackedEvent) -> Shipment:
         case events.TrackingAsked():
             return replace(state, asked=event.ordinal)
         case events.ExceptionSettled():
-            return replace(state, decided=event.decision)
+            return _settled(state, event.order_id, event.decision)
         case events.ShipmentDelivered() | events.DeliveryAssumed():
-            return replace(state, status="delivered", told=state.verdict())
+            arrived = replace(state, status="delivered", told=state.verdict())
+            return _settled(arrived, None, "")
         case events.DeliveryFailed():
-            return replace(state, status="failed", told=state.verdict(), decided="")
+            return replace(state, status="failed", told=state.verdict())
         case events.ReturnedToSender():
-            return replace(state, status="returned", told=state.verdict(), decided="")
+            return replace(state, status="returned", told=state.verdict())
         case events.ParcelLost():
-            return replace(state, status="lost", told=state.verdict(), decided="")
+            return replace(state, status="lost", told=state.verdict())
         case _:
             assert_never(event)
+
+
+def _settled(state: Shipment, order: str | None, decision: str) -> Shipment:
+    """Keep what was decided: until it arrives, whatever else is heard of the parcel."""
+    for name, part in state.parts.items():
+        if order in {None, name}:
+            state = _part(state, name, replace(part, decided=decision))
+    return state

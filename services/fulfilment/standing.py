@@ -64,6 +64,7 @@ class ShipmentRow(msgspec.Struct, frozen=True):
     tracker: str = ""
     tracking: str = ""
     decision: str = ""
+    decisions: dict[str, str] = {}
     planned_at: int = 0
     changed_at: int = 0
     due: int | None = None
@@ -119,7 +120,10 @@ def waiting(row: ShipmentRow) -> Waiting:
                 "returned": "returned-to-sender",
             }  # fmt: skip
             return Waiting(
-                code[row.state], "operations", row.due, "decide: reship, refund, claim, delivered"
+                code[row.state],
+                "operations",
+                row.due,
+                "decide at the order: reship, refund or claim; or here: delivered",
             )
         case _:
             return NOTHING

@@ -15,7 +15,11 @@ DECIDE = 2 * DAY  # a person has so long for a parcel that failed, was lost or c
 MOST_ASKED = 90  # days after which nobody asks any more
 Events = list[events.FulfilmentEvent]
 TrackingCommand = (
-    commands.RecordTracking | commands.AskTracking | commands.AssumeDelivered | commands.Settle
+    commands.RecordTracking
+    | commands.AskTracking
+    | commands.AssumeDelivered
+    | commands.Settle
+    | commands.SettleOrder
 )
 
 
@@ -30,6 +34,8 @@ def decide(command: TrackingCommand, state: Shipment) -> Events:
             return _assume(command, state)
         case commands.Settle():
             return _settle(command, state)
+        case commands.SettleOrder():
+            return _settle_order(command, state)
         case _:
             assert_never(command)
 
@@ -93,7 +99,7 @@ def _tracked(command: commands.RecordTracking, state: Shipment) -> Events:
 def _ask(command: commands.AskTracking, state: Shipment) -> Events:
     """Ask once a day while it is under way; what was silent for too long is lost."""
     label = state.label
-    under_way = state.status == "dispatched" or (state.status in EXCEPTIONS and not state.decided)
+    under_way = state.status == "dispatched" or (state.status in EXCEPTIONS and not state.decided())
     if command.ordinal <= state.asked or not under_way or label is None or not state.tracked:
         return []
     found: Events = []
@@ -128,21 +134,30 @@ def _assume(command: commands.AssumeDelivered, state: Shipment) -> Events:
 
 
 def _settle(command: commands.Settle, state: Shipment) -> Events:
-    if state.decided == command.decision:
+    if state.status == "delivered":
         return []
-    if state.status not in EXCEPTIONS or state.decided:
+    if state.status not in EXCEPTIONS:
         raise Refused("nothing-to-decide", "The parcel has not failed, was not lost or returned.")
-    found: Events = [
+    return [
         events.ExceptionSettled(
             entity=command.entity, occurred_at=command.at, shipment_id=command.shipment_id,
-            decision=command.decision, by=command.by, note=command.note,
+            decision="delivered", by=command.by, note=command.note,
+        ),
+        events.ShipmentDelivered(
+            entity=command.entity, occurred_at=command.at, shipment_id=command.shipment_id,
+            rows=state.rows(), source="person",
+        ),
+    ]  # fmt: skip
+
+
+def _settle_order(command: commands.SettleOrder, state: Shipment) -> Events:
+    """Take what was decided at the order; it is no longer asked for where the parcel arrived."""
+    part = state.parts.get(command.order_id)
+    if part is None or state.status not in EXCEPTIONS or part.decided == command.decision:
+        return []
+    return [
+        events.ExceptionSettled(
+            entity=command.entity, occurred_at=command.at, shipment_id=command.shipment_id,
+            decision=command.decision, by=command.by, note="", order_id=command.order_id,
         )
     ]  # fmt: skip
-    if command.decision == "delivered":
-        found.append(
-            events.ShipmentDelivered(
-                entity=command.entity, occurred_at=command.at, shipment_id=command.shipment_id,
-                rows=state.rows(), source="person",
-            )
-        )  # fmt: skip
-    return found

@@ -71,8 +71,13 @@ def decided(
                 ENTITY, shipment_id, body.decision == "bought", body.tracking_code,
                 body.cost_minor, body.by, at,
             )  # fmt: skip
+        case "delivered":
+            return commands.Settle(ENTITY, shipment_id, body.by, body.note, at)
         case _:
-            return commands.Settle(ENTITY, shipment_id, body.decision, body.by, body.note, at)
+            raise Problem(
+                "decide-at-the-order",
+                "Each order in a parcel decides: POST /orders/{id}/decisions.",
+            )
 
 
 class LabelIn(_View):

@@ -43,7 +43,7 @@ class Ledgers:
                 expect("P7", ended, f"effect {name} ({entry.kind}) is {entry.state} for ever")
                 fault = entry.last_error in {"fault", "result-not-understood"}
                 expect("P7", not fault, f"effect {name} ({entry.kind}): {entry.last_error}")
-        self.money.rest()
+        self.money.rest(tables["payments"]["payments"])
         self.parcels.rest(tables["fulfilment"]["shipments"])
         self.journal.rest(self.money, self.promises.units, tables["accounting"])
         self.telling.rest(tables["channels"]["channel_reports"])
@@ -73,5 +73,6 @@ class Ledgers:
         mine = [one for one in shipments if row.order_id in one.orders and one.waiting]
         waits = payment.waits if payment is not None else ()
         handover = tables["fulfilment"]["handovers"].get((row.order_id,))
-        owners = {one.owner for one in (*mine, *waits)} | {handover.owner if handover else ""}
+        owners = {one.owner for one in mine} | {one.owner for one in waits}
+        owners.add(handover.owner if handover else "")
         expect("P7", owners & PERSONS, f"{row.order_id} is {row.state}, {sorted(owners)} have it")

@@ -98,7 +98,7 @@ class Persons:
         if state == "planned" and row.packing == "by-hand":
             yield todo("pack", lambda now: parcels.Pack("main", name, 500, "clerk", now))
         if row.stops and state in {"packed", "ready"}:
-            stopped = self.rng.random() < 0.6
+            stopped = state == "packed" or self.rng.random() < 0.5
             yield todo(
                 f"stop {sorted(row.stops)} {row.since}",
                 lambda now: parcels.AnswerStop("main", name, stopped, "clerk", now),
@@ -108,10 +108,8 @@ class Persons:
                 f"hand over {row.since}", lambda now: parcels.HandOver("main", name, "clerk", now)
             )
         if state in {"failed", "lost", "returned"} and not row.decision:
-            decision = self.rng.choice((*_CONCERNS, "delivered"))
             yield todo(
-                f"settle {row.since}",
-                lambda now: parcels.Settle("main", name, decision, "clerk", "", now),
+                f"arrived {row.since}", lambda now: parcels.Settle("main", name, "clerk", "", now)
             )
 
     def _of_order(self, row: OrderRow) -> Iterator[Todo]:

@@ -1,6 +1,7 @@
 """`lonja dlq`: what is parked, why, and trying it again or giving it up."""
 
 import asyncio
+import uuid
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -99,7 +100,8 @@ def _act(
     async def act(http: Any) -> list[dict[str, Any]]:
         row = _one(await _parked(http), parked_id)
         wanted = body | {"stream": row["stream"], "source": row["source"]}
-        done: list[dict[str, Any]] = await http.post(f"/ops/{row['service']}/parked/{verb}", wanted)
+        path, key = f"/ops/{row['service']}/parked/{verb}", f"dlq-{uuid.uuid4().hex}"
+        done: list[dict[str, Any]] = await http.post(path, wanted, key=key)
         return done
 
     done = _run(data, url, act)

@@ -24,7 +24,7 @@ class Verbs(LazyGroup):
         "trace": (f"{_CLI}.trace", "An order's story over all services."),
         "why": (f"{_CLI}.why", "What is behind the units of a SKU."),
         "lag": (f"{_CLI}.lag", "How far relays and consumers are behind."),
-        "stuck": (f"{_CLI}.stuck", "Orders that wait or are held, by reason."),
+        "stuck": (f"{_CLI}.stuck", "What waits in any service, by reason; overdue first."),
         "dlq": (f"{_CLI}.dlq", "Parked commands: look, redrive, discard."),
         "audit": (f"{_CLI}.audit", "Prove the promises from topics, databases and outside books."),
         "erase": (f"{_CLI}.erase", "Forget a customer: the plan first, then the keys."),

@@ -1,54 +1,80 @@
-"""`lonja stuck`: orders that wait or are held, by reason, with money at risk and what to do."""
+"""`lonja stuck`: what waits in any service, by reason, with age, money at risk and what to do."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from libs.cli.errors import Stop
 from libs.cli.output import Json, Output, amount_text, time_text
 from libs.cli.run import data_folder
+from services.console import queues
 from services.console.cli.options import Data, Url
 
+T = TypeVar("T")
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
 
 @app.callback()
 def stuck() -> None:
-    """Find the orders that do not go on by themselves."""
+    """Find what does not go on by itself."""
 
 
 @app.command()
-def ls(data: Data = None, url: Url = None, as_json: Json = False) -> None:
-    """List waiting and held orders by reason, the most money at risk first."""
-    rows = _run(data, url, _orders)
+def ls(
+    data: Data = None,
+    url: Url = None,
+    each: Annotated[bool, typer.Option("--each", help="One line for each, not by reason.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List what waits in all services: overdue first, then the most money at risk."""
+    now = time.time_ns() // 1000
+
+    async def read(http: Any) -> tuple[list[queues.Waiting], list[str]]:
+        return await queues.everything(http, now)
+
+    found, silent = _run(data, url, read)
     output = Output(as_json=as_json)
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for row in rows:
-        groups.setdefault((row["state"], row["reason"]), []).append(row)
-    ranked = sorted(groups.items(), key=lambda g: -sum(r["value_at_risk_minor"] for r in g[1]))
-    for (state, reason), found in ranked:
-        oldest = min(found, key=lambda row: row["since"])
-        risk: dict[str, int] = {}
-        for row in found:
-            risk[row["currency"]] = risk.get(row["currency"], 0) + row["value_at_risk_minor"]
-        money = ", ".join(amount_text(amount, currency) for currency, amount in risk.items())
-        ends = [row["decide_by"] for row in found if row["decide_by"] is not None]
-        until = min(ends, default=None)
-        text = f"{len(found)} {state}: {reason}, {money} at risk"
-        text += f", until {time_text(until)}" if until is not None else ", no deadline"
-        text += f"\n  {oldest['owner']}: {oldest['next_action']}\n  oldest {oldest['order_id']}"
-        text += f", since {time_text(oldest['since'])}"
-        output.say("stuck", text, state=state, reason=reason, orders=len(found),
-                   at_risk_minor=risk, owner=oldest["owner"], next_action=oldest["next_action"],
-                   oldest=oldest["order_id"], since=oldest["since"],
-                   decide_by=until)  # fmt: skip
-    if not rows:
+    for group in [[one] for one in found] if each else queues.grouped(found):
+        _say_group(output, group, now)
+    for name in silent:
+        output.say("not-asked", f"{name} does not run there: it was not asked.", service=name)
+    if not found:
         output.say("nothing-stuck", "Nothing is stuck.")
-    if rows and not as_json:
-        output.say("hint", "lonja stuck explain ORDER says why one waits.")
+    if found and not as_json:
+        output.say("hint", "lonja stuck explain ORDER says why an order waits.")
+
+
+def _say_group(output: Output, group: list[queues.Waiting], now: int) -> None:
+    oldest = min(group, key=lambda one: one.since)
+    risk: dict[str, int] = {}
+    for one in group:
+        if one.currency:
+            risk[one.currency] = risk.get(one.currency, 0) + one.at_risk_minor
+    money = ", ".join(amount_text(amount, currency) for currency, amount in sorted(risk.items()))
+    late = sum(one.overdue for one in group)
+    until = min((one.deadline for one in group if one.deadline is not None), default=None)
+    text = f"{len(group)} {oldest.state}: {oldest.reason}, {money or 'no money'} at risk"
+    text += f", {late} overdue" if late else ""
+    text += f", until {time_text(until)}" if until is not None else ", no deadline"
+    text += f"\n  {oldest.owner}: {oldest.next_action}\n  oldest {oldest.subject}"
+    text += f", for {age_text(now - oldest.since)} (since {time_text(oldest.since)})"
+    output.say("stuck", f"{oldest.service}: {text}", service=oldest.service, state=oldest.state,
+               reason=oldest.reason, count=len(group), overdue=late, at_risk_minor=risk,
+               owner=oldest.owner, next_action=oldest.next_action, oldest=oldest.subject,
+               since=oldest.since, decide_by=until)  # fmt: skip
+
+
+def age_text(micros: int) -> str:
+    """Return how long something waits, as a person says it: the two largest units."""
+    seconds = max(0, micros // 1_000_000)
+    parts = (seconds // 86_400, seconds // 3600 % 24, seconds // 60 % 60, seconds % 60)
+    named = [f"{n} {unit}" for n, unit in zip(parts, ("d", "h", "min", "s"), strict=True)]
+    first = next((n for n, count in enumerate(parts) if count), 3)
+    return " ".join(named[first : first + 2])
 
 
 @app.command()
@@ -115,22 +141,8 @@ async def find_order(http: Any, order: str) -> dict[str, Any]:
     raise Stop("order-not-found", f"no order is called {order}")
 
 
-async def _orders(http: Any) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    for state in ("waiting", "held", "part_confirmed"):
-        cursor: str | None = ""
-        while cursor is not None:
-            query = {"state": state, "limit": "200"} | ({"cursor": cursor} if cursor else {})
-            page = await http.get("/orders", **query)
-            rows += page["orders"]
-            cursor = page["cursor"]
-    return rows
-
-
-def _run(
-    data: Path | None, url: str | None, work: Callable[[Any], Awaitable[list[dict[str, Any]]]]
-) -> list[dict[str, Any]]:
-    async def go() -> list[dict[str, Any]]:
+def _run(data: Path | None, url: str | None, work: Callable[[Any], Awaitable[T]]) -> T:
+    async def go() -> T:
         from services.console.backends import client  # noqa: PLC0415 - --help stays quick
 
         async with client(data or data_folder(), url) as http:

@@ -10,8 +10,10 @@ import pytest
 
 from libs.bus.records import Record
 from libs.eventsourcing.inputs import Failure, Input
+from libs.runtime.commands import KeyReused
 from libs.runtime.inbox import StoreInbox
 from libs.runtime.interpret import Interpreter
+from libs.runtime.once import once
 from libs.runtime.redrive import ParkedWork, Redriven
 from libs.runtime.timers import TIMERS, timer_input
 from libs.security.vault.memory import MemoryVault
@@ -120,6 +122,44 @@ async def test_a_redrive_whose_reply_is_lost_takes_effect_once(
     assert [r.code for r in done] == [None, None, None]
     assert await applied(store) == ["3", "decide-raises", "1", "2"]
     assert (await toy.documents(store, "shelf-hot")).count("<ParkedCommandRedriven>") == 3
+
+
+async def test_a_repeated_request_gets_its_first_answer(store: Store) -> None:
+    await parked_three(store)
+
+    async def ask(key: str, request: bytes, *, mended: bool = True) -> list[Redriven]:
+        async def act() -> list[Redriven]:
+            return [*await redrive(store, "shelf-hot", mended=mended)]
+
+        return await once(store, key, request, list[Redriven], NOON, act)
+
+    failed = await ask("k1", b"redrive", mended=False)
+    assert [one.code for one in failed] == ["fault", "queued", "queued"]
+    assert await ask("k1", b"redrive") == failed
+    assert await applied(store) == ["3"], "nothing was tried again"
+    with pytest.raises(KeyReused):
+        await ask("k1", b"another")
+    first = await ask("k2", b"redrive")
+    assert [one.code for one in first] == [None, None, None]
+    assert await ask("k2", b"redrive") == first
+    both = await asyncio.gather(*(ask("k3", b"redrive") for _ in range(3)))
+    assert both == [[], [], []]
+
+
+async def test_of_two_who_ask_at_once_under_a_key_both_get_what_was_kept_first(
+    store: Store,
+) -> None:
+    met = asyncio.Barrier(2)
+
+    async def ask(told: list[str]) -> list[str]:
+        async def act() -> list[str]:
+            await met.wait()
+            return told
+
+        return await once(store, "k", b"request", list[str], NOON, act)
+
+    answers = await asyncio.gather(ask(["first"]), ask(["second"]))
+    assert answers[0] == answers[1]
 
 
 async def test_one_is_given_up_with_a_reason_and_the_others_can_go_on(store: Store) -> None:

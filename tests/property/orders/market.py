@@ -131,7 +131,7 @@ class Market:
             )
             self.tell(fulfilment.shipment_stream(name), seen)
 
-    def finish(self) -> None:
+    def finish(self, arrived: int = NOW) -> None:
         """Let everybody do their part, parcels arrive, until nothing is left to do."""
         for round_ in range(1, 40):
             self.settle()
@@ -143,7 +143,7 @@ class Market:
                 self.work(name)
                 self.settle()
                 if self.shipments()[name].status == "dispatched":
-                    self.scan(name, "delivered", NOW + round_)
+                    self.scan(name, "delivered", arrived + round_)
             for timer in sorted(self.timers):
                 if timer.startswith("assume:"):
                     due = self.timers.pop(timer)

@@ -11,8 +11,10 @@ from libs.contracts import orders as events
 from libs.eventsourcing.envelope import Envelope
 from services.fulfilment import commands as fulfilment
 from services.fulfilment.process import Places
+from services.fulfilment.shipment import EXCEPTIONS
 from services.inventory.commands import AdjustStock, ReceiveStock
 from services.orders import commands
+from services.orders.progress import TROUBLE
 from services.orders.state import by_sku, delivered, packed, shipped, too_late
 from tests.property.orders.market import Market
 from tests.unit.orders.samples import NOW, line, order
@@ -157,3 +159,36 @@ def test_whatever_channel_and_stock_do_every_order_ends_or_stands_in_a_queue(see
         assert bool(over) == ("edit-too-late" in state.concerns)
         waits = state.wait is not None or bool(state.concerns) or bool(state.holds)
         assert state.completed or state.ended is not None or waits
+
+
+@settings(deadline=None, max_examples=100, phases=SEEDED)
+@given(st.integers(0, 2**48))
+def test_what_did_not_arrive_is_sent_again_or_refunded_and_the_order_ends(seed: int) -> None:
+    market = play(seed, changes=False)
+    decided: list[tuple[str, str]] = []
+    for round_ in range(1, 4):
+        for name in sorted(market.shipments()):
+            if market.rng.random() < 0.6:
+                word: Any = market.rng.choice(["return_to_sender", "failure"])
+                market.scan(name, word, NOW + round_ * 1000)
+        market.settle()
+        for stream in sorted(market.orders()):
+            for name, one in sorted(market.orders()[stream].parcels.items()):
+                if one.status in TROUBLE and one.settled in {"", "claim"}:
+                    decision: Any = market.rng.choice(["reship", "refund", "claim"])
+                    ask = commands.DecideConcern(decision, name, "seller", NOW)
+                    assert not market.ask(stream, ask)
+                    decided.append((stream, decision))
+        market.finish(NOW + round_ * 1000 + 1)
+    for stream, state in market.orders().items():
+        for name, one in sorted(state.parcels.items()):
+            if one.settled == "claim":
+                market.ask(stream, commands.DecideConcern("refund", name, "seller", NOW))
+    market.finish(NOW + 9000)
+    check_units(market)
+    for stream, state in market.orders().items():
+        assert state.completed or state.ended is not None, "no decision leaves it waiting"
+        for line_ in state.lines.values():
+            assert line_.resent == 0 or (stream, "reship") in decided
+    for shipment in market.shipments().values():
+        assert shipment.status not in EXCEPTIONS or shipment.decided(), "a queue for nobody"

@@ -168,7 +168,8 @@ async def test_lists_are_read_in_pages(warehouse: Warehouse) -> None:
     [
         ("shipments/shp_no/pack", {}, "shipment-not-found"),
         ("shipments/shp_no/hand-over", {}, "shipment-not-found"),
-        ("shipments/shp_no/decisions", {"decision": "refund"}, "nothing-to-decide"),
+        ("shipments/shp_no/decisions", {"decision": "refund"}, "decide-at-the-order"),
+        ("shipments/shp_no/decisions", {"decision": "delivered"}, "nothing-to-decide"),
         ("shipments/shp_no/decisions", {"decision": "keep"}, "shipment-not-found"),
         ("shipments/shp_no/decisions", {"decision": "bought"}, "tracking-code-missing"),
         ("shipments/shp_no/decisions", {"decision": "not-bought"}, "shipment-not-found"),

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from libs.eventsourcing.testing import given
 from services.fulfilment import commands
@@ -14,6 +15,7 @@ from tests.unit.fulfilment.samples import (
     DAY,
     HAND_OVER,
     NOW,
+    ORDER,
     PACK,
     SHIPMENT,
     bought,
@@ -141,6 +143,10 @@ def test_a_warehouse_is_asked_and_answers() -> None:
     gone = commands.AnswerStop("main", SHIPMENT, False, "w", NOW)
     assert told(*asked, gone, HAND_OVER) == ["ShipmentDispatched"]
     given(PARCEL).when(share(), kept).then_refused("no-stop-asked")
+    # What is not cleared has not left: as "too late" it would wait for its clearance for ever.
+    here = (share(policy=BY_HAND), PACK, share(2, mugs=1))
+    given(PARCEL).when(*here, gone).then_refused("not-let-go")
+    assert told(*here, kept) == ["DispatchStopped"]
 
 
 def test_a_refused_label_waits_and_may_be_asked_for_again_a_doubtful_one_may_not() -> None:
@@ -249,13 +255,29 @@ def test_an_untracked_parcel_has_arrived_after_its_days() -> None:
 
 
 def test_a_person_decides_once_on_a_parcel_that_went_wrong() -> None:
-    refund = commands.Settle("main", SHIPMENT, "refund", "op", "", NOW)
-    arrived = commands.Settle("main", SHIPMENT, "delivered", "op", "", NOW)
+    refund = commands.SettleOrder("main", SHIPMENT, ORDER, "refund", "op", NOW)
+    arrived = commands.Settle("main", SHIPMENT, "op", "", NOW)
     failed = (*SENT, seen("failure", NOW + 1))
     assert told(*failed, refund) == ["ExceptionSettled"]
     assert told(*failed, arrived) == ["ExceptionSettled", "ShipmentDelivered"]
-    given(PARCEL).when(*failed, refund, arrived).then_refused("nothing-to-decide")
-    given(PARCEL).when(*SENT, refund).then_refused("nothing-to-decide")
+    assert told(*failed, refund, refund) == []
+    assert told(*failed, refund, seen("return_to_sender", NOW + 2), refund) == []
+    claimed = replace(refund, decision="claim")
+    assert told(*failed, claimed, refund) == ["ExceptionSettled"]
+    assert told(*failed, arrived, arrived) == []
+    assert told(*failed, arrived, refund) == []
+    assert told(*SENT, refund) == []
+    given(PARCEL).when(*SENT, arrived).then_refused("nothing-to-decide")
+
+
+def test_each_order_in_a_parcel_decides_for_itself() -> None:
+    second = share(1, 1, order="ord_2", policy=BY_HAND_CARRIED)
+    label = (quoted(), bought(), cleared(), cleared("ord_2"), HAND_OVER)
+    both = (share(policy=BY_HAND_CARRIED), second, PACK, *label, seen("failure", NOW + 1))
+    one = commands.SettleOrder("main", SHIPMENT, ORDER, "refund", "op", NOW)
+    assert not given(PARCEL).when(*both, one).state.decided()
+    other = commands.SettleOrder("main", SHIPMENT, "ord_2", "reship", "op", NOW)
+    assert given(PARCEL).when(*both, one, other).state.decided()
 
 
 def test_words_that_come_before_their_parcel_are_kept_for_it() -> None:

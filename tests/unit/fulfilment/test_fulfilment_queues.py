@@ -13,10 +13,13 @@ from tests.unit.fulfilment.samples import (
     CARRIED,
     DAY,
     NOW,
+    ORDER,
     SHIPMENT,
     bought,
+    cleared,
     label_of,
     quoted,
+    seen,
     share,
 )
 from tests.unit.memory import envelope, folded
@@ -49,6 +52,16 @@ def test_a_new_address_after_the_label_is_a_queue_with_a_decision() -> None:
     assert (kept.stops, kept.stop_reasons) == ({}, {})
     again = row(*MOVED, commands.DecideAddress("main", SHIPMENT, True, "w", NOW))
     assert (again.state, again.reason) == ("cancelled", "label-void")
+
+
+def test_a_parcel_that_came_back_waits_until_its_order_has_decided() -> None:
+    sent = (*LABELLED, cleared(), seen("return_to_sender", NOW + 1))
+    waits = row(*sent)
+    assert (waits.reason, waits.owner) == ("returned-to-sender", "operations")
+    settled = commands.SettleOrder("main", SHIPMENT, ORDER, "reship", "seller", NOW)
+    assert (row(*sent, settled).waiting, row(*sent, settled).decision) == (False, "reship")
+    arrived = row(*sent, settled, seen("delivered", NOW + 2))
+    assert (arrived.state, arrived.decision) == ("delivered", "")
 
 
 def test_a_label_in_doubt_is_a_queue_with_a_decision() -> None:

@@ -14,7 +14,8 @@ from tests.unit.orders.test_orders_shipping import LOST, SENT
 
 
 def row(*steps: Any) -> OrderRow:
-    state, log = OrderState(), []
+    state = OrderState()
+    log: list[Any] = []
     for step in steps:
         events = ORDER.decide(step, state)
         state = reduce(ORDER.evolve, events, state)

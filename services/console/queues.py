@@ -1,0 +1,165 @@
+"""What waits in all services, in one shape, as their own routes show it. Changes nothing."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+Row = Mapping[str, Any]
+PAGE = "200"
+
+
+class Reader(Protocol):
+    """Whoever can ask the services."""
+
+    async def get(self, path: str, **query: str) -> Any:
+        """Return the answer's JSON. Raises Refusal."""
+        ...
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """One thing that does not go on by itself; money in minor units, times in microseconds.
+
+    `state` is what kind of thing waits, or how it stands; a `deadline` of None is none any more.
+    """
+
+    service: str
+    state: str
+    reason: str
+    subject: str
+    owner: str
+    next_action: str
+    since: int
+    deadline: int | None
+    at_risk_minor: int
+    currency: str
+    overdue: bool
+
+
+async def everything(http: Reader, now: int) -> tuple[list[Waiting], list[str]]:
+    """Return all that waits, overdue first, then the most money; and who did not answer.
+
+    A service that does not run there has no such route: it is named, not taken for an empty queue.
+    """
+    from services.console.http import Refusal  # noqa: PLC0415 - --help stays quick
+
+    found: list[Waiting] = []
+    silent: list[str] = []
+    for service, read in _READERS.items():
+        try:
+            found += [one async for one in read(http, now)]
+        except Refusal as refusal:
+            if refusal.status != 404:
+                raise
+            silent.append(service)
+    found.sort(key=lambda one: (not one.overdue, -one.at_risk_minor, one.since, one.subject))
+    return found, silent
+
+
+async def _pages(http: Reader, path: str, rows: str, **query: str) -> AsyncIterator[Row]:
+    cursor: str | None = ""
+    while cursor is not None:
+        page = await http.get(path, limit=PAGE, **query, **({"cursor": cursor} if cursor else {}))
+        for row in page[rows]:
+            yield row
+        cursor = page["cursor"]
+
+
+async def _orders(http: Reader, now: int) -> AsyncIterator[Waiting]:
+    for state in ("waiting", "held", "part_confirmed"):
+        async for row in _pages(http, "/orders", "orders", state=state):
+            yield Waiting(
+                service="orders", state=row["state"], reason=row["reason"],
+                subject=row["order_id"], owner=row["owner"], next_action=row["next_action"],
+                since=row["since"], deadline=row["decide_by"],
+                at_risk_minor=row["value_at_risk_minor"], currency=row["currency"],
+                overdue=_late(row["decide_by"], now, by_then=row["state"] == "waiting"),
+            )  # fmt: skip
+            for reason, queue in row["queues"].items():
+                if reason != row["reason"]:
+                    yield _beside(row, reason, queue, now)
+
+
+def _beside(row: Row, reason: str, queue: Row, now: int) -> Waiting:
+    """Return another queue that the same order stands in."""
+    return Waiting(
+        service="orders", state=row["state"], reason=reason, subject=row["order_id"],
+        owner=row["owner"], next_action=f"after {row['reason']}: lonja stuck explain ORDER",
+        since=queue["since"], deadline=queue["decide_by"], at_risk_minor=queue["at_risk"],
+        currency=row["currency"], overdue=_late(queue["decide_by"], now),
+    )  # fmt: skip
+
+
+def _late(decide_by: int | None, now: int, *, by_then: bool = True) -> bool:
+    """An order's queue has a deadline until it passes, then none any more."""
+    return by_then if decide_by is None else decide_by < now
+
+
+async def _payments(http: Reader, now: int) -> AsyncIterator[Waiting]:
+    for row in (await http.get("/payments/queues", limit="500"))["items"]:
+        yield Waiting(
+            service="payments", state=row["what"], reason=row["reason"],
+            subject=row["order_id"] or row["subject"], owner=row["owner"],
+            next_action=row["next_action"], since=row["since"], deadline=row["deadline"],
+            at_risk_minor=row["at_risk_minor"], currency=row["currency"],
+            overdue=_past(row["deadline"], now),
+        )  # fmt: skip
+
+
+async def _fulfilment(http: Reader, now: int) -> AsyncIterator[Waiting]:
+    async for row in _pages(http, "/fulfilment/queues", "entries"):
+        waits = row["waiting"]
+        yield Waiting(
+            service="fulfilment", state=row["kind"], reason=waits["reason"], subject=row["id"],
+            owner=waits["owner"], next_action=waits["next_action"], since=waits["since"],
+            deadline=waits["deadline"], at_risk_minor=waits["value_at_risk_minor"],
+            currency=waits["currency"], overdue=_past(waits["deadline"], now),
+        )  # fmt: skip
+
+
+async def _accounting(http: Reader, now: int) -> AsyncIterator[Waiting]:
+    async for row in _pages(http, "/accounting/queues", "rows"):
+        yield Waiting(
+            service="accounting", state="posting", reason=row["code"],
+            subject=row["order_id"] or row["sku"] or row["subject"], owner=row["owner"],
+            next_action=row["next_action"], since=row["since"], deadline=row["deadline"],
+            at_risk_minor=row["amount"], currency=row["currency"],
+            overdue=_past(row["deadline"], now),
+        )  # fmt: skip
+
+
+async def _channels(http: Reader, now: int) -> AsyncIterator[Waiting]:
+    del now  # the route says what is late by the service's own clock
+    for row in await http.get("/channels/reports"):
+        refused = row["state"] == "refused"
+        yield Waiting(
+            service="channels", state=f"report {row['state']}",
+            reason=f"{row['kind']}: {row['code']}" if row["code"] else row["kind"],
+            subject=row["order_id"], owner="operations" if refused else "channels",
+            next_action=row["next_action"], since=row["requested_at"], deadline=row["due_by"],
+            at_risk_minor=0, currency="", overdue=row["late"],
+        )  # fmt: skip
+
+
+def _past(deadline: int | None, now: int) -> bool:
+    return deadline is not None and deadline < now
+
+
+_READERS: Mapping[str, Callable[[Reader, int], AsyncIterator[Waiting]]] = {
+    "orders": _orders, "payments": _payments, "fulfilment": _fulfilment,
+    "accounting": _accounting, "channels": _channels,
+}  # fmt: skip
+
+
+def grouped(found: Sequence[Waiting]) -> list[list[Waiting]]:
+    """Return what waits by service, kind and reason: overdue ones first, then the most money."""
+    groups: dict[tuple[str, str, str], list[Waiting]] = {}
+    for one in found:
+        groups.setdefault((one.service, one.state, one.reason), []).append(one)
+    return sorted(
+        groups.values(),
+        key=lambda group: (
+            not any(one.overdue for one in group), -sum(one.at_risk_minor for one in group),
+            min(one.since for one in group),
+        ),
+    )  # fmt: skip

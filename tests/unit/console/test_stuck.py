@@ -1,0 +1,148 @@
+"""What waits, from every service's own route, in one list: overdue first, then the money."""
+
+from collections import defaultdict
+from typing import Any
+
+import pytest
+
+from services.accounting import views as accounting
+from services.channels import report_api as channels
+from services.console.cli.stuck import age_text
+from services.console.http import Refusal
+from services.console.queues import Waiting, everything, grouped
+from services.fulfilment import views as fulfilment
+from services.orders import standing as orders
+from services.orders import views as order_views
+from services.payments import views as payments
+
+NOW = 1_780_000_000_000_000
+HOUR = 3_600_000_000
+
+
+class Services:
+    """Routes that answer with what the services' own views say, page after page."""
+
+    def __init__(self) -> None:
+        self.pages: dict[str, list[Any]] = {}
+        self.asked: dict[str, int] = defaultdict(int)
+
+    async def get(self, path: str, **query: str) -> Any:
+        name = f"{path}?{query['state']}" if "state" in query else path
+        if not any(known.partition("?")[0] == path for known in self.pages):
+            raise Refusal(404, "not-found", "There is nothing here.")
+        pages = self.pages.get(name, [{"orders": [], "cursor": None}])
+        page = pages[int(query.get("cursor", 0))]
+        self.asked[name] += 1
+        return page
+
+
+def shown(view: Any) -> Any:
+    return view.model_dump(mode="json")
+
+
+def order(name: str, decide_by: int | None = NOW - HOUR, **fields: Any) -> Any:
+    row = orders.OrderRow(
+        order_id=name, state="waiting", reason="cancellation-asked", owner="fulfilment",
+        next_action="stop the parcel, or say that it has left", since=NOW - 30 * HOUR,
+        decide_by=decide_by, value_at_risk_minor=500, currency="GBP", **fields,
+    )  # fmt: skip
+    return shown(order_views.order_out(row))
+
+
+def parcel(name: str, deadline: int | None, value: int = 900) -> fulfilment.QueueEntry:
+    waiting = fulfilment.WaitingOut(
+        reason="label-in-doubt", owner="operations", since=NOW - HOUR, deadline=deadline,
+        next_action="decide: bought or not-bought", value_at_risk_minor=value, currency="GBP",
+    )  # fmt: skip
+    return fulfilment.QueueEntry(kind="shipment", id=name, waiting=waiting)
+
+
+@pytest.fixture
+def services() -> Services:
+    asked = Services()
+    queue = orders.QueueRow(NOW - HOUR, NOW + HOUR, 40)
+    asked.pages["/orders?waiting"] = [
+        {"orders": [order("ord_1", queues={"payment-in-doubt": queue})], "cursor": "1"},
+        {"orders": [order("ord_2", None)], "cursor": None},
+    ]
+    delayed = payments.WaitOut(
+        order_id="ord_3", what="clearance", subject="s1", reason="units-not-required",
+        owner="operations", next_action="release it, or stop the parcel", at_risk_minor=7000,
+        currency="GBP", since=NOW - 2 * HOUR, deadline=NOW + HOUR,
+    )  # fmt: skip
+    asked.pages["/payments/queues"] = [shown(payments.Queues(items=[delayed], more=False))]
+    pages = (([parcel("shp_1", NOW + HOUR)], "1"), ([parcel("shp_2", NOW - 1)], None))
+    asked.pages["/fulfilment/queues"] = [
+        shown(fulfilment.QueuePage(entries=tuple(rows), cursor=cursor)) for rows, cursor in pages
+    ]
+    posting = accounting.QueueOut(
+        subject="ord_5", code="cost-unknown", source_event="e1", entity="main", order_id=None,
+        sku="MUG", owner="accounting", next_action="say the cost", amount=0, currency="GBP",
+        units=2, since=NOW - 9 * HOUR, deadline=NOW - HOUR, overdue=True,
+    )  # fmt: skip
+    asked.pages["/accounting/queues"] = [
+        shown(accounting.Queues(waiting={"cost-unknown": 1}, rows=(posting,), cursor=None))
+    ]
+    report = channels.ReportView(
+        report_id="rep_1", account="shop", external_id="1", order_id="ord_6", kind="dispatch",
+        subject="s1", state="refused", requested_at=NOW - HOUR, due_by=NOW + HOUR, ended_at=None,
+        attempts=1, answer="", code="not-fulfillable", late=False,
+        next_action="look in the shop, then decide: retry, or confirmed",
+    )  # fmt: skip
+    asked.pages["/channels/reports"] = [[shown(report)]]
+    return asked
+
+
+async def test_every_services_queues_are_in_one_list_overdue_first(services: Services) -> None:
+    found, silent = await everything(services, NOW)
+    assert not silent
+    assert [(one.service, one.subject, one.overdue) for one in found] == [
+        ("fulfilment", "shp_2", True), ("orders", "ord_1", True), ("orders", "ord_2", True),
+        ("accounting", "MUG", True), ("payments", "ord_3", False), ("fulfilment", "shp_1", False),
+        ("orders", "ord_1", False), ("channels", "ord_6", False),
+    ]  # fmt: skip
+    for one in found:
+        assert one.reason
+        assert one.owner
+        assert one.next_action
+        assert one.since < NOW
+    beside = found[6]
+    assert (beside.reason, beside.at_risk_minor) == ("payment-in-doubt", 40)
+
+
+async def test_a_service_that_does_not_run_there_is_named(services: Services) -> None:
+    del services.pages["/accounting/queues"]
+    found, silent = await everything(services, NOW)
+    assert silent == ["accounting"]
+    assert len(found) == 7
+
+
+async def test_what_is_refused_for_another_reason_is_not_taken_for_nothing(
+    services: Services,
+) -> None:
+    async def forbidden(path: str, **query: str) -> Any:
+        raise Refusal(401, "unauthorised", f"{path} {query}")
+
+    services.get = forbidden  # type: ignore[method-assign]
+    with pytest.raises(Refusal):
+        await everything(services, NOW)
+
+
+async def test_groups_with_something_overdue_come_first(services: Services) -> None:
+    found, _ = await everything(services, NOW)
+    groups = grouped(found)
+    assert [(one[0].service, one[0].reason, len(one)) for one in groups] == [
+        ("fulfilment", "label-in-doubt", 2), ("orders", "cancellation-asked", 2),
+        ("accounting", "cost-unknown", 1), ("payments", "units-not-required", 1),
+        ("orders", "payment-in-doubt", 1), ("channels", "dispatch: not-fulfillable", 1),
+    ]  # fmt: skip
+    assert isinstance(groups[0][0], Waiting)
+
+
+@pytest.mark.parametrize(
+    ("micros", "text"),
+    [(0, "0 s"), (59_000_000, "59 s"), (61_000_000, "1 min 1 s"), (HOUR, "1 h 0 min"),
+     (49 * HOUR, "2 d 1 h"), (-5, "0 s")],
+)  # fmt: skip
+def test_an_age_is_said_in_its_two_largest_units(micros: int, text: str) -> None:
+    assert age_text(micros) == text
