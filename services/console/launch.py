@@ -135,7 +135,12 @@ class Services:
             ends.append(now)
             text = f"The services ended (exit code {code}); starting them again."
             self._output.say("services-restarted", text, exit_code=code)
-            await self.start()
+            try:
+                await self.start()
+            except StackError as error:
+                if error.code != "services-ended":
+                    raise
+                continue  # it ended again while starting: that counts like any other end
             self._output.say("ready", f"Ready again at {self.url}", url=self.url)
 
     async def stop(self) -> None:

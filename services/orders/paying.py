@@ -88,6 +88,8 @@ def known(command: commands.RecordPayment, state: OrderState) -> Payment:
             now = replace(now, authorised=max(0, old.authorised - amount))
             enough = now.authorised + now.captured > 0
             return _back(now) if enough else replace(now, standing=command.standing)
+        case "declined":  # what could not be captured is no money to count on
+            return replace(now, standing="declined", authorised=max(0, old.authorised - amount))
         case "unknown":  # a doubt or a dispute is over
             return _back(now)
         case _:

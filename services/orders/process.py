@@ -105,8 +105,10 @@ def react_to_payments(envelope: Envelope[Any]) -> Reactions:
             return _paid(envelope, "not_required", 0, reason)
         case payments.PaymentDeclined(code=code, deadline=until):
             return _paid(envelope, "declined", 0, code, until)
-        case payments.PaymentCaptureFailed(code=code, deadline=until):
-            return _paid(envelope, "declined", 0, code, until)
+        case payments.PaymentCaptureFailed(code="authorisation-expired" as code, deadline=until):
+            return _paid(envelope, "declined", 0, code, until)  # its end is told by itself
+        case payments.PaymentCaptureFailed(amount=amount, code=code, deadline=until):
+            return _paid(envelope, "declined", amount, code, until)
         case payments.PaymentActionRequired(reason=reason, deadline=until):
             return _paid(envelope, "action_required", 0, reason, until)
         case payments.PaymentOutcomeUnknown(what=what, deadline=until):

@@ -180,13 +180,15 @@ def _capture_refused(story: Story, command: commands.RecordRefusal) -> None:
 
 
 def expired(story: Story, name: str) -> None:
-    """Tell, once, that an authorisation has ended."""
+    """Tell, once, that an authorisation has ended; a capture that is under way will fail."""
     intent = story.state.intents[name]
     if intent.status not in {"authorised", "voiding"}:
         return
+    captures = story.state.captures.values()
+    made = sum(one.amount for one in captures if one.intent_id == name and one.status == "made")
     story.tell(
         payments.AuthorisationExpired(
-            **story.names(), intent_id=name, amount=intent.amount - intent.captured,
+            **story.names(), intent_id=name, amount=intent.amount - made,
             currency=story.state.currency,
         )
     )  # fmt: skip

@@ -77,7 +77,12 @@ class Process:
         for _ in range(RESTARTS):
             assert self._child is not None
             await self._child.wait()
-            await self._start()
+            try:
+                await self._start()
+            except StackError:
+                if self._child.returncode is None:
+                    raise
+                continue  # it ended again while starting: that counts like any other end
         log = self._data / f"logs/{self.name}.log"
         raise StackError("sandbox-keeps-ending", f"{self.name} ended {RESTARTS} times; see {log}")
 

@@ -20,6 +20,7 @@ from tests.unit.orders.samples import (
     captured,
     funds,
     line,
+    parcel,
     said,
     told,
 )
@@ -237,3 +238,22 @@ def test_payments_learns_that_the_channel_gave_back_the_money_of_a_cancelled_ord
     for found in (back, early):
         required = only(found.events, orders.PaymentRequired)
         assert (required.amount, required.funds) == (0, "refunded")
+
+
+def test_an_order_whose_capture_failed_is_in_a_queue_until_it_is_captured() -> None:
+    steps = (told(MUG, custody="us"), answer("MUG", 2), said("authorised", 200, 1))
+    assert only(given(ORDER).when(*steps).events, orders.FulfilmentRequested)
+    failed = (*steps, said("declined", 200, 2, reason="refused", deadline=DEADLINE))
+    waits = only(given(ORDER).when(*failed).events, orders.OrderWaits)
+    assert (waits.reason, waits.decide_by) == ("payment-declined", DEADLINE)
+    assert "FulfilmentRequested" not in names(given(ORDER).when(*failed).events)
+    mended = given(ORDER).when(*failed, captured(200, 3))
+    assert only(mended.events, orders.OrderWaitOver).reason == "payment-declined"
+
+
+def test_a_line_that_is_gone_but_in_a_parcel_costs_nothing_and_takes_nothing_off() -> None:
+    other = line("b", 1, ("CUP", 1))
+    both = (told(MUG, other), answer("MUG", 2), answer("CUP", 1), captured(300))
+    packed = (*both, parcel("planned", ("a", 2), ("b", 1)))
+    required = only(given(ORDER).when(*packed, told(MUG, version=2)).events, orders.PaymentRequired)
+    assert (required.amount, required.total, required.charges_amount) == (200, 200, 0)

@@ -84,6 +84,15 @@ MONEY: list[tuple[Any, str, int]] = [
             deadline=9,
         ), "declined", 0,
     ),
+    *(
+        (
+            payments.PaymentCaptureFailed(
+                **PAYMENT, intent_id="i", capture_id="c", shipment_id=None, amount=5, code=code,
+                provider_code="", deadline=9,
+            ), "declined", lost,
+        )
+        for code, lost in (("refused", 5), ("authorisation-expired", 0))
+    ),
     (
         payments.PaymentOutcomeUnknown(
             **PAYMENT, effect_id="e", what="capture", intent_id="i", amount=5, since=1, deadline=9

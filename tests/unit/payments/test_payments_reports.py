@@ -256,3 +256,15 @@ async def test_stripes_own_objects_are_read_and_are_unknown_here(
     assert isinstance(await told.event(kind, body), Interpreted)
     [(stream, command)] = told.strange
     assert (stream, command.currency) == (f"disagreement-card:{reference}", "USD")
+
+
+async def test_an_authorisation_that_ends_under_a_capture_is_lost_whole() -> None:
+    told = Told(live=False)
+    payment = told.payment
+    payment.fact(required(MUGS))
+    payment.answer_all()
+    payment.fact(packed("s1", ("a", 2)))
+    assert payment.types()[-2:] == ["PaymentCaptureRequested", "ClearanceDelayed"]
+    gone = told.intent(status="canceled", cancellation_reason="automatic")
+    await told.event("payment_intent.canceled", gone)
+    assert payment.last(payments.AuthorisationExpired).amount == 1000
