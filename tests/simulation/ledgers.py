@@ -73,5 +73,6 @@ class Ledgers:
         mine = [one for one in shipments if row.order_id in one.orders and one.waiting]
         waits = payment.waits if payment is not None else ()
         handover = tables["fulfilment"]["handovers"].get((row.order_id,))
-        owners = {one.owner for one in (*mine, *waits)} | {handover.owner if handover else ""}
+        owners = {one.owner for one in mine} | {one.owner for one in waits}
+        owners |= {handover.owner} if handover else set()
         expect("P7", owners & PERSONS, f"{row.order_id} is {row.state}, {sorted(owners)} have it")

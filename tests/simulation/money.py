@@ -115,7 +115,7 @@ class Money:
             said = self.expected.get(order)
             most = 0 if said is None else said.amount if said.custody == "us" else said.total
             ours = self.ours(order)
-            expect("P3", 0 <= self.net(order), f"{order}: {-self.net(order)} too much went back")
+            expect("P3", self.net(order) >= 0, f"{order}: {-self.net(order)} too much went back")
             expect("P3", ours <= most, f"{order} costs {most}, taken are {ours}")
         self.touched.clear()
 

@@ -68,7 +68,10 @@ def dispatched(story: Story, units: int = 2, *, shipment: str = "s1", rows: int 
 
 
 def placed(story: Story, total: int = 1000) -> Story:
-    order = {"totals": {"total": total}, "lines": [{"line_id": "l1", "quantity": 2, "kind": "goods"}]}
+    order = {
+        "totals": {"total": total},
+        "lines": [{"line_id": "l1", "quantity": 2, "kind": "goods"}],
+    }
     return story.tell("orders", "OrderPlaced", "order-o1", order_id="o1", order=order)
 
 

@@ -3,6 +3,7 @@
 from functools import reduce
 from typing import Any
 
+from libs.eventsourcing.envelope import Envelope
 from services.orders import commands
 from services.orders.decider import ORDER
 from services.orders.read_model import ORDERS
@@ -14,7 +15,7 @@ from tests.unit.orders.test_orders_shipping import LOST, SENT
 
 
 def row(*steps: Any) -> OrderRow:
-    state, log = OrderState(), []
+    state, log = OrderState(), list[Envelope[Any]]()
     for step in steps:
         events = ORDER.decide(step, state)
         state = reduce(ORDER.evolve, events, state)
