@@ -36,7 +36,7 @@ def _deliveries(world: World) -> None:
             name = (service, entry.delivery.account, entry.delivery.key)
             expect("P1", entry.state in {"done", "ignored"}, f"{name} is {entry.state}")
             ended[name] += entry.finished
-    for name in sorted(world.acknowledged):
+    for name in sorted(world.callers.acknowledged):
         expect("P1", ended[name] == 1, f"{name} was acknowledged and effective {ended[name]} times")
 
 

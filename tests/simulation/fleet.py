@@ -21,11 +21,13 @@ class Failed:
     seed: int
     broken: str
     bug: str = ""
+    whole: bool = False
 
     @property
     def replay(self) -> str:
         planted = f" --bug {self.bug}" if self.bug else ""
-        return f".venv/bin/python -m tests.simulation {self.seed}{planted}"
+        whole = " --whole" if self.whole else ""
+        return f".venv/bin/python -m tests.simulation {self.seed}{whole}{planted}"
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,10 @@ class Block:
     failed: tuple[Failed, ...]
 
 
-def play(first: int, last: int) -> Block:
+def play(first: int, last: int, *, whole: bool = False) -> Block:
     """Play the seeds from `first` up to before `last`."""
-    outcomes = [run(seed) for seed in range(first, last)]
-    failed = tuple(Failed(one.seed, one.broken) for one in outcomes if one.broken)
+    outcomes = [run(seed, whole=whole) for seed in range(first, last)]
+    failed = tuple(Failed(one.seed, one.broken, whole=whole) for one in outcomes if one.broken)
     return Block(len(outcomes), sum(one.events for one in outcomes), failed)
 
 
@@ -50,25 +52,30 @@ def search(name: str, most: int) -> Failed | None:
     for seed in range(most):
         broken = run(seed, bug).broken
         if broken is not None and broken.startswith(bug.breaks):
-            return Failed(seed, broken, name)
+            return Failed(seed, broken, name, bug.whole)
     return None
 
 
-def play_all(seeds: int, progress: Callable[[str], None]) -> list[Failed]:
+def play_all(seeds: int, progress: Callable[[str], None], *, whole: bool = False) -> list[Failed]:
     """Play the first so many seeds; return those that failed, by seed."""
     failed: list[Failed] = []
     done = events = told = 0
     with _pool() as pool:
-        blocks = [pool.submit(play, n, min(n + BLOCK, seeds)) for n in range(0, seeds, BLOCK)]
+        size = BLOCK // 5 if whole else BLOCK
+        blocks = [
+            pool.submit(play, n, min(n + size, seeds), whole=whole) for n in range(0, seeds, size)
+        ]
         for future in as_completed(blocks):
             block = future.result()
             done, events = done + block.seeds, events + block.events
             failed += block.failed
             for one in block.failed:
                 progress(f"seed {one.seed}: {one.broken}\n  replay: {one.replay}")
-            if done - told >= 400 or done == seeds:
+            if done - told >= 8 * size or done == seeds:
                 told = done
-                progress(f"{done} of {seeds} seeds, {events} events, {len(failed)} failed")
+                world = "the whole world" if whole else "three services"
+                progress(f"{done} of {seeds} seeds of {world}, {events} events, "
+                         f"{len(failed)} failed")  # fmt: skip
     return sorted(failed, key=lambda one: one.seed)
 
 

@@ -74,5 +74,5 @@ class Ledgers:
         waits = payment.waits if payment is not None else ()
         handover = tables["fulfilment"]["handovers"].get((row.order_id,))
         owners = {one.owner for one in mine} | {one.owner for one in waits}
-        owners.add(handover.owner if handover else "")
+        owners |= {handover.owner} if handover else set()
         expect("P7", owners & PERSONS, f"{row.order_id} is {row.state}, {sorted(owners)} have it")

@@ -67,7 +67,7 @@ class DoubtIsRefusal(Altered):
         return Rejected("declined") if isinstance(result, Unknown) else result
 
 
-def _altered(start: str, adapter: type[Altered]) -> Any:
+def _altered(start: str | tuple[str, ...], adapter: type[Altered]) -> Any:
     def kinds(real: Kinds) -> Kinds:
         return [
             changed(one, adapter=adapter(one.adapter)) if one.name.startswith(start) else one
@@ -75,10 +75,6 @@ def _altered(start: str, adapter: type[Altered]) -> Any:
         ]
 
     return kinds
-
-
-def _never_asks(real: Kinds) -> Kinds:
-    return [changed(one, honoured=2**62) if one.name.startswith("stripe.") else one for one in real]
 
 
 def _buys_anew(real: Decide) -> Decide:
@@ -188,8 +184,8 @@ def _other(command: Any, field: str) -> Any:
 WHOLE = (
     Bug("new-key-on-retry", "P1", whole=True, kinds=_altered("stripe.", NewKey)),
     Bug("doubt-is-a-refusal", "P3", whole=True, kinds=_altered("stripe.", DoubtIsRefusal)),
-    Bug("doubt-is-never-asked-for", "P1", whole=True, kinds=_never_asks),
-    Bug("reported-under-a-new-name", "P9", whole=True, kinds=_altered("standard.", NewReport)),
+    Bug("reported-under-a-new-name", "P9", whole=True,
+        kinds=_altered(("standard.", "woocommerce."), NewReport)),
     Bug("label-bought-anew-in-doubt", "P1", whole=True, decides={"shipment": _buys_anew}),
     Bug("handed-over-before-clearance", "P3", whole=True, decides={"shipment": _clears_itself}),
     Bug("stopped-after-it-left", "P1", whole=True, decides={"shipment": _stops_what_left}),

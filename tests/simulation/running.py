@@ -80,7 +80,7 @@ class Run:
             return False
         new = [one for one in webhooks if not one.acknowledged]
         chosen = self.rng.choice(new if new and self.rng.random() < 0.8 else webhooks)
-        self.world.deliver(chosen)
+        self.world.callers.deliver(chosen)
         return True
 
     def buy(self) -> bool:
@@ -103,7 +103,7 @@ class Run:
         wishes = self.world.clerks.open()
         if not wishes:
             return False
-        self.world.call(self.rng.choice(wishes))
+        self.world.callers.call(self.rng.choice(wishes))
         return True
 
     def lose(self) -> bool:
@@ -199,12 +199,12 @@ class Run:
         world = self.world
         found = False
         for webhook in world.buyers.webhooks:
-            if not webhook.acknowledged and world.idle(webhook):
-                world.deliver(webhook)
+            if not webhook.acknowledged and world.callers.idle(webhook):
+                world.callers.deliver(webhook)
                 found = True
         for wish in world.clerks.open():
-            if world.idle(wish):
-                world.call(wish)
+            if world.callers.idle(wish):
+                world.callers.call(wish)
                 found = True
         return found
 

@@ -63,8 +63,8 @@ class Telling:
             expect("P9", ended, f"the report of {key} is {row and row.state}")
             if row is not None and row.state == "confirmed":
                 confirmed[self.names[key[1]]] += 1
-        for order, count in confirmed.items():
-            told = len(heard[order])
+        for order in sorted(confirmed.keys() | heard.keys()):
+            told, count = len(heard[order]), confirmed[order]
             expect("P9", told == count, f"{order} confirmed {count} parcels and knows {told}")
         for row in reports.values():
             ended = row.state in {"confirmed", "refused"}

@@ -1,12 +1,9 @@
 """The simulated world: services, log, buyers and clerks, and a seeded hand that picks each step."""
 
-import asyncio
 from random import Random
 from typing import Any
 
-from libs.eventsourcing.decider import Refused
 from libs.security.vault.memory import MemoryVault
-from libs.security.webhooks import verify
 from libs.store.memory import OPEN
 from libs.values.lanes import PARTITIONS
 from services.accounting.service import SERVICE as ACCOUNTING
@@ -20,7 +17,8 @@ from services.sandbox.retail.content import State
 from services.sandbox.shops.reported import told
 from tests.simulation.broker import Broker, MemoryFeed
 from tests.simulation.bugs import NONE, Bug
-from tests.simulation.clerks import Clerks, Wish
+from tests.simulation.callers import Callers
+from tests.simulation.clerks import Clerks
 from tests.simulation.gate import Gate
 from tests.simulation.instance import Around, Instance, durable
 from tests.simulation.ledgers import Ledgers
@@ -28,7 +26,7 @@ from tests.simulation.loop import VirtualLoop
 from tests.simulation.outside import Outside
 from tests.simulation.persons import Persons
 from tests.simulation.promises import Promises
-from tests.simulation.shops import MINUTE, SECOND, SHOPS, SKUS, Buyers, Notice, Order, Webhook
+from tests.simulation.shops import MINUTE, SECOND, SKUS, Buyers, Order
 from tests.simulation.terms import settings
 
 BEGAN = 1_790_000_000_000_000
@@ -65,8 +63,7 @@ class World:
         self.ledgers = Ledgers(self.outside, self.promises) if self.outside else None
         self.late = rng.randint(0, 8) if whole else 0  # changes of mind when all seems settled
         self.persons = Persons(rng, self.clerks, self.tables) if whole else None
-        self.acknowledged: set[tuple[str, str, str]] = set()
-        self.callers: dict[int, asyncio.Task[Any]] = {}
+        self.callers = Callers(self)
         self.trace: list[str] = []
         self.born = 0
         self.instances: list[Instance] = []
@@ -207,75 +204,10 @@ class World:
                 return True
         return False
 
-    def deliver(self, webhook: Webhook | Notice) -> None:
-        """Let a shop or a provider send a delivery to some instance."""
-        one = self.rng.choice(self.of(webhook.service))
-        webhook.sent += 1
-        self.say(f"{webhook.key} is delivered to {one.name}")
-        task = self.loop.create_task(self._delivered(webhook, one))
-        self.callers[id(webhook)] = task
-        one.tasks[f"delivery/{webhook.key}/{webhook.sent}"] = task
-        self.loop.run_ready()
-
-    async def _delivered(self, webhook: Webhook | Notice, one: Instance) -> None:
-        if isinstance(webhook, Notice):
-            await self._noticed(webhook, one)
-            return
-        told = self.outside.desks.reports(webhook.order) if self.outside else ()
-        sent = webhook.wire(self.loop.now, told)
-        account = webhook.order.account
-        provider = SHOPS[account].provider
-        secrets = self.settings.channels[account].secrets()
-        signed = verify(provider, secrets, sent.headers, sent.body, self.loop.now)
-        try:
-            await one.inbox.accept(provider=provider, account=account, key=signed.key,
-                                   topic=signed.topic, body=sent.body, trace="")  # fmt: skip
-        except ConnectionError:
-            return
-        self.acknowledged.add(("channels", account, signed.key))
-        webhook.acknowledged = True
-
-    async def _noticed(self, notice: Notice, one: Instance) -> None:
-        try:
-            await one.inbox.accept(provider=notice.provider, account=notice.account, key=notice.key,
-                                   topic=notice.topic, body=notice.body, trace="")  # fmt: skip
-        except ConnectionError:
-            return
-        self.acknowledged.add((notice.service, notice.account, notice.key))
-        notice.acknowledged = True
-
-    def call(self, wish: Wish) -> None:
-        """Let somebody send a command to some instance."""
-        one = self.rng.choice(self.of(wish.service))
-        wish.sent += 1
-        self.say(f"{wish.name} calls {one.name}")
-        task = self.loop.create_task(self._called(wish, one))
-        self.callers[id(wish)] = task
-        one.tasks[f"{wish.name}/{wish.sent}"] = task
-        self.loop.run_ready()
-
-    async def _called(self, wish: Wish, one: Instance) -> None:
-        command = wish.command(wish.name, self.loop.now)
-        try:
-            await one.commands.execute(
-                wish.stream, command, key=wish.name, request=wish.name.encode()
-            )
-        except Refused as no:
-            wish.answer = None if no.code == "internal-error" else no.code
-        except (ConnectionError, TimeoutError):
-            return
-        else:
-            wish.answer = "done"
-
     def shown(self, order: Order) -> State:
         """Return an order as its shop shows it: with what the seller told of it."""
         reports = self.outside.desks.reports(order) if self.outside is not None else ()
         return told(order.now, reports) if reports else order.now
-
-    def idle(self, caller: Webhook | Notice | Wish) -> bool:
-        """Say whether nobody waits for an answer to it."""
-        task = self.callers.get(id(caller))
-        return task is None or task.done()
 
     def next_due(self) -> int | None:
         """Return when the next timer, effect or happening outside is due."""
