@@ -1,5 +1,6 @@
 """Topics: their names, their contract, the creation of missing ones. Changes none that exists."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,9 @@ SETTINGS: Mapping[str, str] = {
     "retention.bytes": "-1",
     "max.message.bytes": str(1024 * 1024),
 }
+
+
+VISIBLE = 10.0  # seconds that a new topic may take until the broker shows it
 
 
 class TopicMismatch(Exception):  # noqa: N818
@@ -36,7 +40,7 @@ async def ensure_topics(bootstrap: str, topics: Sequence[str], *, replication: i
     try:
         missing = set(topics) - set(await admin.list_topics())
         if missing:
-            await _create(admin, sorted(missing), replication)
+            missing -= await _create(admin, sorted(missing), replication)
         await _compare(admin, [topic for topic in topics if topic not in missing])
     finally:
         await admin.close()
@@ -59,18 +63,34 @@ async def examine(bootstrap: str, topics: Sequence[str]) -> Mapping[str, str]:
         await admin.close()
 
 
-async def _create(admin: Any, topics: Sequence[str], replication: int) -> None:
+async def _create(admin: Any, topics: Sequence[str], replication: int) -> set[str]:
+    """Create topics; return those that somebody else has created meanwhile."""
     new = [NewTopic(name, PARTITIONS, replication, topic_configs=dict(SETTINGS)) for name in topics]
     answer = await admin.create_topics(new)
+    there: set[str] = set()
     for name, code, *rest in answer.topic_errors:
-        if code not in {0, TopicAlreadyExistsError.errno}:
+        if code == TopicAlreadyExistsError.errno:
+            there.add(name)
+        elif code:
             raise TopicMismatch(f"{name} cannot be created: {for_code(code).__name__} {rest}")
+    return there
+
+
+async def _described(admin: Any, topics: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the topics as the broker has them; one that was made just now is waited for."""
+    end = asyncio.get_running_loop().time() + VISIBLE
+    while True:
+        found: list[dict[str, Any]] = await admin.describe_topics(list(topics))
+        unseen = any(one["error_code"] or not one["partitions"] for one in found)
+        if not unseen or asyncio.get_running_loop().time() > end:
+            return found
+        await asyncio.sleep(0.05)
 
 
 async def _compare(admin: Any, topics: Sequence[str]) -> None:
     if not topics:
         return
-    for found in await admin.describe_topics(list(topics)):
+    for found in await _described(admin, topics):
         count = len(found["partitions"])
         if count != PARTITIONS:
             raise TopicMismatch(

@@ -33,7 +33,8 @@ class Outside:
         self, base_url: str, headers: Mapping[str, str], auth: tuple[str, str] | None = None
     ) -> None:
         self.base_url, self._headers = base_url.rstrip("/"), dict(headers)
-        self._auth = aiohttp.BasicAuth(*auth) if auth is not None else None
+        if auth is not None:
+            self._headers["Authorization"] = aiohttp.encode_basic_auth(*auth)
         self._session: aiohttp.ClientSession | None = None
 
     async def call(
@@ -43,7 +44,7 @@ class Outside:
         """Call and read the answer. Raises NotReached, or whatever leaves it in doubt."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                cookie_jar=aiohttp.DummyCookieJar(), auth=self._auth,
+                cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT),
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
             )  # fmt: skip

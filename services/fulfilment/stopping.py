@@ -107,6 +107,9 @@ def answer(command: commands.AnswerStop, state: Shipment) -> Events:
     waiting = [(order, part) for order, part in state.active() if part.stop]
     if not waiting:
         raise Refused("no-stop-asked", "Nobody has asked to keep anything of this parcel back.")
+    if not command.stopped and state.status != "ready":
+        # It would wait for a clearance that never comes: nobody pays for what is not wanted.
+        raise Refused("not-let-go", "It may not have left yet, so that all of it can be kept.")
     found: Events = []
     for order, part in waiting:
         asked = _open(command, order, part)

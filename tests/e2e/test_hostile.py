@@ -261,10 +261,10 @@ async def test_a_record_written_by_hand_is_parked_and_everything_else_goes_on(
     body = order(3001)
     assert (await system.deliver(body, signed(body, "p-1")))[0] == 200
 
-    async def confirmed() -> bool:
-        return await system.state(3001) == "confirmed"
+    async def sent() -> bool:
+        return await system.state(3001) == "dispatched"
 
-    await eventually(confirmed, timeout=20)
+    await eventually(sent, timeout=20)
     one = rows[0]
     async with system.http.post(
         f"{system.url}/ops/inventory/parked/discard",

@@ -26,6 +26,7 @@ class Bug:
     planning: Callable[[Plan], Plan] = _same
     shell: Callable[[Any], Any] = _same
     calls: Callable[[Any, Any], Any] = _same
+    service: Callable[[Any], Any] = _same
     kinds: Callable[[Any], Any] = _same  # the service's kinds of effects
     whole: bool = False  # needs the world with payments, parcels and books
     relay_too_late: int = 0

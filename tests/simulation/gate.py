@@ -8,6 +8,7 @@ from typing import Any
 from libs.eventsourcing.decided import Turn
 from libs.store.memory import MemoryStore
 from libs.store.store import Call, Delivery, Settled
+from tests.simulation.units import Broken
 
 
 @dataclass(eq=False)
@@ -28,6 +29,8 @@ class Op:
             return "lost"
         try:
             result = self.apply()
+        except Broken:
+            raise
         except Exception as error:
             self._answer(error=ConnectionError("gone") if lost else error)
             return type(error).__name__

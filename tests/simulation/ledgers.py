@@ -43,7 +43,7 @@ class Ledgers:
                 expect("P7", ended, f"effect {name} ({entry.kind}) is {entry.state} for ever")
                 fault = entry.last_error in {"fault", "result-not-understood"}
                 expect("P7", not fault, f"effect {name} ({entry.kind}): {entry.last_error}")
-        self.money.rest()
+        self.money.rest(tables["payments"]["payments"])
         self.parcels.rest(tables["fulfilment"]["shipments"])
         self.journal.rest(self.money, self.promises.units, tables["accounting"])
         self.telling.rest(tables["channels"]["channel_reports"])

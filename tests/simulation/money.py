@@ -4,6 +4,9 @@ from collections import defaultdict
 from typing import Any
 
 from libs.contracts import payments
+from libs.eventsourcing.states import unpack
+from services.payments.read_model import PaymentRow
+from services.payments.state import PaymentState
 from services.sandbox.stripe.reports import money
 from tests.simulation.bank import ACCOUNT, Bank
 from tests.simulation.units import expect
@@ -137,9 +140,16 @@ class Money:
             expect("P3", back <= found["refunded"] <= back + going,
                    f"{order}: refunded {found['refunded']}, known {back}, asked {going}")  # fmt: skip
 
-    def rest(self) -> None:
+    def rest(self, rows: dict[Any, PaymentRow]) -> None:
         """At rest, the provider's books are ours but for what is named as unknown."""
         self.books()
+        for intent in self.bank.intents:
+            ours, order = intent["metadata"]["lonja_intent"], intent["metadata"]["lonja_order"]
+            if intent["status"] != "requires_capture" or order in self.doubts.values():
+                continue
+            known = unpack(PaymentState, rows[order,].folded).intents[ours]
+            expect("P3", known.status == "authorised",
+                   f"{ours} of {order} holds money and is {known.status}")  # fmt: skip
         in_doubt = set(self.doubts.values())
         for name, (order, amount) in self.asked.items():
             expect("P3", order in in_doubt, f"{name}: {amount} of {order} asked, never answered")

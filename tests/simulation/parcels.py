@@ -32,6 +32,8 @@ class Parcels:
                     self.wanted[key] = max(self.wanted[key], line.quantity)
             case fulfilment.ShipmentDispatched():
                 self._left(event)
+            case fulfilment.DispatchStopped(shipment_id=name):
+                expect("P1", name not in self.left, f"{name} is stopped after it left")
             case fulfilment.LabelVoided(shipment_id=name):
                 self.voided.add(name)
             case inventory.StockShipped(shipment_id=name):

@@ -98,7 +98,7 @@ class Persons:
         if state == "planned" and row.packing == "by-hand":
             yield todo("pack", lambda now: parcels.Pack("main", name, 500, "clerk", now))
         if row.stops and state in {"packed", "ready"}:
-            stopped = self.rng.random() < 0.6
+            stopped = state == "packed" or self.rng.random() < 0.5
             yield todo(
                 f"stop {sorted(row.stops)} {row.since}",
                 lambda now: parcels.AnswerStop("main", name, stopped, "clerk", now),

@@ -12,6 +12,7 @@ import aiohttp
 
 from tests.simulation.gate import Gate
 from tests.simulation.loop import VirtualLoop
+from tests.simulation.units import Broken
 
 SECOND = 1_000_000
 HANGS_UP = 14 * SECOND  # before the shortest time that an adapter gives a call
@@ -54,6 +55,8 @@ class Wire:
         def done() -> Any:
             try:
                 return act(self._fault())
+            except Broken:
+                raise
             except Exception as error:  # a fault of the simulation must not look like a 5xx
                 self.faults.append(f"{what}: {type(error).__name__}: {error}")
                 raise

@@ -47,7 +47,7 @@ class World:
         self.loop, self.gate = VirtualLoop(BEGAN), Gate()
         self.settings = settings(rng, whole=whole)
         services = [
-            one.configured(self.settings) if one.configured else one
+            bug.service(one.configured(self.settings) if one.configured else one)
             for one in (WHOLE if whole else SERVICES)
         ]
         reads = {one.name: [f"{name}.events" for name in one.reacts] for one in services}

@@ -17,10 +17,11 @@ from services.channels.outbound.woocommerce import WooCommerceReports
 SECOND = 1_000_000  # microseconds
 DAY = 86_400 * SECOND
 PATIENCE = 5  # seconds that a report waits for its account's quota, then it is put back
-# Calls a second and at once, for one account. Shopify: 100 points a second of which a report takes
-# some 20 (API limits, standard plan); WooCommerce has no limit of its own: a small host is spared.
+# Calls a second and at once, for one account. Shopify: 100 points a second and 2,000 at once, of
+# which a report takes some 45 (Admin API limits, standard plan); WooCommerce has no limit of its
+# own: a small host is spared.
 QUOTAS: Mapping[str, tuple[float, int]] = {
-    "shopify": (4.0, 40),
+    "shopify": (2.0, 40),
     "woocommerce": (20.0, 20),
     "standard": (100.0, 100),
 }

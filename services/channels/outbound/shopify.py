@@ -56,12 +56,16 @@ class ShopifyReports:
         return Absent() if told is None else Confirmed(told)
 
     async def _order(self, report: ChannelReportRequested) -> dict[str, Any]:
+        """Return the order, all of it. Raises _Ended."""
         variables = {"id": f"gid://shopify/Order/{report.external_id}"}
-        data = await self._call(gql.ORDER, variables, asking=True)
-        order = data.get("order")
-        if not isinstance(order, dict):
-            raise _Ended(Rejected("refused-by-channel", "order-not-found"))
-        return order
+        for parcels, query in gql.ORDERS.items():
+            data = await self._call(query, variables, asking=True)
+            order = data.get("order")
+            if not isinstance(order, dict):
+                raise _Ended(Rejected("refused-by-channel", "order-not-found"))
+            if not gql.cut_off(order, parcels):
+                return order
+        raise _Ended(Rejected("order-too-large", "Tell it by hand in the shop, then confirm."))
 
     async def _fulfil(self, order: dict[str, Any], report: ChannelReportRequested) -> Result:
         """Tell each fulfilment order its lines; all of them belong to one parcel."""

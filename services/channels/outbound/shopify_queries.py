@@ -5,21 +5,39 @@ from typing import Any
 
 from libs.contracts.channels import ChannelReportRequested
 
-ORDER = """
+# A question costs by what it might return; more than 1,000 points are refused, and a shop's bucket
+# fills by 100 a second (Admin API limits, "Cost calculation"). Most orders fit the small question.
+_ORDER = """
 query order($id: ID!) {
   order(id: $id) {
     id
     cancelledAt
-    fulfillments(first: 100) { id name trackingInfo(first: 5) { number } }
-    fulfillmentOrders(first: 50) {
+    fulfillments(first: PARCELS) { id name trackingInfo(first: 1) { number } }
+    fulfillmentOrders(first: PARTS) {
+      pageInfo { hasNextPage }
       nodes {
         id
         status
-        lineItems(first: 250) { nodes { id remainingQuantity lineItem { id } } }
+        lineItems(first: LINES) {
+          pageInfo { hasNextPage }
+          nodes { id remainingQuantity lineItem { id } }
+        }
       }
     }
   }
 }"""
+
+
+def _order(parcels: int, parts: int, lines: int) -> str:
+    sizes = {"PARCELS": parcels, "PARTS": parts, "LINES": lines}
+    text = _ORDER
+    for name, size in sizes.items():
+        text = text.replace(name, str(size))
+    return text
+
+
+# By how many parcels are asked for: the small question, one for many parcels, one for many lines.
+ORDERS: Mapping[int, str] = {20: _order(20, 4, 25), 100: _order(100, 4, 80), 30: _order(30, 1, 250)}
 FULFIL = """
 mutation fulfil($fulfillment: FulfillmentInput!) {
   fulfillmentCreate(fulfillment: $fulfillment) {
@@ -67,6 +85,14 @@ def known(order: Mapping[str, Any], report: ChannelReportRequested) -> str | Non
     if order.get("cancelledAt"):
         return str(order["id"])
     return None  # cancelled units are told under a key, which may be told again
+
+
+def cut_off(order: Mapping[str, Any], parcels: int) -> bool:
+    """Say whether the order has more than was asked for."""
+    parts = order["fulfillmentOrders"]
+    pages = [parts, *(one["lineItems"] for one in parts["nodes"])]
+    many = len(order.get("fulfillments") or ()) >= parcels
+    return many or any(one["pageInfo"]["hasNextPage"] for one in pages)
 
 
 def by_fulfilment_order(

@@ -61,6 +61,8 @@ class AdminDoor:
         except graphql.GraphqlError as error:
             return _answer(200, {"errors": [{"message": str(error)}]})
         points, bucket = quota.cost(operation), self._buckets[account]
+        if points > quota.MOST:
+            return _answer(200, _too_dear(points))
         if not bucket.spend(points, time.monotonic()):
             return _answer(200, _throttled(bucket, points))
         name = operation.fields[0].name if operation.fields else ""
@@ -196,6 +198,12 @@ class AdminDoor:
 def _throttled(bucket: quota.Bucket, points: int) -> Json:
     error = {"message": "Throttled", "extensions": {"code": "THROTTLED"}}
     return {"errors": [error], "extensions": bucket.extensions(points, spent=False)}
+
+
+def _too_dear(points: int) -> Json:
+    text = f"Query cost is {points}, which exceeds the single query max cost limit ({quota.MOST})."
+    told = {"code": "MAX_COST_EXCEEDED", "cost": points, "maxCost": quota.MOST}
+    return {"errors": [{"message": text, "extensions": told}]}
 
 
 def _basic(request: web.Request) -> str:

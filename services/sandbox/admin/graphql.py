@@ -54,9 +54,25 @@ def selected(value: Any, fields: tuple[Field, ...], kind: str) -> Any:
     for field in fields:
         if field.name != "__typename" and field.name not in value:
             raise GraphqlError(f"Field '{field.name}' doesn't exist on type '{kind}'")
-        inner = kind if field.name == "__typename" else value[field.name]
+        inner = kind if field.name == "__typename" else _page(value[field.name], field)
         found[field.alias] = selected(inner, field.selections, field.name)
     return found
+
+
+def _page(value: Any, field: Field) -> Any:
+    """As much of a list or a connection as `first` asks for."""
+    first = field.arguments.get("first")
+    if not isinstance(first, int):
+        return value
+    if isinstance(value, list):
+        return value[:first]
+    if isinstance(value, dict) and len(value.get("nodes") or ()) > first:
+        cut = {name: value[name][:first] for name in ("nodes", "edges")}
+        end = cut["edges"][-1]["cursor"] if cut["edges"] else None
+        return (
+            value | cut | {"pageInfo": value["pageInfo"] | {"hasNextPage": True, "endCursor": end}}
+        )
+    return value
 
 
 def _tokens(document: str) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from services.sandbox.admin.graphql import Field, Operation
 
 Json = dict[str, Any]
 _MUTATION = 10
+MOST = 1000  # points of one query
 
 
 def cost(operation: Operation) -> int:

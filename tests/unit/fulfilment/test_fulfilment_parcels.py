@@ -143,6 +143,10 @@ def test_a_warehouse_is_asked_and_answers() -> None:
     gone = commands.AnswerStop("main", SHIPMENT, False, "w", NOW)
     assert told(*asked, gone, HAND_OVER) == ["ShipmentDispatched"]
     given(PARCEL).when(share(), kept).then_refused("no-stop-asked")
+    # What is not cleared has not left: as "too late" it would wait for its clearance for ever.
+    here = (share(policy=BY_HAND), PACK, share(2, mugs=1))
+    given(PARCEL).when(*here, gone).then_refused("not-let-go")
+    assert told(*here, kept) == ["DispatchStopped"]
 
 
 def test_a_refused_label_waits_and_may_be_asked_for_again_a_doubtful_one_may_not() -> None:
