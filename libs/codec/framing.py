@@ -1,6 +1,7 @@
 """Events as Kafka values: Confluent's prefix (0, four bytes of schema id) and Avro."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from libs.codec.contract import Contract
@@ -65,4 +66,10 @@ class EventCodec:
         if known is None:
             raise DecodeError(f"Schema id {number} is not known here.", "unknown-schema")
         contract, decode = known
-        return contract, decode(data)
+        return contract, _decoded(decode, data)
+
+
+# Services that share a process decode the same events within moments; events cannot be changed.
+@lru_cache(maxsize=4096)
+def _decoded(decode: Callable[[bytes], Any], data: bytes) -> Any:
+    return decode(data)

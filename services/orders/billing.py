@@ -34,8 +34,8 @@ def _state(story: Story, lines: dict[str, tuple[int, int]], *, full: bool = Fals
     """State these units and amounts by line and the charges, unless that was stated last."""
     state, last = story.state, story.state.bill
     amounts = sum(amount for _, amount in lines.values())
-    # A line that the version does not have any more, but a parcel has, is no part of its total.
-    rest = state.total - sum(line.value for line in state.lines.values() if line.quantity)
+    # A line that is gone from the order, and still in a parcel, is no part of its total.
+    rest = state.total - sum(line.value for _, line in _sold(state))
     charged = full or _costs(state, lines) or (state.ended is None and not remaining(state))
     amount = min(max(0, amounts + rest), max(0, state.total)) if charged else 0
     charges = amount - amounts

@@ -23,7 +23,7 @@ SECONDS = int(os.environ.get("LONJA_CHAOS_SECONDS", "40"))
 SEED = int(os.environ.get("LONJA_CHAOS_SEED", "1"))
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300 + 5 * SECONDS)]
 EVERY = 5.0  # seconds between kills
-RATE = 4  # orders a second: the shops are still selling when the last process is killed
+RATE = 2  # orders a second: the shops are still selling when the last process is killed
 ORDERS = RATE * SECONDS
 DEMO = ["demo", "--orders", str(ORDERS), "--rate", str(RATE), "--json", "--port", "0"]
 # By a word of the command line. The launcher starts the first four again; where a server is gone,

@@ -257,3 +257,17 @@ def test_a_line_that_is_gone_but_in_a_parcel_costs_nothing_and_takes_nothing_off
     packed = (*both, parcel("planned", ("a", 2), ("b", 1)))
     required = only(given(ORDER).when(*packed, told(MUG, version=2)).events, orders.PaymentRequired)
     assert (required.amount, required.total, required.charges_amount) == (200, 200, 0)
+
+
+def test_what_is_left_of_an_order_costs_its_price_though_a_removed_line_is_on_its_way() -> None:
+    price = common.Amounts(gross=60, discount=0, net=60, taxes=())
+    stays = line("a", 1, ("MUG", 1), amounts=price)
+    leaves = line(
+        "b", 2, ("LAMP", 1), amounts=common.Amounts(gross=90, discount=0, net=90, taxes=())
+    )
+    steps = (
+        told(stays, leaves, totals=totals(155), funds="paid"), answer("MUG", 1), answer("LAMP", 2),
+        captured(155), parcel("dispatched", ("a", 1), ("b", 2)),
+    )  # fmt: skip
+    now = bill(*steps, told(stays, totals=totals(65), funds="part_refunded", version=2))
+    assert (now.amount, now.charges) == (65, 5)
