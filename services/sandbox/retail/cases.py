@@ -4,6 +4,7 @@ They are synthetic and numbered from 900001, so that the file's own orders stay 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from random import Random
 
 from msgspec.structs import replace
@@ -114,7 +115,12 @@ def _extra(base: Content, number: int, case: str) -> Content:
 
 
 def edited(content: Content) -> Content:
-    """What a buyer's edit leaves: two more of the first line, one less of the second."""
+    """What a buyer's edit leaves: two more of one line, one less of another.
+
+    The dearer of the first two gets more, so that the order never becomes cheaper: of an
+    overpayment the payloads of this sandbox say nothing.
+    """
     first, second, *rest = content.lines
-    lines = (priced(first, first.quantity + 2), priced(second, second.quantity - 1), *rest)
+    more, less = (2, -1) if Decimal(first.price) >= Decimal(second.price) else (-1, 2)
+    lines = (priced(first, first.quantity + more), priced(second, second.quantity + less), *rest)
     return replace(content, lines=lines)

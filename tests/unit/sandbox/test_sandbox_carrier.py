@@ -174,10 +174,13 @@ def test_a_parcel_waits_for_its_hand_over_where_that_is_told(opened: Callable[..
     shipment = bench.bought()
     bench.at += 30 * DAY
     assert [one["result"]["status"] for one in bench.events()] == ["pre_transit"]
+    assert bench.provider.parcels.under_way() == 0
     assert bench.provider.hand_over([shipment["tracking_code"], "nonsense"]) == 1
+    assert bench.provider.parcels.under_way() == 1
     assert bench.provider.hand_over([shipment["tracking_code"]]) == 0
     bench.at += 30 * DAY
     assert bench.events()[-1]["result"]["status"] == "delivered"
+    assert bench.provider.parcels.under_way() == 0
 
 
 def test_the_same_books_give_the_same_parcels(bench: Bench) -> None:
