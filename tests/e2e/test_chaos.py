@@ -19,7 +19,7 @@ import pytest
 from tests.e2e.launching import ended, family, lonja, nothing_is_left
 from tests.support import eventually
 
-SECONDS = int(os.environ.get("LONJA_CHAOS_SECONDS", "40"))
+SECONDS = int(os.environ.get("LONJA_CHAOS_SECONDS", "30"))
 SEED = int(os.environ.get("LONJA_CHAOS_SEED", "1"))
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300 + 5 * SECONDS)]
 EVERY = 5.0  # seconds between kills
