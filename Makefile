@@ -36,7 +36,7 @@ check: lint  ## lint, then the unit and property tests: what one runs all day
 	$(BIN)/pytest tests/unit tests/property -q -n 2
 
 test: lint  ## lint, then the whole suite on the embedded broker and database
-	$(BIN)/pytest tests/unit tests/property -q -n 2
+	LONJA_THOROUGH=1 $(BIN)/pytest tests/unit tests/property -q -n 2
 	$(BIN)/pytest tests/contract tests/integration tests/simulation tests/e2e $(ARGS)
 
 contracts: setup  ## the generated code of libs/contracts from the schemas

@@ -16,6 +16,7 @@ from services.accounting.read_model import ACCOUNTS, ENTRIES, QUEUES, STOCK_VALU
 from services.accounting.sale import SaleState
 from services.inventory.decider import STOCK
 from services.inventory.stock import Stock
+from tests.examples import examples
 from tests.unit.accounting.samples import (
     NOW,
     ORDER,
@@ -167,7 +168,7 @@ def told_again(story: Story) -> None:
     assert len(story.ledger.log) == before
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(sales(), st.lists(st.integers(0, 9), max_size=15))
 def test_every_interleaving_ends_with_the_same_balances(
     streams: list[list[Any]], choices: list[int]
@@ -186,7 +187,7 @@ def test_every_interleaving_ends_with_the_same_balances(
     assert unpack(SaleState, pack(state)) == state
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(sales(), st.lists(st.integers(0, 9), max_size=15))
 def test_what_is_captured_less_refunded_is_what_clearing_holds(
     streams: list[list[Any]], choices: list[int]
@@ -251,7 +252,7 @@ def _shipped(few: int, place: str) -> inventory.StockShipped:
     )  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(stock_stories())
 def test_the_stock_account_is_inventorys_units_at_cost_at_every_version(story: list[Any]) -> None:
     stock, ledger, version = Stock(), Ledger(), 0
@@ -284,7 +285,7 @@ def test_the_stock_account_is_inventorys_units_at_cost_at_every_version(story: l
     assert waits.keys() == state.held.keys()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     st.lists(
         st.tuples(st.booleans(), st.integers(1, 40), st.integers(0, 500)), min_size=1, max_size=30
@@ -319,7 +320,7 @@ def test_the_average_never_drifts_by_more_than_a_unit_for_each_parcel(
             parcels = 0
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.lists(st.integers(0, 1), max_size=12), st.integers(1, 6), st.integers(1, 6))
 def test_orders_and_stock_do_not_touch_each_other(
     choices: list[int], first: int, second: int

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from services.channels.adapters import amounts, shopify, standard, woocommerce
 from services.channels.adapters.neutral import Whole
 from services.channels.adapters.parsing import ChannelDataError, parse_json
+from tests.examples import examples
 from tests.unit.channels import payloads
 from tests.unit.channels.payloads import TERMS
 
@@ -56,7 +57,7 @@ def changed(value: Any, path: Any, junk: Any) -> Any:
     return copied
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(data=st.data(), provider=st.sampled_from(sorted(ADAPTERS)))
 def test_a_mutated_order_is_read_or_refused_with_a_code(data: Any, provider: Any) -> None:
     understand, payload, topic = ADAPTERS[provider]
@@ -72,14 +73,14 @@ def test_a_mutated_order_is_read_or_refused_with_a_code(data: Any, provider: Any
         assert all(0 < line.quantity <= 10**9 for line in order.lines)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(body=st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode()))
 def test_any_bytes_are_read_or_refused_with_a_code(body: Any) -> None:
     found = attempt(lambda: parse_json(body))
     assert found is None or isinstance(found, dict)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(discount=st.integers(0, 2500), tax=st.integers(0, 2500))
 def test_what_is_shared_out_adds_up(discount: Any, tax: Any) -> None:
     items = payloads.shopify()["line_items"]

@@ -12,6 +12,7 @@ from services.channels import commands
 from services.channels.adapters import shopify
 from services.channels.decider import CHANNEL_ORDER
 from services.channels.listing_decider import LISTING
+from tests.examples import examples
 from tests.unit.channels import payloads
 
 BASE = payloads.order_of(shopify, "orders/create", payloads.shopify())
@@ -76,7 +77,7 @@ def view(events: Any) -> Any:
     return quantity, funds, cancelled, at
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(deliveries())
 def test_the_newest_version_stands_whatever_the_order_of_deliveries(case: Any) -> None:
     versions, said = case
@@ -87,7 +88,7 @@ def test_the_newest_version_stands_whatever_the_order_of_deliveries(case: Any) -
         assert quantity == newest.lines[0].quantity
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(deliveries())
 def test_an_order_is_received_once(case: Any) -> None:
     events = run(case[1])
@@ -121,7 +122,7 @@ def listing_commands() -> Any:
     return st.lists(needs | links | unlink, max_size=20)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(listing_commands())
 def test_no_line_waits_for_a_listing_that_is_linked_and_repeats_are_silent(said: Any) -> None:
     state = LISTING.initial

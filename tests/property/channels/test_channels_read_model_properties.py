@@ -14,6 +14,7 @@ from services.channels.adapters import shopify
 from services.channels.decider import CHANNEL_ORDER
 from services.channels.listing_decider import LISTING
 from services.channels.read_model import CHANNEL_ORDERS, ITEMS, LISTINGS
+from tests.examples import examples
 from tests.unit.channels import payloads
 
 BASE = payloads.order_of(shopify, "orders/create", payloads.shopify())
@@ -85,7 +86,7 @@ def rows(events: Any) -> Any:
     return found
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.permutations([i for i, events in enumerate(STREAMS) for _ in events]))
 def test_rows_are_the_same_for_every_interleaving_of_streams(order: Any) -> None:
     waiting = [list(events) for events in STREAMS]

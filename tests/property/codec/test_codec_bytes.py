@@ -12,6 +12,7 @@ from libs.codec.contract import Contract
 from libs.codec.errors import DecodeError
 from libs.codec.schemas import load, whole
 from tests.contracts import EVERY_CONTRACT
+from tests.examples import examples
 from tests.property.codec.strategies import values
 
 SCHEMAS = {contract.name: whole(contract.name, load()) for contract in EVERY_CONTRACT}
@@ -33,7 +34,7 @@ def test_every_schema_file_has_a_contract() -> None:
 
 
 @EVERY
-@settings(max_examples=25, deadline=None, suppress_health_check=QUIET)
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=QUIET)
 @given(data=st.data())
 def test_our_bytes_and_values_are_those_of_fastavro(contract: Contract[Any], data: Any) -> None:
     value = data.draw(VALUES[contract.name])
@@ -47,7 +48,7 @@ def test_our_bytes_and_values_are_those_of_fastavro(contract: Contract[Any], dat
 
 
 @EVERY
-@settings(max_examples=6, deadline=None, suppress_health_check=QUIET)
+@settings(max_examples=examples(6), deadline=None, suppress_health_check=QUIET)
 @given(data=st.data())
 def test_bytes_that_end_too_early_are_refused(contract: Contract[Any], data: Any) -> None:
     event = msgspec.convert(data.draw(VALUES[contract.name]), contract.type)
@@ -61,7 +62,7 @@ def test_bytes_that_end_too_early_are_refused(contract: Contract[Any], data: Any
 
 
 @EVERY
-@settings(max_examples=25, deadline=None, suppress_health_check=QUIET)
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=QUIET)
 @given(data=st.data())
 def test_mutated_bytes_give_a_value_or_one_kind_of_error(
     contract: Contract[Any], data: Any
@@ -76,7 +77,7 @@ def test_mutated_bytes_give_a_value_or_one_kind_of_error(
 
 
 @EVERY
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(data=st.binary(max_size=300))
 def test_any_bytes_give_a_value_or_one_kind_of_error(contract: Contract[Any], data: bytes) -> None:
     assert answered(contract, data)

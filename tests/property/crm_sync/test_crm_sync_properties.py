@@ -13,6 +13,7 @@ from libs.contracts import common
 from libs.contracts import crm_sync as events
 from services.crm_sync import commands, read_model
 from services.crm_sync.commands import customer_id, customer_stream, evidence_stream
+from tests.examples import examples
 from tests.unit.crm_sync.world import World, placed, proof, sealed
 
 Order = tuple[int, int, tuple[common.Evidence, ...]]  # subject, account, evidence
@@ -68,7 +69,7 @@ def expected(story: Sequence[Order]) -> set[frozenset[str]]:
     return {frozenset(group) for group in groups.values()}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(stories, randoms)
 def test_the_same_orders_in_any_interleaving_give_the_same_persons(
     story: list[Order], rng: random.Random
@@ -77,7 +78,7 @@ def test_the_same_orders_in_any_interleaving_give_the_same_persons(
     assert first.partition() == second.partition() == expected(story)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(stories, randoms)
 def test_the_same_orders_in_any_interleaving_give_the_same_rows(
     story: list[Order], rng: random.Random
@@ -92,7 +93,7 @@ def test_the_same_orders_in_any_interleaving_give_the_same_rows(
         assert first.folded(projection) == second.folded(projection)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(stories, randoms)
 def test_rows_are_the_same_for_every_interleaving_of_streams(
     story: list[Order], rng: random.Random
@@ -103,7 +104,7 @@ def test_rows_are_the_same_for_every_interleaving_of_streams(
         assert world.folded(projection, rng) == world.folded(projection)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(stories, randoms)
 def test_no_relay_and_no_weak_evidence_ever_joins_accounts(
     story: list[Order], rng: random.Random
@@ -113,7 +114,7 @@ def test_no_relay_and_no_weak_evidence_ever_joins_accounts(
         assert len({subject.split("_")[1] for subject in group}) == 1
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(stories, randoms)
 def test_what_a_person_parted_is_not_joined_again_by_the_same_evidence(
     story: list[Order], rng: random.Random
@@ -161,7 +162,7 @@ def erase(world: World, who: str) -> None:
     asyncio.run(world.perform())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(stories, randoms)
 def test_an_erased_subject_has_no_evidence_left_whatever_comes_later(
     story: list[Order], rng: random.Random
@@ -180,7 +181,7 @@ def test_an_erased_subject_has_no_evidence_left_whatever_comes_later(
     assert world.folded(read_model.CUSTOMERS)[customer_id(who),].forgotten
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.lists(st.integers(0, 4), min_size=2, max_size=6, unique=True), randoms)
 def test_merges_by_hand_join_and_are_undone_one_by_one(
     numbers: list[int], rng: random.Random

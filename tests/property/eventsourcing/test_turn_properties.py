@@ -15,6 +15,7 @@ from libs.store.folding import Fold
 from libs.store.memory import MemoryStore
 from tests.contract import toy
 from tests.contract.toy import CONSUMER, NOON, TOPIC, Put, Take, read
+from tests.examples import examples
 
 DOCUMENTS = [
     "decide-raises", "refused", "evolve-raises", "plan-raises", "bad-timer:", "timer:t", "effect:e",
@@ -94,7 +95,7 @@ def told(store: MemoryStore) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(inputs(), st.lists(st.booleans(), min_size=25, max_size=25))
 def test_however_inputs_fall_into_batches_the_same_is_recorded(
     given_: list[Input], cuts: list[bool]
@@ -107,7 +108,7 @@ def test_however_inputs_fall_into_batches_the_same_is_recorded(
     ]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(inputs())
 def test_whatever_comes_in_a_turn_never_fails_and_loses_no_work(given_: list[Input]) -> None:
     store, (turn,) = play([given_])
@@ -128,7 +129,7 @@ def test_whatever_comes_in_a_turn_never_fails_and_loses_no_work(given_: list[Inp
             assert (one.id, 0) in parked
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(inputs())
 def test_a_stored_state_is_the_fold_of_its_events(given_: list[Input]) -> None:
     store, _ = play([given_])
@@ -143,7 +144,7 @@ def test_a_stored_state_is_the_fold_of_its_events(given_: list[Input]) -> None:
             assert whole.version == stored.version == len(store.histories[name])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(inputs(), st.lists(st.booleans(), min_size=25, max_size=25))
 def test_redriving_everything_leaves_no_note_without_its_command(
     given_: list[Input], cuts: list[bool]

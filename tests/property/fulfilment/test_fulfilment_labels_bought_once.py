@@ -16,6 +16,7 @@ from libs.store.store import Call
 from services.fulfilment import commands, easypost, easypost_results
 from services.fulfilment.decider import SHIPMENT
 from services.fulfilment.process import BUY
+from tests.examples import examples
 from tests.unit.fulfilment.samples import CARRIED, NOW, bought, cleared, label_of, quoted, share
 
 SECOND = 1_000_000
@@ -125,7 +126,7 @@ class Purchase(RuleBasedStateMachine):
 
 
 TestPurchase = Purchase.TestCase
-TestPurchase.settings = settings(max_examples=60, stateful_step_count=15, deadline=None)
+TestPurchase.settings = settings(max_examples=examples(60), stateful_step_count=15, deadline=None)
 
 
 def test_a_label_that_is_told_of_twice_is_written_down_once() -> None:

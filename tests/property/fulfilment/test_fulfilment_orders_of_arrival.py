@@ -15,6 +15,7 @@ from services.fulfilment import commands
 from services.fulfilment.decider import SHIPMENT, TRACKER
 from services.fulfilment.read_model import PROJECTIONS
 from services.fulfilment.shipment import Shipment
+from tests.examples import examples
 from tests.property.fulfilment.test_fulfilment_properties import (
     act,
     finish,
@@ -92,7 +93,7 @@ def shuffled(log: list[Envelope[Any]], rng: random.Random) -> list[Envelope[Any]
     return mixed
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(st.integers(0, 2**48))
 def test_rows_are_the_same_for_every_interleaving_and_say_what_the_streams_say(seed: int) -> None:
     rng = random.Random(seed)

@@ -13,6 +13,7 @@ from libs.eventsourcing.decider import Refused
 from services.fulfilment import commands, process
 from services.fulfilment.handover import quantities
 from services.fulfilment.planning import open_units
+from tests.examples import examples
 from tests.property.fulfilment.world import World
 from tests.unit.fulfilment.samples import DAY, NOW, customer, line
 
@@ -207,7 +208,7 @@ def check_end(world: World) -> None:
             assert label.state in {"requested", "refused", "voided"}, "a label paid for nothing"
 
 
-@settings(deadline=None, max_examples=200, phases=SEEDED)
+@settings(deadline=None, max_examples=examples(200), phases=SEEDED)
 @given(st.integers(0, 2**48))
 def test_every_unit_leaves_once_in_one_cleared_parcel(seed: int) -> None:
     rng = random.Random(seed)

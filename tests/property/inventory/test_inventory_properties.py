@@ -13,6 +13,7 @@ from services.inventory import commands
 from services.inventory.read_model import RESERVATIONS
 from services.inventory.read_model import STOCK as ROWS
 from services.inventory.stock import Stock
+from tests.examples import examples
 from tests.simulation.units import Units
 from tests.unit.inventory import samples
 from tests.unit.memory import envelope, folded
@@ -56,7 +57,7 @@ lapses = st.builds(samples.expire, orders, st.integers(1, 4))
 stories = st.lists(needs | needs | lapses | parcels | facts(), max_size=40)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(stories)
 def test_promises_hold_and_the_rows_say_what_the_stock_is(
     story: list[commands.InventoryCommand],
@@ -116,7 +117,7 @@ def _shown(stock: Stock, log: list[Any]) -> None:
 statements = st.lists(st.integers(0, 6), min_size=1, max_size=4)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(statements, st.lists(few, max_size=3), st.randoms(use_true_random=False))
 def test_an_order_ends_with_what_it_still_needs_whenever_its_parcels_leave(
     stated: list[int], parcels: list[int], rng: random.Random

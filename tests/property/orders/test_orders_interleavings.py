@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from services.orders.read_model import ORDERS
 from services.orders.state import OrderState
 from services.orders.worrying import worries
+from tests.examples import examples
 from tests.property.orders.test_orders_properties import Telling, interleaved
 from tests.unit.memory import envelope, folded
 from tests.unit.orders.samples import (
@@ -77,7 +78,7 @@ def told_in(story: list[Any]) -> tuple[OrderState, list[Any]]:
     return telling.state, telling.events
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     st.sampled_from(MONEY), st.sampled_from(PARCELS), st.sampled_from(CHANNEL),
     st.randoms(use_true_random=False),
@@ -96,7 +97,7 @@ def test_facts_of_all_services_come_to_the_same_end_in_any_order(
     assert (row.state == "completed") == mixed.completed
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_a_cancellation_and_a_parcel_meet_in_any_order(rng: random.Random) -> None:
     """What left is named as too late, what stopped is free, and stock is asked for no more."""

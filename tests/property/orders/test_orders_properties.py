@@ -25,6 +25,7 @@ from services.orders.state import (
     shortages,
 )
 from services.orders.worrying import worries
+from tests.examples import examples
 from tests.unit.memory import envelope, folded
 from tests.unit.orders.samples import (
     HOUR,
@@ -152,7 +153,7 @@ class Telling:
         return events
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(stories)
 def test_a_repeated_command_yields_no_event(story: list[Any]) -> None:
     telling = Telling()
@@ -164,7 +165,7 @@ def test_a_repeated_command_yields_no_event(story: list[Any]) -> None:
         assert list(telling.tell(command)) == []
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(stories)
 def test_the_ledger_the_demand_and_the_confirmation_always_agree(story: list[Any]) -> None:
     telling = Telling()
@@ -226,7 +227,7 @@ def check_that_nothing_is_stuck(state: OrderState) -> None:
         assert state.decide_by > 0
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(stories)
 def test_the_revisions_of_questions_only_grow(story: list[Any]) -> None:
     telling = Telling()
@@ -236,7 +237,7 @@ def test_the_revisions_of_questions_only_grow(story: list[Any]) -> None:
     assert asked == sorted(set(asked))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(stories)
 def test_the_row_says_what_the_decider_knows(story: list[Any]) -> None:
     telling = Telling()
@@ -267,7 +268,7 @@ def answers_of(sku: str, units: int, first: int) -> list[Any]:
     return [answer(sku, first, units - first, 1, 1), answer(sku, units, 0, 1, 2)]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.integers(0, 2), st.integers(0, 1), st.randoms(use_true_random=False))
 def test_an_order_is_confirmed_whatever_the_order_of_answers_links_and_releases(
     mugs: int, cups: int, rng: random.Random
@@ -288,7 +289,7 @@ def test_an_order_is_confirmed_whatever_the_order_of_answers_links_and_releases(
     assert not state.holds
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_a_link_and_the_channels_facts_meet_in_any_order(rng: random.Random) -> None:
     channel = [told(line("u", 2)), told(line("u", 3), version=2), funds("paid", 3)]

@@ -16,6 +16,7 @@ from services.inventory.commands import AdjustStock, ReceiveStock
 from services.orders import commands
 from services.orders.progress import TROUBLE
 from services.orders.state import by_sku, delivered, packed, shipped, too_late
+from tests.examples import examples
 from tests.property.orders.market import Market
 from tests.unit.orders.samples import NOW, line, order
 
@@ -124,7 +125,7 @@ def check_units(market: Market) -> None:
             assert entry.wanted == max(0, state.needs[sku].units - units)
 
 
-@settings(deadline=None, max_examples=150, phases=SEEDED)
+@settings(deadline=None, max_examples=examples(150), phases=SEEDED)
 @given(st.integers(0, 2**48))
 def test_what_was_granted_stays_and_what_was_refused_leaves(seed: int) -> None:
     market = play(seed, changes=False)
@@ -148,7 +149,7 @@ def test_what_was_granted_stays_and_what_was_refused_leaves(seed: int) -> None:
     assert not lost, "no unit was freed that a parcel took after all"
 
 
-@settings(deadline=None, max_examples=150, phases=SEEDED)
+@settings(deadline=None, max_examples=examples(150), phases=SEEDED)
 @given(st.integers(0, 2**48))
 def test_whatever_channel_and_stock_do_every_order_ends_or_stands_in_a_queue(seed: int) -> None:
     market = play(seed, changes=True)
@@ -161,7 +162,7 @@ def test_whatever_channel_and_stock_do_every_order_ends_or_stands_in_a_queue(see
         assert state.completed or state.ended is not None or waits
 
 
-@settings(deadline=None, max_examples=100, phases=SEEDED)
+@settings(deadline=None, max_examples=examples(100), phases=SEEDED)
 @given(st.integers(0, 2**48))
 def test_what_did_not_arrive_is_sent_again_or_refunded_and_the_order_ends(seed: int) -> None:
     market = play(seed, changes=False)

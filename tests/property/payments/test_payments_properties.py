@@ -18,6 +18,7 @@ from services.payments.evolve import evolve
 from services.payments.read_model import CAPTURES, DISAGREEMENTS, INTENTS, PAYMENTS
 from services.payments.standing import standing, waits
 from services.payments.state import PaymentState, asked, cost, goal, held, lack, set_aside
+from tests.examples import examples
 from tests.unit.memory import folded
 from tests.unit.payments.samples import (
     HOUR,
@@ -152,7 +153,7 @@ class Told:
         assert not self.payment.calls
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(stories, accounts, prices, st.sampled_from([0, 0, 300]), st.booleans())
 def test_whatever_happens_the_books_agree_and_nothing_is_taken_twice(
     story: list[Any], terms: Terms, price: int, gift: int, mandate: bool
@@ -180,7 +181,7 @@ def test_whatever_happens_the_books_agree_and_nothing_is_taken_twice(
         assert waits(state, (), NOW), "something waits and nobody knows"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 3), st.booleans()), min_size=1, max_size=3),
        st.sampled_from(POLICIES), st.sampled_from(["us", "channel_remits_gross"]),
        st.data())  # fmt: skip
@@ -222,7 +223,7 @@ def test_any_interleaving_of_statements_and_parcels_ends_alike(
     assert kept == wanted
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(stories, accounts, st.randoms())
 def test_rows_are_the_same_for_every_interleaving_of_streams(
     story: list[Any], terms: Terms, rng: Any

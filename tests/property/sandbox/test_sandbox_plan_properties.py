@@ -9,6 +9,7 @@ from msgspec import json
 from services.sandbox.retail import plan, reconcile, rows, stock
 from services.sandbox.shops import render
 from services.sandbox.shops.signing import Shop
+from tests.examples import examples
 
 Json = dict[str, Any]
 TABLE = rows.read()
@@ -16,19 +17,19 @@ SEEDS = st.integers(0, 2**32)
 COUNTS = st.one_of(st.none(), st.integers(1, 521))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(SEEDS, COUNTS)
 def test_the_same_seed_gives_the_same_plan(seed: int, count: int | None) -> None:
     assert plan.plan_run(TABLE, seed, count) == plan.plan_run(TABLE, seed, count)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(SEEDS)
 def test_another_seed_gives_another_plan(seed: int) -> None:
     assert plan.digest(plan.plan_run(TABLE, seed)) != plan.digest(plan.plan_run(TABLE, seed + 1))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(SEEDS, COUNTS)
 def test_no_row_is_lost_and_three_percent_of_the_units_are_withheld(
     seed: int, count: int | None
@@ -65,7 +66,7 @@ def pence(text: str) -> int:
     return int(whole) * 100 + int(fraction)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=examples(5), deadline=None)
 @given(SEEDS)
 def test_every_payload_adds_up_but_for_the_totals_that_are_made_to_disagree(seed: int) -> None:
     run = plan.plan_run(TABLE, seed)

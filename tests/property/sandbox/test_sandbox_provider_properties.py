@@ -20,6 +20,7 @@ from services.sandbox.stripe import form, keys, reports
 from services.sandbox.stripe.config import Settings
 from services.sandbox.stripe.provider import Call, Provider
 from services.sandbox.stripe.refusals import Refused
+from tests.examples import examples
 
 Json = dict[str, Any]
 METHODS = ("pm_card_visa", "pm_card_chargeDeclined", "pm_card_authenticationRequired")
@@ -103,7 +104,7 @@ class Caller:
                 self.repeat(one)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(STRIPE_STEPS)
 def test_money_is_never_taken_twice_and_never_given_back_above_it(steps: list[Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -152,7 +153,7 @@ def step(carrier: Carrier, wall: Wall, what: str, one: int) -> None:
             pass
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(CARRIER_STEPS)
 def test_a_label_is_paid_once_and_every_scan_is_told_once_and_in_order(steps: list[Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -1,6 +1,7 @@
 """The check sums of the retail data, to the row and the penny."""
 
 import os
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 
@@ -23,6 +24,11 @@ def extract() -> tuple[rows.Row, ...]:
 @pytest.fixture(scope="module")
 def sample() -> tuple[rows.Row, ...]:
     return rows.read(SAMPLE)
+
+
+@pytest.fixture(scope="module")
+def sums(sample: tuple[rows.Row, ...]) -> Mapping[str, reconcile.Sums]:
+    return reconcile.by_treatment(sample)
 
 
 def grouped(table: tuple[rows.Row, ...]) -> dict[str, tuple[int, int]]:
@@ -80,15 +86,15 @@ def test_the_sample_is_orders_stock_credits_and_the_rest_to_the_penny(
     ],
 )
 def test_each_treatment_of_the_sample_has_its_documented_sums(
-    sample: tuple[rows.Row, ...], treatment: Treatment, expected: tuple[int, int, int]
+    sums: Mapping[str, reconcile.Sums], treatment: Treatment, expected: tuple[int, int, int]
 ) -> None:
-    sums = reconcile.by_treatment(sample)[treatment]
-    assert (sums.rows, sums.units, sums.net_minor) == expected
+    found = sums[treatment]
+    assert (found.rows, found.units, found.net_minor) == expected
 
 
 @NEEDS_SAMPLE
-def test_nothing_of_the_sample_is_unclassified(sample: tuple[rows.Row, ...]) -> None:
-    assert Treatment.UNCLASSIFIED not in reconcile.by_treatment(sample)
+def test_nothing_of_the_sample_is_unclassified(sums: Mapping[str, reconcile.Sums]) -> None:
+    assert Treatment.UNCLASSIFIED not in sums
 
 
 @NEEDS_SAMPLE
