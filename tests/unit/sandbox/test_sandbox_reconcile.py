@@ -27,7 +27,7 @@ def sample() -> tuple[rows.Row, ...]:
 
 
 @pytest.fixture(scope="module")
-def sums(sample: tuple[rows.Row, ...]) -> Mapping[str, reconcile.Sums]:
+def sums(sample: tuple[rows.Row, ...]) -> Mapping[Treatment, reconcile.Sums]:
     return reconcile.by_treatment(sample)
 
 
@@ -86,14 +86,14 @@ def test_the_sample_is_orders_stock_credits_and_the_rest_to_the_penny(
     ],
 )
 def test_each_treatment_of_the_sample_has_its_documented_sums(
-    sums: Mapping[str, reconcile.Sums], treatment: Treatment, expected: tuple[int, int, int]
+    sums: Mapping[Treatment, reconcile.Sums], treatment: Treatment, expected: tuple[int, int, int]
 ) -> None:
     found = sums[treatment]
     assert (found.rows, found.units, found.net_minor) == expected
 
 
 @NEEDS_SAMPLE
-def test_nothing_of_the_sample_is_unclassified(sums: Mapping[str, reconcile.Sums]) -> None:
+def test_nothing_of_the_sample_is_unclassified(sums: Mapping[Treatment, reconcile.Sums]) -> None:
     assert Treatment.UNCLASSIFIED not in sums
 
 
