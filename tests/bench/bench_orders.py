@@ -68,7 +68,7 @@ class Shop:
         reserved: dict[str, float] = {}
         ahead = 400  # a look at more of them would cost more than what is measured
         query = await self.inventory.prepare(
-            "SELECT order_id FROM reservations WHERE order_id = ANY ($1::text[]) AND reserved > 0"
+            "SELECT order_id FROM reservations WHERE order_id = ANY ($1::text[]) AND reserved + shipped > 0"
         )
         left = names
         while left:
@@ -81,7 +81,7 @@ class Shop:
 
     async def _all_reserved(self) -> bool:
         count = await self.inventory.fetchval(
-            "SELECT count(*) FROM reservations WHERE reserved > 0"
+            "SELECT count(*) FROM reservations WHERE reserved + shipped > 0"
         )
         await asyncio.sleep(0.05)
         return bool(count == self.orders)
