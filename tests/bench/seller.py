@@ -1,0 +1,91 @@
+"""A shop that sells to running services, and watches when its orders have their units."""
+
+import asyncio
+import json
+import os
+import sys
+import time
+
+import aiohttp
+import asyncpg
+
+from libs.stack.stack import Servers, database_dsn
+from libs.values.ids import short
+from tests.bench.shop import SKUS
+from tests.bench.table import Table, quantile
+from tests.e2e.launching import ROOT
+from tests.support import eventually
+
+SAMPLE = 5  # every so many orders is watched
+
+
+class Shop:
+    """`lonja up`, stocked, and what it has done so far."""
+
+    def __init__(self, process: asyncio.subprocess.Process, url: str, servers: Servers) -> None:
+        self.process, self.url, self.servers = process, url, servers
+        self.orders = 0
+        self.inventory: asyncpg.Connection[asyncpg.Record]
+
+    async def open(self) -> None:
+        """Fill the shelves."""
+        dsn = database_dsn(self.servers.postgres, "lonja_inventory")
+        self.inventory = await asyncpg.connect(dsn)
+        async with aiohttp.ClientSession() as http:
+            for n in range(SKUS):
+                path = f"{self.url}/inventory/stock/SKU{n}/receipts"
+                body, headers = {"quantity": 1_000_000}, {"Idempotency-Key": f"r{n}"}
+                async with http.post(path, json=body, headers=headers) as answer:
+                    assert answer.status == 201
+
+    async def sell(self, rate: float, count: int) -> tuple[list[float], float]:
+        """Sell; seconds from sent to reserved of some orders, and from first sent to all reserved."""
+        first, self.orders = self.orders + 1, self.orders + count
+        seller = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.bench.shop", self.url, str(rate), str(first), str(count),
+            cwd=ROOT, stdout=asyncio.subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+        names = {
+            "ord_" + short("shop", str(n)): str(n) for n in range(first, first + count, SAMPLE)
+        }
+        seen = asyncio.create_task(self._watch(list(names)))
+        out, _ = await seller.communicate()
+        sent = json.loads(out)["sent"]
+        reserved = await asyncio.wait_for(seen, 120)
+        await eventually(self._all_reserved, 120)
+        took = time.time() - min(sent.values())
+        return [at - sent[names[name]] for name, at in reserved.items()], took
+
+    async def _watch(self, names: list[str]) -> dict[str, float]:
+        """Return when each order's row was seen to have its units."""
+        reserved: dict[str, float] = {}
+        ahead = 400  # a look at more of them would cost more than what is measured
+        query = await self.inventory.prepare(
+            "SELECT order_id FROM reservations WHERE order_id = ANY ($1::text[]) AND reserved + shipped > 0"
+        )
+        left = names
+        while left:
+            now = time.time()
+            found = {row[0] for row in await query.fetch(left[:ahead])}
+            reserved |= dict.fromkeys(found, (now + time.time()) / 2)
+            left = [name for name in left if name not in found]
+            await asyncio.sleep(0.01)
+        return reserved
+
+    async def _all_reserved(self) -> bool:
+        count = await self.inventory.fetchval(
+            "SELECT count(*) FROM reservations WHERE reserved + shipped > 0"
+        )
+        await asyncio.sleep(0.05)
+        return bool(count == self.orders)
+
+
+async def latency(shop: Shop, table: Table, who: str) -> None:
+    """Measure two steady rates, behind half a minute in which plans are made."""
+    await shop.sell(50, 1500)
+    for rate, limit in ((50, 0.150), (150, 0.400)):
+        took, _ = await shop.sell(rate, rate * 30)
+        middle, late = quantile(took, 0.5), quantile(took, 0.99)
+        table.add(f"Webhook to reserved at {rate} orders/s, {who}, p99",
+                  f"{1000 * late:.0f} ms (p50 {1000 * middle:.0f} ms)",
+                  target=f"< {1000 * limit:.0f} ms", met=late < limit)  # fmt: skip
