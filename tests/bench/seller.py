@@ -28,7 +28,8 @@ class Shop:
         self.inventory: asyncpg.Connection[asyncpg.Record]
 
     async def open(self) -> None:
-        """Fill the shelves."""
+        """Wait until the services are ready, and fill the shelves."""
+        await eventually(self._ready, 60)
         dsn = database_dsn(self.servers.postgres, "lonja_inventory")
         self.inventory = await asyncpg.connect(dsn)
         async with aiohttp.ClientSession() as http:
@@ -37,6 +38,16 @@ class Shop:
                 body, headers = {"quantity": 1_000_000}, {"Idempotency-Key": f"r{n}"}
                 async with http.post(path, json=body, headers=headers) as answer:
                     assert answer.status == 201
+
+    async def _ready(self) -> bool:
+        try:
+            async with (
+                aiohttp.ClientSession() as http,
+                http.get(f"{self.url}/health/ready") as answer,
+            ):
+                return answer.status == 200
+        except aiohttp.ClientError:
+            return False
 
     async def sell(self, rate: float, count: int) -> tuple[list[float], float]:
         """Sell; seconds from sent to reserved of some orders, and from first sent to all reserved."""
