@@ -205,6 +205,12 @@ async def test_an_erased_customer_is_forgotten_everywhere_and_the_law_is_kept(
     await assert_clean(system)
     await opens(system, person["customer_id"], members=2)
     await erase(system, person["customer_id"])
+
+    async def apart() -> bool:  # nothing tells any more that they were one
+        found = [await system.get(f"/customers/{m['customer_id']}") for m in person["members"]]
+        return all(len(whole["members"]) == 1 for _, whole in found)
+
+    await eventually(apart, timeout=20)
     for member in person["members"]:
         status, no = await system.get(f"/customers/{member['customer_id']}/contact")
         assert (status, no["code"]) == (410, "subject-erased")
