@@ -103,7 +103,7 @@ def _told(service: str, found: Any, event: Any) -> dict[str, Any]:
     from libs.telemetry.tracing import trace_id  # noqa: PLC0415 - --help stays quick
 
     facts = {n: getattr(event, n, None) for n in _FACTS}
-    shown = (f"{n}={value}" for n, value in facts.items() if value not in {None, "", False})
+    shown = (f"{n}={v}" for n, v in facts.items() if v and isinstance(v, str | int))
     return {
         "service": service, "id": found["id"], "cause": found["cause"], "at": found["at"],
         "stream": found["stream"], "version": found["version"],
