@@ -1,7 +1,11 @@
-"""What every door for deliveries does first: size and encoding, before anything is understood."""
+"""What every door for deliveries does first: size, encoding, signature; nothing is understood."""
+
+from collections.abc import Sequence
 
 from fastapi import Request
 
+from libs.security.secrets import Secret
+from libs.security.webhooks import BadSignature, Delivery, Refusal, verify
 from libs.web.problems import Problem
 
 
@@ -23,3 +27,19 @@ async def raw_body(request: Request, cap: int) -> bytes:
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise Problem("content-encoding-not-supported", "Send the body as it is.")
     return b"".join(parts)
+
+
+def verified(
+    provider: str, secrets: Sequence[Secret], request: Request, body: bytes, now: int
+) -> Delivery:
+    """Return what the provider's signature over the raw bytes vouches for. Raises Problem.
+
+    `now` in microseconds. No secrets, as of an account that does not exist, look like a bad
+    signature.
+    """
+    try:
+        return verify(provider, secrets, request.headers, body, now)
+    except BadSignature:
+        raise Problem("bad-signature", "The signature is not the account's.") from None
+    except Refusal as refusal:
+        raise Problem(refusal.code, "The delivery's headers cannot be accepted.") from None

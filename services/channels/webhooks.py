@@ -10,9 +10,8 @@ from fastapi.responses import JSONResponse
 from libs.eventsourcing.decider import Refused
 from libs.runtime.ports import Ports
 from libs.security.secrets import Secret
-from libs.security.webhooks import BadSignature, Refusal, verify
 from libs.telemetry.metrics import DELIVERIES
-from libs.web.deliveries import raw_body
+from libs.web.deliveries import raw_body, verified
 from libs.web.problems import Problem
 from libs.web.writes import traceparent
 from services.channels.adapters.parsing import ChannelDataError, check_structure
@@ -47,13 +46,9 @@ class Door:
         if provider == "woocommerce" and is_ping(request, body):
             return "pong"
         secrets = self._secrets.get((provider, account), ())
+        signed = verified(provider, secrets, request, body, self._ports.clock())
         try:
-            signed = verify(provider, secrets, request.headers, body, self._ports.clock())
             check_structure(body)
-        except BadSignature:
-            raise Problem("bad-signature", "The signature is not the account's.") from None
-        except Refusal as refusal:
-            raise Problem(refusal.code, "The delivery's headers cannot be accepted.") from None
         except ChannelDataError as error:
             raise Problem(error.code, "The body is not JSON of a sensible depth.") from None
         new = await self._ports.inbox.accept(

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from libs.eventsourcing.names import nameable
 from libs.runtime.ports import InboxRow, Interpreted, Ports
 from libs.security.secrets import Secret
-from libs.security.webhooks import BadSignature, Refusal, verify
+from libs.web.deliveries import raw_body, verified
 from libs.web.problems import Problem
 from services.fulfilment import commands
 from services.fulfilment import easypost_words as words
@@ -36,16 +36,9 @@ class Door:
 
     async def take(self, provider: str, account: str, request: Request) -> Response:
         """Answer 200 when the delivery is committed, or raise the Problem."""
-        body = await self._body(request)
-        if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
-            raise Problem("content-encoding-not-supported", "Send the body as it is.")
+        body = await raw_body(request, self._cap)
         secrets = self._secrets.get((provider, account), ())
-        try:
-            signed = verify(provider, secrets, request.headers, body, self._ports.clock())
-        except BadSignature:
-            raise Problem("bad-signature", "The signature is not the account's.") from None
-        except Refusal as refusal:
-            raise Problem(refusal.code, "The delivery's headers cannot be accepted.") from None
+        signed = verified(provider, secrets, request, body, self._ports.clock())
         event = event_of(body)
         if event is None:
             raise Problem("malformed-json", "The body is not JSON of a sensible depth.")
@@ -57,20 +50,6 @@ class Door:
             trace=request.headers.get("traceparent", "")[:100],
         )  # fmt: skip
         return JSONResponse({"status": "accepted" if new else "known"})
-
-    async def _body(self, request: Request) -> bytes:
-        """Read at most the cap; what says that it is longer is not read at all."""
-        told = request.headers.get("content-length")
-        if told is not None and told.isascii() and told.isdigit() and int(told[:20]) > self._cap:
-            raise Problem("body-too-large", f"At most {self._cap} bytes.")
-        parts: list[bytes] = []
-        size = 0
-        async for part in request.stream():
-            size += len(part)
-            if size > self._cap:
-                raise Problem("body-too-large", f"At most {self._cap} bytes.")
-            parts.append(part)
-        return b"".join(parts)
 
 
 def event_of(body: bytes) -> words.Json | None:

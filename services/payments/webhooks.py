@@ -11,8 +11,7 @@ from fastapi.responses import JSONResponse
 from libs.runtime.ports import Ports
 from libs.security.secrets import Secret
 from libs.security.structure import sound
-from libs.security.webhooks import BadSignature, Refusal, verify
-from libs.web.deliveries import raw_body
+from libs.web.deliveries import raw_body, verified
 from libs.web.problems import Problem
 
 
@@ -36,12 +35,7 @@ class Door:
         """Answer 200 when the delivery is committed, or raise the Problem."""
         body = await raw_body(request, self._cap)
         secrets = self._secrets.get((provider, account), ())
-        try:
-            verify(provider, secrets, request.headers, body, self._ports.clock())
-        except BadSignature:
-            raise Problem("bad-signature", "The signature is not the account's.") from None
-        except Refusal as refusal:
-            raise Problem(refusal.code, "The delivery's headers cannot be accepted.") from None
+        verified(provider, secrets, request, body, self._ports.clock())
         event = _named(body)
         new = await self._ports.inbox.accept(
             provider=provider, account=account, key=event.id, topic=event.type[:100], body=body,
