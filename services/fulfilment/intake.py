@@ -14,6 +14,7 @@ from libs.runtime.ports import InboxRow, Interpreted, Ports
 from libs.security.secrets import Secret
 from libs.web.deliveries import raw_body, verified
 from libs.web.problems import Problem
+from libs.web.writes import traceparent
 from services.fulfilment import commands
 from services.fulfilment import easypost_words as words
 
@@ -47,7 +48,7 @@ class Door:
             provider=provider, account=account,
             key=key if isinstance(key, str) and nameable(key) else signed.key,
             topic=words.word(topic), body=body,
-            trace=request.headers.get("traceparent", "")[:100],
+            trace=traceparent(request),
         )  # fmt: skip
         return JSONResponse({"status": "accepted" if new else "known"})
 

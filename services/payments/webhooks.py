@@ -13,6 +13,7 @@ from libs.security.secrets import Secret
 from libs.security.structure import sound
 from libs.web.deliveries import raw_body, verified
 from libs.web.problems import Problem
+from libs.web.writes import traceparent
 
 
 class _Named(msgspec.Struct, frozen=True):
@@ -39,7 +40,7 @@ class Door:
         event = _named(body)
         new = await self._ports.inbox.accept(
             provider=provider, account=account, key=event.id, topic=event.type[:100], body=body,
-            trace=request.headers.get("traceparent", "")[:100],
+            trace=traceparent(request),
         )  # fmt: skip
         return JSONResponse({"status": "accepted" if new else "known"})
 

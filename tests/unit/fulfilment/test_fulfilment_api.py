@@ -15,6 +15,7 @@ from libs.runtime.ports import Answer, InboxRow, Ports
 from libs.runtime.settings import Carrier, Settings
 from libs.security.secrets import Secret
 from libs.security.signing import sign_easypost
+from libs.telemetry.tracing import trace_id
 from libs.web.problems import Problem, answer_problem
 from services.fulfilment import api, commands, process
 from services.fulfilment.intake import CarrierIntake
@@ -211,6 +212,17 @@ async def test_deliveries_are_taken_by_signature_and_known_by_their_event(
         assert nonsense.json()["code"] == "malformed-json"
     large = b"x" * 300_000
     assert (await warehouse.deliver(large, {})).json()["code"] == "body-too-large"
+
+
+async def test_a_carriers_trace_goes_on_and_what_is_no_trace_does_not_get_in(
+    warehouse: Warehouse,
+) -> None:
+    trace, raw = "4bf92f3577b34da6a3ce929d0e0e4736", json.dumps(NEWS).encode()
+    signed = sign_easypost(Secret(SECRET), raw)
+    for header in (f"00-{trace}-00f067aa0ba902b7-01", "ada@example.com"):
+        await warehouse.deliver(raw, signed | {"traceparent": header})
+    assert trace_id(warehouse.inbox[0]["trace"]) == trace
+    assert trace_id(warehouse.inbox[1]["trace"])
 
 
 def row(body: Any, account: str = "post") -> InboxRow:

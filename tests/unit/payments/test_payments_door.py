@@ -10,6 +10,7 @@ from libs.runtime.ports import Ports
 from libs.runtime.settings import Settings
 from libs.security.secrets import Secret
 from libs.security.signing import sign_stripe
+from libs.telemetry.tracing import trace_id
 from libs.web.app import build_app
 from services.payments.api import routes
 from tests.unit.channels.memory import call
@@ -62,6 +63,15 @@ async def test_an_event_is_kept_once_by_its_id_under_either_secret_and_without_a
     assert await post(again, OLD, inbox=inbox) == (200, {"status": "known"})
     assert {key: one["topic"] for key, one in inbox.kept.items()} == {"evt_1": "charge.captured"}
     assert inbox.kept["evt_1"]["body"] == EVENT
+
+
+async def test_a_senders_trace_goes_on_and_what_is_no_trace_does_not_get_in() -> None:
+    inbox, trace = Inbox(), "4bf92f3577b34da6a3ce929d0e0e4736"
+    await post(EVENT, inbox=inbox, traceparent=f"00-{trace}-00f067aa0ba902b7-01")
+    other = EVENT.replace(b"evt_1", b"evt_2")
+    await post(other, inbox=inbox, traceparent="ada@example.com")
+    assert trace_id(inbox.kept["evt_1"]["trace"]) == trace
+    assert trace_id(inbox.kept["evt_2"]["trace"])
 
 
 @pytest.mark.parametrize(
