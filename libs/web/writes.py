@@ -4,6 +4,7 @@ from typing import Annotated, TypeVar
 
 import msgspec
 from fastapi import Depends, Header, Query, Request
+from pydantic import BaseModel
 
 from libs.runtime.ports import Rows
 from libs.telemetry.tracing import continued, header_of
@@ -18,6 +19,13 @@ class Write(msgspec.Struct, frozen=True):
     key: str
     request: bytes
     trace: str
+
+
+class Written(BaseModel):
+    """A write that is committed; `token` is for `?after=`."""
+
+    token: str
+    events: list[str]
 
 
 async def _write(

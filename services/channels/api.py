@@ -9,7 +9,7 @@ from libs.contracts import common
 from libs.runtime.ports import Ports, Rows
 from libs.runtime.settings import Account
 from libs.web.problems import Problem
-from libs.web.writes import After, WriteRequest, caught_up
+from libs.web.writes import After, WriteRequest, Written, caught_up
 from services.channels import commands
 from services.channels.checkout import Checkout, CheckoutAnswer
 from services.channels.checkouts import Checkouts
@@ -29,13 +29,6 @@ class LinkBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
     sku: Annotated[str, Field(min_length=1, max_length=100)]
     units_per_listing: int = Field(default=1, ge=1, le=1_000_000)
-
-
-class Written(BaseModel):
-    """A write that is committed; `token` is for `?after=`."""
-
-    token: str
-    events: list[str]
 
 
 class ComponentView(BaseModel):

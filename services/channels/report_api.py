@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from libs.runtime.ports import Ports, Rows
 from libs.web.problems import Problem
-from libs.web.writes import After, WriteRequest, caught_up
+from libs.web.writes import After, WriteRequest, Written, caught_up
 from services.channels.commands import order_stream
 from services.channels.report_rows import REPORTS, ReportRow
 from services.channels.reports import SettleReport
@@ -50,13 +50,6 @@ class Decision(BaseModel):
     by: str = Field(default="operator", min_length=1, max_length=80)
 
 
-class Decided(BaseModel):
-    """A write that is committed; `token` is for `?after=`."""
-
-    token: str
-    events: list[str]
-
-
 def report_routes(router: APIRouter, ports: Ports) -> None:
     """Add the routes of reports."""
     rows: Rows[ReportRow] = ports.rows(REPORTS)
@@ -84,7 +77,7 @@ def report_routes(router: APIRouter, ports: Ports) -> None:
         return [_view(row, now) for row in many]
 
     @router.post("/reports/{report_id}/decisions")
-    async def decide(report_id: str, body: Decision, write: WriteRequest) -> Decided:
+    async def decide(report_id: str, body: Decision, write: WriteRequest) -> Written:
         """Settle a report that was refused: try again, or take it as told."""
         row = await rows.get(report_id)
         if row is None:
@@ -94,7 +87,7 @@ def report_routes(router: APIRouter, ports: Ports) -> None:
             SettleReport(report_id, body.decision, body.by, ports.clock()),
             key=write.key, request=write.request, trace=write.trace,
         )  # fmt: skip
-        return Decided(token=answer.token, events=list(answer.events))
+        return Written(token=answer.token, events=list(answer.events))
 
 
 def _view(row: ReportRow, now: int) -> ReportView:
