@@ -58,7 +58,7 @@ class Outside:
                 method, self.base_url + path, data=data, params=query, headers=sent,
                 allow_redirects=False,
             ) as answer:  # fmt: skip
-                raw = await answer.content.read(LARGEST)
+                raw = await read_most(answer.content, LARGEST)
                 names = {name.lower(): value for name, value in answer.headers.items()}
                 return Answered(answer.status, names, _json(raw))
         except aiohttp.ClientConnectorError as error:
@@ -69,6 +69,14 @@ class Outside:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+async def read_most(content: aiohttp.StreamReader, most: int) -> bytes:
+    """Return the whole of an answer that comes in pieces, or its first `most` bytes."""
+    raw = await content.read(most)
+    while len(raw) < most and not content.at_eof():
+        raw += await content.read(most - len(raw))
+    return raw
 
 
 def _json(raw: bytes) -> Any:

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import aiohttp
 import msgspec
 
+from libs.effects.http import read_most
 from libs.security.secrets import Secret
 
 VERSION = "2024-06-20"  # of the API; what is read here has been there since 2022-11-15
@@ -80,9 +81,7 @@ class StripeClient:
                 headers=sent | dict(headers or {}),
                 allow_redirects=False,
             ) as answer:
-                body = await answer.content.read(_MOST)
-                while not answer.content.at_eof() and len(body) < _MOST:
-                    body += await answer.content.read(_MOST - len(body))
+                body = await read_most(answer.content, _MOST)
                 return Answer(answer.status, body, _seconds(answer.headers.get("Retry-After")),
                               answer.headers.get("Idempotent-Replayed") == "true")  # fmt: skip
         except aiohttp.ClientConnectorError as error:
