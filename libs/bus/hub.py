@@ -48,7 +48,9 @@ class Window:
 
     def from_(self, offset: int, limit: int) -> Records | None:
         """Return so many records from an offset on; None where it lies outside."""
-        if not self.start <= offset <= self.end:
+        if offset == self.end:
+            return ()
+        if not self.start <= offset < self.end:
             return None
         first = bisect_left(self._records, offset, key=_OFFSET)
         return self._records[first : first + limit]
