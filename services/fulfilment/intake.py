@@ -15,8 +15,8 @@ from libs.security.secrets import Secret
 from libs.web.deliveries import raw_body, verified
 from libs.web.problems import Problem
 from libs.web.writes import traceparent
-from services.fulfilment import commands
 from services.fulfilment import easypost_words as words
+from services.fulfilment import tracker_commands as commands
 
 ENTITY = "main"
 

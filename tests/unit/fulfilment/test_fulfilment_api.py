@@ -17,7 +17,8 @@ from libs.security.secrets import Secret
 from libs.security.signing import sign_easypost
 from libs.telemetry.tracing import trace_id
 from libs.web.problems import Problem, answer_problem
-from services.fulfilment import api, commands, process
+from services.fulfilment import api, process
+from services.fulfilment import shipment_commands as commands
 from services.fulfilment.intake import CarrierIntake
 from tests.property.fulfilment.world import World
 from tests.unit.fulfilment.samples import BY_HAND, MUGS, NOW, line
