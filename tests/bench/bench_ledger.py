@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from libs.codec.framing import EventCodec
 from libs.contracts import accounting
 from libs.stack.stack import Servers, attach, database_dsn
 from services.sandbox.retail.rows import EXTRACT
+from tests.bench.apart import served_apart
 from tests.bench.shop import SKUS
 from tests.bench.table import Table
 from tests.conftest import own_folder
@@ -35,8 +35,6 @@ MOST = 0.9  # of the orders: the last ones wait for second tries, buyers and bac
 # Quotas are the outside's, not ours: the sandbox has none that is lower.
 NO_QUOTA = {"LONJA_PAYMENTS__CARD__PER_SECOND": "5000", "LONJA_CARRIERS__POST__PER_SECOND": "5000"}
 REVENUE, PAID = "dispatch_revenue", "payment"
-FRONT = ("channels", "orders", "inventory")
-BACK = ("payments", "fulfilment", "accounting", "crm_sync")
 
 
 class Ledger:
@@ -209,13 +207,9 @@ async def bench_in_two_processes(table: Table) -> None:
     """The same, with the services shared out to two processes."""
     with own_folder() as folder:
         (folder / "lonja.toml").write_text(CONFIG)
-        serve = partial(lonja, folder, "serve", "--port", "0", "--json")
-        async with serve(*FRONT) as front:
-            url = (await told(front, "serving"))["url"]
-            async with serve(*BACK) as back:
-                await told(back, "serving")
-                await _sold(table, "outside answered in-process, services in two processes",
-                            url, folder, front, back)  # fmt: skip
+        async with served_apart(folder) as (url, front, back):
+            await _sold(table, "outside answered in-process, services in two processes",
+                        url, folder, front, back)  # fmt: skip
 
 
 async def _sold(
