@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
+import aiohttp
 import msgspec
 
 from libs.effects.http import Answered as Answer
@@ -34,9 +35,16 @@ class Bank:
         )  # fmt: skip
         books: Any = Books()
         clock: Any = Clock(loop)
+        self._loop = loop
         self.provider = Provider(settings, books, clock)
         self.watch: Callable[[], None] = lambda: None
+        self.silent_till = 0  # until then it does what it is asked, and no answer comes back
         self._tell, self._requests = tell, 0
+
+    @property
+    def silent(self) -> bool:
+        """Say whether its answers are lost."""
+        return self._loop.now < self.silent_till
 
     @property
     def intents(self) -> list[Json]:
@@ -114,17 +122,19 @@ class Client:
     ) -> Answer:
         del account
         body = urlencode(given)
-        answer: Answer = await self._wire.ask(
+        return await self._answered(
             f"POST {path}", lambda fault: self._bank.post(path, body, key, fault)
         )
-        return answer
 
     async def get(self, account: str, path: str, query: Sequence[tuple[str, str]] = ()) -> Answer:
         del account
         text = urlencode(query)
-        answer: Answer = await self._wire.ask(
-            f"GET {path}", lambda fault: self._bank.get(path, text, fault)
-        )
+        return await self._answered(f"GET {path}", lambda fault: self._bank.get(path, text, fault))
+
+    async def _answered(self, what: str, act: Callable[[str], Answer]) -> Answer:
+        answer: Answer = await self._wire.ask(what, act)
+        if self._bank.silent:
+            raise aiohttp.ServerDisconnectedError
         return answer
 
     async def close(self) -> None:

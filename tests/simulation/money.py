@@ -20,6 +20,7 @@ class Money:
     def __init__(self, bank: Bank) -> None:
         self.bank = bank
         self.expected: dict[str, payments.PaymentExpected] = {}
+        self.most: dict[str, int] = defaultdict(int)  # what the order ever cost
         self.captured: dict[tuple[str, str], int] = defaultdict(int)  # order, holder
         self.refunded: dict[tuple[str, str], int] = defaultdict(int)
         self.settled: dict[str, int] = defaultdict(int)  # outside, or forgiven
@@ -41,6 +42,7 @@ class Money:
         match event:
             case payments.PaymentExpected():
                 self.expected[order] = event
+                self.most[order] = max(self.most[order], event.amount)
             case payments.PaymentCaptureRequested(capture_id=name, amount=amount):
                 self.asked[name] = order, amount
             case payments.PaymentCaptured(capture_id=name):
@@ -139,6 +141,9 @@ class Money:
             going = sum(n for one, n, who in self.back.values() if (one, who) == (order, "us"))
             expect("P3", back <= found["refunded"] <= back + going,
                    f"{order}: refunded {found['refunded']}, known {back}, asked {going}")  # fmt: skip
+            most = self.most[order] + back + going
+            expect("P3", found["captured"] <= most,
+                   f"{order} never cost more than {most}, captured are {found['captured']}")  # fmt: skip
 
     def rest(self, rows: dict[Any, PaymentRow]) -> None:
         """At rest, the provider's books are ours but for what is named as unknown."""

@@ -17,12 +17,15 @@ from tests.simulation.loop import VirtualLoop
 from tests.simulation.shops import Buyers, Notice, Order
 from tests.simulation.wire import Wire
 
+HOUR = 3_600_000_000  # microseconds
+
 
 class Outside:
     """The payment provider, the carrier and the shops' desks, with so many bad moments to come."""
 
     def __init__(self, loop: VirtualLoop, rng: Random, seed: int, buyers: Buyers) -> None:
         self.buyers, self.faults = buyers, rng.choice((0, 4, 12, 30))
+        self.silence = rng.choice((0, 0, 0, rng.randint(25, 40))) * HOUR  # of the bank, to come
         self.wires: list[Wire] = []
         self.bank = bank.Bank(loop, seed, self._bank_tells)
         self.carrier = carrier.Carrier(loop, seed, self._carrier_tells)
@@ -59,6 +62,11 @@ class Outside:
     def _faulty(self) -> bool:
         self.faults -= self.faults > 0
         return self.faults > 0
+
+    def hush(self, now: int) -> bool:
+        """Let the bank's answers be lost for longer than it honours a key, once in a world."""
+        self.bank.silent_till, self.silence = now + self.silence, 0
+        return self.bank.silent
 
     def saw(self, turn: Turn) -> None:
         """Let the carrier have what has been handed over."""

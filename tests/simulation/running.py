@@ -37,7 +37,7 @@ class Run:
             (40, self.op), (45, self.work), (10, self.deliver), (4, self.buy), (3, self.wish),
             (3, self.call), (2, self.lose), (1, self.crash), (1, self.rebalance),
             (2, self.world.notice), (1, self.pause), (2, self.leap),
-            (1, self.hole), (2, self.world.mend),
+            (1, self.hole), (2, self.world.mend), (1, self.hush),
         ]  # fmt: skip
         self.moves = [move for _, move in moves]
         self.weights = [weight for weight, _ in moves]
@@ -136,6 +136,14 @@ class Run:
     def hole(self) -> bool:
         one = self.rng.choice(self.world.instances)
         one.relay.hole = [self.rng.randint(0, 2)]
+        return True
+
+    def hush(self) -> bool:
+        world = self.world
+        if world.outside is None or not world.outside.silence:
+            return False
+        world.outside.hush(world.loop.now)
+        world.say("the bank falls silent")
         return True
 
     def leap(self) -> bool:

@@ -200,7 +200,7 @@ _LIVES: tuple[tuple[str, ...], ...] = (
 
 
 _MEANS = (
-    *["pm_card_visa"] * 7, "pm_card_chargeDeclined", "pm_card_authenticationRequired", None,
+    *["pm_card_visa"] * 4, *["cus_1/pm_card_visa"] * 3, "pm_card_chargeDeclined", "pm_card_authenticationRequired", None,
 )  # fmt: skip
 
 
