@@ -32,6 +32,7 @@ def clear(story: Story) -> None:
     """Look at each parcel that waits: clear it, capture for it, or say why it waits on."""
     for name in _in_turn(story.state):
         _look(story, name)
+    _owed(story)
 
 
 def _in_turn(state: PaymentState) -> list[str]:
@@ -97,15 +98,32 @@ def _capture_for(story: Story, name: str, share: int) -> None:
     elif single and state.second_parcel == "one_parcel" and not all_packed(state):
         _delay(story, name, share, "one-parcel")
     else:
-        whole = min(there, lack(state))
-        rest = lack(state) - due
-        least = minimum(state.currency)
-        everything = single and (
-            state.second_parcel != "capture_then_reauthorise" or due < least or 0 < rest < least
-        )
-        _ask(story, name, whole if everything and rest > 0 else due,
-             "all" if everything and rest > 0 else "parcel", before)  # fmt: skip
+        amount = _captured_now(state, due, there, single=single)
+        _ask(story, name, amount, "parcel" if amount == due else "all", before)
         _delay(story, name, share, "capture")
+
+
+def _captured_now(state: PaymentState, due: int, there: int, *, single: bool) -> int:
+    """Return what to capture where so much is due: all, where the rest would be released."""
+    rest, least = lack(state) - due, minimum(state.currency)
+    whole = single and (
+        state.second_parcel != "capture_then_reauthorise" or due < least or 0 < rest < least
+    )
+    return min(there, lack(state)) if whole and rest > 0 else due
+
+
+def _owed(story: Story) -> None:
+    """Capture for parcels that may go already and whose money has gone back, or never came."""
+    state = story.state
+    gone = [one for one in state.parcels.values() if one.cleared]
+    due = cost(state, gone) - state.waived - held(state) - asked(state)
+    if state.custody != "us" or state.later or state.halted == "capture-failed":
+        return
+    usable = _usable(state)
+    there = sum(one.amount - one.captured for _, one in usable)
+    if 0 < due <= there:
+        single = any(one.single for _, one in usable)
+        _ask(story, None, _captured_now(state, due, there, single=single), "owed", [])
 
 
 def _usable(state: PaymentState) -> list[tuple[str, Intent]]:

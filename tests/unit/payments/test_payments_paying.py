@@ -231,6 +231,18 @@ def test_stopped_units_free_their_money() -> None:
     assert payment.last(payments.ClearanceDelayed).amount == 500
 
 
+def test_a_parcel_that_left_and_is_billed_again_is_captured_at_once() -> None:
+    payment = Payment(Terms("card", "capture_then_reauthorise", "reauthorise"))
+    payment.provider.mandate = True
+    payment.fact(required(MUGS), packed("s1", ("a", 2)))
+    payment.fact(required(revision=2))  # the units were taken back, too late
+    assert payment.provider.refunded == 1000
+    payment.fact(required(MUGS, revision=3))
+    assert payment.types()[-1] == "PaymentCaptured"
+    assert payment.provider.captured - payment.provider.refunded == 1000
+    assert payment.last(payments.PaymentCaptureRequested).reason == "owed"
+
+
 def test_what_a_channel_sent_back_is_recorded_not_sent_again() -> None:
     payment = Payment()
     given: dict[str, Any] = {"custody": "channel_remits_gross"}
