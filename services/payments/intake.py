@@ -127,12 +127,14 @@ class PaymentsIntake:
         self, row: InboxRow, event: _Event, charge: stripe_answers.Charge
     ) -> Interpreted:
         intent = charge.payment_intent or ""
+        if not charge.captured and not charge.amount_captured:  # set aside, and given back
+            return Interpreted(f"{row.account}:{intent}", (), "nothing-captured")
         order, _ = await self._named(row.account, intent, charge.metadata)
         if not order:
             return self._unknown(row, event, charge.id, charge.amount_refunded, charge.currency)
         command = commands.RecordRefundSeen(
             entity=self._entity(row.account), order_id=order, holder=row.account,
-            provider_intent=intent, reference=charge.id, refunded=charge.amount_refunded,
+            provider_intent=intent, reference=charge.id, refunded=charge.sent_back,
             currency=charge.currency.upper(), occurred_at=event.created * _SECOND,
             at=row.received_at,
         )  # fmt: skip

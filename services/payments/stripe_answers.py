@@ -55,6 +55,12 @@ class Charge(msgspec.Struct, frozen=True):
     metadata: dict[str, str] = {}
     payment_method_details: MethodDetails | None = None
 
+    @property
+    def sent_back(self) -> int:
+        """Return what went back of what was captured: Stripe counts what a capture left, too."""
+        left = self.amount - self.amount_captured if self.amount_captured else 0
+        return max(0, self.amount_refunded - left)
+
 
 class Fault(msgspec.Struct, frozen=True):
     """An error's own words."""

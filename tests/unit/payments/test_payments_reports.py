@@ -189,6 +189,32 @@ async def test_our_own_refund_comes_back_as_an_echo() -> None:
     assert told.payment.last(payments.RefundMade).origin == "us"
 
 
+async def test_an_authorisation_that_is_given_back_is_no_refund() -> None:
+    told = Told()
+    told.payment.fact(required(MUGS), required(revision=2))
+    charge = {"id": "ch_0", "amount": 1000, "amount_captured": 0, "amount_refunded": 1000,
+              "captured": False, "currency": "gbp", "payment_intent": "pi_0",
+              "metadata": {}}  # fmt: skip
+    seen = await told.event("charge.refunded", charge)
+    assert isinstance(seen, Interpreted)
+    assert (seen.work, seen.ignored) == ((), "nothing-captured")
+    assert told.payment.types()[-1] == "PaymentVoided"
+
+
+async def test_what_a_part_capture_leaves_is_no_refund() -> None:
+    told = Told()
+    told.payment.fact(required(MUGS), required(line("a", 1, 500), revision=2))
+    told.payment.fact(packed("s1", ("a", 1)))
+    charge = {"id": "ch_0", "amount": 1000, "amount_captured": 500, "amount_refunded": 500,
+              "captured": True, "currency": "gbp", "payment_intent": "pi_0",
+              "metadata": {}}  # fmt: skip
+    await told.event("charge.refunded", charge)
+    assert told.payment.types()[-1] == "ShipmentCleared"
+    await told.event("charge.refunded", charge | {"amount_refunded": 700})
+    made = told.payment.last(payments.RefundMade)
+    assert (made.origin, made.amount) == ("provider_dashboard", 200)
+
+
 @pytest.mark.parametrize("order", [("created", "closed"), ("closed", "created")])
 @pytest.mark.parametrize(("status", "end"), [("lost", "DisputeLost"), ("won", "DisputeWon")])
 async def test_a_dispute_is_found_by_its_intent_in_any_order(
