@@ -12,7 +12,8 @@ from services.inventory import commands as stock
 from services.inventory.process import stream_of
 from services.orders import commands as orders
 from tests.simulation.projector import Tables
-from tests.simulation.shops import BUNDLE, KIT, KITS, MINUTE, Buyers, parts_of
+from tests.simulation.shops import MINUTE, Buyers
+from tests.simulation.wares import BUNDLE, KIT, KITS, parts_of
 
 _DECISIONS: tuple[Literal["retry", "backorder", "cancel"], ...] = ("retry", "backorder", "cancel")
 Command = Callable[[str, int], Any]  # document and time to the command

@@ -43,6 +43,12 @@ class Money:
             case payments.PaymentExpected():
                 self.expected[order] = event
                 self.most[order] = max(self.most[order], event.amount)
+            case payments.PaymentNotRequired(reason=reason):
+                due = self.due(order) if reason in {"zero_total", "gift_card"} else 0
+                expect("P3", due <= 0, f"{order} needs no payment ({reason}) and lacks {due}")
+            case payments.PaymentAuthorisationRequested(amount=amount):
+                due = self.due(order)
+                expect("P3", 0 < amount <= due, f"{amount} are asked for {order}, due are {due}")
             case payments.PaymentCaptureRequested(capture_id=name, amount=amount):
                 self.asked[name] = order, amount
             case payments.PaymentCaptured(capture_id=name):
@@ -101,6 +107,10 @@ class Money:
         )
         return min(said.amount, costs)
 
+    def due(self, order: str) -> int:
+        """Return what an order costs and has not brought yet."""
+        return self.expected[order].amount - self.ours(order)
+
     def ours(self, order: str) -> int:
         """Return what was captured for an order, less what has gone or is to go back."""
         back = sum(amount for one, amount, _ in self.back.values() if one == order)
@@ -155,6 +165,11 @@ class Money:
             known = unpack(PaymentState, rows[order,].folded).intents[ours]
             expect("P3", known.status == "authorised",
                    f"{ours} of {order} holds money and is {known.status}")  # fmt: skip
+        for order in sorted(self.cleared):
+            owed = self.cost(order) - self.settled[order] - self.ours(order)
+            ours = self.expected[order].custody == "us"
+            expect("P3", owed <= 0 or not ours or rows[order,].waits,
+                   f"parcels of {order} went, {owed} are owed and nobody has it")  # fmt: skip
         in_doubt = set(self.doubts.values())
         for name, (order, amount) in self.asked.items():
             expect("P3", order in in_doubt, f"{name}: {amount} of {order} asked, never answered")

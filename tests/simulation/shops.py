@@ -7,48 +7,42 @@ from random import Random
 from msgspec.structs import replace
 
 from services.sandbox.retail.cases import priced
-from services.sandbox.retail.content import Account, Content, Line, State, Status
+from services.sandbox.retail.content import Account, Content, State, Status
 from services.sandbox.retail.mischief import Delivery
 from services.sandbox.retail.people import address, person
-from services.sandbox.shops.render import Wire, external_id, wire
-from services.sandbox.shops.reported import Report
+from services.sandbox.shops.render import Wire, external_id, signed, wire
+from services.sandbox.shops.reported import Report, told
 from services.sandbox.shops.signing import Shop
+from tests.simulation.wares import basket, redeemed, with_gift
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
 ACCOUNTS = (
     Account("shop", "shopify"), Account("woo", "woocommerce"), Account("store", "standard")
 )  # fmt: skip
+OWN = ACCOUNTS[-1]
 SHOPS = {
     "shop": Shop("shop", "shopify", "shopify-secret"),
     "woo": Shop("woo", "woocommerce", "woo-secret"),
     "store": Shop("store", "standard", "whsec_c3RvcmUtc2VjcmV0LW9mLWEtdGVzdA=="),
 }
-SKUS = ("CUP", "JUG", "MUG", "POT")
-KIT = "SET"
-KITS = {KIT: {"CUP": 1, "JUG": 2}}
-BUNDLE = 2  # units of the SKU in a listing "BUNDLE-<sku>", which a person has to link
-
 _CREATED = {"shopify": "orders/create", "woocommerce": "order.created", "standard": "order.created"}
 _UPDATED = {
     "shopify": "orders/updated", "woocommerce": "order.updated", "standard": "order.updated"
 }  # fmt: skip
 
 
-def parts_of(code: str) -> dict[str, int]:
-    """Return the units that one of a listing with this code takes, by SKU."""
-    code = code.strip().upper()
-    if code.startswith("BUNDLE-"):
-        return {code.removeprefix("BUNDLE-"): BUNDLE}
-    return KITS.get(code, {code: 1})
-
-
 @dataclass(eq=False)
 class Order:
-    """An order as its shop holds it: all its states, and what the buyer will do yet."""
+    """An order as its shop holds it: all its states, and what the buyer will do yet.
+
+    `redeemed` are the pence that a gift card carries; who is slow changes only what seems settled.
+    """
 
     states: list[State]
     ahead: list[str]
+    redeemed: int = 0
+    slow: bool = False
 
     @property
     def now(self) -> State:
@@ -87,7 +81,18 @@ class Webhook:
             reports = self.reports
         delivery = Delivery(0, self.order.account, state.content.number, self.topic, 0, self.key,
                             self.key, ())  # fmt: skip
-        return wire(SHOPS[self.order.account], delivery, state, before, now, reports)
+        sent = wire(SHOPS[self.order.account], delivery, state, before, now, reports)
+        return self._with_gift(sent, delivery, state.content.total, now)
+
+    def _with_gift(self, sent: Wire, delivery: Delivery, total: int, now: int) -> Wire:
+        """Let a message tell of the gift card, too; it is signed as it is sent."""
+        pence = self.order.redeemed
+        if not pence:
+            return sent
+        body = with_gift(sent.body, pence, total - pence)
+        return replace(
+            sent, body=body, headers=signed(SHOPS[self.order.account], delivery, body, now)
+        )
 
 
 @dataclass(eq=False)
@@ -116,9 +121,10 @@ class Buyers:
     webhooks: list[Webhook | Notice] = field(default_factory=list)
     reports: Callable[[Order], Sequence[Report]] = lambda _: ()
 
-    def act(self, now: int) -> str | None:
+    def act(self, now: int, *, late: bool = False) -> str | None:
         """Let a buyer do the next thing; None where nothing is left to be done."""
-        open_ = [order for order in self.orders if order.ahead]
+        open_ = [one for one in self.orders if one.ahead and (late or not one.slow)]
+        open_ = [one for one in open_ if told(one.now, self.reports(one)).status != "cancelled"]
         if self.coming and (not open_ or self.rng.random() < 0.6):
             self.coming -= 1
             order = self._placed(now)
@@ -136,11 +142,10 @@ class Buyers:
 
     def _placed(self, now: int) -> Order:
         rng, number = self.rng, str(1000 + len(self.orders))
-        account = rng.choice(ACCOUNTS)
+        account = rng.choice((*ACCOUNTS, OWN) if self.whole else ACCOUNTS)
         at = now // SECOND * SECOND
         customer = rng.choice((None, "11", "12"))
-        chosen = rng.sample(self.skus, rng.randint(1, min(2, len(self.skus))))
-        lines = tuple(self._line(n, sku) for n, sku in enumerate(chosen, 1))
+        lines = basket(rng, self.skus)
         content = Content(number, account, at, person(customer, number),
                           address(customer, number, "United Kingdom"), lines, ())  # fmt: skip
         ahead = rng.choice(_LIVES)
@@ -153,16 +158,9 @@ class Buyers:
         state = State(content, 1, at, status, paid=status == "open")
         if self.whole and account.provider == "standard":
             state = replace(state, paid=False, content=replace(content, means=rng.choice(_MEANS)))
-        return Order([state], list(ahead))
-
-    def _line(self, number: int, sku: str) -> Line:
-        chance = self.rng.random()
-        if chance < 0.12:
-            code = f"BUNDLE-{sku}" if chance < 0.06 else KIT
-        else:
-            code = self.rng.choice((sku, sku, f"{sku.lower()} "))
-        line = Line(number, code, code, sku, f"A {sku}", "goods", 1, "2.50", 0, 0, "0.2", None)
-        return priced(line, self.rng.randint(1, 4))
+        slow = self.whole and ahead[:1] != ("paid",) and rng.random() < 0.4
+        own = self.whole and account is OWN
+        return Order([state], list(ahead), redeemed(rng, content) if own else 0, slow)
 
     def _changed(self, state: State, what: str, at: int) -> State:
         state = replace(state, version=state.version + 1, updated_at=at)
@@ -171,9 +169,10 @@ class Buyers:
         match what:
             case "paid":
                 return replace(state, status="open", paid=True)
-            case "edited" if left:
+            case "edited" | "lessened" if left:
                 line = self.rng.choice(left)
-                edited = priced(line, self.rng.randint(1, 5))
+                most = 5 if what == "edited" else max(1, line.quantity - 1)
+                edited = priced(line, self.rng.randint(1, most))
                 lines = tuple(edited if one is line else one for one in content.lines)
                 return replace(state, content=replace(content, lines=lines))
             case "line-cancelled" if len(left) > 1:
@@ -188,13 +187,13 @@ class Buyers:
         version = order.now.version
         for copy in range(2 if self.rng.random() < 0.2 else 1):
             name = f"{order.account}-{order.external_id}-{version}-{copy}"
-            told = tuple(self.reports(order))
-            self.webhooks.append(Webhook(order, topic, version, name, reports=told))
+            reports = tuple(self.reports(order))
+            self.webhooks.append(Webhook(order, topic, version, name, reports=reports))
 
 
 _LIVES: tuple[tuple[str, ...], ...] = (
     (), (), (), ("edited",), ("edited", "edited"), ("cancelled",), ("edited", "cancelled"),
-    ("line-cancelled",), ("paid",), ("paid",), ("paid", "edited"), ("paid", "cancelled"),
+    ("line-cancelled",), ("lessened",), ("paid", "lessened"), ("paid",), ("paid",), ("paid", "edited"), ("paid", "cancelled"),
     ("abandoned",),
 )  # fmt: skip
 

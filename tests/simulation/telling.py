@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from typing import Any
 
-from libs.contracts import channels, fulfilment
+from libs.contracts import channels, fulfilment, orders
 from tests.simulation.desks import Desks
 from tests.simulation.units import expect
 
@@ -19,12 +19,19 @@ class Telling:
         self.due: set[tuple[str, str]] = set()  # shipment and our order
         self.names: dict[str, Order] = {}
         self.asked: dict[tuple[str, str], str] = {}
+        self.gifts: set[str] = set()  # lines that are gift cards: the shop sends them by itself
 
     def note(self, event: Any) -> None:
         """Note what left, and what is to be told."""
         match event:
+            case orders.OrderPlaced() | orders.OrderAmended():
+                lines = event.order.lines
+                self.gifts |= {one.line_id for one in lines if one.kind == "gift_card"}
             case fulfilment.ShipmentDispatched():
+                told = {row.order_id for row in event.rows if row.line_id not in self.gifts}
                 for one in event.references:
+                    if one.order_id not in told:
+                        continue
                     self.left[one.account, one.external_id].add(event.shipment_id)
                     self.due.add((event.shipment_id, one.order_id))
                     self.names[one.order_id] = (one.account, one.external_id)

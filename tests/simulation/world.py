@@ -26,8 +26,9 @@ from tests.simulation.loop import VirtualLoop
 from tests.simulation.outside import Outside
 from tests.simulation.persons import Persons
 from tests.simulation.promises import Promises
-from tests.simulation.shops import MINUTE, SECOND, SKUS, Buyers, Order
+from tests.simulation.shops import MINUTE, SECOND, Buyers, Order
 from tests.simulation.terms import settings
+from tests.simulation.wares import SKUS
 
 BEGAN = 1_790_000_000_000_000
 SERVICES = (CHANNELS, ORDERS, INVENTORY)
@@ -189,7 +190,7 @@ class World:
             return False
         self.late -= 1
         change = self.rng.random() < 0.4
-        told = self.buyers.act(self.loop.now) if change else self.persons.disturb()
+        told = self.buyers.act(self.loop.now, late=True) if change else self.persons.disturb()
         self.say(told or "nobody changes their mind")
         return told is not None
 
