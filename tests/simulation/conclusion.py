@@ -11,6 +11,7 @@ from services.orders import commands as orders
 from services.orders.standing import OrderRow
 from services.sandbox.retail.content import State
 from tests.simulation.broker import as_read
+from tests.simulation.privacy import nowhere
 from tests.simulation.shops import Order
 from tests.simulation.units import expect
 from tests.simulation.wares import CARD, KIT, SKUS, parts_of
@@ -29,6 +30,9 @@ def conclude(world: World) -> None:
     _stock(world)
     if world.ledgers is not None:
         world.ledgers.rest(world.tables, world.durables)
+    if world.privacy is not None:
+        world.privacy.rest()
+    nowhere(world.buyers.orders, world.broker, world.durables)
 
 
 def _deliveries(world: World) -> None:

@@ -1,9 +1,9 @@
-"""Bugs of the whole world: money, parcels, books and reports, each against one promise."""
+"""Bugs of the whole world: money, parcels, books, reports and keys, each against one promise."""
 
 from collections.abc import Sequence
 from dataclasses import replace as changed
 from functools import reduce
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from msgspec.structs import replace
@@ -12,8 +12,10 @@ from libs.contracts import accounting, fulfilment, payments
 from libs.effects.kinds import EffectKind, Rejected, Result, Unknown
 from libs.eventsourcing.states import pack
 from libs.runtime.ports import Service
+from libs.security.vault.vault import Vault
 from libs.store.store import Call
 from services.channels.outbound.report import report_of
+from services.crm_sync.erasing import Shredder
 from services.fulfilment import shipment_commands as parcels
 from services.fulfilment.shipment import LEFT
 from services.fulfilment.shipment_evolve import evolve
@@ -75,6 +77,30 @@ def _altered(start: str | tuple[str, ...], adapter: type[Altered]) -> Any:
         ]
 
     return kinds
+
+
+class Spares:
+    """A vault that says it has no key of a buyer, and keeps it."""
+
+    def __init__(self, real: Any) -> None:
+        self._real = real
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    async def shred(self, subject: str, clearance: str) -> bool:
+        del subject, clearance
+        return False
+
+
+def _spares(real: Kinds) -> Kinds:
+    """A key that is not found counts as destroyed."""
+    return [
+        changed(one, adapter=Shredder(cast("Vault", Spares(one.adapter._vault)),
+                                      one.adapter._years))
+        if isinstance(one.adapter, Shredder) else one
+        for one in real
+    ]  # fmt: skip
 
 
 def _buys_anew(real: Decide) -> Decide:
@@ -190,6 +216,7 @@ WHOLE = (
     Bug("handed-over-before-clearance", "P3", whole=True, decides={"shipment": _clears_itself}),
     Bug("stopped-after-it-left", "P1", whole=True, decides={"shipment": _stops_what_left}),
     Bug("cleared-when-asked", "P3", whole=True, decides={"payment": _clears_when_asked}),
+    Bug("key-not-found-counts-as-destroyed", "P8", whole=True, kinds=_spares),
     Bug("entry-out-of-balance", "P4", whole=True, decides={"sale": _one_sided}),
     Bug("posted-on-redelivery", "P3", whole=True, service=_twice("accounting", "payments", "fact")),
     Bug("shipped-on-redelivery", "P2", whole=True,

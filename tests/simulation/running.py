@@ -37,7 +37,7 @@ class Run:
             (40, self.op), (45, self.work), (10, self.deliver), (4, self.buy), (3, self.wish),
             (3, self.call), (2, self.lose), (1, self.crash), (1, self.rebalance),
             (2, self.world.notice), (1, self.pause), (2, self.leap),
-            (1, self.hole), (2, self.world.mend), (1, self.hush),
+            (1, self.hole), (2, self.world.mend), (1, self.hush), (1, self.forget),
         ]  # fmt: skip
         self.moves = [move for _, move in moves]
         self.weights = [weight for weight, _ in moves]
@@ -145,6 +145,12 @@ class Run:
         world.outside.hush(world.loop.now)
         world.say("the bank falls silent")
         return True
+
+    def forget(self) -> bool:
+        told = self.world.privacy.ask() if self.world.privacy is not None else None
+        if told:
+            self.world.say(told)
+        return told is not None
 
     def leap(self) -> bool:
         self.world.advance(self.world.loop.now + self.rng.choice(LEAPS[: self.rng.randint(2, 7)]))

@@ -25,6 +25,7 @@ from tests.simulation.ledgers import Ledgers
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.outside import Outside
 from tests.simulation.persons import Persons
+from tests.simulation.privacy import Privacy
 from tests.simulation.promises import Promises
 from tests.simulation.shops import MINUTE, SECOND, Buyers, Order
 from tests.simulation.terms import settings
@@ -64,6 +65,8 @@ class World:
         self.ledgers = Ledgers(self.outside, self.promises) if self.outside else None
         self.late = rng.randint(0, 8) if whole else 0  # changes of mind when all seems settled
         self.persons = Persons(rng, self.clerks, self.tables) if whole else None
+        self.privacy = Privacy(rng, self.clerks, self.tables, self.around.vault) if whole else None
+        self.promises.ledgers += [self.privacy] if self.privacy else []
         self.callers = Callers(self)
         self.trace: list[str] = []
         self.born = 0
