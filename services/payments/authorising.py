@@ -74,7 +74,9 @@ def authorised(
     known = state.intents.get(name)
     decide_by = None
     if capture_before is not None:
-        decide_by = max(capture_before - state.margin, story.at)
+        # One that lasts no longer than the margin is not decided on before it could be used.
+        half = (story.at + capture_before) // 2
+        decide_by = max(capture_before - state.margin, half, story.at)
     story.tell(
         payments.PaymentAuthorised(
             **story.names(), intent_id=name, provider_intent=provider_intent,

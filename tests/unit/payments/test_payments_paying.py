@@ -357,6 +357,16 @@ def test_before_an_authorisation_ends_the_policy_decides(
     assert payment.types(before) == then
 
 
+def test_an_authorisation_shorter_than_the_margin_is_decided_on_half_way() -> None:
+    payment = Payment(Terms("card", "capture_then_reauthorise", "reauthorise", 12 * HOUR))
+    payment.provider.mandate, payment.provider.expires = True, NOW + 2 * HOUR
+    payment.fact(required(MUGS))
+    assert payment.last(payments.PaymentAuthorised).decide_by == NOW + HOUR
+    payment.due(NOW + HOUR)
+    assert payment.last(payments.AuthorisationExpiring).decision == "reauthorise"
+    assert payment.types().count("PaymentAuthorised") == 2
+
+
 def test_an_authorisation_whose_time_is_over_has_ended_even_if_nobody_says_so() -> None:
     payment = Payment(Terms("card", margin=0))
     payment.provider.expires = NOW + HOUR
