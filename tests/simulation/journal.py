@@ -33,7 +33,8 @@ class Journal:
         debit = sum(o.functional_debit for o in lines)
         credit = sum(o.functional_credit for o in lines)
         expect("P4", debit == credit, f"{name} has own debits of {debit}, credits of {credit}")
-        source = (event.source_event, event.kind, event.reference, event.sku or "")
+        about = (event.order_id or "", event.sku or "")  # a parcel may hold several orders' units
+        source = (event.source_event, event.kind, event.reference, *about)
         expect("P1", source not in self.sources, f"{source} is posted twice")
         self.sources.add(source)
         for line in lines:

@@ -61,17 +61,19 @@ class Ledgers:
                 named = wait.reason and wait.owner and wait.next_action
                 expect("P7", named, f"{payment.order_id} waits for {wait}")
         for row in tables["orders"]["orders"].values():
-            self._ends(row, shipments, payments.get((row.order_id,)), tables)
+            self._ends(row, shipments, payments, tables)
 
     def _ends(
-        self, row: OrderRow, shipments: list[ShipmentRow], payment: PaymentRow | None,
+        self, row: OrderRow, shipments: list[ShipmentRow], payments: dict[Any, PaymentRow],
         tables: dict[str, Tables],
     ) -> None:  # fmt: skip
         """An order has ended, or somebody is named who has it."""
         if row.state in ENDED | {"waiting", "held", "part_confirmed"}:
             return
         mine = [one for one in shipments if row.order_id in one.orders and one.waiting]
-        waits = payment.waits if payment is not None else ()
+        together = {row.order_id} | {name for one in mine for name in one.orders}
+        known = [payments[name,] for name in sorted(together) if (name,) in payments]
+        waits = [wait for one in known for wait in one.waits]  # also those of a parcel's others
         handover = tables["fulfilment"]["handovers"].get((row.order_id,))
         owners = {one.owner for one in mine} | {one.owner for one in waits}
         owners |= {handover.owner} if handover else set()

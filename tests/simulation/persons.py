@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Any, Literal
 
@@ -81,12 +82,29 @@ class Persons:
         for key, listing in sorted(self.tables["channels"]["listings"].items()):
             if not listing.linked and listing.waiting and key not in self.clerks.linked:
                 yield ("link", *map(str, key)), "", "", _always(listing), 0.9
-        for _, row in sorted(self.tables["fulfilment"]["shipments"].items()):
-            yield from self._of_parcel(row)
+        rows = [row for _, row in sorted(self.tables["fulfilment"]["shipments"].items())]
+        joins = list(self._joins(rows))
+        yield from joins
+        waits = {name for todo in joins if todo[0] not in self.seen for name in todo[0]}
+        for parcel in rows:
+            if parcel.shipment_id not in waits:  # what joins is packed together
+                yield from self._of_parcel(parcel)
         for _, row in sorted(self.tables["orders"]["orders"].items()):
             yield from self._of_order(row)
         for _, row in sorted(self.tables["payments"]["payments"].items()):
             yield from self._of_payment(row)
+
+    def _joins(self, rows: list[ShipmentRow]) -> Iterator[Todo]:
+        """Put orders of one buyer that are to be packed by hand into one parcel."""
+        first: dict[tuple[str, ...], str] = {}
+        for row in rows:
+            if row.state != "planned" or row.packing != "by-hand" or not row.requires_shipping:
+                continue
+            into = first.setdefault((row.subject, row.location, row.currency), row.shipment_id)
+            for order in sorted(row.orders) if into != row.shipment_id else ():
+                command = partial(_join, order, row.shipment_id, into)
+                key = ("join", row.shipment_id, into, order)
+                yield key, "fulfilment", parcels.handover_stream(order), command, 0.8
 
     def _of_parcel(self, row: ShipmentRow) -> Iterator[Todo]:
         name, state = row.shipment_id, row.state
@@ -146,6 +164,10 @@ class Persons:
 
 def _hold(document: str, now: int) -> Any:
     return orders.PlaceHold(document, "manual", "", (), "both", now + 6 * HOUR, "seller", now)
+
+
+def _join(order: str, shipment: str, into: str, _: str, now: int) -> Any:
+    return parcels.JoinShipment("main", order, shipment, into, "clerk", now)
 
 
 def _always(what: Any) -> Command:

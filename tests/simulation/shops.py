@@ -144,7 +144,7 @@ class Buyers:
         rng, number = self.rng, str(1000 + len(self.orders))
         account = rng.choice((*ACCOUNTS, OWN) if self.whole else ACCOUNTS)
         at = now // SECOND * SECOND
-        customer = rng.choice((None, "11", "12"))
+        customer = rng.choice((None, "11", "11", "11", "12"))
         lines = basket(rng, self.skus)
         content = Content(number, account, at, person(customer, number),
                           address(customer, number, "United Kingdom"), lines, ())  # fmt: skip
