@@ -7,6 +7,7 @@ from random import Random
 from typing import Any, Literal
 
 from libs.contracts import common
+from services.fulfilment import handover_commands as handovers
 from services.fulfilment import shipment_commands as parcels
 from services.fulfilment.standing import ShipmentRow
 from services.orders import commands as orders
@@ -104,7 +105,7 @@ class Persons:
             for order in sorted(row.orders) if into != row.shipment_id else ():
                 command = partial(_join, order, row.shipment_id, into)
                 key = ("join", row.shipment_id, into, order)
-                yield key, "fulfilment", parcels.handover_stream(order), command, 0.8
+                yield key, "fulfilment", handovers.handover_stream(order), command, 0.8
 
     def _of_parcel(self, row: ShipmentRow) -> Iterator[Todo]:
         name, state = row.shipment_id, row.state
@@ -167,7 +168,7 @@ def _hold(document: str, now: int) -> Any:
 
 
 def _join(order: str, shipment: str, into: str, _: str, now: int) -> Any:
-    return parcels.JoinShipment("main", order, shipment, into, "clerk", now)
+    return handovers.JoinShipment("main", order, shipment, into, "clerk", now)
 
 
 def _always(what: Any) -> Command:
