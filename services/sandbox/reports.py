@@ -111,7 +111,10 @@ def _order(engine: Engine, story: Sequence[State]) -> Json:
         "version": state.version,
         "placed_at": content.placed_at,
         "total_minor": content.total,
-        "taken_minor": takings.taken(state, story),
+        "received_minor": takings.received(state),
+        "refunded_minor": takings.returned(state),
+        "taken_minor": takings.taken(state),
+        "owed_minor": takings.owed(state),
         "lines": [
             {
                 "id": line.id,

@@ -30,7 +30,8 @@ def test_a_woocommerce_put_sets_status_and_tracking_and_repeats_for_nothing(shop
     for _ in range(2):
         status, body = put(shop, number, status="completed", meta_data=meta)
         assert (status, body["status"]) == (200, "completed")
-        assert body["meta_data"][0]["value"] == items
+        assert body["meta_data"][-1]["value"] == items
+        assert "_stripe_net" in {one["key"] for one in body["meta_data"]}
     told = shop.desk.told("woo-uk")
     assert ([one["tracking"] for one in told["dispatches"]], told["repeats"]) == (["T1"], 1)
     assert [one["status"] for one in shop.echoed()] == ["completed"]
