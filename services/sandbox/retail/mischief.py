@@ -35,7 +35,7 @@ _TOPICS: Mapping[tuple[Provider, Happens], tuple[str, ...]] = {
     ("standard", "line-cancelled"): ("order.updated",),
     ("standard", "cancelled"): ("order.cancelled",),
 }
-_CREATED_LATE = ("stale-retry", "cheaper-edit-seen-first")
+_CREATED_LATE = ("stale-retry", "cheaper-edit-seen-first", "cheaper-edit-owed")
 STEP = 10
 SHOWCASE_COPIES = 5
 
@@ -45,6 +45,7 @@ class Delivery(Struct, frozen=True):
 
     More than one send is a duplicate; every copy and every retry carries the same `key`. Where
     the provider's key is another one (WooCommerce), the shop derives it from what it sends.
+    One with an `after` is lost on its way until that delivery is acknowledged.
     """
 
     id: int
@@ -55,6 +56,7 @@ class Delivery(Struct, frozen=True):
     key: str
     event: str
     sends: tuple[int, ...]
+    after: int | None = None
 
 
 def deliveries(happenings: Sequence[Happening], seed: int, showcase: str) -> tuple[Delivery, ...]:
@@ -105,5 +107,6 @@ def _with_late_creations(
     for case in _CREATED_LATE:
         mine = [one for one in found if happenings[one.happening].state.content.case == case]
         if mine:
-            moved[mine[0].id] = replace(mine[0], sends=(mine[-1].sends[0] + 2 * STEP,))
+            later = mine[-1].sends[0] + 2 * STEP
+            moved[mine[0].id] = replace(mine[0], sends=(later,), after=mine[-1].id)
     return tuple(moved.get(one.id, one) for one in found)

@@ -144,11 +144,13 @@ def test_what_the_seller_reports_changes_no_money(case: str) -> None:
     assert (after.received, after.refunded) == (before.received, before.refunded)
 
 
-def test_an_order_can_be_seen_first_after_its_edit_and_its_refund() -> None:
-    number = PLAN.cases["cheaper-edit-seen-first"]
+@pytest.mark.parametrize("case", ["cheaper-edit-seen-first", "cheaper-edit-owed"])
+def test_an_order_can_be_seen_first_after_its_edit_owed_or_refunded(case: str) -> None:
+    number = PLAN.cases[case]
     created, *others = (one for one in PLAN.deliveries if one.number == number)
     assert created.topic == "orders/create"
     assert created.sends[0] > max(one.sends[-1] for one in others)
+    assert created.after == others[-1].id
     assert all(one.sends[0] == one.id * STEP for one in others)
 
 
