@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from libs.bus.feed import Feed, Place, Records
+from libs.bus.feed import Feed
 from libs.bus.gaps import Gaps
-from libs.bus.records import Record, headers_of
-from libs.bus.screening import Cursor, Mark, Screened, screen_marks
+from libs.bus.hub import Hub
+from libs.bus.records import Place, Record, Records
+from libs.bus.screening import Cursor, Screened, screen_marks
 from libs.bus.tail import end_offsets as end_offsets
 from libs.bus.topics import topic_of
-from libs.codec.headers import EventHeaders
 from libs.eventsourcing.inputs import Position
 from libs.store.pool import Pool
 from libs.telemetry.logs import log
@@ -48,7 +48,7 @@ class Source:
     def __init__(
         self,
         pool: Pool,
-        bootstrap: str,
+        hub: Hub,
         consumer: str,
         topics: Mapping[str, str],
         member: str | None = None,
@@ -56,7 +56,7 @@ class Source:
         self.pool, self.consumer, self.topics = pool, consumer, topics
         topic, service = next(iter(topics.items()))
         prefix = topic.removesuffix(topic_of("", service))
-        self.feed = Feed(bootstrap, f"{prefix}{consumer}", tuple(topics), self._claim, member)
+        self.feed = Feed(hub, f"{prefix}{consumer}", topics, self._claim, member)
         self.problems: dict[Place, str] = {}
         self.positions: dict[Place, Position] = {}
         self._cursors: dict[Place, Cursor] = {}
@@ -106,17 +106,12 @@ class Source:
         return offsets
 
     async def _screened(self, place: Place, records: Records) -> list[Record]:
-        service = self.topics[place[0]]
-        found = [headers_of(service, record.headers) for record in records]
-        marks = [
-            Mark(r.offset, h.pseq, h.id) if h is not None else Mark(r.offset, 0, "")
-            for r, h in zip(records, found, strict=True)
-        ]
-        before, screened = self._cursors[place], screen_marks(self._cursors[place], marks)
+        before = self._cursors[place]
+        screened = screen_marks(before, [record.mark for record in records])
         self._cursors[place] = screened.cursor
         self._flag(place, screened)
         if screened.taken:
-            return self._taken(place, records, found, screened)
+            return self._taken(place, records, screened)
         if screened.problem is None and screened.cursor.next_offset != before.next_offset:
             await self._move_on(place, screened.cursor)
         return []
@@ -143,13 +138,7 @@ class Source:
             case None:
                 pass
 
-    def _taken(
-        self,
-        place: Place,
-        records: Records,
-        found: Sequence[EventHeaders | None],
-        screened: Screened,
-    ) -> list[Record]:
+    def _taken(self, place: Place, records: Records, screened: Screened) -> list[Record]:
         position = self.positions[place]
         # Duplicates at the end are passed with the last record that is applied.
         after = [*screened.after[:-1], screened.cursor]
@@ -162,8 +151,8 @@ class Source:
                 last_id=cursor.last_id, applied=applied,
             )  # fmt: skip
             taken.append(
-                Record(self.topics[place[0]], *place, record.offset, _text(record.key),
-                       record.value or b"", found[index], behind)
+                Record(record.service, *place, record.offset, _text(record.key), record.value,
+                       record.headers, behind)
             )  # fmt: skip
         self.positions[place] = taken[-1].after
         return taken
@@ -181,5 +170,5 @@ class Source:
         self.applied(moved)
 
 
-def _text(key: bytes | None) -> str:
-    return (key or b"").decode(errors="replace")
+def _text(key: bytes) -> str:
+    return key.decode(errors="replace")

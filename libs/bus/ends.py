@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from libs.bus.feed import Place
+from libs.bus.records import Place
 from libs.values.lanes import PARTITIONS
 
 FRESH = 1.0  # seconds that an answer is good for

@@ -5,14 +5,15 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
-from aiokafka.structs import ConsumerRecord, OffsetAndMetadata
+from aiokafka.errors import KafkaError
+from aiokafka.structs import OffsetAndMetadata
 
+from libs.bus.hub import Hub
+from libs.bus.reading import Reading
+from libs.bus.records import Place, Records
 from libs.telemetry.logs import log
 
-Place = tuple[str, int]  # topic, partition
 Claim = Callable[[Sequence[Place]], Awaitable[Mapping[Place, int]]]
-Records = list[ConsumerRecord]
 
 SESSION = 10_000  # milliseconds without a heartbeat after which partitions go to others
 REPORT = 5.0  # seconds between commits to Kafka, for lag tools only
@@ -35,24 +36,23 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
 class Feed:
     """Records of the partitions that the group assigned and that `claim` has made ours.
 
-    `claim` takes partitions and returns the offset to read each from. Records of a partition that
-    is not claimed yet are dropped: they come again.
+    `topics` maps topics to their services. `claim` takes partitions and returns the offset to read
+    each from. What is not claimed yet is not read: it comes afterwards.
     """
 
     def __init__(
         self,
-        bootstrap: str,
+        hub: Hub,
         group: str,
-        topics: Sequence[str],
+        topics: Mapping[str, str],
         claim: Claim,
         member: str | None = None,
     ) -> None:
-        self.bootstrap, self.group, self.topics = bootstrap, group, tuple(topics)
-        self.member = member
+        self.hub, self.group, self.topics, self.member = hub, group, topics, member
         self.last_progress = 0.0
         self.restarts = 0
         self._claim_rows = claim
-        self._held: set[Place] = set()
+        self._reading = Reading(hub, topics)
         self._later: dict[Place, float] = {}
         self._generation = 0
         self._reached: dict[Place, int] = {}
@@ -67,14 +67,16 @@ class Feed:
     @property
     def held(self) -> frozenset[Place]:
         """Return the partitions that are claimed."""
-        return frozenset(self._held)
+        return frozenset(self._reading.at)
 
     async def start(self) -> None:
         """Join the group."""
+        self.hub.follow(self.topics)
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self.bootstrap, group_id=self.group, group_instance_id=self.member,
-            enable_auto_commit=False, auto_offset_reset="none", fetch_max_wait_ms=1000,
-            metadata_max_age_ms=5000, max_poll_interval_ms=120_000, session_timeout_ms=SESSION,
+            bootstrap_servers=self.hub.bootstrap, group_id=self.group,
+            group_instance_id=self.member, enable_auto_commit=False, auto_offset_reset="none",
+            fetch_max_wait_ms=1000, metadata_max_age_ms=5000, max_poll_interval_ms=120_000,
+            session_timeout_ms=SESSION,
         )  # fmt: skip
         consumer.subscribe(topics=list(self.topics), listener=_Listener(self))
         self.forget()
@@ -105,29 +107,26 @@ class Feed:
     def forget(self) -> None:
         """Hold nothing any more; what is still assigned is claimed again."""
         self._generation += 1
-        self._held.clear()
+        self._reading.end(self._reading.at)
         self._later.clear()
         self._in_hand.clear()
 
     def release(self, places: Iterable[Place], seconds: float = RECLAIM) -> None:
         """Give up partitions, and claim them again a little later if they are still assigned."""
         until = _now() + seconds
-        for place in tuple(places):
-            self._held.discard(place)
+        given_up = tuple(places)
+        self._reading.end(given_up)
+        for place in given_up:
             self._in_hand.pop(place, None)
             self._later[place] = until
 
     def seek(self, place: Place, offset: int) -> None:
         """Read a partition from another offset."""
-        part = TopicPartition(*place)
-        if self._consumer is not None and part in self._consumer.assignment():
-            self._consumer.seek(part, offset)
+        self._reading.seek(place, offset)
 
     def pause(self, place: Place) -> None:
         """Read a partition no further until it is claimed anew."""
-        part = TopicPartition(*place)
-        if self._consumer is not None and part in self._consumer.assignment():
-            self._consumer.pause(part)
+        self._reading.pause(place)
 
     def reached(self, place: Place, next_offset: int) -> None:
         """Note how far a partition is applied."""
@@ -137,9 +136,14 @@ class Feed:
         self.last_progress = _now()
 
     @property
+    def apart(self) -> frozenset[Place]:
+        """Return the partitions that this member reads by itself."""
+        return self._reading.apart
+
+    @property
     def applied(self) -> Mapping[Place, int]:
         """Return the offset behind what is applied, of each partition held."""
-        return {place: self._reached.get(place, 0) for place in self._held}
+        return {place: self._reached.get(place, 0) for place in self._reading.at}
 
     @property
     def written(self) -> float | None:
@@ -158,23 +162,7 @@ class Feed:
         assert consumer is not None, "the feed is not started"
         await self._claim(consumer)
         self._report_offsets(consumer)
-        try:
-            fetched = await consumer.getmany(timeout_ms=int(seconds * 1000), max_records=limit)
-        except NoOffsetForPartitionError:
-            await asyncio.sleep(0.01)  # until the seek has taken hold
-            return {}
-        except OffsetOutOfRangeError as error:
-            # A topic that was made anew or trimmed: the numbers tell what is missing.
-            parts = [part for part in error.args[0] if part in consumer.assignment()]
-            begins = await consumer.beginning_offsets(parts)
-            for part, begin in begins.items():
-                self.seek((part.topic, part.partition), begin)
-            return {}
-        found = {
-            (part.topic, part.partition): records
-            for part, records in fetched.items()
-            if (part.topic, part.partition) in self._held and records
-        }
+        found = await self._reading.get(consumer, limit, seconds)
         for place, records in found.items():
             first = self._in_hand.get(place, (records[0].timestamp / 1000, 0))[0]
             self._in_hand[place] = (first, records[-1].offset)
@@ -183,7 +171,7 @@ class Feed:
     async def _claim(self, consumer: AIOKafkaConsumer) -> None:
         now, generation = _now(), self._generation
         assigned = {(part.topic, part.partition) for part in consumer.assignment()}
-        new = sorted(p for p in assigned - self._held if self._later.get(p, 0) <= now)
+        new = sorted(p for p in assigned - self.held if self._later.get(p, 0) <= now)
         if not new:
             return
         offsets = await self._claim_rows(new)
@@ -192,10 +180,8 @@ class Feed:
         for place, offset in offsets.items():
             part = TopicPartition(*place)
             if part in consumer.assignment():
-                consumer.resume(part)
-                consumer.seek(part, offset)
+                self._reading.begin(consumer, place, offset)
                 self._reached[place] = offset
-                self._held.add(place)
                 self._later.pop(place, None)
 
     def _report_offsets(self, consumer: AIOKafkaConsumer) -> None:
@@ -203,7 +189,7 @@ class Feed:
         if now < self._next_report or (self._report is not None and not self._report.done()):
             return
         self._next_report = now + REPORT
-        due = {p: self._reached[p] for p in self._held if p in self._reached}
+        due = {p: self._reached[p] for p in self.held if p in self._reached}
         due = {p: offset for p, offset in due.items() if self._reported.get(p) != offset}
         if due:
             self._report = asyncio.create_task(self._commit(consumer, due))
@@ -224,13 +210,13 @@ class Feed:
             await self.start()
         elif now - max(self.last_progress, self._looked) > STALL:
             self._looked = now
-            parts = [TopicPartition(*place) for place in self._held]
+            parts = [TopicPartition(*place) for place in self._reading.read]
             if parts:
                 ends = await asyncio.wait_for(self._consumer.end_offsets(parts), 10)
-                stuck = [p for p, end in ends.items() if end > await self._consumer.position(p)]
-                paused = self._consumer.paused()
-                if any(part not in paused for part in stuck):
+                at = self._reading.at
+                if any(end > at.get((p.topic, p.partition), end) for p, end in ends.items()):
                     log.warning("consumer-stalled", consumer=self.group)
+                    self.hub.doubt()
                     await self.restart()
             elif now - self.last_progress > EMPTY:
                 await self.restart()

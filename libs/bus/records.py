@@ -1,19 +1,41 @@
-"""A record as a consumer hands it on: what came, and where its partition stands behind it."""
+"""A record as it was read, and as a consumer hands it on: where its partition stands behind it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
+from libs.bus.screening import Mark
 from libs.codec.errors import DecodeError
 from libs.codec.headers import EventHeaders, parse_headers
 from libs.eventsourcing.inputs import Position
 
+Place = tuple[str, int]  # topic, partition
 
-class Record(msgspec.Struct, frozen=True, gc=False):
+
+class Arrived(msgspec.Struct, frozen=True, gc=False):
     """A record as it came from a topic of `service`; `headers` is None where it is not ours.
 
-    `after` is where its partition stands once the record is dealt with.
+    Whoever reads in this process is handed the same one: its headers are understood once.
+    `timestamp` is the broker's, in milliseconds since the epoch.
     """
+
+    service: str
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes
+    value: bytes
+    headers: EventHeaders | None
+    mark: Mark
+
+
+Records = Sequence[Arrived]
+
+
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """A record that is to be applied; `after` is where its partition stands once it is."""
 
     service: str
     topic: str
@@ -23,6 +45,15 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     value: bytes
     headers: EventHeaders | None
     after: Position
+
+
+def arrived(service: str, record: Any) -> Arrived:
+    """Read a consumer's record of a topic that belongs to this service."""
+    headers = headers_of(service, record.headers)
+    offset = record.offset
+    mark = Mark(offset, headers.pseq, headers.id) if headers is not None else Mark(offset, 0, "")
+    return Arrived(service, record.topic, record.partition, offset, record.timestamp,
+                   record.key or b"", record.value or b"", headers, mark)  # fmt: skip
 
 
 def headers_of(service: str, headers: Sequence[tuple[str, bytes]]) -> EventHeaders | None:

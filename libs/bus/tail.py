@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from libs.bus.feed import Place, Records
+from libs.bus.records import Place, Records, arrived
 from libs.values.lanes import PARTITIONS
 
 
@@ -35,11 +35,14 @@ async def end_offsets(bootstrap: str, topics: Sequence[str]) -> Mapping[Place, i
 
 
 class Tail:
-    """Reads partitions from an offset (the first by default), for a rebuild."""
+    """Reads topics from an offset (the first by default), for a rebuild.
 
-    def __init__(self, consumer: AIOKafkaConsumer, places: Sequence[Place]) -> None:
-        self.consumer = consumer
-        self.parts = [TopicPartition(*place) for place in places]
+    `topics` maps them to their services.
+    """
+
+    def __init__(self, consumer: AIOKafkaConsumer, topics: Mapping[str, str]) -> None:
+        self.consumer, self.topics = consumer, topics
+        self.parts = _parts(list(topics))
         self._at: dict[Place, int] = {}
 
     async def start(self) -> None:
@@ -60,7 +63,10 @@ class Tail:
         fetched = await self.consumer.getmany(*parts, timeout_ms=500, max_records=limit)
         for part in parts:
             self._at[part.topic, part.partition] = await self.consumer.position(part)
-        return {(part.topic, part.partition): records for part, records in fetched.items()}
+        return {
+            (part.topic, part.partition): [arrived(self.topics[part.topic], r) for r in records]
+            for part, records in fetched.items()
+        }
 
     def at(self, place: Place) -> int:
         """Return the offset that is read next."""

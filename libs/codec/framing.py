@@ -16,15 +16,15 @@ def frame(schema_id: int, avro: bytes) -> bytes:
     return b"\x00" + schema_id.to_bytes(4, "big") + avro
 
 
-def unframe(value: bytes) -> tuple[int, bytes]:
-    """Take the prefix off. Raises DecodeError (`truncated`, `bad-magic`, `too-large`)."""
+def schema_id_of(value: bytes) -> int:
+    """Read the prefix. Raises DecodeError (`truncated`, `bad-magic`, `too-large`)."""
     if len(value) < 5:
         raise DecodeError("The value is shorter than its prefix.", "truncated")
     if len(value) > MAX_EVENT_BYTES + 5:
         raise DecodeError("The value is larger than an event may be.", "too-large")
     if value[0]:
         raise DecodeError("The value does not begin with 0.", "bad-magic")
-    return int.from_bytes(value[1:5], "big"), value[5:]
+    return int.from_bytes(value[1:5], "big")
 
 
 class EventCodec:
@@ -61,15 +61,15 @@ class EventCodec:
 
     def decode_value(self, value: bytes) -> tuple[Contract[Any], Any]:
         """Return the contract and the event of a record's value. Raises DecodeError."""
-        number, data = unframe(value)
+        number = schema_id_of(value)
         known = self._by_id.get(number)
         if known is None:
             raise DecodeError(f"Schema id {number} is not known here.", "unknown-schema")
         contract, decode = known
-        return contract, _decoded(decode, data)
+        return contract, _decoded(decode, value)
 
 
-# Services that share a process decode the same events within moments; events cannot be changed.
+# Services that share a process are handed the same bytes within moments; events cannot be changed.
 @lru_cache(maxsize=4096)
-def _decoded(decode: Callable[[bytes], Any], data: bytes) -> Any:
-    return decode(data)
+def _decoded(decode: Callable[[bytes], Any], value: bytes) -> Any:
+    return decode(value[5:])

@@ -77,12 +77,6 @@ def build_headers(headers: EventHeaders) -> Headers:
 
 def parse_headers(headers: Sequence[tuple[str, bytes]]) -> EventHeaders | None:
     """Read a record's headers; None for a record that is not ours. Raises DecodeError."""
-    return _parsed(tuple(headers))
-
-
-# Services that share a process read the same records, each by itself, within moments.
-@lru_cache(maxsize=8192)
-def _parsed(headers: tuple[tuple[str, bytes], ...]) -> EventHeaders | None:
     found = dict(headers)
     ours = found.get("lonja")
     if ours is None:

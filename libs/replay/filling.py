@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from libs.bus.feed import Place
+from libs.bus.records import Place
 from libs.bus.screening import Cursor, Mark, screen_marks
 from libs.bus.tail import Tail
 from libs.codec.framing import EventCodec
@@ -44,13 +44,12 @@ class Filling:
     def __init__(
         self,
         tail: Tail,
-        topics: Mapping[str, str],
         table: Table[Any],
         codec: EventCodec,
         progress: Callable[[Progress], None] | None = None,
         in_memory: int = IN_MEMORY,
     ) -> None:
-        self.tail, self.topics, self.table, self.codec = tail, topics, table, codec
+        self.tail, self.table, self.codec = tail, table, codec
         self.progress, self.in_memory = progress, in_memory
         self.cursors = {(p.topic, p.partition): Cursor(0, 0, "") for p in tail.parts}
         self.records = 0
@@ -97,7 +96,7 @@ class Filling:
         while open_ := [p for p in self.cursors if not self._reached(p, ends[p], numbers)]:
             parsed = {}
             for place, records in (await self.tail.get(open_)).items():
-                parsed[place] = Parsed(self.topics[place[0]], records, self.codec)
+                parsed[place] = Parsed(records, self.codec)
                 await asyncio.sleep(0)  # more is asked for while these are decoded
             await self._fold(connection, parsed, numbers)
             for place in open_:

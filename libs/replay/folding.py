@@ -5,11 +5,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from libs.bus.feed import Records
-from libs.bus.records import headers_of
-from libs.bus.screening import Mark
+from libs.bus.records import Records
 from libs.codec.framing import EventCodec
-from libs.codec.headers import EventHeaders
 from libs.eventsourcing.envelope import Envelope
 from libs.eventsourcing.projection import Key, Projection
 
@@ -24,13 +21,9 @@ class Unreadable(Exception):  # noqa: N818
 class Parsed:
     """A run of records of one partition: marks to screen, events to fold, each decoded once."""
 
-    def __init__(self, service: str, records: Records, codec: EventCodec) -> None:
-        self.service, self.records, self.codec = service, records, codec
-        self.headers: list[EventHeaders | None] = [headers_of(service, r.headers) for r in records]
-        self.marks = [
-            Mark(r.offset, h.pseq, h.id) if h is not None else Mark(r.offset, 0, "")
-            for r, h in zip(records, self.headers, strict=True)
-        ]
+    def __init__(self, records: Records, codec: EventCodec) -> None:
+        self.records, self.codec = records, codec
+        self.marks = [record.mark for record in records]
         self._envelopes: dict[int, Envelope[Any]] = {}
 
     def envelopes(self, taken: Iterable[int]) -> list[Envelope[Any]]:
@@ -40,10 +33,11 @@ class Parsed:
     def _envelope(self, n: int) -> Envelope[Any]:
         known = self._envelopes.get(n)
         if known is None:
-            headers, record = self.headers[n], self.records[n]
+            record = self.records[n]
+            headers = record.headers
             assert headers is not None
             try:
-                contract, event = self.codec.decode_value(record.value or b"")
+                contract, event = self.codec.decode_value(record.value)
                 stream = record.key.decode()
             except Exception as error:
                 place = f"{record.topic}/{record.partition}@{record.offset}"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from libs.bus.feed import Place
+from libs.bus.records import Place
 from libs.bus.screening import Cursor, screen_marks
 from libs.eventsourcing.projection import Key, Projection
 from libs.replay.folding import Pairs, Parsed, Unreadable, touched

@@ -10,9 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from libs.bus.consumer import claim
-from libs.bus.feed import RECLAIM, Feed, Place, Records
+from libs.bus.feed import RECLAIM, Feed
 from libs.bus.gaps import Gaps
+from libs.bus.hub import Hub
 from libs.bus.pace import Pace
+from libs.bus.records import Place, Records
 from libs.bus.topics import topic_of
 from libs.codec.framing import EventCodec
 from libs.eventsourcing.projection import Projection
@@ -39,13 +41,13 @@ class Projector:
     def __init__(
         self,
         pool: Pool,
-        bootstrap: str,
+        hub: Hub,
         topics: Mapping[str, str],
         projections: Sequence[Projection[Any]],
         codec: EventCodec,
         committed: Moved | None = None,
     ) -> None:
-        self.pool, self.bootstrap, self.topics = pool, bootstrap, topics
+        self.pool, self.hub, self.topics = pool, hub, topics
         self.projections, self.codec = projections, codec
         self.committed = committed
         self.beat = 0.0
@@ -61,13 +63,13 @@ class Projector:
         for name in await prepare(self.pool, self.projections):
             projection = next(p for p in self.projections if p.name == name)
             log.warning("projection-rebuilt", projection=name, version=projection.version)
-            await rebuild(self.pool, self.bootstrap, self.topics, projection, self.codec, swap=True)
+            await rebuild(
+                self.pool, self.hub.bootstrap, self.topics, projection, self.codec, swap=True
+            )
         topic, service = next(iter(self.topics.items()))
         prefix = topic.removesuffix(topic_of("", service))
         database = await self.pool.fetchval("SELECT current_database()")
-        self.feed = Feed(
-            self.bootstrap, f"{prefix}{database}.read", tuple(self.topics), self._claim
-        )
+        self.feed = Feed(self.hub, f"{prefix}{database}.read", self.topics, self._claim)
         await self._reload()
         await self.feed.start()
 
@@ -140,7 +142,7 @@ class Projector:
             self.feed.release(self.feed.held, 0)
 
     async def _apply(self, connection: Connection, arrived: Mapping[Place, Records]) -> None:
-        parsed = {p: Parsed(self.topics[p[0]], found, self.codec) for p, found in arrived.items()}
+        parsed = {place: Parsed(found, self.codec) for place, found in arrived.items()}
         self.foreign += sum(mark.pseq == 0 for run in parsed.values() for mark in run.marks)
         for live in self.live.values():
             live.unsaved = {p: c for p, c in live.unsaved.items() if p in self.feed.held}

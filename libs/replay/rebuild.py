@@ -19,7 +19,6 @@ from libs.replay.models import Model, create, make_live, models, prepare, sweep
 from libs.replay.table import Table, table_name
 from libs.replay.verifying import Comparison, compare
 from libs.store.pool import Connection, Pool, session
-from libs.values.lanes import PARTITIONS
 
 ATTEMPTS = 50  # to be ahead of the live rows when both stand still for a moment
 UNBOUNDED: Mapping[str, str | int] = {
@@ -78,9 +77,9 @@ async def rebuild(
         swapped = False
         try:
             async with lone_reader(bootstrap) as consumer:
-                tail = Tail(consumer, [(topic, n) for topic in read for n in range(PARTITIONS)])
+                tail = Tail(consumer, read)
                 await tail.start()
-                filling = Filling(tail, read, copy, codec, progress, in_memory)
+                filling = Filling(tail, copy, codec, progress, in_memory)
                 compared = None
                 if verify:
                     compared = await _verify(pool, connection, model, filling)

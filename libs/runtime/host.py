@@ -13,6 +13,7 @@ from typing import Self
 from fastapi import FastAPI
 
 from libs.bus.ends import Ends
+from libs.bus.hub import Hub
 from libs.runtime import clock
 from libs.runtime.ports import Service
 from libs.runtime.running import RunningService
@@ -60,10 +61,11 @@ class Host:
         self._exits.push_async_callback(close_pool, pool)
         vault = PostgresVault(pool, load_master_key(self.data))
         await vault.migrate()
-        ends = Ends(self.servers.kafka)
+        ends, hub = Ends(self.servers.kafka), Hub(self.servers.kafka)
         self._exits.push_async_callback(ends.close)
+        self._exits.push_async_callback(hub.close)
         services = [
-            RunningService(service, self.servers, self.settings, vault, clock.now, ends)
+            RunningService(service, self.servers, self.settings, vault, clock.now, ends, hub)
             for service in self.services
         ]
         await asyncio.gather(*(service.prepare() for service in services))

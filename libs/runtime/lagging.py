@@ -7,7 +7,8 @@ import msgspec
 
 from libs.bus.consumer import Source
 from libs.bus.ends import Ends
-from libs.bus.feed import Feed, Place
+from libs.bus.feed import Feed
+from libs.bus.records import Place
 from libs.replay.live import Live
 from libs.replay.projector import Projector
 from libs.telemetry import metrics

@@ -4,7 +4,7 @@ import gc
 
 # Of all that lives here, heads and rows that are remembered, next to nothing is ever part of a
 # cycle. With Python's own thresholds a burst of commands spent a third of its time on looking.
-THRESHOLDS = (10_000, 20, 50)
+THRESHOLDS = (50_000, 20, 50)
 
 
 def settle() -> None:

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 
 from libs.bus.consumer import Source, end_offsets
 from libs.bus.ends import Ends
+from libs.bus.hub import Hub
 from libs.bus.relay import Relay
 from libs.bus.topics import ensure_topics, topic_of
 from libs.codec.framing import EventCodec
@@ -59,10 +60,11 @@ class RunningService:
         vault: Vault,
         clock: Callable[[], int],
         ends: Ends,
+        hub: Hub,
     ) -> None:
         self.service = service.configured(settings) if service.configured else service
         self.servers, self.settings = servers, settings
-        self.vault, self.clock, self.ends = vault, clock, ends
+        self.vault, self.clock, self.ends, self.hub = vault, clock, ends, hub
         self.name = service.name
         self.topic = topic_of(settings.topic_prefix, service.name)
         self.router: APIRouter | None = None
@@ -117,7 +119,7 @@ class RunningService:
         self._go("relay", self.relay.run())
         if service.reacts:
             topics = {topic_of(self.settings.topic_prefix, name): name for name in service.reacts}
-            source = Source(self.pool, self.servers.kafka, f"{self.name}.reactor", topics)
+            source = Source(self.pool, self.hub, f"{self.name}.reactor", topics)
 
             async def seal(field: str, raw: bytes) -> bytes:
                 return await inbox.sealed(field, raw, self.clock())
@@ -165,9 +167,7 @@ class RunningService:
             for name in projection.topics
         }
         if self.service.projections:
-            self.projector = Projector(
-                self.pool, self.servers.kafka, topics, self.service.projections, codec
-            )
+            self.projector = Projector(self.pool, self.hub, topics, self.service.projections, codec)
             await self.projector.start()
             self._go("projector", self.projector.run())
         by_service = {service: topic for topic, service in topics.items()}

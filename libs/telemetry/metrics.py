@@ -21,7 +21,7 @@ EVENTS = Counter(
     "lonja_events_recorded_total", "Events committed.", ["service", "type"], registry=REGISTRY
 )
 DELIVERIES = Counter(
-    "lonja_deliveries_total", "Webhook deliveries, by answer.", ["account", "answer"],
+    "lonja_deliveries_total", "Webhook deliveries, by answer.", ["service", "account", "answer"],
     registry=REGISTRY,
 )  # fmt: skip
 EFFECT_ATTEMPTS = Counter(

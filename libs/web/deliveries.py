@@ -1,11 +1,17 @@
-"""What every door for deliveries does first: size, encoding, signature; nothing is understood."""
+"""What every door for deliveries does: size, encoding, signature; its answers are counted.
 
-from collections.abc import Sequence
+Nothing is understood here.
+"""
 
-from fastapi import Request
+from collections.abc import Awaitable, Sequence
 
+from fastapi import Request, Response
+from fastapi.responses import JSONResponse
+
+from libs.eventsourcing.decider import Refused
 from libs.security.secrets import Secret
 from libs.security.webhooks import BadSignature, Delivery, Refusal, verify
+from libs.telemetry.metrics import DELIVERIES
 from libs.web.problems import Problem
 
 
@@ -43,3 +49,21 @@ def verified(
         raise Problem("bad-signature", "The signature is not the account's.") from None
     except Refusal as refusal:
         raise Problem(refusal.code, "The delivery's headers cannot be accepted.") from None
+
+
+async def counted(
+    service: str, account: str, answer: Awaitable[str], *, configured: bool
+) -> Response:
+    """Answer 200 and how the delivery was taken, or raise the Problem; count either.
+
+    An account that is not configured is no label: strangers would choose them.
+    """
+    shown = account if configured else "unknown"
+    try:
+        found = await answer
+    except Exception as error:
+        code = error.code if isinstance(error, Problem | Refused) else "error"
+        DELIVERIES.labels(service, shown, code).inc()
+        raise
+    DELIVERIES.labels(service, shown, found).inc()
+    return JSONResponse({"status": found})

@@ -6,7 +6,7 @@ import msgspec
 from fastapi import Depends, Header, Query, Request
 from pydantic import BaseModel
 
-from libs.runtime.ports import Rows
+from libs.runtime.ports import Answer, Rows
 from libs.telemetry.tracing import continued, header_of
 from libs.web.problems import Problem
 
@@ -22,10 +22,15 @@ class Write(msgspec.Struct, frozen=True):
 
 
 class Written(BaseModel):
-    """A write that is committed; `token` is for `?after=`."""
+    """A write that is committed, where there is nothing to add; `token` is for `?after=`."""
 
+    events: tuple[str, ...]
     token: str
-    events: list[str]
+
+
+def written(answer: Answer) -> Written:
+    """Return what a caller is told of it."""
+    return Written(events=answer.events, token=answer.token)
 
 
 async def _write(

@@ -120,7 +120,7 @@ def _queues(router: APIRouter, ports: Ports, companies: Companies) -> None:
     @router.post("/queues/{subject}/{code}/settle")
     async def settle(
         subject: Subject, code: Code, body: views.SettleIn, write: WriteRequest
-    ) -> views.Settled:
+    ) -> views.Done:
         """Say what a posting waits for, or leave its fact out; what waited is posted."""
         row = await queues.get(subject, code, body.source_event)
         if row is None or code == "order-unknown":
@@ -129,7 +129,7 @@ def _queues(router: APIRouter, ports: Ports, companies: Companies) -> None:
         answer = await ports.commands.execute(
             stream, command, key=write.key, request=write.request, trace=write.trace
         )
-        return views.Settled(subject=subject, events=answer.events, token=answer.token)
+        return views.Done(subject=subject, events=answer.events, token=answer.token)
 
 
 def _settlement(

@@ -152,8 +152,8 @@ class SettleIn(_View):
     by: str = Field(default="operator", max_length=100)
 
 
-class Settled(_View):
-    """A settlement that was done; `token` is for `?after=` of a later read."""
+class Done(_View):
+    """A write that is committed; `token` is for `?after=`."""
 
     subject: str
     events: tuple[str, ...]

@@ -9,7 +9,7 @@ from libs.contracts import common
 from libs.runtime.ports import Ports, Rows
 from libs.runtime.settings import Account
 from libs.web.problems import Problem
-from libs.web.writes import After, WriteRequest, Written, caught_up
+from libs.web.writes import After, WriteRequest, Written, caught_up, written
 from services.channels import commands
 from services.channels.checkout import Checkout, CheckoutAnswer
 from services.channels.checkouts import Checkouts
@@ -148,7 +148,7 @@ def _listings(router: APIRouter, ports: Ports) -> None:
         answer = await ports.commands.execute(
             stream, command, key=write.key, request=write.request, trace=write.trace
         )
-        return Written(token=answer.token, events=list(answer.events))
+        return written(answer)
 
     @router.post("/listings/{account}/{listing_id:path}/unlink")
     async def unlink(account: str, listing_id: str, write: WriteRequest) -> Written:
@@ -161,7 +161,7 @@ def _listings(router: APIRouter, ports: Ports) -> None:
             commands.listing_stream(account, listing_id), command,
             key=write.key, request=write.request, trace=write.trace,
         )  # fmt: skip
-        return Written(token=answer.token, events=list(answer.events))
+        return written(answer)
 
     @router.get("/listings/{account}/{listing_id:path}/suggestions")
     async def suggestions(

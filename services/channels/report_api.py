@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from libs.runtime.ports import Ports, Rows
 from libs.web.problems import Problem
-from libs.web.writes import After, WriteRequest, Written, caught_up
+from libs.web.writes import After, WriteRequest, Written, caught_up, written
 from services.channels.commands import order_stream
 from services.channels.report_rows import REPORTS, ReportRow
 from services.channels.reports import SettleReport
@@ -87,7 +87,7 @@ def report_routes(router: APIRouter, ports: Ports) -> None:
             SettleReport(report_id, body.decision, body.by, ports.clock()),
             key=write.key, request=write.request, trace=write.trace,
         )  # fmt: skip
-        return Written(token=answer.token, events=list(answer.events))
+        return written(answer)
 
 
 def _view(row: ReportRow, now: int) -> ReportView:

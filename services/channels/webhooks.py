@@ -5,13 +5,10 @@ account exists cannot be told from outside: an unknown one looks like a bad sign
 """
 
 from fastapi import Request, Response
-from fastapi.responses import JSONResponse
 
-from libs.eventsourcing.decider import Refused
 from libs.runtime.ports import Ports
 from libs.security.secrets import Secret
-from libs.telemetry.metrics import DELIVERIES
-from libs.web.deliveries import raw_body, verified
+from libs.web.deliveries import counted, raw_body, verified
 from libs.web.problems import Problem
 from libs.web.writes import traceparent
 from services.channels.adapters.parsing import ChannelDataError, check_structure
@@ -30,16 +27,9 @@ class Door:
 
     async def take(self, provider: str, account: str, request: Request) -> Response:
         """Answer 200 when the delivery is committed, or raise the Problem; count either."""
-        # An account that nobody configured is no label: strangers would choose them.
-        shown = account if (provider, account) in self._secrets else "unknown"
-        try:
-            answer = await self._answered(provider, account, request)
-        except Exception as error:
-            code = error.code if isinstance(error, Problem | Refused) else "error"
-            DELIVERIES.labels(shown, code).inc()
-            raise
-        DELIVERIES.labels(shown, answer).inc()
-        return JSONResponse({"status": answer})
+        answer = self._answered(provider, account, request)
+        configured = (provider, account) in self._secrets
+        return await counted("channels", account, answer, configured=configured)
 
     async def _answered(self, provider: str, account: str, request: Request) -> str:
         body = await raw_body(request, self._cap)

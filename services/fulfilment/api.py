@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from libs.runtime.ports import Ports, Rows
 from libs.web.problems import Problem
 from libs.web.writes import After, Write, WriteRequest, caught_up
-from services.fulfilment import commands, views
+from services.fulfilment import handover_commands, shipment_commands, views
 from services.fulfilment.intake import Door
 from services.fulfilment.order_rows import HANDOVERS, TRACKINGS
 from services.fulfilment.read_model import SHIPMENT_ORDERS, SHIPMENTS
@@ -117,10 +117,10 @@ def _queues(router: APIRouter, ports: Ports) -> None:
 
 
 async def _tell(
-    ports: Ports, shipment_id: str, command: commands.ShipmentCommand, write: Write
+    ports: Ports, shipment_id: str, command: shipment_commands.ShipmentCommand, write: Write
 ) -> views.Done:
     answer = await ports.commands.execute(
-        commands.shipment_stream(shipment_id), command,
+        shipment_commands.shipment_stream(shipment_id), command,
         key=write.key, request=write.request, trace=write.trace,
     )  # fmt: skip
     return views.Done(id=shipment_id, events=answer.events, token=answer.token)
@@ -130,7 +130,9 @@ def _writes(router: APIRouter, ports: Ports) -> None:
     @router.post("/shipments/{shipment_id}/pack")
     async def pack(shipment_id: views.Id, body: views.PackIn, write: WriteRequest) -> views.Done:
         """Close a parcel: its payment and its label are asked for."""
-        command = commands.Pack(ENTITY, shipment_id, body.weight_grams, body.by, ports.clock())
+        command = shipment_commands.Pack(
+            ENTITY, shipment_id, body.weight_grams, body.by, ports.clock()
+        )
         return await _tell(ports, shipment_id, command, write)
 
     @router.post("/shipments/{shipment_id}/hand-over")
@@ -138,13 +140,15 @@ def _writes(router: APIRouter, ports: Ports) -> None:
         shipment_id: views.Id, body: views.HandOverIn, write: WriteRequest
     ) -> views.Done:
         """Give a parcel away; refused without label or money, or against a hold."""
-        command = commands.HandOver(ENTITY, shipment_id, body.by, ports.clock())
+        command = shipment_commands.HandOver(ENTITY, shipment_id, body.by, ports.clock())
         return await _tell(ports, shipment_id, command, write)
 
     @router.post("/shipments/{shipment_id}/stop")
     async def stop(shipment_id: views.Id, body: views.StopIn, write: WriteRequest) -> views.Done:
         """Answer a stop: the units were kept, or it is too late for them."""
-        command = commands.AnswerStop(ENTITY, shipment_id, body.stopped, body.by, ports.clock())
+        command = shipment_commands.AnswerStop(
+            ENTITY, shipment_id, body.stopped, body.by, ports.clock()
+        )
         return await _tell(ports, shipment_id, command, write)
 
 
@@ -164,7 +168,7 @@ def _people(router: APIRouter, ports: Ports) -> None:
         """Ask for a refused label again, by another service or carrier account if named."""
         if body.carrier is not None and body.carrier not in ports.settings.carriers:
             raise Problem("carrier-unknown", f"There is no [carriers.{body.carrier[:40]}].")
-        command = commands.RetryLabel(
+        command = shipment_commands.RetryLabel(
             ENTITY, shipment_id, body.carrier, body.service, body.by, ports.clock()
         )
         return await _tell(ports, shipment_id, command, write)
@@ -183,11 +187,11 @@ def _people(router: APIRouter, ports: Ports) -> None:
         into, done = found[0].shipment_id, []
         for row in found[1:]:
             for order in sorted(row.orders):
-                command = commands.JoinShipment(
+                command = handover_commands.JoinShipment(
                     ENTITY, order, row.shipment_id, into, body.by, ports.clock()
                 )
                 answer = await ports.commands.execute(
-                    commands.handover_stream(order), command,
+                    handover_commands.handover_stream(order), command,
                     key=f"{write.key}:{order}:{row.shipment_id}"[:240], request=write.request,
                     trace=write.trace,
                 )  # fmt: skip

@@ -63,6 +63,10 @@ class Creates:
         del call
         return Absent()
 
+    async def close(self) -> None:
+        """Give connections back."""
+        await self._easypost.close()
+
     async def _recipient(self, event: events.LabelRequested) -> Mapping[str, str]:
         """Open the delivery address; shops name its parts differently."""
         sealed = event.customer.contact
@@ -133,6 +137,10 @@ class Buys:
             return _bought(answer) or Absent()
         return answer
 
+    async def close(self) -> None:
+        """Give connections back."""
+        await self._easypost.close()
+
 
 def _bought(answer: Confirmed) -> Result | None:
     try:
@@ -166,6 +174,10 @@ class Voids:
         status = words.refund_of(answer.answer)
         return Absent() if status is None else Confirmed(status)
 
+    async def close(self) -> None:
+        """Give connections back."""
+        await self._easypost.close()
+
 
 class Polls:
     """Where a parcel is, while nobody tells us."""
@@ -187,6 +199,10 @@ class Polls:
     async def ask(self, call: Call) -> Result:
         """Read it again: it changes nothing."""
         return await self.perform(call)
+
+    async def close(self) -> None:
+        """Give connections back."""
+        await self._easypost.close()
 
 
 def kinds(ports: Ports) -> Sequence[EffectKind]:

@@ -3,62 +3,55 @@
 What may have taken effect is unknown, never failed.
 """
 
-import base64
+import asyncio
+from collections.abc import Callable
 from typing import Any, Literal
 
 import aiohttp
-import msgspec
 
+from libs.effects.http import Answered, NotReached, Outside, retry_after
 from libs.effects.kinds import Confirmed, NotYet, Rejected, Result, Unknown
 from libs.runtime.ports import Ports
 from libs.runtime.settings import Carrier
 from services.fulfilment import easypost_words as words
 
-SECOND = 1_000_000  # microseconds
-CALL = aiohttp.ClientTimeout(total=15)
+CALL = 15.0  # seconds
 
 
 class Account:
     """One account of the configuration, over HTTP."""
 
-    def __init__(self, settings: Carrier) -> None:
-        self.settings = settings
-        login = base64.b64encode(f"{settings.key().reveal()}:".encode()).decode()
-        self._headers = {"Authorization": f"Basic {login}", "Content-Type": "application/json"}
+    def __init__(self, settings: Carrier, clock: Callable[[], int]) -> None:
+        self._outside = Outside(settings.api_url, {}, (settings.key().reveal(), ""))
+        self._clock = clock
 
     async def call(self, method: Literal["GET", "POST"], path: str, body: Any = None) -> Result:
         """Return the answer as JSON in Confirmed, or what else came of the call."""
-        data = None if body is None else msgspec.json.encode(body)
-        url = f"{self.settings.api_url.rstrip('/')}/v2/{path}"
         try:
-            async with (
-                aiohttp.ClientSession(timeout=CALL) as http,
-                http.request(method, url, data=data, headers=self._headers) as answer,
-            ):
-                return _result(answer, await answer.read())
-        except aiohttp.ClientConnectorError:
+            async with asyncio.timeout(CALL):
+                answer = await self._outside.call(method, f"/v2/{path}", json=body)
+        except NotReached:
             return NotYet("carrier-unreachable")
         except (aiohttp.ClientError, TimeoutError, OSError):
             return Unknown("carrier-silent")
+        return _result(answer, self._clock())
+
+    async def close(self) -> None:
+        """Give connections back."""
+        await self._outside.close()
 
 
-def _result(answer: aiohttp.ClientResponse, raw: bytes) -> Result:
+def _result(answer: Answered, now: int) -> Result:
     if answer.status == 429:
-        wait = answer.headers.get("Retry-After", "")
-        return NotYet(
-            "throttled", int(wait) * SECOND if wait.isascii() and wait.isdigit() else None
-        )
+        return NotYet("throttled", retry_after(answer, now))
     if answer.status in {401, 403}:
         return NotYet("carrier-credentials")
-    try:
-        told = words.record(msgspec.json.decode(raw))
-    except (msgspec.DecodeError, RecursionError):
-        told = {}
-    if answer.status >= 500 or not told:
-        return Unknown(f"carrier-{answer.status}")
-    if answer.status >= 400:
+    told = words.record(answer.body)
+    if told and 200 <= answer.status < 300:
+        return Confirmed(told)
+    if told and 400 <= answer.status < 500:
         return Rejected(words.error_code(told), answer.status)
-    return Confirmed(told)
+    return Unknown(f"carrier-{answer.status}")
 
 
 class EasyPost:
@@ -66,7 +59,8 @@ class EasyPost:
 
     def __init__(self, ports: Ports) -> None:
         self.ports = ports
-        self.accounts = {name: Account(one) for name, one in ports.settings.carriers.items()}
+        carriers = ports.settings.carriers
+        self.accounts = {name: Account(one, ports.clock) for name, one in carriers.items()}
 
     async def get(self, account: str, path: str) -> Result:
         """Read something."""
@@ -82,7 +76,9 @@ class EasyPost:
         found = self.accounts.get(account)
         if found is None:
             return NotYet("carrier-unknown")
-        try:
-            return await found.call(method, path, body)
-        except words.CarrierDataError:
-            return Unknown(words.CarrierDataError.code)
+        return await found.call(method, path, body)
+
+    async def close(self) -> None:
+        """Give the connections of all accounts back."""
+        for account in self.accounts.values():
+            await account.close()

@@ -5,8 +5,8 @@ import msgspec
 from libs.contracts import fulfilment as events
 from libs.effects.kinds import Confirmed, Rejected, Result
 from libs.store.store import Call
-from services.fulfilment import commands
 from services.fulfilment import easypost_words as words
+from services.fulfilment import shipment_commands as commands
 
 
 def tell_created(call: Call, result: Result, at: int) -> commands.ShipmentCommand:

@@ -16,7 +16,7 @@ from libs.contracts.common import (
     ShipmentUnits,
 )
 from libs.eventsourcing.decider import Decider, Refused
-from services.fulfilment import commands
+from services.fulfilment import handover_commands as commands
 from services.fulfilment.handover import (
     Handover,
     Row,
@@ -28,6 +28,7 @@ from services.fulfilment.handover import (
     units_of,
 )
 from services.fulfilment.planning import Planned, open_units, plan
+from services.fulfilment.shipment_commands import shipment_name
 from services.fulfilment.taking_back import elsewhere, fewer, too_many
 
 HOUR = 3_600_000_000  # microseconds
@@ -178,7 +179,7 @@ def _plan_new(state: Handover, planned: Planned, at: int) -> Events:
     generation = state.generation
     for group, rows in sorted(planned.parcels.items()):
         generation += 1
-        name = commands.shipment_name(taken.order_id, group.location, generation)
+        name = shipment_name(taken.order_id, group.location, generation)
         into = state.joins.get(group.location)
         if group.requires_shipping and into is not None and into not in state.shares:
             name = into

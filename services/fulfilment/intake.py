@@ -7,16 +7,15 @@ from collections.abc import Sequence
 
 import msgspec
 from fastapi import Request, Response
-from fastapi.responses import JSONResponse
 
 from libs.eventsourcing.names import nameable
 from libs.runtime.ports import InboxRow, Interpreted, Ports
 from libs.security.secrets import Secret
-from libs.web.deliveries import raw_body, verified
+from libs.web.deliveries import counted, raw_body, verified
 from libs.web.problems import Problem
 from libs.web.writes import traceparent
-from services.fulfilment import commands
 from services.fulfilment import easypost_words as words
+from services.fulfilment import tracker_commands as commands
 
 ENTITY = "main"
 
@@ -36,7 +35,12 @@ class Door:
         }
 
     async def take(self, provider: str, account: str, request: Request) -> Response:
-        """Answer 200 when the delivery is committed, or raise the Problem."""
+        """Answer 200 when the delivery is committed, or raise the Problem; count either."""
+        answer = self._answered(provider, account, request)
+        configured = (provider, account) in self._secrets
+        return await counted("fulfilment", account, answer, configured=configured)
+
+    async def _answered(self, provider: str, account: str, request: Request) -> str:
         body = await raw_body(request, self._cap)
         secrets = self._secrets.get((provider, account), ())
         signed = verified(provider, secrets, request, body, self._ports.clock())
@@ -50,7 +54,7 @@ class Door:
             topic=words.word(topic), body=body,
             trace=traceparent(request),
         )  # fmt: skip
-        return JSONResponse({"status": "accepted" if new else "known"})
+        return "accepted" if new else "known"
 
 
 def event_of(body: bytes) -> words.Json | None:

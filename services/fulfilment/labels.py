@@ -7,7 +7,7 @@ from typing import assert_never
 
 from libs.contracts import fulfilment as events
 from libs.eventsourcing.decider import Refused
-from services.fulfilment import commands
+from services.fulfilment import shipment_commands as commands
 from services.fulfilment.shipment import Label, Shipment
 
 HOUR = 3_600_000_000  # microseconds

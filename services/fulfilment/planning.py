@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from libs.contracts import fulfilment as events
 from libs.contracts.common import FulfilmentLine
-from services.fulfilment.commands import AT_ONCE
 from services.fulfilment.handover import Handover, Row, quantities, units_of
+from services.fulfilment.handover_commands import AT_ONCE
 
 Free = dict[tuple[str, str], int]  # (SKU, location) -> units
 

@@ -13,7 +13,7 @@ from libs.contracts import inventory, orders, payments
 from libs.contracts.common import Allocation, Customer, RefusedLocation
 from libs.eventsourcing.envelope import Envelope
 from libs.eventsourcing.process import Effect, React, Timer
-from services.fulfilment import commands
+from services.fulfilment import handover_commands, shipment_commands, tracker_commands
 
 HOUR = 3_600_000_000  # microseconds
 DAY = 24 * HOUR
@@ -30,13 +30,13 @@ Work = list[tuple[str, Any]]
 class Places(msgspec.Struct, frozen=True):
     """Our locations: how parcels leave each, and where its carrier goes (empty: everywhere)."""
 
-    policies: Mapping[str, commands.Policy]
+    policies: Mapping[str, shipment_commands.Policy]
     countries: Mapping[str, tuple[str, ...]]
     default: str = "main"
 
-    def policy(self, location: str) -> commands.Policy:
+    def policy(self, location: str) -> shipment_commands.Policy:
         """Return how parcels leave; a place that is not configured has no carrier."""
-        return self.policies.get(location, commands.Policy())
+        return self.policies.get(location, shipment_commands.Policy())
 
     def refusals(self, customer: Customer) -> tuple[RefusedLocation, ...]:
         """Return the places whose carrier cannot go to this address, with the code of why."""
@@ -44,7 +44,7 @@ class Places(msgspec.Struct, frozen=True):
         for location, policy in sorted(self.policies.items()):
             served = self.countries.get(location, ())
             code = ""
-            if policy.carrier == commands.SELF:
+            if policy.carrier == shipment_commands.SELF:
                 continue
             if customer.contact is None:
                 code = "address-missing"
@@ -79,7 +79,7 @@ def react_to_orders(places: Places, envelope: Envelope[Any]) -> Work:
     """Take what is to be handed over of an order, and what was decided on a parcel of it."""
     match envelope.event:
         case orders.FulfilmentRequested() as event:
-            command = commands.TakeFulfilment(
+            command = handover_commands.TakeFulfilment(
                 entity=event.entity, order_id=event.order_id, revision=event.revision,
                 account=event.account, lines=event.lines, blocked=event.blocked,
                 one_parcel=event.one_parcel, ship_by=event.ship_by, deliver_by=event.deliver_by,
@@ -89,12 +89,12 @@ def react_to_orders(places: Places, envelope: Envelope[Any]) -> Work:
                 refused_locations=places.refusals(event.customer), at=envelope.at,
                 reference=event.reference,
             )  # fmt: skip
-            return [(commands.handover_stream(event.order_id), command)]
+            return [(handover_commands.handover_stream(event.order_id), command)]
         case orders.OrderDecisionTaken(shipment_id=str(shipment), decision=decision) as event:
-            settled = commands.SettleOrder(
+            settled = shipment_commands.SettleOrder(
                 event.entity, shipment, event.order_id, decision, event.by, envelope.at
             )
-            return [(commands.shipment_stream(shipment), settled)]
+            return [(shipment_commands.shipment_stream(shipment), settled)]
         case _:
             return []
 
@@ -131,24 +131,24 @@ def _taken(allocations: Sequence[Allocation]) -> tuple[Allocation, ...]:
 
 def _allocation(
     envelope: Envelope[Any], order: str, changes: tuple[Allocation, ...], shipment: str | None
-) -> tuple[str, commands.TakeAllocation]:
+) -> tuple[str, handover_commands.TakeAllocation]:
     event = envelope.event
-    command = commands.TakeAllocation(
+    command = handover_commands.TakeAllocation(
         entity=event.entity, order_id=order, sku=event.sku, changes=changes,
         stock_version=envelope.version, shipment_id=shipment, at=envelope.at,
     )  # fmt: skip
-    return commands.handover_stream(order), command
+    return handover_commands.handover_stream(order), command
 
 
 def react_to_payments(envelope: Envelope[Any]) -> Work:
     """Record that an order's share of a parcel may go."""
     match envelope.event:
         case payments.ShipmentCleared() as event:
-            command = commands.RecordClearance(
+            command = shipment_commands.RecordClearance(
                 entity=event.entity, shipment_id=event.shipment_id, order_id=event.order_id,
                 basis=event.basis, amount=event.amount, currency=event.currency, at=envelope.at,
             )  # fmt: skip
-            return [(commands.shipment_stream(event.shipment_id), command)]
+            return [(shipment_commands.shipment_stream(event.shipment_id), command)]
         case _:
             return []
 
@@ -158,7 +158,7 @@ def react_to_own(places: Places, envelope: Envelope[Any]) -> Work:
     event, at = envelope.event, envelope.at
     match event:
         case events.HandoverPlanned():
-            share = commands.TakeShare(
+            share = shipment_commands.TakeShare(
                 entity=event.entity, shipment_id=event.shipment_id, order_id=event.order_id,
                 account=event.account, statement=event.statement, location=event.location,
                 rows=event.rows, units=event.units, requires_shipping=event.requires_shipping,
@@ -167,29 +167,29 @@ def react_to_own(places: Places, envelope: Envelope[Any]) -> Work:
                 currency=event.currency, reason=event.reason,
                 policy=places.policy(event.location), at=at, reference=event.reference,
             )  # fmt: skip
-            return [(commands.shipment_stream(event.shipment_id), share)]
+            return [(shipment_commands.shipment_stream(event.shipment_id), share)]
         case events.DispatchStopped() | events.StopTooLate() | events.ShipmentAddressKept():
-            answer = commands.RecordAnswer(
+            answer = handover_commands.RecordAnswer(
                 entity=event.entity, order_id=event.order_id, shipment_id=event.shipment_id,
                 fact=ANSWERS[type(event)], rows=event.rows,
                 shipment_version=envelope.version, at=at,
             )  # fmt: skip
-            return [(commands.handover_stream(event.order_id), answer)]
+            return [(handover_commands.handover_stream(event.order_id), answer)]
         case events.LabelBought():
-            link = commands.LinkTracker(
+            link = tracker_commands.LinkTracker(
                 entity=event.entity, account=event.account, tracker=event.tracker,
                 shipment_id=event.shipment_id, at=at,
             )  # fmt: skip
-            stream = commands.tracker_stream(event.account, event.tracker)
+            stream = tracker_commands.tracker_stream(event.account, event.tracker)
             return [(stream, link)] if event.tracker else []
         case events.TrackingMatched():
-            heard = commands.RecordTracking(
+            heard = shipment_commands.RecordTracking(
                 entity=event.entity, shipment_id=event.shipment_id,
                 tracking_code=event.tracking_code, status=event.status,
                 status_word=event.status_word, detail=event.detail, source="webhook",
                 seen_at=event.occurred_at, at=at,
             )  # fmt: skip
-            return [(commands.shipment_stream(event.shipment_id), heard)]
+            return [(shipment_commands.shipment_stream(event.shipment_id), heard)]
         case _:
             return []
 
@@ -200,14 +200,14 @@ def plan(envelope: Envelope[Any]) -> Sequence[Timer | Effect]:
     match event:
         case events.FulfilmentTaken():
             due = envelope.at + PLANNED_WITHIN
-            check = commands.CheckPlan(
+            check = handover_commands.CheckPlan(
                 entity=event.entity, order_id=event.order_id, revision=event.revision, at=due
             )
             return (Timer(f"plan:{event.order_id}:{event.revision}", due, envelope.stream, check),)
         case events.ShipmentDispatched():
             return _on_its_way(event, envelope)
         case events.TrackingAsked():
-            ask = commands.AskTracking(
+            ask = shipment_commands.AskTracking(
                 entity=event.entity, shipment_id=event.shipment_id, ordinal=event.ordinal + 1,
                 at=event.next_at,
             )  # fmt: skip
@@ -227,13 +227,13 @@ def plan(envelope: Envelope[Any]) -> Sequence[Timer | Effect]:
 def _on_its_way(event: events.ShipmentDispatched, envelope: Envelope[Any]) -> Sequence[Timer]:
     if event.tracked:
         due = envelope.at + DAY
-        ask = commands.AskTracking(
+        ask = shipment_commands.AskTracking(
             entity=event.entity, shipment_id=event.shipment_id, ordinal=1, at=due
         )
         return (Timer(f"track:{event.shipment_id}:1", due, envelope.stream, ask),)
     if event.assume_by is None:
         return ()
-    assume = commands.AssumeDelivered(
+    assume = shipment_commands.AssumeDelivered(
         entity=event.entity, shipment_id=event.shipment_id, at=event.assume_by
     )
     return (Timer(f"assume:{event.shipment_id}", event.assume_by, envelope.stream, assume),)

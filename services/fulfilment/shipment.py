@@ -14,7 +14,7 @@ from libs.contracts.common import (
     ShipmentUnits,
     TrackingStatus,
 )
-from services.fulfilment.commands import SELF
+from services.fulfilment.shipment_commands import SELF
 
 Status = Literal[
     "", "planned", "packed", "ready", "dispatched", "delivered", "failed", "lost", "returned",

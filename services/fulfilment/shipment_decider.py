@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from libs.contracts import fulfilment as events
 from libs.eventsourcing.decider import Decider, Refused
-from services.fulfilment import commands, labels, stopping, tracking
+from services.fulfilment import labels, stopping, tracking
+from services.fulfilment import shipment_commands as commands
 from services.fulfilment.shipment import (
     LEFT,
     OPEN,

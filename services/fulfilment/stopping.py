@@ -2,7 +2,7 @@
 
 from libs.contracts import fulfilment as events
 from libs.eventsourcing.decider import Refused
-from services.fulfilment import commands
+from services.fulfilment import shipment_commands as commands
 from services.fulfilment.shipment import LEFT, Part, Rows, Shipment, Units, fewer_units
 
 DAY = 86_400_000_000  # microseconds

@@ -1,8 +1,8 @@
 """What the configuration says of our places and carriers, as the data that reactions work with."""
 
 from libs.runtime.settings import Settings
-from services.fulfilment.commands import SELF, Policy
 from services.fulfilment.process import Places
+from services.fulfilment.shipment_commands import SELF, Policy
 
 
 def places_of(settings: Settings) -> Places:

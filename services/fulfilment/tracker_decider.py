@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from libs.contracts import fulfilment as events
 from libs.contracts.common import TrackingStatus
 from libs.eventsourcing.decider import Decider
-from services.fulfilment import commands
+from services.fulfilment import tracker_commands as commands
 from services.fulfilment.shipment import kind_of
 
 DAY = 86_400_000_000  # microseconds

@@ -6,7 +6,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
 from libs.web.problems import Problem
-from services.fulfilment import commands
+from services.fulfilment import shipment_commands as commands
 from services.fulfilment.order_rows import HandoverRow, TrackingRow
 from services.fulfilment.standing import ShipmentRow
 

@@ -158,16 +158,14 @@ def _writes(router: APIRouter, ports: Ports) -> None:
             raise Problem("location-unknown", f"No location is called {name}; see lonja.toml.")
         return name, place.master == "us"
 
-    async def execute(sku: str, command: Any, write: WriteRequest) -> views.Written:
+    async def execute(sku: str, command: Any, write: WriteRequest) -> views.Done:
         answer = await ports.commands.execute(
             stream_of(sku), command, key=write.key, request=write.request, trace=write.trace
         )
-        return views.Written(
-            sku=sku, version=answer.version, events=answer.events, token=answer.token
-        )
+        return views.Done(sku=sku, version=answer.version, events=answer.events, token=answer.token)
 
     @router.post("/items/{sku}", status_code=201)
-    async def define(sku: Sku, body: Item, write: WriteRequest) -> views.Written:
+    async def define(sku: Sku, body: Item, write: WriteRequest) -> views.Done:
         """Say what an item is; with components it is a kit."""
         parts = tuple(Component(sku=_normal(p.sku), units=p.units) for p in body.components)
         command = commands.DefineItem(
@@ -176,7 +174,7 @@ def _writes(router: APIRouter, ports: Ports) -> None:
         return await execute(_normal(sku), command, write)
 
     @router.post("/stock/{sku}/receipts", status_code=201)
-    async def receive(sku: Sku, body: Receipt, write: WriteRequest) -> views.Written:
+    async def receive(sku: Sku, body: Receipt, write: WriteRequest) -> views.Done:
         """Record units that came in; who waits is served first."""
         place, ours = location(body.location)
         command = commands.ReceiveStock(
@@ -186,7 +184,7 @@ def _writes(router: APIRouter, ports: Ports) -> None:
         return await execute(_normal(sku), command, write)
 
     @router.post("/stock/{sku}/counts", status_code=201)
-    async def count(sku: Sku, body: Count, write: WriteRequest) -> views.Written:
+    async def count(sku: Sku, body: Count, write: WriteRequest) -> views.Done:
         """Record a count; a difference is a fact, whatever was promised."""
         place, ours = location(body.location)
         command = commands.CountStock(
@@ -196,7 +194,7 @@ def _writes(router: APIRouter, ports: Ports) -> None:
         return await execute(_normal(sku), command, write)
 
     @router.post("/stock/{sku}/adjustments", status_code=201)
-    async def adjust(sku: Sku, body: Adjustment, write: WriteRequest) -> views.Written:
+    async def adjust(sku: Sku, body: Adjustment, write: WriteRequest) -> views.Done:
         """Record units found or written off, with a reason."""
         if not body.quantity:
             raise Problem("invalid-request", "An adjustment of 0 units is none.")
@@ -208,7 +206,7 @@ def _writes(router: APIRouter, ports: Ports) -> None:
         return await execute(_normal(sku), command, write)
 
     @router.post("/stock/{sku}/moves", status_code=201)
-    async def move(sku: Sku, body: Move, write: WriteRequest) -> views.Written:
+    async def move(sku: Sku, body: Move, write: WriteRequest) -> views.Done:
         """Record units that changed location."""
         source, _ = location(body.location_from)
         place, ours = location(body.location_to)

@@ -85,8 +85,8 @@ class EntryPage(_View):
     cursor: int | None
 
 
-class Written(_View):
-    """A write that was done; `token` is for `?after=` of a later read."""
+class Done(_View):
+    """A write that is committed; `token` is for `?after=`."""
 
     sku: str
     version: int

@@ -62,7 +62,7 @@ class ReleaseIn(_View):
 
 
 class Done(_View):
-    """What a write led to: the events it recorded, and the token for `?after=`."""
+    """A write that is committed; `token` is for `?after=`."""
 
     order_id: str
     events: tuple[str, ...]

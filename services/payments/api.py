@@ -9,7 +9,7 @@ from libs.contracts import common
 from libs.runtime.ports import Ports
 from libs.runtime.settings import Settings
 from libs.web.problems import Problem
-from libs.web.writes import After, WriteRequest, caught_up
+from libs.web.writes import After, WriteRequest, Written, caught_up, written
 from services.payments import commands, views
 from services.payments.commands import HOUR, Terms, disagreement_stream, payment_stream
 from services.payments.read_model import CAPTURES, DISAGREEMENTS, PAYMENTS
@@ -107,7 +107,7 @@ def _writes(router: APIRouter, ports: Ports) -> None:
     payments, by_account = ports.rows(PAYMENTS), terms(ports.settings)
 
     @router.post("/{order_id}/decisions")
-    async def decide(order_id: OrderId, body: views.DecisionIn, write: WriteRequest) -> views.Done:
+    async def decide(order_id: OrderId, body: views.DecisionIn, write: WriteRequest) -> Written:
         """Decide on a payment that waits."""
         row = await payments.get(order_id)
         command = commands.Decide(
@@ -119,14 +119,14 @@ def _writes(router: APIRouter, ports: Ports) -> None:
             payment_stream(order_id), command, key=write.key, request=write.request,
             trace=write.trace,
         )  # fmt: skip
-        return views.Done(events=list(answer.events), token=answer.token)
+        return written(answer)
 
     @router.post("/disagreements/settle")
-    async def settle(body: views.SettleIn, write: WriteRequest) -> views.Done:
+    async def settle(body: views.SettleIn, write: WriteRequest) -> Written:
         """Say how something that a provider told of an unknown payment was settled."""
         command = commands.SettleDisagreement(body.decision, "operator", ports.clock())
         answer = await ports.commands.execute(
             disagreement_stream(body.holder, body.provider_reference), command,
             key=write.key, request=write.request, trace=write.trace,
         )  # fmt: skip
-        return views.Done(events=list(answer.events), token=answer.token)
+        return written(answer)

@@ -5,9 +5,9 @@ Sources: Stripe's API reference ("Errors", "PaymentIntents", "Decline codes").
 
 import msgspec
 
+from libs.effects.http import Answered, retry_after
 from libs.effects.kinds import Confirmed, NotYet, Rejected, Result, Unknown
 from services.payments import calls
-from services.payments.stripe_client import Answer
 
 SECOND = 1_000_000  # microseconds
 
@@ -136,13 +136,16 @@ def decline(word: str) -> tuple[str, bool]:
     return _OURS.get(word, "declined"), word in _FINAL
 
 
-def understood(answer: Answer) -> Result | None:
-    """Say what an answer means whatever was asked; None where it is a success to be read."""
+def understood(answer: Answered, now: int) -> Result | None:
+    """Say what an answer means whatever was asked; None where it is a success to be read.
+
+    `now` in microseconds.
+    """
     status = answer.status
     if 200 <= status < 300:
         return None
     if status == 429:
-        return NotYet("throttled", answer.retry_after or 2 * SECOND)
+        return NotYet("throttled", retry_after(answer, now) or 2 * SECOND)
     if status == 409:
         return NotYet("in-progress")  # the same key is being worked on
     if status in {401, 403}:
@@ -152,10 +155,10 @@ def understood(answer: Answer) -> Result | None:
     return Unknown(f"status-{status}")
 
 
-def _refused(answer: Answer) -> Result:
+def _refused(answer: Answered) -> Result:
     try:
-        fault = msgspec.json.decode(answer.body, type=_Error).error
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        fault = msgspec.convert(answer.body, _Error).error
+    except msgspec.ValidationError:
         return Unknown("malformed-answer")
     if fault.type == "idempotency_error":
         return Unknown("idempotency-mismatch")  # something was done under this key: ask

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import aiohttp
 
+from libs.effects.http import NotReached
 from libs.effects.kinds import (
     Absent,
     EffectKind,
@@ -20,7 +21,7 @@ from libs.effects.kinds import (
 from libs.store.store import Call
 from services.payments import calls, stripe_answers
 from services.payments.folding import NEVER
-from services.payments.stripe_client import StripeClient, Unreachable
+from services.payments.stripe_client import StripeClient, replayed
 from services.payments.stripe_operations import (
     Authorise,
     Capture,
@@ -57,14 +58,14 @@ class StripeAdapter:
                 return found
         try:
             answer = await self.client.post(*self.operation.form(call), key=call.id)
-        except Unreachable:
+        except NotReached:
             return NotYet("unreachable")
         except aiohttp.ClientError as error:
             return Unknown(f"connection-{type(error).__name__.lower()}"[:60])
-        result = stripe_answers.understood(answer)
+        result = stripe_answers.understood(answer, self.clock())
         if result is None:
             return self.operation.read(call, answer)
-        if answer.status >= 500 and answer.replayed:
+        if answer.status >= 500 and replayed(answer):
             return await self._stored(call, result)
         if isinstance(result, Rejected) and _suspicious(result):
             found = await self.ask(call)
@@ -92,11 +93,11 @@ class StripeAdapter:
         """Ask for an object; what is not an object of this kind is a result."""
         try:
             answer = await self.client.get(account, path, query)
-        except Unreachable:
+        except NotReached:
             return Unknown("unreachable")
         except aiohttp.ClientError:
             return Unknown("connection")
-        result = stripe_answers.understood(answer)
+        result = stripe_answers.understood(answer, self.clock())
         if result is not None:
             return Unknown(result.code if isinstance(result, Unknown) else "not-answered")
         return read(answer, kind)

@@ -9,10 +9,10 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from libs.effects.http import Answered
 from libs.effects.kinds import Absent, Confirmed, Rejected, Result, Unknown
 from libs.store.store import Call
 from services.payments import calls, stripe_answers
-from services.payments.stripe_client import Answer
 
 T = TypeVar("T")
 _PAGES = 20  # of 100: the list has the newest first
@@ -27,7 +27,7 @@ class Operation(Protocol):
         """Return account, path and form."""
         ...
 
-    def read(self, call: Call, answer: Answer) -> Result:
+    def read(self, call: Call, answer: Answered) -> Result:
         """Read a success."""
         ...
 
@@ -36,11 +36,11 @@ class Operation(Protocol):
         ...
 
 
-def read(answer: Answer, kind: type[T]) -> T | Unknown:
+def read(answer: Answered, kind: type[T]) -> T | Unknown:
     """Read an object; nonsense is an unknown outcome."""
     try:
-        return msgspec.json.decode(answer.body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        return msgspec.convert(answer.body, kind)
+    except msgspec.ValidationError:
         return Unknown("malformed-answer")
 
 
@@ -76,7 +76,7 @@ class Authorise:
             form.append(("setup_future_usage", "off_session"))
         return request.holder, "/v1/payment_intents", form
 
-    def read(self, call: Call, answer: Answer) -> Result:
+    def read(self, call: Call, answer: Answered) -> Result:
         """Read the intent."""
         del call
         intent = read(answer, stripe_answers.Intent)
@@ -136,7 +136,7 @@ class Capture:
             form.append(("final_capture", "false"))
         return request.holder, f"/v1/payment_intents/{request.provider_intent}/capture", form
 
-    def read(self, call: Call, answer: Answer) -> Result:
+    def read(self, call: Call, answer: Answered) -> Result:
         """Read the intent: what was received is what was captured."""
         request = calls.decode(call.request)
         assert isinstance(request, calls.Capture)
@@ -169,7 +169,7 @@ class Void:
         path = f"/v1/payment_intents/{request.provider_intent}/cancel"
         return request.holder, path, []
 
-    def read(self, call: Call, answer: Answer) -> Result:
+    def read(self, call: Call, answer: Answered) -> Result:
         """Read the intent."""
         del call
         intent = read(answer, stripe_answers.Intent)
@@ -210,7 +210,7 @@ class Refund:
         form += _metadata(call, request.order_id, lonja_refund=request.refund_id)
         return request.holder, "/v1/refunds", form
 
-    def read(self, call: Call, answer: Answer) -> Result:
+    def read(self, call: Call, answer: Answered) -> Result:
         """Read the refund; a pending one is on its way."""
         del call
         found = read(answer, stripe_answers.Refunded)

@@ -95,13 +95,6 @@ class SettleIn(BaseModel):
     decision: FreeText
 
 
-class Done(BaseModel):
-    """A write that is committed; `token` is for `?after=`."""
-
-    events: list[str]
-    token: str
-
-
 def payment_out(row: PaymentRow) -> PaymentOut:
     """Return a payment as it is shown."""
     return PaymentOut(

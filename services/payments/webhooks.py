@@ -6,12 +6,11 @@ does not exist looks like a bad signature.
 
 import msgspec
 from fastapi import Request, Response
-from fastapi.responses import JSONResponse
 
 from libs.runtime.ports import Ports
 from libs.security.secrets import Secret
 from libs.security.structure import sound
-from libs.web.deliveries import raw_body, verified
+from libs.web.deliveries import counted, raw_body, verified
 from libs.web.problems import Problem
 from libs.web.writes import traceparent
 
@@ -33,7 +32,12 @@ class Door:
         }
 
     async def take(self, provider: str, account: str, request: Request) -> Response:
-        """Answer 200 when the delivery is committed, or raise the Problem."""
+        """Answer 200 when the delivery is committed, or raise the Problem; count either."""
+        answer = self._answered(provider, account, request)
+        configured = (provider, account) in self._secrets
+        return await counted("payments", account, answer, configured=configured)
+
+    async def _answered(self, provider: str, account: str, request: Request) -> str:
         body = await raw_body(request, self._cap)
         secrets = self._secrets.get((provider, account), ())
         verified(provider, secrets, request, body, self._ports.clock())
@@ -42,7 +46,7 @@ class Door:
             provider=provider, account=account, key=event.id, topic=event.type[:100], body=body,
             trace=traceparent(request),
         )  # fmt: skip
-        return JSONResponse({"status": "accepted" if new else "known"})
+        return "accepted" if new else "known"
 
 
 def _named(body: bytes) -> _Named:

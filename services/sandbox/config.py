@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Literal
 
-from msgspec import Struct, json
+from msgspec import Struct
 
 from services.sandbox.chance import Faults
 from services.sandbox.hooks import Pace
+from services.sandbox.reading import read
 from services.sandbox.retail.orders import ACCOUNTS
 from services.sandbox.shops.signing import Shop
 
@@ -50,10 +51,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 
 def read_settings(path: Path) -> Settings:
     """Raises ValueError naming the file, or the account that has no secret."""
-    try:
-        settings = json.decode(path.read_bytes(), type=Settings)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+    settings = read(path, Settings)
     missing = [one.name for one in ACCOUNTS if not settings.secrets.get(one.name)]
     if missing:
         raise ValueError(f"{path}: secrets has none for {', '.join(missing)}")

@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from libs.stack.stack import attach
+from tests.bench.apart import served_apart
 from tests.bench.seller import Shop, latency
 from tests.bench.table import Table
 from tests.conftest import own_folder
@@ -70,7 +71,19 @@ async def bench_idle(shop: Shop, table: Table) -> None:
 
 
 async def bench_latency_of_everything(shop: Shop, table: Table) -> None:
-    await latency(shop, table, "all seven services")
+    await latency(shop, table, "all seven services in one process")
+
+
+async def bench_latency_in_two_processes(table: Table) -> None:
+    with own_folder() as folder:
+        (folder / "lonja.toml").write_text(CONFIG)
+        async with served_apart(folder) as (url, front, _):
+            servers = attach(folder / ".lonja")
+            assert servers is not None
+            shop = Shop(front, url, servers)
+            await shop.open()
+            await latency(shop, table, "all seven services in two processes")
+            await shop.inventory.close()
 
 
 async def bench_one_service_alone(table: Table) -> None:

@@ -5,6 +5,7 @@ import csv
 import json
 import os
 import sys
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from libs.codec.framing import EventCodec
 from libs.contracts import accounting
 from libs.stack.stack import Servers, attach, database_dsn
 from services.sandbox.retail.rows import EXTRACT
+from tests.bench.apart import served_apart
 from tests.bench.shop import SKUS
 from tests.bench.table import Table
 from tests.conftest import own_folder
@@ -89,18 +91,18 @@ async def running(*arguments: str, config: str = "") -> AsyncIterator[tuple[Any,
             await process.communicate()
 
 
-def _cpu(process: asyncio.subprocess.Process) -> Mapping[str, float]:
+def _cpu(*commands: asyncio.subprocess.Process) -> Mapping[str, float]:
     """Return the CPU seconds of each kind of process so far."""
     found = {"services": 0.0, "database": 0.0, "broker": 0.0, "outside": 0.0}
-    for one in family(process):
+    for one in {one for command in commands for one in family(command)}:
         try:
             words, times = " ".join(one.cmdline()), one.cpu_times()
         except psutil.Error:
             continue
-        if "guard.py" in words or one.pid == process.pid:
+        if "guard.py" in words or "main() up" in words or "main() demo" in words:
             continue
         kind = (
-            "services" if "services.console.child" in words
+            "services" if "services.console.child" in words or "main() serve" in words
             else "outside" if "services.sandbox" in words
             else "broker" if "kafka.Kafka" in words
             else "database"
@@ -109,22 +111,47 @@ def _cpu(process: asyncio.subprocess.Process) -> Mapping[str, float]:
     return found
 
 
-def _shares(before: Mapping[str, float], after: Mapping[str, float]) -> str:
-    spent = {kind: after[kind] - before[kind] for kind in after}
-    total = sum(spent.values()) or 1.0
-    parts = [f"{kind} {one / total:.0%}" for kind, one in spent.items() if one]
-    return f"{1000 * total / ORDERS:.1f} ms of CPU an order: {', '.join(parts)}"
+class Meter:
+    """What the commands have spent, sample after sample; times in µs."""
+
+    def __init__(self, *commands: asyncio.subprocess.Process) -> None:
+        self._commands = commands
+        self._samples: list[tuple[int, Mapping[str, float]]] = []
+
+    async def run(self) -> None:
+        while True:
+            self._samples.append((int(time.time() * 1_000_000), _cpu(*self._commands)))
+            await asyncio.sleep(0.5)
+
+    def spent(self, until: int) -> Mapping[str, float]:
+        """Return the CPU seconds by kind from the first sample to the first one behind a time."""
+        first = self._samples[0][1]
+        last = next((cpu for at, cpu in self._samples if at >= until), self._samples[-1][1])
+        return {kind: last[kind] - first[kind] for kind in first}
 
 
-def _note(
-    table: Table, what: str, posted: Mapping[str, int], began: int, shares: str, events: int
-) -> None:
-    """Note the rate at which the first nine tenths of the orders were posted."""
-    times = sorted(posted.values())
+@asynccontextmanager
+async def metered(*commands: asyncio.subprocess.Process) -> AsyncIterator[Meter]:
+    """Measure what commands spend."""
+    meter = Meter(*commands)
+    task = asyncio.create_task(meter.run())
+    try:
+        yield meter
+    finally:
+        task.cancel()
+
+
+async def _note(table: Table, what: str, ledger: Ledger, meter: Meter) -> None:
+    """Note the rate at which the first nine tenths of the orders were posted, and its price."""
+    times, began = sorted((await ledger.posted()).values()), await ledger.began()
     count = int(len(times) * MOST)
     rate = count / ((times[count - 1] - began) / 1_000_000)
+    spent = meter.spent(times[count - 1])
+    total = sum(spent.values())
+    parts = [f"{kind} {one / total:.0%}" for kind, one in spent.items() if one]
     table.add(f"Webhook to posted entries, {what}", f"{rate:.0f} orders/s",
-              anchor=f"{shares}; {events / ORDERS:.0f} events an order",
+              anchor=f"{1000 * total / count:.1f} ms of CPU an order: {', '.join(parts)};"
+              f" {await ledger.events() / ORDERS:.0f} events an order",
               target=f">= {TARGET}/s", met=rate >= TARGET)  # fmt: skip
 
 
@@ -150,16 +177,13 @@ async def bench_with_the_outside(table: Table) -> None:
         arguments = ["demo", "--orders", str(ORDERS), "--rate", "0", "--data", many]
         async with running(*arguments, "--json", "--port", "0") as (process, folder):
             await _said(process, "stock")
-            before = _cpu(process)
-            await _said(process, "report")
-            after = _cpu(process)
+            async with metered(process) as meter:
+                await _said(process, "report")
             servers = attach(folder / ".lonja")
             assert servers is not None
             ledger = Ledger(servers)
-            posted = await ledger.posted()
-            assert len(posted) > ORDERS / 2
-            _note(table, "the demo's mix with provider, carrier and shops", posted,
-                  await ledger.began(), _shares(before, after), await ledger.events())  # fmt: skip
+            assert len(await ledger.posted()) > ORDERS / 2
+            await _note(table, "the demo's mix with provider, carrier and shops", ledger, meter)
 
 
 async def _said(process: asyncio.subprocess.Process, event: str) -> None:
@@ -175,10 +199,28 @@ async def bench_without_the_outside(table: Table) -> None:
     """Money that the channel took, parcels without a carrier, nobody to report to."""
     async with running("up", "--port", "0", "--json", config=CONFIG) as (process, folder):
         url = (await told(process, "ready"))["url"]
-        servers = attach(folder / ".lonja")
-        assert servers is not None
-        await _receive(url)
-        ledger, before = Ledger(servers), _cpu(process)
+        await _sold(table, "outside answered in-process, services in one process",
+                    url, folder, process)  # fmt: skip
+
+
+async def bench_in_two_processes(table: Table) -> None:
+    """The same, with the services shared out to two processes."""
+    with own_folder() as folder:
+        (folder / "lonja.toml").write_text(CONFIG)
+        async with served_apart(folder) as (url, front, back):
+            await _sold(table, "outside answered in-process, services in two processes",
+                        url, folder, front, back)  # fmt: skip
+
+
+async def _sold(
+    table: Table, what: str, url: str, folder: Path, *commands: asyncio.subprocess.Process
+) -> None:
+    """Stock the shelves, sell as fast as orders are taken, and wait until all are posted."""
+    servers = attach(folder / ".lonja")
+    assert servers is not None
+    ledger = Ledger(servers)
+    await _receive(url)
+    async with metered(*commands) as meter:
         seller = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "tests.bench.shop", url, "0", "1", str(ORDERS),
             cwd=ROOT, stdout=asyncio.subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(ROOT)},
@@ -189,8 +231,7 @@ async def bench_without_the_outside(table: Table) -> None:
             while len(posted) < ORDERS:
                 await asyncio.sleep(2)
                 posted = await ledger.posted()
-        _note(table, "outside systems answered in-process", posted, await ledger.began(),
-              _shares(before, _cpu(process)), await ledger.events())  # fmt: skip
+    await _note(table, what, ledger, meter)
 
 
 async def _receive(url: str) -> None:

@@ -139,9 +139,9 @@ async def test_gauges_say_what_is_there_when_they_are_read(system: System) -> No
         counted = {
             ("lonja_orders", "dispatched"): 2, ("lonja_orders", "held"): 1,
             ("lonja_parked_streams", "channels"): 1, ("lonja_parked_keys", "channels"): 1,
-            ("lonja_deliveries_total", "shop", "accepted"): 4,
-            ("lonja_deliveries_total", "shop", "known"): 1,
-            ("lonja_deliveries_total", "shop", "bad-signature"): 1,
+            ("lonja_deliveries_total", "shop", "accepted", "channels"): 4,
+            ("lonja_deliveries_total", "shop", "known", "channels"): 1,
+            ("lonja_deliveries_total", "shop", "bad-signature", "channels"): 1,
             ("lonja_projection_halted", "orders"): 0,
             ("lonja_consumer_lag_records", "orders.reactor"): 0,
             ("lonja_relay_lag_events", "orders"): 0, ("lonja_inbox_deliveries", "channels"): 0,

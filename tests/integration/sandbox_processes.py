@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 import pytest
@@ -38,13 +38,19 @@ class Inbox:
         return [json.decode(body) for _, _, body in self.taken]
 
 
+class Receiver(Protocol):
+    """Answers webhooks."""
+
+    async def take(self, request: web.Request) -> web.Response: ...
+
+
 @asynccontextmanager
-async def receiving(inbox: Inbox) -> AsyncIterator[int]:
+async def receiving(receiver: Receiver, port: int = 0) -> AsyncIterator[int]:
     app = web.Application()
-    app.router.add_post("/{rest:.*}", inbox.take)
+    app.router.add_post("/{rest:.*}", receiver.take)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    await web.TCPSite(runner, "127.0.0.1", port, reuse_address=True).start()
     try:
         yield runner.addresses[0][1]
     finally:
@@ -68,10 +74,16 @@ class Process:
         ) as answer:
             return answer.status, json.decode(await answer.read())
 
+    async def told(self, path: str, method: str = "GET") -> Json:
+        status, body = await self.ask(method, path)
+        assert status == 200, body
+        found: Json = body
+        return found
+
     async def until(self, path: str, condition: Callable[[Json], bool]) -> Json:
         deadline = time.monotonic() + SECONDS
         while time.monotonic() < deadline:
-            found: Json = (await self.ask("GET", path))[1]
+            found = await self.told(path)
             if condition(found):
                 return found
             await asyncio.sleep(0.05)

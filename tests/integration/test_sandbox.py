@@ -4,28 +4,23 @@ import asyncio
 import base64
 import hashlib
 import hmac
-import os
-import signal
 import sys
-import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 from aiohttp import web
 from msgspec import json
 
-Json = dict[str, Any]
+from tests.integration.sandbox_processes import SECONDS, Process, receiving, running
+
 SECRETS = {
     "shopify-uk": "hush",
     "woo-uk": "salt",
     "store-uk": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLjSw",
 }
-SECONDS = 40
 
 
 class Receiver:
@@ -79,76 +74,15 @@ class Receiver:
         return headers.get("X-Shopify-Webhook-Id") or headers["webhook-id"]
 
 
-@asynccontextmanager
-async def receiving(receiver: Receiver, port: int = 0) -> AsyncIterator[int]:
-    app = web.Application()
-    app.router.add_post("/channels/webhooks/{provider}/{account}", receiver.take)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port, reuse_address=True).start()
-    try:
-        yield runner.addresses[0][1]
-    finally:
-        await runner.cleanup()
-
-
-class Process:
-    """The sandbox's process and its HTTP interface."""
-
-    def __init__(self, process: asyncio.subprocess.Process, url: str) -> None:
-        self.process = process
-        self.url = url
-
-    async def ask(self, path: str, method: str = "GET") -> Json:
-        async with (
-            aiohttp.ClientSession() as session,
-            session.request(method, self.url + path) as answer,
-        ):
-            assert answer.status == 200, await answer.text()
-            return json.decode(await answer.read(), type=Json)
-
-    async def until(self, condition: Callable[[Json], bool]) -> Json:
-        deadline = time.monotonic() + SECONDS
-        while time.monotonic() < deadline:
-            found = await self.ask("/progress")
-            if condition(found):
-                return found
-            await asyncio.sleep(0.05)
-        pytest.fail(f"not reached in {SECONDS} s: {found}")
-
-    async def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        await self.process.wait()
-
-
-@asynccontextmanager
-async def sandbox(folder: Path, target: int, **settings: object) -> AsyncIterator[Process]:
-    config = folder / "sandbox.json"
-    config.write_bytes(json.encode({"secrets": SECRETS, "seed": 5, "timeout": 1.0} | settings))
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "services.sandbox.server", "--data", str(folder / "books")),
-        *("--target", f"http://127.0.0.1:{target}", "--config", str(config)),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": str(Path.cwd())},
+def sandbox(folder: Path, target: int, **settings: Any) -> AbstractAsyncContextManager[Process]:
+    return running(
+        "server", folder, target, {"secrets": SECRETS, "seed": 5, "timeout": 1.0} | settings
     )
-    try:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        async with asyncio.timeout(SECONDS):
-            line = (await process.stdout.readline()).decode()
-        if not line.startswith("sandbox on "):
-            raise RuntimeError((await process.stderr.read()).decode())
-        yield Process(process, line.removeprefix("sandbox on ").strip())
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.communicate()
 
 
 async def acknowledged(box: Process) -> tuple[list[str], dict[str, int]]:
     """All keys that the shops' books call acknowledged, and the sums of the three books."""
-    books = [await box.ask(f"/books/{shop}/deliveries") for shop in SECRETS]
+    books = [await box.told(f"/books/{shop}/deliveries") for shop in SECRETS]
     keys = [key for book in books for one in book["deliveries"] for key in one["acknowledged"]]
     return keys, {name: sum(book[name] for book in books) for name in ("sent", "distinct")}
 
@@ -156,9 +90,9 @@ async def acknowledged(box: Process) -> tuple[list[str], dict[str, int]]:
 async def test_every_delivery_is_acknowledged_by_a_receiver_that_fails(tmp_path: Path) -> None:
     receiver = Receiver()
     async with receiving(receiver) as port, sandbox(tmp_path, port) as box:
-        assert (await box.ask("/progress"))["sent"] == 0
-        await box.ask("/start", "POST")
-        done = await box.until(lambda found: found["done"])
+        assert (await box.told("/progress"))["sent"] == 0
+        await box.told("/start", "POST")
+        done = await box.until("/progress", lambda found: found["done"])
         assert done["acked"] == done["planned"] > 550
         assert done["failed"] > 0
         assert done["sent"] == done["acked"] + done["failed"]
@@ -176,10 +110,10 @@ async def test_a_creation_that_was_lost_arrives_after_the_update_it_precedes(
 ) -> None:
     receiver = Receiver()
     async with receiving(receiver) as port, sandbox(tmp_path, port) as box:
-        await box.ask("/start", "POST")
-        await box.until(lambda found: found["done"])
-        book = await box.ask("/books/shopify-uk/orders")
-        deliveries = (await box.ask("/books/shopify-uk/deliveries"))["deliveries"]
+        await box.told("/start", "POST")
+        await box.until("/progress", lambda found: found["done"])
+        book = await box.told("/books/shopify-uk/orders")
+        deliveries = (await box.told("/books/shopify-uk/deliveries"))["deliveries"]
     arrived = list(receiver.accepted)
     for case in ("stale-retry", "cheaper-edit-seen-first", "cheaper-edit-owed"):
         number = next(one["number"] for one in book["orders"] if one["case"] == case)
@@ -190,10 +124,10 @@ async def test_a_creation_that_was_lost_arrives_after_the_update_it_precedes(
 async def test_the_books_say_what_a_shop_took_gave_back_and_owes(tmp_path: Path) -> None:
     receiver = Receiver(hostile=False)
     async with receiving(receiver) as port, sandbox(tmp_path, port, orders=60) as box:
-        await box.ask("/start", "POST")
-        await box.until(lambda found: found["done"])
+        await box.told("/start", "POST")
+        await box.until("/progress", lambda found: found["done"])
         orders = [
-            one for shop in SECRETS for one in (await box.ask(f"/books/{shop}/orders"))["orders"]
+            one for shop in SECRETS for one in (await box.told(f"/books/{shop}/orders"))["orders"]
         ]
     for one in orders:
         assert one["taken_minor"] == one["received_minor"] - one["refunded_minor"]
@@ -208,11 +142,11 @@ async def test_the_books_are_right_after_kill_9_of_the_sandbox(tmp_path: Path) -
     receiver = Receiver()
     async with receiving(receiver) as port:
         async with sandbox(tmp_path, port, rate=300) as box:
-            await box.ask("/start", "POST")
-            await box.until(lambda found: found["acked"] > 100)
+            await box.told("/start", "POST")
+            await box.until("/progress", lambda found: found["acked"] > 100)
             await box.kill()
         async with sandbox(tmp_path, port, rate=300) as box:
-            done = await box.until(lambda found: found["done"])
+            done = await box.until("/progress", lambda found: found["done"])
             assert done["acked"] == done["planned"]
             keys, sums = await acknowledged(box)
             assert len(set(keys)) == done["distinct_acked"]
@@ -225,11 +159,11 @@ async def test_a_receiver_that_dies_gets_the_rest_when_it_is_back(tmp_path: Path
     async with AsyncExitStack() as stack:
         async with receiving(first) as port:
             box = await stack.enter_async_context(sandbox(tmp_path, port, rate=300, retry_cap=0.3))
-            await box.ask("/start", "POST")
-            await box.until(lambda found: found["acked"] > 100)
-        await box.until(lambda found: found["failed"] > 20)
+            await box.told("/start", "POST")
+            await box.until("/progress", lambda found: found["acked"] > 100)
+        await box.until("/progress", lambda found: found["failed"] > 20)
         await stack.enter_async_context(receiving(second, port))
-        done = await box.until(lambda found: found["done"])
+        done = await box.until("/progress", lambda found: found["done"])
         keys, _ = await acknowledged(box)
         assert set(keys) <= set(first.accepted) | set(second.accepted)
         assert len(second.accepted) > 100
@@ -263,13 +197,13 @@ async def test_a_torn_last_line_is_cut_off(tmp_path: Path) -> None:
     receiver = Receiver(hostile=False)
     async with receiving(receiver) as port:
         async with sandbox(tmp_path, port, orders=5) as box:
-            await box.ask("/start", "POST")
-            before = await box.until(lambda found: found["done"])
+            await box.told("/start", "POST")
+            before = await box.until("/progress", lambda found: found["done"])
             await box.kill()
-        with (tmp_path / "books/books.jsonl").open("ab") as file:
+        with (tmp_path / "server/books.jsonl").open("ab") as file:
             file.write(b'["ok",0,')
         async with sandbox(tmp_path, port, orders=5) as box:
-            after = await box.until(lambda found: found["done"])
+            after = await box.until("/progress", lambda found: found["done"])
     assert before | {"running": False} == after | {"running": False}
 
 
@@ -277,12 +211,12 @@ async def test_a_stopped_run_waits_for_its_next_start(tmp_path: Path) -> None:
     receiver = Receiver(hostile=False)
     async with receiving(receiver) as port:
         async with sandbox(tmp_path, port, rate=100) as box:
-            await box.ask("/start", "POST")
-            await box.until(lambda found: found["acked"] > 20)
-            stopped = await box.ask("/stop", "POST")
+            await box.told("/start", "POST")
+            await box.until("/progress", lambda found: found["acked"] > 20)
+            stopped = await box.told("/stop", "POST")
             assert not stopped["running"]
             assert not stopped["done"]
         async with sandbox(tmp_path, port, rate=100) as box:
-            assert not (await box.ask("/progress"))["running"]
-            await box.ask("/start?rate=1000", "POST")
-            await box.until(lambda found: found["done"])
+            assert not (await box.told("/progress"))["running"]
+            await box.told("/start?rate=1000", "POST")
+            await box.until("/progress", lambda found: found["done"])

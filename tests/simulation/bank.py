@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from services.payments.stripe_client import Answer
+from libs.effects.http import Answered as Answer
 from services.sandbox.stripe import form, keys
 from services.sandbox.stripe.config import Settings
 from services.sandbox.stripe.provider import BROKEN, LIMITED, Call, Provider
@@ -92,7 +92,8 @@ class Bank:
 
 
 def _answer(status: int, body: Json, *, replayed: bool = False) -> Answer:
-    return Answer(status, msgspec.json.encode(body), None, replayed)
+    headers = {"idempotent-replayed": "true"} if replayed else {}
+    return Answer(status, headers, msgspec.json.decode(msgspec.json.encode(body)))
 
 
 class Client:

@@ -6,6 +6,7 @@ from random import Random
 
 import msgspec
 
+from libs.bus.records import Arrived, arrived
 from libs.values.lanes import PARTITIONS
 from tests.simulation.loop import VirtualLoop
 
@@ -49,6 +50,11 @@ class Broker:
         """Return the end offset, now or as it was at a time."""
         times = self.times[place]
         return len(times) if by is None else bisect_right(times, by)
+
+
+def as_read(messages: Sequence[Message]) -> list[Arrived]:
+    """Return records as the bus hands them on."""
+    return [arrived(message.topic.removesuffix(".events"), message) for message in messages]
 
 
 class MemoryFeed:
@@ -125,16 +131,16 @@ class MemoryFeed:
             if place not in self._paused
         )  # fmt: skip
 
-    async def get(self, limit: int, seconds: float = 0.5) -> dict[Place, list[Message]]:
+    async def get(self, limit: int, seconds: float = 0.5) -> dict[Place, list[Arrived]]:
         """Return what has arrived: of each partition as much as chance wants."""
         del seconds
         new = self.unclaimed()
         if new:
             self._offsets |= await self._claim(new)
-        found = {}
+        found: dict[Place, list[Arrived]] = {}
         for place in self._offsets:
             log, at = self.broker.partitions[place], self._offsets[place]
             if at < len(log) and place not in self._paused:
-                found[place] = log[at : at + self.rng.randint(1, min(limit, 12))]
+                found[place] = as_read(log[at : at + self.rng.randint(1, min(limit, 12))])
                 self._offsets[place] = at + len(found[place])
         return found

@@ -10,6 +10,7 @@ from libs.values.lanes import PARTITIONS
 from services.orders import commands as orders
 from services.orders.standing import OrderRow
 from services.sandbox.retail.content import State
+from tests.simulation.broker import as_read
 from tests.simulation.shops import KIT, SKUS, Order, parts_of
 from tests.simulation.units import expect
 from tests.simulation.world import World
@@ -71,8 +72,8 @@ def _read_models(world: World, name: str) -> None:
     for topic in sorted({t for p in home.service.projections for t in p.topics}):
         found = parsed[topic] = list[Any]()
         for lane in range(PARTITIONS):
-            records: Any = world.broker.partitions[f"{topic}.events", lane]
-            found += _told(Parsed(topic, records, home.codec), f"{topic}/{lane}")
+            records = as_read(world.broker.partitions[f"{topic}.events", lane])
+            found += _told(Parsed(records, home.codec), f"{topic}/{lane}")
     for projection in home.service.projections:
         told = [one for topic in sorted(projection.topics) for one in parsed[topic]]
         fresh: dict[Key, Any] = {}

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from libs.bus.consumer import CLAIM, Source
+from libs.bus.hub import Hub
 from libs.codec.framing import EventCodec
 from libs.contracts import kernel
 from libs.effects.worker import EffectWorker
@@ -151,7 +152,7 @@ class Instance:
         if home.service.reacts:
             topics = {f"{name}.events": name for name in home.service.reacts}
             pool: Any = MemoryPool(home.store)
-            source = Source(pool, "", f"{home.name}.reactor", topics)
+            source = Source(pool, Hub(""), f"{home.name}.reactor", topics)
             self.reads = MemoryFeed(around.broker, around.loop, around.rng, source._claim)
             source.feed = self.reads  # type: ignore[assignment]
             self.reactor = Reactor(source, home.interpreter, self.turns, _unsealed)

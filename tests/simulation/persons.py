@@ -6,7 +6,7 @@ from random import Random
 from typing import Any, Literal
 
 from libs.contracts import common
-from services.fulfilment import commands as parcels
+from services.fulfilment import shipment_commands as parcels
 from services.fulfilment.standing import ShipmentRow
 from services.orders import commands as orders
 from services.orders.standing import OrderRow

@@ -14,7 +14,7 @@ from libs.eventsourcing.states import pack
 from libs.runtime.ports import Service
 from libs.store.store import Call
 from services.channels.outbound.report import report_of
-from services.fulfilment import commands as parcels
+from services.fulfilment import shipment_commands as parcels
 from services.fulfilment.shipment import LEFT
 from services.fulfilment.shipment_evolve import evolve
 from tests.simulation.bugs import Bug, Decide

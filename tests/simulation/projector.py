@@ -56,10 +56,7 @@ class MemoryProjector:
         for place in self._gaps.due(self.feed.held):
             self.feed.seek(place, 0)
         arrived = await self.feed.get(500)
-        parsed = {
-            place: Parsed(place[0].removesuffix(".events"), found, self.codec)
-            for place, found in arrived.items()
-        }
+        parsed = {place: Parsed(found, self.codec) for place, found in arrived.items()}
         self._renumber(parsed)
         works = [live.screen(parsed) for live in self.lives if not live.halted]
         ready = [work for work in works if work is not None]

@@ -13,6 +13,7 @@ from libs.eventsourcing.envelope import Envelope
 from libs.eventsourcing.projection import Key, Projection
 from libs.replay.memory import MemoryRows
 from libs.runtime.ports import Answer
+from libs.telemetry.metrics import DELIVERIES
 
 
 def envelope(event: Any, version: int = 1, at: int = 0, service: str = "orders") -> Envelope[Any]:
@@ -28,6 +29,16 @@ def folded(projection: Projection[Any], envelopes: Sequence[Envelope[Any]]) -> d
         for key in projection.keys(one):
             rows[key] = projection.evolve(rows.get(key), key, one)
     return {key: row for key, row in rows.items() if row is not None}
+
+
+def deliveries() -> dict[tuple[str, str, str], float]:
+    """How many deliveries were counted, by service, account and answer."""
+    (family,) = DELIVERIES.collect()
+    return {
+        (one.labels["service"], one.labels["account"], one.labels["answer"]): one.value
+        for one in family.samples
+        if one.name.endswith("_total")
+    }
 
 
 class _Rows(MemoryRows[Any]):

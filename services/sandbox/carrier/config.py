@@ -1,12 +1,12 @@
-"""What an EasyPost-shaped process is told: read from a JSON file, checked on the way in."""
+"""What an EasyPost-shaped process is told."""
 
-from pathlib import Path
 from typing import Literal
 
-from msgspec import Struct, json
+from msgspec import Struct
 
 from services.sandbox.chance import Faults
 from services.sandbox.hooks import Pace
+from services.sandbox.reading import Given
 
 HOUR = 3_600
 
@@ -29,8 +29,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     lie `step_seconds` apart. A label that is given back is refunded `refund_seconds` later.
     """
 
-    api_key: str
-    webhook_secret: str
+    api_key: Given
+    webhook_secret: Given
     account: str = "carrier-main"
     path: str = "/fulfilment/webhooks/easypost/{account}"
     seed: int = 1
@@ -45,14 +45,3 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     faults: Faults = Faults()
     fates: Fates = Fates()
     hooks: Pace = Pace()
-
-
-def read_settings(path: Path) -> Settings:
-    """Raises ValueError naming the file."""
-    try:
-        settings = json.decode(path.read_bytes(), type=Settings)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-    if not settings.api_key or not settings.webhook_secret:
-        raise ValueError(f"{path}: api_key and webhook_secret may not be empty")
-    return settings

@@ -1,9 +1,6 @@
 """An EasyPost-shaped carrier over HTTP: authentication, faults, signed tracking events, books."""
 
 import asyncio
-import base64
-import binascii
-import hmac
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,12 +14,11 @@ from services.sandbox.carrier import commands, reports, signing
 from services.sandbox.carrier.addresses import Refused
 from services.sandbox.carrier.config import Settings
 from services.sandbox.carrier.provider import Provider
-from services.sandbox.client import HttpClient
-from services.sandbox.hooks import Hook, Hooks
+from services.sandbox.hooks import Hook
 from services.sandbox.process import hang_up
+from services.sandbox.provider_door import Teller, admitted, answer
 
 Json = dict[str, Any]
-_TICK = 0.1
 _BROKEN = Refused(500, "INTERNAL_SERVER_ERROR", "An unexpected error occurred.")
 _LIMITED = Refused(429, "RATE_LIMITED", "Too many requests; try again later.")
 
@@ -34,9 +30,7 @@ class Door:
         self._settings, self._books, self._provider = settings, books, provider
         self._target = target
         self._buying: set[str] = set()
-        self._hooks = Hooks(settings.hooks, settings.seed, self._sign, provider.acknowledged)
-        for hook, acked in provider.untold():
-            self._hooks.add(hook, acked)
+        self._teller = Teller(settings, provider, self._sign)
 
     def app(self) -> web.Application:
         app = web.Application()
@@ -54,23 +48,13 @@ class Door:
         return app
 
     async def work(self) -> None:
-        client = HttpClient(self._target, self._settings.hooks.timeout)
-        async with client, asyncio.TaskGroup() as group:
-            group.create_task(self._hooks.run(client))
-            group.create_task(self._books.keep())
-            while True:
-                self._tell()
-                await asyncio.sleep(_TICK)
+        await self._teller.work(self._target, self._books)
 
     async def close(self) -> None:
         """Nothing is in flight that the books do not know."""
 
     def finish(self) -> None:
         self._books.close()
-
-    def _tell(self) -> None:
-        for one in self._provider.fall_due():
-            self._hooks.add(self._provider.hook(one))
 
     def _sign(self, hook: Hook) -> dict[str, str]:
         return signing.headers(self._settings.webhook_secret, hook.path, hook.body, time.time())
@@ -144,18 +128,14 @@ class Door:
         return {}
 
     def _admit(self, request: web.Request) -> None:
-        kind, _, value = request.headers.get("Authorization", "").partition(" ")
-        if kind == "Basic":
-            with suppress(binascii.Error, UnicodeDecodeError):
-                value = base64.b64decode(value).decode().partition(":")[0]
-        if not hmac.compare_digest(value.encode(), self._settings.api_key.encode()):
+        if not admitted(request, self._settings.api_key):
             raise Refused(401, "APIKEY.INACTIVE", "This api key is no longer active.")
 
-    def _get(self, request: web.Request, answer: Callable[[float], Json]) -> web.StreamResponse:
+    def _get(self, request: web.Request, find: Callable[[float], Json]) -> web.StreamResponse:
         try:
             self._admit(request)
-            self._tell()
-            return _answer(200, answer(self._provider.clock.now()))
+            self._teller.fall_due()
+            return answer(200, find(self._provider.clock.now()))
         except Refused as refused:
             return _refusal(refused)
 
@@ -168,7 +148,7 @@ class Door:
     ) -> web.StreamResponse:
         try:
             self._admit(request)
-            self._tell()
+            self._teller.fall_due()
             fault = self._provider.meets(action, subject)
             if fault == "limited":
                 raise _LIMITED
@@ -179,25 +159,25 @@ class Door:
             if fault == "slow":
                 await asyncio.sleep(self._settings.faults.slow_seconds)
             status, body = act()
-            self._tell()
+            self._teller.fall_due()
             if fault == "error_after":
                 raise _BROKEN
         except Refused as refused:
             self._provider.calls[f"{action}:{refused.status}"] += 1
             return _refusal(refused)
         self._provider.calls[f"{action}:{status}"] += 1
-        return hang_up(request) if fault == "lost" else _answer(status, body)
+        return hang_up(request) if fault == "lost" else answer(status, body)
 
     async def books(self, _: web.Request) -> web.Response:
-        self._tell()
-        return _answer(200, reports.books(self._provider) | {"hooks": self._hooks.report()})
+        self._teller.fall_due()
+        return answer(200, reports.books(self._provider) | {"hooks": self._teller.report()})
 
     async def progress(self, _: web.Request) -> web.Response:
         told = {
             "now": self._provider.clock.now(),
             "under_way": self._provider.parcels.under_way(),
         }
-        return _answer(200, told | self._hooks.report())
+        return answer(200, told | self._teller.report())
 
     async def handovers(self, request: web.Request) -> web.Response:
         """`{"tracking_codes": […]}`: parcels that the warehouse gave to the driver."""
@@ -205,22 +185,12 @@ class Door:
             asked = json.decode(await request.read(), type=dict[str, list[str]])
         except ValueError as error:
             raise web.HTTPBadRequest(text=str(error)) from error
-        return _answer(200, {"taken": self._provider.hand_over(asked.get("tracking_codes", []))})
+        return answer(200, {"taken": self._provider.hand_over(asked.get("tracking_codes", []))})
 
     async def clock(self, request: web.Request) -> web.Response:
-        """`{"advance_seconds": n, "speed": x}`: set the carrier's clock forward, or its speed."""
-        try:
-            asked = json.decode(await request.read(), type=dict[str, float])
-            self._provider.anchor(asked.get("advance_seconds", 0.0), asked.get("speed"))
-        except ValueError as error:
-            raise web.HTTPBadRequest(text=str(error)) from error
-        self._tell()
+        await self._teller.set_clock(request)
         return await self.progress(request)
 
 
-def _answer(status: int, body: Json) -> web.Response:
-    return web.Response(status=status, body=json.encode(body), content_type="application/json")
-
-
 def _refusal(refused: Refused) -> web.Response:
-    return _answer(refused.status, refused.body)
+    return answer(refused.status, refused.body)

@@ -1,11 +1,10 @@
-"""What a Stripe-shaped process is told: read from a JSON file, checked on the way in."""
+"""What a Stripe-shaped process is told."""
 
-from pathlib import Path
-
-from msgspec import Struct, json
+from msgspec import Struct
 
 from services.sandbox.chance import Faults
 from services.sandbox.hooks import Pace
+from services.sandbox.reading import Given
 
 DAY = 86_400
 
@@ -20,8 +19,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     go out for `enabled_events` only, as an endpoint chooses them at Stripe ("*": all).
     """
 
-    api_key: str
-    webhook_secret: str
+    api_key: Given
+    webhook_secret: Given
     account: str = "stripe-main"
     path: str = "/payments/webhooks/stripe/{account}"
     enabled_events: tuple[str, ...] = ("*",)
@@ -38,14 +37,3 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     key_seconds: int = DAY
     faults: Faults = Faults()
     hooks: Pace = Pace()
-
-
-def read_settings(path: Path) -> Settings:
-    """Raises ValueError naming the file."""
-    try:
-        settings = json.decode(path.read_bytes(), type=Settings)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-    if not settings.api_key or not settings.webhook_secret:
-        raise ValueError(f"{path}: api_key and webhook_secret may not be empty")
-    return settings

@@ -1,23 +1,19 @@
 """A Stripe-shaped provider over HTTP: authentication, keys, faults, signed webhooks, books."""
 
 import asyncio
-import base64
-import binascii
 import hashlib
 import hmac
 import time
-from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote
 
 from aiohttp import web
-from msgspec import json
 
 from services.sandbox.books import Books
 from services.sandbox.chance import Fault, identifier
-from services.sandbox.client import HttpClient
-from services.sandbox.hooks import Hook, Hooks
+from services.sandbox.hooks import Hook
 from services.sandbox.process import hang_up
+from services.sandbox.provider_door import Teller, admitted, answer
 from services.sandbox.stripe import form, keys, reports
 from services.sandbox.stripe.config import Settings
 from services.sandbox.stripe.objects import API_VERSION
@@ -25,7 +21,6 @@ from services.sandbox.stripe.provider import LIMITED, Call, Provider
 from services.sandbox.stripe.refusals import Refused, invalid
 
 Json = dict[str, Any]
-_TICK = 0.1
 
 
 def signature(secret: str, body: bytes, now: int) -> str:
@@ -39,11 +34,8 @@ class Door:
 
     def __init__(self, settings: Settings, books: Books, provider: Provider, target: str) -> None:
         self._settings, self._books, self._provider = settings, books, provider
-        self._target = target
-        self._requests = 0
-        self._hooks = Hooks(settings.hooks, settings.seed, self._sign, provider.acknowledged)
-        for hook, acked in provider.untold():
-            self._hooks.add(hook, acked)
+        self._target, self._requests = target, 0
+        self._teller = Teller(settings, provider, self._sign)
 
     def app(self) -> web.Application:
         app = web.Application()
@@ -55,23 +47,13 @@ class Door:
         return app
 
     async def work(self) -> None:
-        client = HttpClient(self._target, self._settings.hooks.timeout)
-        async with client, asyncio.TaskGroup() as group:
-            group.create_task(self._hooks.run(client))
-            group.create_task(self._books.keep())
-            while True:
-                self._tell(self._provider.fall_due())
-                await asyncio.sleep(_TICK)
+        await self._teller.work(self._target, self._books)
 
     async def close(self) -> None:
         """Nothing is in flight that the books do not know."""
 
     def finish(self) -> None:
         self._books.close()
-
-    def _tell(self, events: list[Json]) -> None:
-        for one in filter(self._provider.enabled, events):
-            self._hooks.add(self._provider.hook(one))
 
     def _sign(self, hook: Hook) -> dict[str, str]:
         return {
@@ -89,22 +71,18 @@ class Door:
         return {"Request-Id": number, "Stripe-Version": version}
 
     def _admit(self, request: web.Request) -> None:
-        kind, _, value = request.headers.get("Authorization", "").partition(" ")
-        if kind == "Basic":
-            with suppress(binascii.Error, UnicodeDecodeError):
-                value = base64.b64decode(value).decode().partition(":")[0]
-        if not hmac.compare_digest(value.encode(), self._settings.api_key.encode()):
+        if not admitted(request, self._settings.api_key):
             raise Refused(401, "invalid_request_error", "", "Invalid API Key provided.")
 
     async def get(self, request: web.Request) -> web.StreamResponse:
         headers = self._headers(request)
         try:
             self._admit(request)
-            self._tell(self._provider.fall_due())
+            self._teller.fall_due()
             found = self._provider.answer(request.path, _parsed(request.query_string))
         except Refused as refused:
-            return _answer(refused.status, refused.body, headers)
-        return _answer(200, found, headers)
+            return answer(refused.status, refused.body, headers)
+        return answer(200, found, headers)
 
     async def post(self, request: web.Request) -> web.StreamResponse:
         headers = self._headers(request)
@@ -116,10 +94,10 @@ class Door:
             call = Call(
                 path, _parsed(body), key, keys.fingerprint(path, body), headers["Request-Id"]
             )
-            self._tell(self._provider.fall_due())
+            self._teller.fall_due()
             return await self._handle(request, call, headers)
         except Refused as refused:
-            return _answer(refused.status, refused.body, headers)
+            return answer(refused.status, refused.body, headers)
 
     async def _handle(
         self, request: web.Request, call: Call, headers: dict[str, str]
@@ -128,7 +106,7 @@ class Door:
             headers["Idempotency-Key"] = call.key
             kept = self._provider.keys.begin(call.key, call.request, self._provider.clock.now())
             if kept is not None:
-                return _answer(kept.status, kept.body, headers | {"Idempotent-Replayed": "true"})
+                return answer(kept.status, kept.body, headers | {"Idempotent-Replayed": "true"})
         try:
             return await self._first(request, call, headers)
         finally:
@@ -140,33 +118,26 @@ class Door:
     ) -> web.StreamResponse:
         fault: Fault | None = self._provider.meets(call)
         if fault == "limited":
-            return _answer(429, LIMITED, headers | {"Stripe-Should-Retry": "true"})
+            return answer(429, LIMITED, headers | {"Stripe-Should-Retry": "true"})
         if fault == "unheard":
             return hang_up(request)
         if fault == "slow":
             await asyncio.sleep(self._settings.faults.slow_seconds)
         status, body, events = self._provider.perform(call, fault)
-        self._tell(events)
+        self._teller.tell(events)
         if fault == "lost":
             return hang_up(request)
-        return _answer(status, body, headers)
+        return answer(status, body, headers)
 
     async def books(self, _: web.Request) -> web.Response:
-        self._tell(self._provider.fall_due())
-        found = reports.books(self._provider) | {"hooks": self._hooks.report()}
-        return web.json_response(body=json.encode(found))
+        self._teller.fall_due()
+        return answer(200, reports.books(self._provider) | {"hooks": self._teller.report()})
 
     async def progress(self, _: web.Request) -> web.Response:
-        return web.json_response({"now": self._provider.clock.now()} | self._hooks.report())
+        return answer(200, {"now": self._provider.clock.now()} | self._teller.report())
 
     async def clock(self, request: web.Request) -> web.Response:
-        """`{"advance_seconds": n, "speed": x}`: set the provider's clock forward, or its speed."""
-        try:
-            asked = json.decode(await request.read(), type=dict[str, float])
-            self._provider.anchor(asked.get("advance_seconds", 0.0), asked.get("speed"))
-        except ValueError as error:
-            raise web.HTTPBadRequest(text=str(error)) from error
-        self._tell(self._provider.fall_due())
+        await self._teller.set_clock(request)
         return await self.progress(request)
 
 
@@ -175,9 +146,3 @@ def _parsed(text: str) -> Json:
         return form.parse(text)
     except ValueError as error:
         raise invalid("", f"Invalid request: {unquote(str(error))[:120]}") from error
-
-
-def _answer(status: int, body: Json, headers: dict[str, str]) -> web.Response:
-    return web.Response(
-        status=status, body=json.encode(body), headers=headers, content_type="application/json"
-    )

@@ -114,7 +114,8 @@ class Provider:
     def _done(self, turn: Turn, key: str | None = None, kept: Json | None = None) -> list[Json]:
         change = turn.record()
         self._book("did", change, key, kept)
-        return [one for one in change["puts"] if one["object"] == "event"]
+        events = [one for one in change["puts"] if one["object"] == "event"]
+        return [one for one in events if self._enabled(one)]
 
     def fall_due(self) -> list[Json]:
         """What time has done since it was last asked; the events to tell."""
@@ -131,7 +132,7 @@ class Provider:
         """A GET's body. Raises Refused."""
         return queries.answer(self.account, path, given, self.clock.now())
 
-    def enabled(self, event: Json) -> bool:
+    def _enabled(self, event: Json) -> bool:
         """Whether the endpoint asked for events of this type."""
         chosen = self.settings.enabled_events
         return "*" in chosen or event["type"] in chosen
@@ -149,5 +150,5 @@ class Provider:
         return [
             (self.hook(one), self.acked.get(one["id"], set()))
             for one in self.account.objects["event"].values()
-            if self.enabled(one)
+            if self._enabled(one)
         ]

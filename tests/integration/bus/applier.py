@@ -22,7 +22,7 @@ class Applier:
 
     def __init__(self, toy: Toy, name: str = "applier") -> None:
         self.toy = toy
-        self.source = Source(toy.pool, toy.kafka, name, toy.topics)
+        self.source = Source(toy.pool, toy.hub, name, toy.topics)
         self.fenced = 0
 
     async def run(self) -> None:

@@ -21,12 +21,6 @@ def held(applier: Applier) -> bool:
     return bool(applier.source.feed.held)
 
 
-@pytest.fixture
-async def applied(toy: Toy) -> Toy:
-    await toy.pool.execute("CREATE TABLE applied (lane integer, pseq bigint, stream text)")
-    return toy
-
-
 async def assert_applied_once(toy: Toy) -> None:
     heads = await toy.heads()
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from libs.bus.hub import Hub
 from libs.bus.relay import Relay
 from libs.bus.topics import ensure_topics, topic_of
 from libs.codec.contract import Contract
@@ -51,6 +52,7 @@ class Toy:
         self.topic = topic_of(prefix, SERVICE)
         self.topics = {self.topic: SERVICE}
         self.versions: dict[str, int] = {}
+        self.hub = Hub(kafka)
 
     def relay(self, **changes: Any) -> Relay:
         return Relay(self.pool, self.kafka, self.topic, SERVICE, REGISTRY, **changes)
@@ -160,6 +162,7 @@ async def toy_service(dsn: str, kafka: str, prefix: str) -> AsyncIterator[Toy]:
         await migrate(pool, SERVICE, toy.topic, PARTITIONS, "toy")
         await ensure_topics(kafka, [toy.topic])
         yield toy
+        await toy.hub.close()
     finally:
         await close_pool(pool)
 

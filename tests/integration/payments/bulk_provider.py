@@ -8,14 +8,14 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from services.payments.stripe_client import Answer, Unreachable
+from libs.effects.http import Answered, NotReached
 
 SECOND = 1_000_000  # microseconds
 HOUR = 3600 * SECOND
 KEY_LIVES = 24 * HOUR
 SEARCH_LAG = 60 * SECOND
 SLOT = 500_000  # microseconds: everything on the wire arrives in slots, so that turns have batches
-LIMITED = Answer(429, b"", 2 * SECOND, replayed=False)
+LIMITED = Answered(429, {"retry-after": "2"}, None)
 BROKEN = b'{"error":{"type":"api_error"}}'
 UNEXPECTED = b'{"error":{"type":"invalid_request_error","code":"payment_intent_unexpected_state"}}'
 DECLINED = b'{"error":{"type":"card_error","code":"card_declined","decline_code":"lost_card"}}'
@@ -50,19 +50,19 @@ class BulkStripe:
     async def close(self) -> None:
         """Nothing is kept open."""
 
-    async def post(self, _: str, path: str, form: Sequence[Any], key: str) -> Answer:
+    async def post(self, _: str, path: str, form: Sequence[Any], key: str) -> Answered:
         """Let the request travel by itself: the caller may be gone when it arrives."""
         self.calls += 1
         fate = self._fate(key, path)
         if fate == "unreachable" and self.rng.random() < 0.5:
-            raise Unreachable
+            raise NotReached
         answer = asyncio.get_running_loop().create_future()
         self._later(self._travel(fate), self._arrived, answer, key, (path, *form), fate)
-        got: Answer = await answer
+        got: Answered = await answer
         return got
 
-    async def get(self, _: str, path: str, query: Sequence[Any] = ()) -> Answer:
-        """Answer at once or not at all: while a key is silent, so is what asks after it."""
+    async def get(self, _: str, path: str, query: Sequence[Any] = ()) -> Answered:
+        """Answered at once or not at all: while a key is silent, so is what asks after it."""
         await asyncio.sleep(0.5)
         search = path.endswith("/search")
         about = dict(query)["query"].split("'")[3] if search else path.split("/")[3]
@@ -101,7 +101,7 @@ class BulkStripe:
         loop.call_later(max(at - self.now(), 0) / SECOND, what, *given)
 
     def _arrived(
-        self, answer: "asyncio.Future[Answer]", key: str, asked: tuple[Any, ...], fate: str
+        self, answer: "asyncio.Future[Answered]", key: str, asked: tuple[Any, ...], fate: str
     ) -> None:
         said = None if fate == "dropped" else self._served(key, asked, fate)
         if fate == "silent" and self.now() < self.silent_till[key]:
@@ -113,18 +113,18 @@ class BulkStripe:
         elif said is not None:
             answer.set_result(said)
 
-    def _served(self, key: str, asked: tuple[Any, ...], fate: str) -> Answer:
+    def _served(self, key: str, asked: tuple[Any, ...], fate: str) -> Answered:
         if fate == "429" and self.rng.random() < 0.5:
             return LIMITED
         held = self.keys.get(key)
         if held is not None and held[0] + KEY_LIVES > self.now():
             assert held[1] == asked, "another request under the same key"
-            return Answer(held[2], held[3], None, replayed=True)
+            return _answered(held[2], held[3], replayed=True)
         status, body = (500, BROKEN) if fate == "500" else self._do(asked[0], dict(asked[1:]))
         if fate == "done-500":
             status, body = 500, BROKEN
         self.keys[key] = (self.now(), asked, status, body)
-        return Answer(status, body, None, replayed=False)
+        return _answered(status, body)
 
     def _do(self, path: str, form: dict[str, str]) -> tuple[int, bytes]:
         if path == "/v1/payment_intents":
@@ -164,5 +164,10 @@ class BulkStripe:
         return 200, msgspec.json.encode(intent)
 
     @staticmethod
-    def _answer(found: Any) -> Answer:
-        return Answer(200 if found else 404, msgspec.json.encode(found), None, replayed=False)
+    def _answer(found: Any) -> Answered:
+        return _answered(200 if found else 404, msgspec.json.encode(found))
+
+
+def _answered(status: int, body: bytes, *, replayed: bool = False) -> Answered:
+    headers = {"idempotent-replayed": "true"} if replayed else {}
+    return Answered(status, headers, msgspec.json.decode(body))

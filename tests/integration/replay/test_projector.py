@@ -64,7 +64,7 @@ SEEN: Projection[Seen] = Projection("seen", 1, Seen, ("thing", "version"), ("toy
 
 @contextlib.asynccontextmanager
 async def projecting(toy: Toy, *projections: Projection[Any]) -> AsyncIterator[Projector]:
-    projector = Projector(toy.pool, toy.kafka, toy.topics, projections, CODEC)
+    projector = Projector(toy.pool, toy.hub, toy.topics, projections, CODEC)
     await projector.start()
     task = asyncio.create_task(projector.run())
     try:

@@ -6,7 +6,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from services.fulfilment import commands as fulfilment
+from services.fulfilment import shipment_commands as fulfilment
 from services.fulfilment.process import Places
 from services.payments.standing import waits
 from services.payments.state import held, taken

@@ -13,7 +13,8 @@ from libs.effects.kinds import Confirmed, EffectKind, NotYet, Rejected, Result, 
 from libs.effects.policy import FINAL, step, verdict
 from libs.eventsourcing.testing import given as history
 from libs.store.store import Call
-from services.fulfilment import commands, easypost, easypost_results
+from services.fulfilment import easypost, easypost_results
+from services.fulfilment import shipment_commands as commands
 from services.fulfilment.decider import SHIPMENT
 from services.fulfilment.process import BUY
 from tests.examples import examples

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from libs.contracts.common import TrackingStatus
 from libs.eventsourcing.envelope import Envelope
 from libs.eventsourcing.testing import given as history
-from services.fulfilment import commands
+from services.fulfilment import shipment_commands, tracker_commands
 from services.fulfilment.decider import SHIPMENT, TRACKER
 from services.fulfilment.read_model import PROJECTIONS
 from services.fulfilment.shipment import Shipment
@@ -40,7 +40,7 @@ SCANS = st.lists(
 Scan = tuple[TrackingStatus, int]
 
 
-def after(*given_commands: commands.ShipmentCommand) -> Shipment:
+def after(*given_commands: shipment_commands.ShipmentCommand) -> Shipment:
     begun = (share(policy=CARRIED), quoted(), bought(), cleared())
     return history(SHIPMENT).when(*begun, *given_commands).state
 
@@ -63,14 +63,16 @@ def test_the_carriers_words_end_alike_in_any_order_and_repeated(
 def test_words_reach_their_parcel_whenever_its_tracker_becomes_known(
     scans: list[Scan], place: int, rng: random.Random
 ) -> None:
-    heard: list[commands.TrackerCommand] = [
-        commands.HearTracker(
+    heard: list[tracker_commands.TrackerCommand] = [
+        tracker_commands.HearTracker(
             "main", "post", "RoyalMail", "trk_1", "TRACK1", status, status, "", NOW + at, NOW
         )
         for status, at in scans
     ]
     rng.shuffle(heard)
-    heard.insert(min(place, len(heard)), commands.LinkTracker("main", "post", "trk_1", NAME, NOW))
+    heard.insert(
+        min(place, len(heard)), tracker_commands.LinkTracker("main", "post", "trk_1", NAME, NOW)
+    )
     state, matched = TRACKER.initial, list[Any]()
     for command in heard:
         decided = TRACKER.decide(command, state)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from libs.contracts import fulfilment as events
 from libs.contracts.common import FulfilmentLine
 from libs.eventsourcing.decider import Refused
-from services.fulfilment import commands, process
+from services.fulfilment import handover_commands, process, shipment_commands
 from services.fulfilment.handover import quantities
 from services.fulfilment.planning import open_units
 from tests.examples import examples
@@ -26,8 +26,8 @@ SEEDED = (Phase.explicit, Phase.reuse, Phase.generate)  # a smaller seed is no s
 
 
 def policies(rng: random.Random) -> process.Places:
-    def policy() -> commands.Policy:
-        return commands.Policy(
+    def policy() -> shipment_commands.Policy:
+        return shipment_commands.Policy(
             carrier=rng.choice(["self", "post"]),
             packing=rng.choice(["automatic", "by-hand"]),
             hand_over=rng.choice(["automatic", "by-hand"]),
@@ -116,12 +116,14 @@ def act(world: World, order: str) -> None:
 def person(world: World, name: str) -> None:
     command: Any = world.rng.choice(
         [
-            commands.Pack("main", name, 100, "w", NOW),
-            commands.HandOver("main", name, "w", NOW),
-            commands.AnswerStop("main", name, world.rng.random() < 0.7, "w", NOW),
-            commands.RetryLabel("main", name, None, None, "w", NOW),
-            commands.DecideAddress("main", name, world.rng.random() < 0.5, "w", NOW),
-            commands.DecideLabel("main", name, world.rng.random() < 0.5, "T1", 5, "w", NOW + DAY),
+            shipment_commands.Pack("main", name, 100, "w", NOW),
+            shipment_commands.HandOver("main", name, "w", NOW),
+            shipment_commands.AnswerStop("main", name, world.rng.random() < 0.7, "w", NOW),
+            shipment_commands.RetryLabel("main", name, None, None, "w", NOW),
+            shipment_commands.DecideAddress("main", name, world.rng.random() < 0.5, "w", NOW),
+            shipment_commands.DecideLabel(
+                "main", name, world.rng.random() < 0.5, "T1", 5, "w", NOW + DAY
+            ),
         ]
     )
     world.by_hand(name, command)
@@ -131,9 +133,9 @@ def join(world: World) -> None:
     """Put one order's parcel into another's, as the route does."""
     source, into = world.rng.sample(sorted(world.shipments()), 2)
     for order, _ in world.shipments()[source].active():
-        command = commands.JoinShipment("main", order, source, into, "w", NOW)
+        command = handover_commands.JoinShipment("main", order, source, into, "w", NOW)
         try:
-            world.tell(commands.handover_stream(order), command)
+            world.tell(handover_commands.handover_stream(order), command)
         except Refused:
             continue
 
@@ -158,10 +160,10 @@ def finish(world: World) -> None:
         world.settle()
         for name, one in world.shipments().items():
             if one.stopping():
-                world.by_hand(name, commands.AnswerStop("main", name, True, "w", NOW))
-            world.by_hand(name, commands.Pack("main", name, 100, "w", NOW))
-            world.by_hand(name, commands.RetryLabel("main", name, None, None, "w", NOW))
-            world.by_hand(name, commands.HandOver("main", name, "w", NOW))
+                world.by_hand(name, shipment_commands.AnswerStop("main", name, True, "w", NOW))
+            world.by_hand(name, shipment_commands.Pack("main", name, 100, "w", NOW))
+            world.by_hand(name, shipment_commands.RetryLabel("main", name, None, None, "w", NOW))
+            world.by_hand(name, shipment_commands.HandOver("main", name, "w", NOW))
 
 
 def check_always(world: World) -> None:

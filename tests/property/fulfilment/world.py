@@ -13,7 +13,8 @@ from libs.eventsourcing.decider import Decider, Refused
 from libs.eventsourcing.envelope import Envelope
 from libs.eventsourcing.process import Effect, Timer
 from libs.values.ids import category
-from services.fulfilment import commands, process
+from services.fulfilment import process
+from services.fulfilment import shipment_commands as commands
 from services.fulfilment.decider import DECIDERS
 from services.fulfilment.handover import Handover
 from services.fulfilment.shipment import Shipment

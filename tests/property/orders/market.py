@@ -14,9 +14,9 @@ from libs.eventsourcing.envelope import Envelope
 from libs.eventsourcing.process import Effect, Timer
 from libs.runtime.ports import Service
 from libs.values.ids import category
-from services.fulfilment import commands as fulfilment
 from services.fulfilment import process as fulfilment_process
 from services.fulfilment import service as fulfilment_service
+from services.fulfilment import shipment_commands as fulfilment
 from services.fulfilment.shipment import LEFT, Shipment
 from services.inventory import service as inventory_service
 from services.orders import commands as orders

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from libs.contracts import common, inventory
 from libs.contracts import orders as events
 from libs.eventsourcing.envelope import Envelope
-from services.fulfilment import commands as fulfilment
+from services.fulfilment import shipment_commands as fulfilment
 from services.fulfilment.process import Places
 from services.fulfilment.shipment import EXCEPTIONS
 from services.inventory.commands import AdjustStock, ReceiveStock

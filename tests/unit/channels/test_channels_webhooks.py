@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from libs.telemetry.metrics import DELIVERIES
 from tests.unit.channels import payloads
 from tests.unit.channels.memory import NOW, SECRETS, Shop, app_of, call
+from tests.unit.memory import deliveries
 
 BODY = json.dumps(payloads.shopify()).encode()
 PATH = "/channels/webhooks/shopify/shop"
@@ -42,12 +44,15 @@ async def post(path: str, body: bytes, headers: dict[str, str]) -> tuple[Any, An
     return status, answer, shop
 
 
-async def test_a_signed_delivery_is_accepted_once() -> None:
+async def test_a_signed_delivery_is_accepted_once_and_counted() -> None:
+    DELIVERIES.clear()
     shop = Shop()
     app = app_of(shop)
     assert await call(app, "POST", PATH, BODY, shopify(BODY)) == (200, {"status": "accepted"})
     assert await call(app, "POST", PATH, BODY, shopify(BODY)) == (200, {"status": "known"})
     assert shop.inbox == {("shop", "w1"): BODY}
+    accepted, known = ("channels", "shop", "accepted"), ("channels", "shop", "known")
+    assert deliveries() == {accepted: 1, known: 1}
 
 
 async def test_the_own_store_signs_by_standard_webhooks() -> None:

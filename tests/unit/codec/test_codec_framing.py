@@ -3,7 +3,7 @@
 import pytest
 
 from libs.codec.errors import DecodeError, EncodeError
-from libs.codec.framing import MAX_EVENT_BYTES, EventCodec, frame, unframe
+from libs.codec.framing import MAX_EVENT_BYTES, EventCodec, frame, schema_id_of
 from libs.codec.registry import Registry
 from libs.contracts import kernel, orders
 
@@ -14,7 +14,7 @@ NAME = "lonja.kernel.ParkedCommandRedriven"
 
 def test_a_value_is_zero_an_id_and_the_bytes() -> None:
     assert frame(258, b"ab") == b"\0\0\0\1\2ab"
-    assert unframe(b"\0\0\0\1\2ab") == (258, b"ab")
+    assert schema_id_of(b"\0\0\0\1\2ab") == 258
 
 
 @pytest.mark.parametrize(

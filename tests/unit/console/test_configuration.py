@@ -26,6 +26,7 @@ from services.console.demo import memory
 from services.console.demo import settings as sides
 from services.sandbox import config as sandbox
 from services.sandbox.carrier import config as carrier
+from services.sandbox.reading import read
 from services.sandbox.retail.orders import ACCOUNTS
 from services.sandbox.stripe import config as stripe
 
@@ -92,7 +93,7 @@ def test_a_demo_and_its_outside_know_each_other(tmp_path: Path) -> None:
     for name, file in files.items():
         file.write_bytes(msgspec.json.encode(sides.asked_of(name, run)))
     shops = sandbox.read_settings(files["sandbox"])
-    card, post = stripe.read_settings(files["payments"]), carrier.read_settings(files["carrier"])
+    card, post = read(files["payments"], stripe.Settings), read(files["carrier"], carrier.Settings)
     assert {shops.seed, card.seed, post.seed} == {7}
     ours = settings.payments[card.account]
     assert (ours.api_url, ours.key().reveal()) == (urls["payments"], card.api_key)

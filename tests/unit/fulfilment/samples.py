@@ -12,7 +12,7 @@ from libs.contracts.common import (
     ShipmentRow,
     ShipmentUnits,
 )
-from services.fulfilment import commands
+from services.fulfilment import handover_commands, shipment_commands
 
 NOW = 1_780_000_000_000_000
 HOUR = 3_600_000_000
@@ -48,7 +48,7 @@ MUGS = line("l1", 2, ("MUG", 1))
 def taken(
     *lines: FulfilmentLine, revision: int = 1, order: str = ORDER, contact: bytes = b"address",
     refused: tuple[tuple[str, str], ...] = (), **changes: Any,
-) -> commands.TakeFulfilment:  # fmt: skip
+) -> handover_commands.TakeFulfilment:  # fmt: skip
     given: dict[str, Any] = {
         "entity": "main", "order_id": order, "revision": revision, "account": "shop",
         "lines": lines, "blocked": None, "one_parcel": False, "ship_by": NOW + 2 * DAY,
@@ -57,14 +57,14 @@ def taken(
         "refused_locations": tuple(RefusedLocation(location=k, code=c) for k, c in refused),
         "at": NOW,
     }  # fmt: skip
-    return commands.TakeFulfilment(**{**given, **changes})
+    return handover_commands.TakeFulfilment(**{**given, **changes})
 
 
 def kept(
     sku: str, version: int, *changes: tuple[str, int], order: str = ORDER,
     shipment: str | None = None,
-) -> commands.TakeAllocation:  # fmt: skip
-    return commands.TakeAllocation(
+) -> handover_commands.TakeAllocation:  # fmt: skip
+    return handover_commands.TakeAllocation(
         "main", order, sku, tuple(Allocation(location=k, units=n) for k, n in changes), version,
         shipment, NOW,
     )  # fmt: skip
@@ -78,15 +78,15 @@ def units(*entries: tuple[str, int], order: str = ORDER) -> tuple[ShipmentUnits,
     return tuple(ShipmentUnits(order_id=order, sku=k, units=n) for k, n in entries)
 
 
-SHIPMENT = commands.shipment_name(ORDER, "main", 1)
-BY_HAND = commands.Policy(packing="by-hand", hand_over="by-hand")
-CARRIED = commands.Policy(carrier="post", service="First", silent_days=7)
+SHIPMENT = shipment_commands.shipment_name(ORDER, "main", 1)
+BY_HAND = shipment_commands.Policy(packing="by-hand", hand_over="by-hand")
+CARRIED = shipment_commands.Policy(carrier="post", service="First", silent_days=7)
 
 
 def share(
-    statement: int = 1, mugs: int = 2, order: str = ORDER, policy: commands.Policy = BY_HAND,
+    statement: int = 1, mugs: int = 2, order: str = ORDER, policy: shipment_commands.Policy = BY_HAND,
     **changes: Any,
-) -> commands.TakeShare:  # fmt: skip
+) -> shipment_commands.TakeShare:  # fmt: skip
     given: dict[str, Any] = {
         "entity": "main", "shipment_id": SHIPMENT, "order_id": order, "account": "shop",
         "statement": statement, "location": "main", "requires_shipping": True, "blocked": None,
@@ -95,35 +95,35 @@ def share(
         "deliver_by": None, "customer": customer(), "declared_value": 1000, "currency": "GBP",
         "reason": "planned", "policy": policy, "at": NOW,
     }  # fmt: skip
-    return commands.TakeShare(**{**given, **changes})
+    return shipment_commands.TakeShare(**{**given, **changes})
 
 
-def cleared(order: str = ORDER) -> commands.RecordClearance:
-    return commands.RecordClearance("main", SHIPMENT, order, "captured", 1000, "GBP", NOW)
+def cleared(order: str = ORDER) -> shipment_commands.RecordClearance:
+    return shipment_commands.RecordClearance("main", SHIPMENT, order, "captured", 1000, "GBP", NOW)
 
 
 def label_of(number: int = 1) -> str:
-    return commands.label_name(SHIPMENT, number)
+    return shipment_commands.label_name(SHIPMENT, number)
 
 
-def quoted(number: int = 1) -> commands.QuoteLabel:
-    return commands.QuoteLabel(
+def quoted(number: int = 1) -> shipment_commands.QuoteLabel:
+    return shipment_commands.QuoteLabel(
         "main", SHIPMENT, label_of(number), "shp_ep", "rate_1", 450, "GBP", NOW
     )
 
 
-def bought(number: int = 1) -> commands.RecordLabel:
-    return commands.RecordLabel(
+def bought(number: int = 1) -> shipment_commands.RecordLabel:
+    return shipment_commands.RecordLabel(
         "main", SHIPMENT, label_of(number), "shp_ep", "TRACK1", "trk_1", "RoyalMail", "First", 450,
         "GBP", "https://labels.invalid/1", NOW,
     )  # fmt: skip
 
 
-def seen(status: Any, at: int, code: str = "TRACK1") -> commands.RecordTracking:
-    return commands.RecordTracking(
+def seen(status: Any, at: int, code: str = "TRACK1") -> shipment_commands.RecordTracking:
+    return shipment_commands.RecordTracking(
         "main", SHIPMENT, code, status, status, "", "webhook", at, max(at, NOW)
     )
 
 
-HAND_OVER = commands.HandOver("main", SHIPMENT, "warehouse", NOW)
-PACK = commands.Pack("main", SHIPMENT, 500, "warehouse", NOW)
+HAND_OVER = shipment_commands.HandOver("main", SHIPMENT, "warehouse", NOW)
+PACK = shipment_commands.Pack("main", SHIPMENT, 500, "warehouse", NOW)

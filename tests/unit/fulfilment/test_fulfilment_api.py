@@ -15,13 +15,15 @@ from libs.runtime.ports import Answer, InboxRow, Ports
 from libs.runtime.settings import Carrier, Settings
 from libs.security.secrets import Secret
 from libs.security.signing import sign_easypost
+from libs.telemetry.metrics import DELIVERIES
 from libs.telemetry.tracing import trace_id
 from libs.web.problems import Problem, answer_problem
-from services.fulfilment import api, commands, process
+from services.fulfilment import api, process
+from services.fulfilment import shipment_commands as commands
 from services.fulfilment.intake import CarrierIntake
 from tests.property.fulfilment.world import World
 from tests.unit.fulfilment.samples import BY_HAND, MUGS, NOW, line
-from tests.unit.memory import AsgiClient, Response, folded
+from tests.unit.memory import AsgiClient, Response, deliveries, folded
 
 SECRET = "sécret"
 NEWS = {
@@ -212,6 +214,17 @@ async def test_deliveries_are_taken_by_signature_and_known_by_their_event(
         assert nonsense.json()["code"] == "malformed-json"
     large = b"x" * 300_000
     assert (await warehouse.deliver(large, {})).json()["code"] == "body-too-large"
+
+
+async def test_deliveries_are_counted_by_their_answer(warehouse: Warehouse) -> None:
+    DELIVERIES.clear()
+    raw = json.dumps(NEWS).encode()
+    for place in ("easypost/post", "easypost/post", "easypost/other"):
+        await warehouse.deliver(raw, sign_easypost(Secret(SECRET), raw), place)
+    assert deliveries() == {
+        ("fulfilment", "post", "accepted"): 1, ("fulfilment", "post", "known"): 1,
+        ("fulfilment", "unknown", "bad-signature"): 1,
+    }  # fmt: skip
 
 
 async def test_a_carriers_trace_goes_on_and_what_is_no_trace_does_not_get_in(

@@ -7,8 +7,9 @@ import pytest
 from libs.effects.kinds import Confirmed, NotYet, Rejected, Unknown
 from libs.runtime.settings import Address, Carrier
 from libs.store.store import Call
-from services.fulfilment import commands, easypost, easypost_results, process
+from services.fulfilment import easypost, easypost_results, process
 from services.fulfilment import easypost_words as words
+from services.fulfilment import shipment_commands as commands
 from services.fulfilment.decider import SHIPMENT as PARCEL
 from services.fulfilment.shipment import Shipment
 from tests.unit.fulfilment.samples import CARRIED, DAY, NOW, SHIPMENT, share

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from libs.contracts import fulfilment as events
 from libs.eventsourcing.testing import given
-from services.fulfilment import commands
+from services.fulfilment import handover_commands, shipment_commands
 from services.fulfilment.decider import HANDOVER
 from services.fulfilment.handover_decider import UNPLANNED
 from tests.unit.fulfilment.samples import MUGS, NOW, ORDER, kept, line, rows, taken
@@ -33,8 +33,10 @@ def unplannable(*told: Any) -> list[str]:
     ]
 
 
-def answer(name: str, fact: str, version: int, *lines: tuple[str, int]) -> commands.RecordAnswer:
-    return commands.RecordAnswer("main", ORDER, name, fact, rows(*lines), version, NOW)
+def answer(
+    name: str, fact: str, version: int, *lines: tuple[str, int]
+) -> handover_commands.RecordAnswer:
+    return handover_commands.RecordAnswer("main", ORDER, name, fact, rows(*lines), version, NOW)
 
 
 def test_units_are_planned_when_both_the_order_and_the_places_are_known() -> None:
@@ -101,18 +103,18 @@ def test_fewer_units_ask_for_them_back_from_the_parcel_that_was_planned_last() -
 
 
 def test_freed_units_that_are_wanted_again_get_a_new_parcel() -> None:
-    name = commands.shipment_name(ORDER, "main", 1)
+    name = shipment_commands.shipment_name(ORDER, "main", 1)
     told = (
         taken(MUGS), kept("MUG", 1, ("main", 2)), taken(revision=2), taken(MUGS, revision=3),
         answer(name, "stopped", 4, ("l1", 2)),
     )  # fmt: skip
     outcome = given(HANDOVER).when(*told)
     assert planned(*told) == [("main", {"l1": 2})]
-    assert outcome.events[-1].shipment_id == commands.shipment_name(ORDER, "main", 2)
+    assert outcome.events[-1].shipment_id == shipment_commands.shipment_name(ORDER, "main", 2)
 
 
 def test_what_has_left_is_not_asked_for_again() -> None:
-    name = commands.shipment_name(ORDER, "main", 1)
+    name = shipment_commands.shipment_name(ORDER, "main", 1)
     told = (
         taken(MUGS), kept("MUG", 1, ("main", 2)), taken(revision=2),
         answer(name, "too-late", 4, ("l1", 2)),
@@ -128,7 +130,7 @@ def test_a_new_address_takes_parcels_back_to_plan_them_again() -> None:
 
 
 def test_an_address_that_a_person_let_be_is_not_asked_about_again() -> None:
-    name = commands.shipment_name(ORDER, "main", 1)
+    name = shipment_commands.shipment_name(ORDER, "main", 1)
     moved = (taken(MUGS), kept("MUG", 1, ("main", 2)), taken(MUGS, revision=2, contact=b"new"))
     let_be = (*moved, answer(name, "kept", 4, ("l1", 2)))
     assert planned(*let_be) == []
@@ -144,7 +146,7 @@ def test_a_cancellation_does_not_wait_for_the_address() -> None:
     moved = (taken(MUGS), kept("MUG", 1, ("main", 2)), taken(MUGS, revision=2, contact=b"new"))
     [event] = given(HANDOVER).when(*moved, taken(revision=3, contact=b"new")).events[1:]
     assert (event.rows, event.reason) == ((), "not-wanted")
-    name = commands.shipment_name(ORDER, "main", 1)
+    name = shipment_commands.shipment_name(ORDER, "main", 1)
     gone = (*moved, taken(revision=3, contact=b"new"), answer(name, "stopped", 4, ("l1", 2)))
     [_, released] = given(HANDOVER).when(*gone).events
     assert (released.revision, released.lines) == (3, ())
@@ -155,7 +157,7 @@ def test_fewer_units_are_answered_once_no_parcel_has_them() -> None:
     fewer = replace(MUGS, quantity=1)
     asked = given(HANDOVER).when(*first, taken(fewer, revision=2)).events
     assert [type(one).__name__ for one in asked] == ["FulfilmentTaken", "HandoverPlanned"]
-    name = commands.shipment_name(ORDER, "main", 1)
+    name = shipment_commands.shipment_name(ORDER, "main", 1)
     halted = (*first, taken(fewer, revision=2), answer(name, "stopped", 3, ("l1", 1)))
     released = given(HANDOVER).when(*halted).events[-1]
     assert [(one.line_id, one.quantity) for one in released.lines] == [("l1", 1)]
@@ -172,7 +174,7 @@ def test_units_that_inventory_moved_take_their_parcel_along() -> None:
 
 
 def test_units_that_were_shipped_do_not_look_as_if_they_were_taken_away() -> None:
-    name = commands.shipment_name(ORDER, "main", 1)
+    name = shipment_commands.shipment_name(ORDER, "main", 1)
     told = (
         taken(MUGS), kept("MUG", 1, ("main", 2)), kept("MUG", 2, ("main", -2), shipment=name),
     )  # fmt: skip
@@ -180,7 +182,7 @@ def test_units_that_were_shipped_do_not_look_as_if_they_were_taken_away() -> Non
 
 
 def test_units_that_nobody_keeps_are_named_after_an_hour() -> None:
-    check = commands.CheckPlan("main", ORDER, 1, NOW)
+    check = handover_commands.CheckPlan("main", ORDER, 1, NOW)
     assert unplannable(taken(MUGS), check) == ["no-allocation"]
     assert unplannable(taken(MUGS), check, check) == []
     assert unplannable(taken(MUGS), taken(MUGS, revision=2), check) == []
@@ -188,17 +190,17 @@ def test_units_that_nobody_keeps_are_named_after_an_hour() -> None:
 
 
 def test_units_join_another_orders_parcel_once_their_own_has_given_them_back() -> None:
-    name = commands.shipment_name(ORDER, "main", 1)
-    join = commands.JoinShipment("main", ORDER, name, "shp_other", "w", NOW)
+    name = shipment_commands.shipment_name(ORDER, "main", 1)
+    join = handover_commands.JoinShipment("main", ORDER, name, "shp_other", "w", NOW)
     told = (taken(MUGS), kept("MUG", 1, ("main", 2)), join)
     assert planned(*told) == [("main", {})]
     outcome = given(HANDOVER).when(*told, answer(name, "stopped", 3, ("l1", 2)))
     assert outcome.events[-1].shipment_id == "shp_other"
     closed = answer("shp_other", "stopped", 9, ("l1", 2))
     outcome = given(HANDOVER).when(*told, answer(name, "stopped", 3, ("l1", 2)), closed)
-    assert outcome.events[-1].shipment_id == commands.shipment_name(ORDER, "main", 3)
+    assert outcome.events[-1].shipment_id == shipment_commands.shipment_name(ORDER, "main", 3)
 
 
 def test_joining_what_is_not_open_is_refused() -> None:
-    join = commands.JoinShipment("main", ORDER, "shp_no", "shp_other", "w", NOW)
+    join = handover_commands.JoinShipment("main", ORDER, "shp_no", "shp_other", "w", NOW)
     given(HANDOVER).when(taken(MUGS), join).then_refused("shipment-not-open")

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from libs.eventsourcing.testing import given
-from services.fulfilment import commands
+from services.fulfilment import shipment_commands, tracker_commands
 from services.fulfilment.decider import SHIPMENT as PARCEL
 from services.fulfilment.decider import TRACKER
 from tests.unit.fulfilment.samples import (
@@ -30,7 +30,7 @@ from tests.unit.fulfilment.samples import (
 )
 
 SENT = (share(policy=CARRIED), quoted(), bought(), cleared())
-BY_HAND_CARRIED = commands.Policy("post", "First", "by-hand", "by-hand", 7)
+BY_HAND_CARRIED = shipment_commands.Policy("post", "First", "by-hand", "by-hand", 7)
 
 
 def told(*given_commands: Any) -> list[str]:
@@ -38,7 +38,7 @@ def told(*given_commands: Any) -> list[str]:
 
 
 def test_without_anybody_a_parcel_flows_when_its_money_is_there() -> None:
-    policy = commands.Policy()
+    policy = shipment_commands.Policy()
     assert told(share(policy=policy)) == ["ShipmentPlanned", "ShipmentPacked"]
     assert told(share(policy=policy), cleared()) == [
         "ShipmentClearanceRecorded", "ShipmentReady", "ShipmentDispatched",
@@ -46,7 +46,7 @@ def test_without_anybody_a_parcel_flows_when_its_money_is_there() -> None:
 
 
 def test_what_nobody_carries_is_delivered_at_once() -> None:
-    at_once = share(policy=commands.Policy(carrier="self"), requires_shipping=False)
+    at_once = share(policy=shipment_commands.Policy(carrier="self"), requires_shipping=False)
     assert told(at_once, cleared())[-2:] == ["ShipmentDispatched", "ShipmentDelivered"]
 
 
@@ -115,7 +115,7 @@ def test_a_stop_after_the_label_gives_the_label_back() -> None:
     assert told(share(policy=CARRIED), quoted(), bought(), share(2, mugs=0)) == [
         "DispatchStopRequested", "DispatchStopped", "LabelVoidRequested", "ShipmentCancelled",
     ]  # fmt: skip
-    void = commands.RecordVoid("main", SHIPMENT, label_of(), True, NOW)
+    void = shipment_commands.RecordVoid("main", SHIPMENT, label_of(), True, NOW)
     assert told(share(policy=CARRIED), quoted(), bought(), share(2, mugs=0), void) == [
         "LabelVoided"
     ]
@@ -138,9 +138,9 @@ def test_a_stop_after_the_hand_over_is_too_late() -> None:
 def test_a_warehouse_is_asked_and_answers() -> None:
     asked = (share(policy=BY_HAND), PACK, cleared(), share(2, mugs=1))
     assert told(*asked) == ["DispatchStopRequested"]
-    kept = commands.AnswerStop("main", SHIPMENT, True, "w", NOW)
+    kept = shipment_commands.AnswerStop("main", SHIPMENT, True, "w", NOW)
     assert told(*asked, kept) == ["DispatchStopped"]
-    gone = commands.AnswerStop("main", SHIPMENT, False, "w", NOW)
+    gone = shipment_commands.AnswerStop("main", SHIPMENT, False, "w", NOW)
     assert told(*asked, gone, HAND_OVER) == ["ShipmentDispatched"]
     given(PARCEL).when(share(), kept).then_refused("no-stop-asked")
     # What is not cleared has not left: as "too late" it would wait for its clearance for ever.
@@ -150,12 +150,12 @@ def test_a_warehouse_is_asked_and_answers() -> None:
 
 
 def test_a_refused_label_waits_and_may_be_asked_for_again_a_doubtful_one_may_not() -> None:
-    refused = commands.RefuseLabel("main", SHIPMENT, label_of(), "address", NOW)
-    again = commands.RetryLabel("main", SHIPMENT, None, "Second", "w", NOW)
+    refused = shipment_commands.RefuseLabel("main", SHIPMENT, label_of(), "address", NOW)
+    again = shipment_commands.RetryLabel("main", SHIPMENT, None, "Second", "w", NOW)
     assert told(share(policy=CARRIED), refused) == ["LabelRefused"]
     outcome = given(PARCEL).when(share(policy=CARRIED), refused, again)
     assert (outcome.events[0].label_id, outcome.events[0].service) == (label_of(2), "Second")
-    doubt = commands.DoubtLabel("main", SHIPMENT, label_of(), NOW)
+    doubt = shipment_commands.DoubtLabel("main", SHIPMENT, label_of(), NOW)
     asked = given(PARCEL).when(share(policy=CARRIED), quoted(), doubt, again)
     asked.then_refused("label-not-refused")
     assert told(share(policy=CARRIED), quoted(), doubt, bought()) == ["LabelBought"]
@@ -165,8 +165,8 @@ LABELLED = (share(policy=CARRIED), quoted(), bought())
 MOVED = (*LABELLED, share(2, mugs=0, reason="address-changed"))
 
 
-def address(*, new_label: bool) -> commands.DecideAddress:
-    return commands.DecideAddress("main", SHIPMENT, new_label, "w", NOW)
+def address(*, new_label: bool) -> shipment_commands.DecideAddress:
+    return shipment_commands.DecideAddress("main", SHIPMENT, new_label, "w", NOW)
 
 
 def test_a_new_address_after_the_label_waits_for_a_person() -> None:
@@ -193,12 +193,12 @@ def test_units_that_nobody_wants_do_not_wait_for_the_address() -> None:
 
 
 DOUBT = (
-    share(policy=CARRIED), quoted(), commands.DoubtLabel("main", SHIPMENT, label_of(), NOW)
+    share(policy=CARRIED), quoted(), shipment_commands.DoubtLabel("main", SHIPMENT, label_of(), NOW)
 )  # fmt: skip
 
 
-def word(*, was_bought: bool, at: int = NOW + DAY) -> commands.DecideLabel:
-    return commands.DecideLabel("main", SHIPMENT, was_bought, "TRACK9", 450, "w", at)
+def word(*, was_bought: bool, at: int = NOW + DAY) -> shipment_commands.DecideLabel:
+    return shipment_commands.DecideLabel("main", SHIPMENT, was_bought, "TRACK9", 450, "w", at)
 
 
 def test_a_person_says_after_a_day_what_became_of_a_label_in_doubt() -> None:
@@ -213,7 +213,7 @@ def test_a_person_says_after_a_day_what_became_of_a_label_in_doubt() -> None:
 
 
 def test_a_label_that_was_bought_after_all_is_given_back_once() -> None:
-    again = commands.RetryLabel("main", SHIPMENT, "other", None, "w", NOW)
+    again = shipment_commands.RetryLabel("main", SHIPMENT, "other", None, "w", NOW)
     assert told(*DOUBT, word(was_bought=False)) == ["LabelRefused"]
     assert told(*DOUBT, word(was_bought=False), bought()) == ["LabelBought"]
     retried = (*DOUBT, word(was_bought=False), again)
@@ -238,8 +238,8 @@ def test_the_carriers_word_ends_a_parcels_way(status: str, event: str, state: st
 
 
 def test_silence_loses_a_parcel_and_a_word_finds_it() -> None:
-    def ask(day: int) -> commands.AskTracking:
-        return commands.AskTracking("main", SHIPMENT, day, NOW + day * DAY)
+    def ask(day: int) -> shipment_commands.AskTracking:
+        return shipment_commands.AskTracking("main", SHIPMENT, day, NOW + day * DAY)
 
     assert told(*SENT, ask(6)) == ["TrackingAsked"]
     assert told(*SENT, ask(7)) == ["ParcelLost", "TrackingAsked"]
@@ -249,14 +249,14 @@ def test_silence_loses_a_parcel_and_a_word_finds_it() -> None:
 
 
 def test_an_untracked_parcel_has_arrived_after_its_days() -> None:
-    assume = commands.AssumeDelivered("main", SHIPMENT, NOW + 5 * DAY)
-    assert told(share(policy=commands.Policy()), cleared(), assume) == ["DeliveryAssumed"]
+    assume = shipment_commands.AssumeDelivered("main", SHIPMENT, NOW + 5 * DAY)
+    assert told(share(policy=shipment_commands.Policy()), cleared(), assume) == ["DeliveryAssumed"]
     assert told(*SENT, assume) == []
 
 
 def test_a_person_decides_once_on_a_parcel_that_went_wrong() -> None:
-    refund = commands.SettleOrder("main", SHIPMENT, ORDER, "refund", "op", NOW)
-    arrived = commands.Settle("main", SHIPMENT, "op", "", NOW)
+    refund = shipment_commands.SettleOrder("main", SHIPMENT, ORDER, "refund", "op", NOW)
+    arrived = shipment_commands.Settle("main", SHIPMENT, "op", "", NOW)
     failed = (*SENT, seen("failure", NOW + 1))
     assert told(*failed, refund) == ["ExceptionSettled"]
     assert told(*failed, arrived) == ["ExceptionSettled", "ShipmentDelivered"]
@@ -274,17 +274,17 @@ def test_each_order_in_a_parcel_decides_for_itself() -> None:
     second = share(1, 1, order="ord_2", policy=BY_HAND_CARRIED)
     label = (quoted(), bought(), cleared(), cleared("ord_2"), HAND_OVER)
     both = (share(policy=BY_HAND_CARRIED), second, PACK, *label, seen("failure", NOW + 1))
-    one = commands.SettleOrder("main", SHIPMENT, ORDER, "refund", "op", NOW)
+    one = shipment_commands.SettleOrder("main", SHIPMENT, ORDER, "refund", "op", NOW)
     assert not given(PARCEL).when(*both, one).state.decided()
-    other = commands.SettleOrder("main", SHIPMENT, "ord_2", "reship", "op", NOW)
+    other = shipment_commands.SettleOrder("main", SHIPMENT, "ord_2", "reship", "op", NOW)
     assert given(PARCEL).when(*both, one, other).state.decided()
 
 
 def test_words_that_come_before_their_parcel_are_kept_for_it() -> None:
-    heard = commands.HearTracker(
+    heard = tracker_commands.HearTracker(
         "main", "post", "RoyalMail", "trk_1", "TRACK1", "delivered", "delivered", "", NOW, NOW
     )
-    link = commands.LinkTracker("main", "post", "trk_1", SHIPMENT, NOW)
+    link = tracker_commands.LinkTracker("main", "post", "trk_1", SHIPMENT, NOW)
     unknown = given(TRACKER).when(heard)
     assert [type(e).__name__ for e in unknown.events] == ["TrackingUnmatched"]
     matched = given(TRACKER).when(heard, link)

@@ -9,7 +9,7 @@ from libs.contracts.common import Customer
 from libs.eventsourcing.process import Effect, Timer
 from libs.eventsourcing.testing import given
 from libs.runtime.settings import Carrier, Location, Settings
-from services.fulfilment import commands, process
+from services.fulfilment import handover_commands, process, shipment_commands
 from services.fulfilment.decider import HANDOVER
 from services.fulfilment.decider import SHIPMENT as PARCEL
 from services.fulfilment.terms import places_of
@@ -39,21 +39,23 @@ SETTINGS = Settings(
 PLACES = places_of(SETTINGS)
 
 
-def requested(buyer: Customer) -> commands.TakeFulfilment:
+def requested(buyer: Customer) -> handover_commands.TakeFulfilment:
     event = orders.FulfilmentRequested(
         entity="main", occurred_at=NOW, order_id=ORDER, revision=1, account="shop", lines=(MUGS,),
         one_parcel=False, customer=buyer, declared_value=1000, currency="GBP",
     )  # fmt: skip
     ((stream, command),) = process.reactions(PLACES)["orders"](envelope(event))
     assert stream == "handover-ord_1"
-    assert isinstance(command, commands.TakeFulfilment)
+    assert isinstance(command, handover_commands.TakeFulfilment)
     return command
 
 
 def test_places_say_how_parcels_leave_them() -> None:
-    assert PLACES.policy("main") == commands.Policy("post", "First", "automatic", "by-hand", 4, 5)
-    assert PLACES.policy("shop") == commands.Policy(packing="by-hand")
-    assert PLACES.policy("elsewhere").carrier == commands.SELF
+    assert PLACES.policy("main") == shipment_commands.Policy(
+        "post", "First", "automatic", "by-hand", 4, 5
+    )
+    assert PLACES.policy("shop") == shipment_commands.Policy(packing="by-hand")
+    assert PLACES.policy("elsewhere").carrier == shipment_commands.SELF
 
 
 def test_an_address_is_refused_by_places_with_a_carrier_only() -> None:
@@ -95,11 +97,11 @@ def test_each_step_of_a_label_is_one_effect_with_a_name_of_its_own() -> None:
 def test_a_tracked_parcel_is_asked_for_daily_and_an_untracked_one_assumed_to_arrive() -> None:
     (ask,) = planned(share(policy=CARRIED), quoted(), bought(), cleared())
     assert isinstance(ask, Timer)
-    assert (ask.due, type(ask.command)) == (NOW + DAY, commands.AskTracking)
+    assert (ask.due, type(ask.command)) == (NOW + DAY, shipment_commands.AskTracking)
     begun = (share(policy=CARRIED), quoted(), bought(), cleared(), ask.command)
     again, poll = planned(*begun)
     assert isinstance(again, Timer)
     assert (again.due, isinstance(poll, Effect)) == (NOW + 2 * DAY, True)
-    (assume,) = planned(share(policy=commands.Policy(assume_days=3)), cleared())
+    (assume,) = planned(share(policy=shipment_commands.Policy(assume_days=3)), cleared())
     assert isinstance(assume, Timer)
-    assert (assume.due, type(assume.command)) == (NOW + 3 * DAY, commands.AssumeDelivered)
+    assert (assume.due, type(assume.command)) == (NOW + 3 * DAY, shipment_commands.AssumeDelivered)

@@ -5,7 +5,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from libs.eventsourcing.testing import given
-from services.fulfilment import commands
+from services.fulfilment import shipment_commands as commands
 from services.fulfilment.decider import SHIPMENT as PARCEL
 from services.fulfilment.read_model import SHIPMENTS
 from services.fulfilment.standing import ShipmentRow

@@ -10,10 +10,12 @@ from libs.runtime.ports import Ports
 from libs.runtime.settings import Settings
 from libs.security.secrets import Secret
 from libs.security.signing import sign_stripe
+from libs.telemetry.metrics import DELIVERIES
 from libs.telemetry.tracing import trace_id
 from libs.web.app import build_app
 from services.payments.api import routes
 from tests.unit.channels.memory import call
+from tests.unit.memory import deliveries
 from tests.unit.payments.samples import NOW
 
 OLD, NEW = Secret("whsec_old"), Secret("whsec_new")
@@ -63,6 +65,21 @@ async def test_an_event_is_kept_once_by_its_id_under_either_secret_and_without_a
     assert await post(again, OLD, inbox=inbox) == (200, {"status": "known"})
     assert {key: one["topic"] for key, one in inbox.kept.items()} == {"evt_1": "charge.captured"}
     assert inbox.kept["evt_1"]["body"] == EVENT
+
+
+async def test_deliveries_are_counted_by_their_answer_and_a_strangers_account_has_no_name() -> None:
+    DELIVERIES.clear()
+    inbox = Inbox()
+    for _ in range(2):
+        await post(EVENT, inbox=inbox)
+    await post(EVENT, Secret("other"))
+    await post(EVENT, path="/payments/webhooks/stripe/none")
+    await post(b"not json")
+    assert deliveries() == {
+        ("payments", "card", "accepted"): 1, ("payments", "card", "known"): 1,
+        ("payments", "card", "bad-signature"): 1, ("payments", "unknown", "bad-signature"): 1,
+        ("payments", "card", "malformed-json"): 1,
+    }  # fmt: skip
 
 
 async def test_a_senders_trace_goes_on_and_what_is_no_trace_does_not_get_in() -> None:

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from libs.effects.http import Answered
 from libs.effects.kinds import Absent, Confirmed, EffectKind, NotYet, Rejected, Result, Unknown
 from libs.effects.policy import wait
 from libs.security.secrets import Secret
 from libs.store.store import Call
 from services.payments import calls, stripe_answers
 from services.payments.folding import NEVER
-from services.payments.stripe_client import VERSION, Access, Answer, StripeClient
+from services.payments.stripe_client import VERSION, Access, StripeClient
 from services.payments.stripe_effects import SEARCHED, stripe_kinds
 from tests.unit.payments.samples import NOW, ORDER, STREAM
 from tests.unit.payments.stripe import Stripe, stripe
@@ -208,20 +209,20 @@ async def test_nobody_there_is_not_yet_and_an_unknown_account_waits() -> None:
 @pytest.mark.parametrize(
     ("status", "body", "code"),
     [
-        (500, b"", "status-500"),
-        (302, b"", "status-302"),
-        (400, b"<html>", "malformed-answer"),
-        (400, b'{"error": {"type": "idempotency_error"}}', "idempotency-mismatch"),
+        (500, None, "status-500"),
+        (302, None, "status-302"),
+        (400, None, "malformed-answer"),
+        (400, {"error": {"type": "idempotency_error"}}, "idempotency-mismatch"),
     ],
 )
-def test_what_is_not_understood_is_unknown(status: int, body: bytes, code: str) -> None:
-    assert stripe_answers.understood(Answer(status, body, None, replayed=False)) == Unknown(code)
+def test_what_is_not_understood_is_unknown(status: int, body: Any, code: str) -> None:
+    assert stripe_answers.understood(Answered(status, {}, body), NOW) == Unknown(code)
 
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_key_that_is_not_taken_is_tried_again(status: int) -> None:
-    answer = Answer(status, b"{}", None, replayed=False)
-    assert stripe_answers.understood(answer) == NotYet("provider-refuses-key")
+    answer = Answered(status, {}, {})
+    assert stripe_answers.understood(answer, NOW) == NotYet("provider-refuses-key")
 
 
 def test_each_kind_repeats_for_less_than_a_key_lives_and_for_more_than_a_day_in_all() -> None:

@@ -1,14 +1,11 @@
-"""What fulfilment can be asked: commands to an order's handover, to a shipment, to a tracker."""
+"""What a parcel can be told, and how it and its labels are named."""
 
 import msgspec
 
 from libs.contracts.common import (
-    Allocation,
     ClearanceBasis,
     Customer,
-    FulfilmentLine,
     OrderReference,
-    RefusedLocation,
     ShipmentRow,
     ShipmentUnits,
     TrackingStatus,
@@ -16,22 +13,11 @@ from libs.contracts.common import (
 from libs.values.ids import short
 
 SELF = "self"  # the carrier of a place that has none: an untracked service of our own
-AT_ONCE = "at-once"  # the location of what nobody carries
-
-
-def handover_stream(order_id: str) -> str:
-    """Return the stream in which an order's units are planned."""
-    return f"handover-{order_id}"
 
 
 def shipment_stream(shipment_id: str) -> str:
     """Return the stream of a parcel."""
     return f"shipment-{shipment_id}"
-
-
-def tracker_stream(account: str, tracker: str) -> str:
-    """Return the stream in which a carrier's tracker is told which parcel it follows."""
-    return f"tracker-{account}:{tracker}"
 
 
 def shipment_name(order_id: str, location: str, generation: int) -> str:
@@ -53,75 +39,6 @@ class Policy(msgspec.Struct, frozen=True):
     hand_over: str = "automatic"
     silent_days: int = 10
     assume_days: int = 5
-
-
-class TakeFulfilment(msgspec.Struct, frozen=True, tag=True):
-    """What is to be handed over of an order in all, from this revision on."""
-
-    entity: str
-    order_id: str
-    revision: int
-    account: str
-    lines: tuple[FulfilmentLine, ...]
-    blocked: str | None
-    one_parcel: bool
-    ship_by: int | None
-    deliver_by: int | None
-    service_level: str | None
-    customer: Customer
-    declared_value: int
-    currency: str
-    default_location: str
-    refused_locations: tuple[RefusedLocation, ...]
-    at: int
-    reference: OrderReference | None = None
-
-
-class TakeAllocation(msgspec.Struct, frozen=True, tag=True):
-    """Inventory gave units of a SKU to an order (positive) or took some (negative), by location."""
-
-    entity: str
-    order_id: str
-    sku: str
-    changes: tuple[Allocation, ...]
-    stock_version: int
-    shipment_id: str | None
-    at: int
-
-
-class RecordAnswer(msgspec.Struct, frozen=True, tag=True):
-    """A shipment answered to the plan: these rows were stopped, or it was too late for them."""
-
-    entity: str
-    order_id: str
-    shipment_id: str
-    fact: str
-    rows: tuple[ShipmentRow, ...]
-    shipment_version: int
-    at: int
-
-
-class JoinShipment(msgspec.Struct, frozen=True, tag=True):
-    """A person puts an order's units into another order's parcel at the same location."""
-
-    entity: str
-    order_id: str
-    shipment_id: str
-    into: str
-    by: str
-    at: int
-
-
-class CheckPlan(msgspec.Struct, frozen=True, tag=True):
-    """Units of this revision should have been planned by now."""
-
-    entity: str
-    order_id: str
-    revision: int
-    at: int
-
-
-HandoverCommand = TakeFulfilment | TakeAllocation | RecordAnswer | JoinShipment | CheckPlan
 
 
 class TakeShare(msgspec.Struct, frozen=True, tag=True):
@@ -341,31 +258,3 @@ ShipmentCommand = (
     | RefuseLabel | DoubtLabel | RecordLabel | RecordVoid | RecordTracking | AskTracking
     | AssumeDelivered | DecideAddress | DecideLabel | SettleOrder
 )  # fmt: skip
-
-
-class LinkTracker(msgspec.Struct, frozen=True, tag=True):
-    """This tracker follows a parcel of ours."""
-
-    entity: str
-    account: str
-    tracker: str
-    shipment_id: str
-    at: int
-
-
-class HearTracker(msgspec.Struct, frozen=True, tag=True):
-    """The carrier told something by webhook; `seen_at` is the carrier's time."""
-
-    entity: str
-    account: str
-    carrier: str
-    tracker: str
-    tracking_code: str
-    status: TrackingStatus
-    status_word: str
-    detail: str
-    seen_at: int
-    at: int
-
-
-TrackerCommand = LinkTracker | HearTracker

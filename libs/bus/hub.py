@@ -1,0 +1,165 @@
+"""Reads each topic once for all who follow it in this process, and keeps the last records of each.
+
+Decides nothing: a follower says from which offset it goes on, and is handed what is behind it. One
+that needs older records than are kept reads them itself.
+"""
+
+import asyncio
+import contextlib
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from operator import attrgetter
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+
+from libs.bus.pace import Pace
+from libs.bus.records import Arrived, Place, Records, arrived
+from libs.telemetry.logs import log
+from libs.values.lanes import PARTITIONS
+
+KEPT = 1000  # records of a partition
+KEPT_BYTES = 512 * 1024  # of their values
+AT_ONCE = 2000  # records that are read before others have their turn
+PAUSE = 0.5  # seconds before the broker is asked again after a failure
+_OFFSET = attrgetter("offset")
+
+
+class Window:
+    """The last records of a partition: all there are from `start` up to, not including, `end`."""
+
+    def __init__(self, start: int) -> None:
+        self.start = self.end = start
+        self._records: list[Arrived] = []
+        self._bytes = 0
+
+    def add(self, records: Records) -> None:
+        """Put the next records behind the others, and let the oldest go."""
+        self._records += records
+        self._bytes += sum(len(record.value) for record in records)
+        self.end = records[-1].offset + 1
+        gone = 0
+        while len(self._records) - gone > KEPT or self._bytes > KEPT_BYTES:
+            self._bytes -= len(self._records[gone].value)
+            gone += 1
+        if gone:
+            self.start = self._records[gone - 1].offset + 1
+            del self._records[:gone]
+
+    def from_(self, offset: int, limit: int) -> Records | None:
+        """Return so many records from an offset on; None where it lies outside."""
+        if offset == self.end:
+            return ()
+        if not self.start <= offset < self.end:
+            return None
+        first = bisect_left(self._records, offset, key=_OFFSET)
+        return self._records[first : first + limit]
+
+
+class Hub:
+    """One reader of a process. `follow` topics, then `take` from an offset and wait for `news`."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self.bootstrap = bootstrap
+        self._services: dict[str, str] = {}  # of each topic
+        self._windows: dict[Place, Window] = {}
+        self._waiting: dict[str, set[asyncio.Future[None]]] = {}
+        self._changed = asyncio.Event()
+        self._pace = Pace()
+        self._reading: asyncio.Task[None] | None = None
+
+    def follow(self, topics: Mapping[str, str]) -> None:
+        """Read these topics from their present ends on; `topics` maps them to their services."""
+        new = topics.keys() - self._services.keys()
+        if new or self._reading is None:
+            self._services.update(topics)
+            self._waiting |= {topic: set() for topic in new}
+            self._changed.set()
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._run(), name="hub")
+
+    async def close(self) -> None:
+        """Read no more."""
+        reading, self._reading = self._reading, None
+        if reading is not None:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+
+    def doubt(self) -> None:
+        """Begin anew: somebody has seen records that have not come."""
+        self._windows.clear()
+        self._changed.set()
+
+    def take(self, place: Place, offset: int, limit: int) -> Records | None:
+        """Return what is kept from an offset on; None where the caller has to read for itself."""
+        window = self._windows.get(place)
+        return window.from_(offset, limit) if window is not None else None
+
+    async def news(self, topics: Iterable[str], seconds: float) -> None:
+        """Return when something of these topics has come, or after so many seconds."""
+        come: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiting = [self._waiting[topic] for topic in topics]
+        for others in waiting:
+            others.add(come)
+        try:
+            await asyncio.wait([come], timeout=seconds)
+        finally:
+            for others in waiting:
+                others.discard(come)
+
+    async def _run(self) -> None:
+        while True:
+            consumer = AIOKafkaConsumer(
+                bootstrap_servers=self.bootstrap, enable_auto_commit=False,
+                auto_offset_reset="none", fetch_max_wait_ms=1000, metadata_max_age_ms=5000,
+            )  # fmt: skip
+            try:
+                await consumer.start()
+                self._changed.set()
+                while True:
+                    await self._step(consumer)
+            except Exception as error:
+                log.warning("hub-restarted", cause=type(error).__name__)
+                self._windows.clear()
+                await asyncio.sleep(PAUSE)
+            finally:
+                with contextlib.suppress(TimeoutError, KafkaError, OSError):
+                    await asyncio.wait_for(consumer.stop(), 5)
+
+    async def _step(self, consumer: AIOKafkaConsumer) -> None:
+        if self._changed.is_set():
+            self._changed.clear()
+            await self._assign(consumer)
+        await self._pace.rest()
+        try:
+            fetched = await consumer.getmany(timeout_ms=500, max_records=AT_ONCE)
+        except OffsetOutOfRangeError:  # a topic that was made anew: its followers see to it
+            self.doubt()
+            return
+        if not fetched:
+            return
+        self._pace.began()
+        for part, records in fetched.items():
+            window = self._windows.get((part.topic, part.partition))
+            if records and window is not None:
+                service = self._services[part.topic]
+                window.add([arrived(service, record) for record in records])
+        for topic in {part.topic for part in fetched}:
+            for come in self._waiting[topic]:
+                if not come.done():
+                    come.set_result(None)
+        self._pace.ended()
+
+    async def _assign(self, consumer: AIOKafkaConsumer) -> None:
+        """Read all that is followed: what is known from where it is, the rest from its end."""
+        parts = [TopicPartition(topic, n) for topic in self._services for n in range(PARTITIONS)]
+        if not parts:
+            return
+        new = [part for part in parts if (part.topic, part.partition) not in self._windows]
+        ends = await consumer.end_offsets(new) if new else {}
+        consumer.assign(parts)  # forgets where it was
+        for part in parts:
+            place = (part.topic, part.partition)
+            if part in ends:
+                self._windows[place] = Window(ends[part])
+            consumer.seek(part, self._windows[place].end)
