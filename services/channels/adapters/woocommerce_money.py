@@ -8,10 +8,13 @@ is left of the charge in the metadata, less with each refund (`_stripe_fee`, `_s
 from collections.abc import Mapping
 from typing import Any
 
+from services.channels.adapters import amounts
 from services.channels.adapters import parsing as read
+from services.channels.adapters.parsing import ChannelDataError
 
 Json = Mapping[str, Any]
 Taken = tuple[int | None, int | None]
+_NOTES = ("_stripe_charge_captured", "_stripe_currency", "_stripe_net", "_stripe_fee")
 
 
 def paid_for(data: Json) -> bool:
@@ -35,12 +38,23 @@ def taken(data: Json, currency: str, total: int) -> Taken:
 
 
 def _charged(data: Json, currency: str) -> int | None:
-    """Return what is left of the charge by the Stripe plugin's notes: its net and its fee."""
-    notes = {one.get("key"): one for one in read.records(data, "meta_data")}
-    names = ("_stripe_charge_captured", "_stripe_currency", "_stripe_net", "_stripe_fee")
-    if not all(name in notes for name in names):
+    """Return what is left of the charge by the Stripe plugin's notes: its net and its fee.
+
+    A plugin's note that cannot be read says nothing, and keeps no order back; it may be a sum of
+    floats, so the two are added first and rounded once.
+    """
+    notes = {key: one for one in read.records(data, "meta_data") if (key := _key(one)) in _NOTES}
+    if len(notes) < len(_NOTES):
         return None
-    captured, money = (read.text(notes[name], "value") for name in names[:2])
-    if captured != "yes" or money.upper() != currency:
+    try:
+        captured, money = (read.text(notes[name], "value") for name in _NOTES[:2])
+        net, fee = (read.decimal(notes[name].get("value"), name) for name in _NOTES[2:])
+        kept = amounts.product(net + fee, 1, currency)
+    except ChannelDataError:
         return None
-    return sum(read.amount(notes[name], "value", currency) for name in names[2:])
+    return kept if captured == "yes" and money.upper() == currency and kept >= 0 else None
+
+
+def _key(note: Json) -> str:
+    key = note.get("key")
+    return key if isinstance(key, str) else ""

@@ -123,9 +123,24 @@ def test_a_refund_of_woocommerce_leaves_its_total_and_is_taken_off_what_it_has()
     assert money(woo(refunds=refund)) == ("part_refunded", 3400, 3400, 1200)
 
 
+def test_a_note_that_is_a_sum_of_floats_is_rounded_once() -> None:
+    noted = stripe("32.994999999999997", "1.005000000000000004")
+    assert money(woo(meta_data=noted))[2:] == (3400, 0)
+
+
+def test_metadata_of_any_kind_keeps_no_order_back() -> None:
+    meta = [{"key": []}, {"key": "_stripe_net", "value": {}}, *stripe("33.00", "1.00")]
+    assert money(woo(meta_data=meta))[2:] == (3400, 0)
+
+
 @pytest.mark.parametrize(
-    "note", [{"_stripe_charge_captured": "no"}, {"_stripe_currency": "EUR"}, {"_stripe_fee": None}]
-)
+    "note",
+    [
+        {"_stripe_charge_captured": "no"}, {"_stripe_currency": "EUR"}, {"_stripe_fee": None},
+        {"_stripe_net": []}, {"_stripe_net": "much"}, {"_stripe_currency": {}},
+        {"_stripe_net": "-99.00"},
+    ],
+)  # fmt: skip
 def test_a_note_of_another_kind_says_nothing(note: dict[str, Any]) -> None:
     meta = [one for one in stripe("33.00", "1.00", **note) if one["value"] is not None]
     assert money(woo(meta_data=meta))[2:] == (None, None)
