@@ -297,6 +297,8 @@ class ChannelOrderFundsChanged(msgspec.Struct, frozen=True, gc=False, kw_only=Tr
     tender: c.Tender | None = None
     amount: int
     currency: str
+    received: int | None = None
+    refunded: int | None = None
 
 
 def write_ChannelOrderFundsChanged(o: list[bytes], v: ChannelOrderFundsChanged) -> None:
@@ -332,7 +334,23 @@ def write_ChannelOrderFundsChanged(o: list[bytes], v: ChannelOrderFundsChanged) 
     e33 = v.currency.encode()
     if 0 in e33:
         nul()
-    o += (NUMBERS[x32], NUMBERS[len(e33)], e33,)
+    u34 = v.received
+    if u34 is None:
+        p35 = b"\0"
+    else:
+        x36 = u34
+        if x36.__class__ is not int:
+            wrong(x36, "int")
+        p35 = b"\2" + NUMBERS[x36]
+    u37 = v.refunded
+    if u37 is None:
+        p38 = b"\0"
+    else:
+        x39 = u37
+        if x39.__class__ is not int:
+            wrong(x39, "int")
+        p38 = b"\2" + NUMBERS[x39]
+    o += (NUMBERS[x32], NUMBERS[len(e33)], e33, p35, p38,)
 
 
 def read_ChannelOrderFundsChanged(b: bytes, i: int) -> tuple[ChannelOrderFundsChanged, int]:
@@ -386,7 +404,33 @@ def read_ChannelOrderFundsChanged(b: bytes, i: int) -> tuple[ChannelOrderFundsCh
         i, j = span(b, i)
     f_currency = b[i + 1 : j].decode()
     i = j
-    return ChannelOrderFundsChanged(entity=f_entity, occurred_at=f_occurred_at, account=f_account, external_id=f_external_id, version=f_version, funds=f_funds, funds_word=f_funds_word, custody=f_custody, tender=f_tender, amount=f_amount, currency=f_currency), i
+    f_received: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_received_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_received_, i = long(b, i)
+        f_received = f_received_
+    elif n:
+        branch()
+    f_refunded: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_refunded_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_refunded_, i = long(b, i)
+        f_refunded = f_refunded_
+    elif n:
+        branch()
+    return ChannelOrderFundsChanged(entity=f_entity, occurred_at=f_occurred_at, account=f_account, external_id=f_external_id, version=f_version, funds=f_funds, funds_word=f_funds_word, custody=f_custody, tender=f_tender, amount=f_amount, currency=f_currency, received=f_received, refunded=f_refunded), i
 
 
 class ChannelOrderReceived(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -402,19 +446,19 @@ class ChannelOrderReceived(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ChannelOrderReceived(o: list[bytes], v: ChannelOrderReceived) -> None:
     if v.__class__ is not ChannelOrderReceived:
         wrong(v, "ChannelOrderReceived")
-    e34 = v.entity.encode()
-    if 0 in e34:
+    e40 = v.entity.encode()
+    if 0 in e40:
         nul()
-    x35 = v.occurred_at
-    if x35.__class__ is not int:
-        wrong(x35, "int")
-    e36 = v.account.encode()
-    if 0 in e36:
+    x41 = v.occurred_at
+    if x41.__class__ is not int:
+        wrong(x41, "int")
+    e42 = v.account.encode()
+    if 0 in e42:
         nul()
-    e37 = v.external_id.encode()
-    if 0 in e37:
+    e43 = v.external_id.encode()
+    if 0 in e43:
         nul()
-    o += (NUMBERS[len(e34)], e34, NUMBERS[x35], NUMBERS[len(e36)], e36, NUMBERS[len(e37)], e37,)
+    o += (NUMBERS[len(e40)], e40, NUMBERS[x41], NUMBERS[len(e42)], e42, NUMBERS[len(e43)], e43,)
     c.write_Order(o, v.order)
 
 
@@ -459,22 +503,22 @@ class ChannelOrderSetAside(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ChannelOrderSetAside(o: list[bytes], v: ChannelOrderSetAside) -> None:
     if v.__class__ is not ChannelOrderSetAside:
         wrong(v, "ChannelOrderSetAside")
-    e38 = v.entity.encode()
-    if 0 in e38:
+    e44 = v.entity.encode()
+    if 0 in e44:
         nul()
-    x39 = v.occurred_at
-    if x39.__class__ is not int:
-        wrong(x39, "int")
-    e40 = v.account.encode()
-    if 0 in e40:
+    x45 = v.occurred_at
+    if x45.__class__ is not int:
+        wrong(x45, "int")
+    e46 = v.account.encode()
+    if 0 in e46:
         nul()
-    e41 = v.external_id.encode()
-    if 0 in e41:
+    e47 = v.external_id.encode()
+    if 0 in e47:
         nul()
-    e42 = v.status_word.encode()
-    if 0 in e42:
+    e48 = v.status_word.encode()
+    if 0 in e48:
         nul()
-    o += (NUMBERS[len(e38)], e38, NUMBERS[x39], NUMBERS[len(e40)], e40, NUMBERS[len(e41)], e41, bytes_SetAsideReason[v.reason], NUMBERS[len(e42)], e42,)
+    o += (NUMBERS[len(e44)], e44, NUMBERS[x45], NUMBERS[len(e46)], e46, NUMBERS[len(e47)], e47, bytes_SetAsideReason[v.reason], NUMBERS[len(e48)], e48,)
     c.write_Version(o, v.version)
 
 
@@ -525,24 +569,24 @@ class ChannelOrderTouched(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ChannelOrderTouched(o: list[bytes], v: ChannelOrderTouched) -> None:
     if v.__class__ is not ChannelOrderTouched:
         wrong(v, "ChannelOrderTouched")
-    e43 = v.entity.encode()
-    if 0 in e43:
+    e49 = v.entity.encode()
+    if 0 in e49:
         nul()
-    x44 = v.occurred_at
-    if x44.__class__ is not int:
-        wrong(x44, "int")
-    e45 = v.account.encode()
-    if 0 in e45:
+    x50 = v.occurred_at
+    if x50.__class__ is not int:
+        wrong(x50, "int")
+    e51 = v.account.encode()
+    if 0 in e51:
         nul()
-    e46 = v.external_id.encode()
-    if 0 in e46:
+    e52 = v.external_id.encode()
+    if 0 in e52:
         nul()
-    o += (NUMBERS[len(e43)], e43, NUMBERS[x44], NUMBERS[len(e45)], e45, NUMBERS[len(e46)], e46,)
+    o += (NUMBERS[len(e49)], e49, NUMBERS[x50], NUMBERS[len(e51)], e51, NUMBERS[len(e52)], e52,)
     c.write_Version(o, v.version)
-    e47 = v.status_word.encode()
-    if 0 in e47:
+    e53 = v.status_word.encode()
+    if 0 in e53:
         nul()
-    o += (NUMBERS[len(e47)], e47,)
+    o += (NUMBERS[len(e53)], e53,)
 
 
 def read_ChannelOrderTouched(b: bytes, i: int) -> tuple[ChannelOrderTouched, int]:
@@ -596,40 +640,40 @@ class ChannelReportConfirmed(msgspec.Struct, frozen=True, gc=False, kw_only=True
 def write_ChannelReportConfirmed(o: list[bytes], v: ChannelReportConfirmed) -> None:
     if v.__class__ is not ChannelReportConfirmed:
         wrong(v, "ChannelReportConfirmed")
-    e48 = v.entity.encode()
-    if 0 in e48:
-        nul()
-    x49 = v.occurred_at
-    if x49.__class__ is not int:
-        wrong(x49, "int")
-    e50 = v.account.encode()
-    if 0 in e50:
-        nul()
-    e51 = v.provider.encode()
-    if 0 in e51:
-        nul()
-    e52 = v.external_id.encode()
-    if 0 in e52:
-        nul()
-    e53 = v.order_id.encode()
-    if 0 in e53:
-        nul()
-    e54 = v.report_id.encode()
+    e54 = v.entity.encode()
     if 0 in e54:
         nul()
-    e55 = v.subject.encode()
-    if 0 in e55:
+    x55 = v.occurred_at
+    if x55.__class__ is not int:
+        wrong(x55, "int")
+    e56 = v.account.encode()
+    if 0 in e56:
         nul()
-    x56 = v.due_by
-    if x56.__class__ is not int:
-        wrong(x56, "int")
-    e57 = v.answer.encode()
+    e57 = v.provider.encode()
     if 0 in e57:
         nul()
-    x58 = v.attempts
-    if x58.__class__ is not int:
-        wrong(x58, "int")
-    o += (NUMBERS[len(e48)], e48, NUMBERS[x49], NUMBERS[len(e50)], e50, NUMBERS[len(e51)], e51, NUMBERS[len(e52)], e52, NUMBERS[len(e53)], e53, NUMBERS[len(e54)], e54, c.bytes_ReportKind[v.kind], NUMBERS[len(e55)], e55, NUMBERS[x56], NUMBERS[len(e57)], e57, NUMBERS[x58],)
+    e58 = v.external_id.encode()
+    if 0 in e58:
+        nul()
+    e59 = v.order_id.encode()
+    if 0 in e59:
+        nul()
+    e60 = v.report_id.encode()
+    if 0 in e60:
+        nul()
+    e61 = v.subject.encode()
+    if 0 in e61:
+        nul()
+    x62 = v.due_by
+    if x62.__class__ is not int:
+        wrong(x62, "int")
+    e63 = v.answer.encode()
+    if 0 in e63:
+        nul()
+    x64 = v.attempts
+    if x64.__class__ is not int:
+        wrong(x64, "int")
+    o += (NUMBERS[len(e54)], e54, NUMBERS[x55], NUMBERS[len(e56)], e56, NUMBERS[len(e57)], e57, NUMBERS[len(e58)], e58, NUMBERS[len(e59)], e59, NUMBERS[len(e60)], e60, c.bytes_ReportKind[v.kind], NUMBERS[len(e61)], e61, NUMBERS[x62], NUMBERS[len(e63)], e63, NUMBERS[x64],)
 
 
 def read_ChannelReportConfirmed(b: bytes, i: int) -> tuple[ChannelReportConfirmed, int]:
@@ -715,37 +759,37 @@ class ChannelReportInDoubt(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ChannelReportInDoubt(o: list[bytes], v: ChannelReportInDoubt) -> None:
     if v.__class__ is not ChannelReportInDoubt:
         wrong(v, "ChannelReportInDoubt")
-    e59 = v.entity.encode()
-    if 0 in e59:
-        nul()
-    x60 = v.occurred_at
-    if x60.__class__ is not int:
-        wrong(x60, "int")
-    e61 = v.account.encode()
-    if 0 in e61:
-        nul()
-    e62 = v.provider.encode()
-    if 0 in e62:
-        nul()
-    e63 = v.external_id.encode()
-    if 0 in e63:
-        nul()
-    e64 = v.order_id.encode()
-    if 0 in e64:
-        nul()
-    e65 = v.report_id.encode()
+    e65 = v.entity.encode()
     if 0 in e65:
         nul()
-    e66 = v.subject.encode()
-    if 0 in e66:
+    x66 = v.occurred_at
+    if x66.__class__ is not int:
+        wrong(x66, "int")
+    e67 = v.account.encode()
+    if 0 in e67:
         nul()
-    x67 = v.due_by
-    if x67.__class__ is not int:
-        wrong(x67, "int")
-    x68 = v.since
-    if x68.__class__ is not int:
-        wrong(x68, "int")
-    o += (NUMBERS[len(e59)], e59, NUMBERS[x60], NUMBERS[len(e61)], e61, NUMBERS[len(e62)], e62, NUMBERS[len(e63)], e63, NUMBERS[len(e64)], e64, NUMBERS[len(e65)], e65, c.bytes_ReportKind[v.kind], NUMBERS[len(e66)], e66, NUMBERS[x67], NUMBERS[x68],)
+    e68 = v.provider.encode()
+    if 0 in e68:
+        nul()
+    e69 = v.external_id.encode()
+    if 0 in e69:
+        nul()
+    e70 = v.order_id.encode()
+    if 0 in e70:
+        nul()
+    e71 = v.report_id.encode()
+    if 0 in e71:
+        nul()
+    e72 = v.subject.encode()
+    if 0 in e72:
+        nul()
+    x73 = v.due_by
+    if x73.__class__ is not int:
+        wrong(x73, "int")
+    x74 = v.since
+    if x74.__class__ is not int:
+        wrong(x74, "int")
+    o += (NUMBERS[len(e65)], e65, NUMBERS[x66], NUMBERS[len(e67)], e67, NUMBERS[len(e68)], e68, NUMBERS[len(e69)], e69, NUMBERS[len(e70)], e70, NUMBERS[len(e71)], e71, c.bytes_ReportKind[v.kind], NUMBERS[len(e72)], e72, NUMBERS[x73], NUMBERS[x74],)
 
 
 def read_ChannelReportInDoubt(b: bytes, i: int) -> tuple[ChannelReportInDoubt, int]:
@@ -827,40 +871,40 @@ class ChannelReportRefused(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ChannelReportRefused(o: list[bytes], v: ChannelReportRefused) -> None:
     if v.__class__ is not ChannelReportRefused:
         wrong(v, "ChannelReportRefused")
-    e69 = v.entity.encode()
-    if 0 in e69:
-        nul()
-    x70 = v.occurred_at
-    if x70.__class__ is not int:
-        wrong(x70, "int")
-    e71 = v.account.encode()
-    if 0 in e71:
-        nul()
-    e72 = v.provider.encode()
-    if 0 in e72:
-        nul()
-    e73 = v.external_id.encode()
-    if 0 in e73:
-        nul()
-    e74 = v.order_id.encode()
-    if 0 in e74:
-        nul()
-    e75 = v.report_id.encode()
+    e75 = v.entity.encode()
     if 0 in e75:
         nul()
-    e76 = v.subject.encode()
-    if 0 in e76:
+    x76 = v.occurred_at
+    if x76.__class__ is not int:
+        wrong(x76, "int")
+    e77 = v.account.encode()
+    if 0 in e77:
         nul()
-    x77 = v.due_by
-    if x77.__class__ is not int:
-        wrong(x77, "int")
-    e78 = v.code.encode()
+    e78 = v.provider.encode()
     if 0 in e78:
         nul()
-    e79 = v.answer.encode()
+    e79 = v.external_id.encode()
     if 0 in e79:
         nul()
-    o += (NUMBERS[len(e69)], e69, NUMBERS[x70], NUMBERS[len(e71)], e71, NUMBERS[len(e72)], e72, NUMBERS[len(e73)], e73, NUMBERS[len(e74)], e74, NUMBERS[len(e75)], e75, c.bytes_ReportKind[v.kind], NUMBERS[len(e76)], e76, NUMBERS[x77], NUMBERS[len(e78)], e78, NUMBERS[len(e79)], e79,)
+    e80 = v.order_id.encode()
+    if 0 in e80:
+        nul()
+    e81 = v.report_id.encode()
+    if 0 in e81:
+        nul()
+    e82 = v.subject.encode()
+    if 0 in e82:
+        nul()
+    x83 = v.due_by
+    if x83.__class__ is not int:
+        wrong(x83, "int")
+    e84 = v.code.encode()
+    if 0 in e84:
+        nul()
+    e85 = v.answer.encode()
+    if 0 in e85:
+        nul()
+    o += (NUMBERS[len(e75)], e75, NUMBERS[x76], NUMBERS[len(e77)], e77, NUMBERS[len(e78)], e78, NUMBERS[len(e79)], e79, NUMBERS[len(e80)], e80, NUMBERS[len(e81)], e81, c.bytes_ReportKind[v.kind], NUMBERS[len(e82)], e82, NUMBERS[x83], NUMBERS[len(e84)], e84, NUMBERS[len(e85)], e85,)
 
 
 def read_ChannelReportRefused(b: bytes, i: int) -> tuple[ChannelReportRefused, int]:
@@ -950,59 +994,43 @@ class ChannelReportRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True
 def write_ChannelReportRequested(o: list[bytes], v: ChannelReportRequested) -> None:
     if v.__class__ is not ChannelReportRequested:
         wrong(v, "ChannelReportRequested")
-    e80 = v.entity.encode()
-    if 0 in e80:
-        nul()
-    x81 = v.occurred_at
-    if x81.__class__ is not int:
-        wrong(x81, "int")
-    e82 = v.account.encode()
-    if 0 in e82:
-        nul()
-    e83 = v.provider.encode()
-    if 0 in e83:
-        nul()
-    e84 = v.external_id.encode()
-    if 0 in e84:
-        nul()
-    e85 = v.order_id.encode()
-    if 0 in e85:
-        nul()
-    e86 = v.report_id.encode()
+    e86 = v.entity.encode()
     if 0 in e86:
         nul()
-    e87 = v.subject.encode()
-    if 0 in e87:
+    x87 = v.occurred_at
+    if x87.__class__ is not int:
+        wrong(x87, "int")
+    e88 = v.account.encode()
+    if 0 in e88:
         nul()
-    o += (NUMBERS[len(e80)], e80, NUMBERS[x81], NUMBERS[len(e82)], e82, NUMBERS[len(e83)], e83, NUMBERS[len(e84)], e84, NUMBERS[len(e85)], e85, NUMBERS[len(e86)], e86, c.bytes_ReportKind[v.kind], NUMBERS[len(e87)], e87,)
-    a88 = v.lines
-    if a88.__class__ is not tuple:
-        wrong(a88, "tuple")
-    if a88:
-        o.append(NUMBERS[len(a88)])
-        for i89 in a88:
-            c.write_ExternalLineQuantity(o, i89)
+    e89 = v.provider.encode()
+    if 0 in e89:
+        nul()
+    e90 = v.external_id.encode()
+    if 0 in e90:
+        nul()
+    e91 = v.order_id.encode()
+    if 0 in e91:
+        nul()
+    e92 = v.report_id.encode()
+    if 0 in e92:
+        nul()
+    e93 = v.subject.encode()
+    if 0 in e93:
+        nul()
+    o += (NUMBERS[len(e86)], e86, NUMBERS[x87], NUMBERS[len(e88)], e88, NUMBERS[len(e89)], e89, NUMBERS[len(e90)], e90, NUMBERS[len(e91)], e91, NUMBERS[len(e92)], e92, c.bytes_ReportKind[v.kind], NUMBERS[len(e93)], e93,)
+    a94 = v.lines
+    if a94.__class__ is not tuple:
+        wrong(a94, "tuple")
+    if a94:
+        o.append(NUMBERS[len(a94)])
+        for i95 in a94:
+            c.write_ExternalLineQuantity(o, i95)
     o.append(b"\0")
-    x90 = v.whole
-    if x90.__class__ is not bool:
-        wrong(x90, "bool")
-    u91 = v.carrier
-    if u91 is None:
-        p92 = b"\0"
-    else:
-        e93 = u91.encode()
-        if 0 in e93:
-            nul()
-        p92 = b"\2" + NUMBERS[len(e93)] + e93
-    u94 = v.tracking_code
-    if u94 is None:
-        p95 = b"\0"
-    else:
-        e96 = u94.encode()
-        if 0 in e96:
-            nul()
-        p95 = b"\2" + NUMBERS[len(e96)] + e96
-    u97 = v.tracking_url
+    x96 = v.whole
+    if x96.__class__ is not bool:
+        wrong(x96, "bool")
+    u97 = v.carrier
     if u97 is None:
         p98 = b"\0"
     else:
@@ -1010,13 +1038,29 @@ def write_ChannelReportRequested(o: list[bytes], v: ChannelReportRequested) -> N
         if 0 in e99:
             nul()
         p98 = b"\2" + NUMBERS[len(e99)] + e99
-    e100 = v.reason.encode()
-    if 0 in e100:
+    u100 = v.tracking_code
+    if u100 is None:
+        p101 = b"\0"
+    else:
+        e102 = u100.encode()
+        if 0 in e102:
+            nul()
+        p101 = b"\2" + NUMBERS[len(e102)] + e102
+    u103 = v.tracking_url
+    if u103 is None:
+        p104 = b"\0"
+    else:
+        e105 = u103.encode()
+        if 0 in e105:
+            nul()
+        p104 = b"\2" + NUMBERS[len(e105)] + e105
+    e106 = v.reason.encode()
+    if 0 in e106:
         nul()
-    x101 = v.due_by
-    if x101.__class__ is not int:
-        wrong(x101, "int")
-    o += (b"\1" if x90 else b"\0", p92, p95, p98, NUMBERS[len(e100)], e100, NUMBERS[x101],)
+    x107 = v.due_by
+    if x107.__class__ is not int:
+        wrong(x107, "int")
+    o += (b"\1" if x96 else b"\0", p98, p101, p104, NUMBERS[len(e106)], e106, NUMBERS[x107],)
 
 
 def read_ChannelReportRequested(b: bytes, i: int) -> tuple[ChannelReportRequested, int]:
@@ -1140,38 +1184,38 @@ class ListingLineResolved(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ListingLineResolved(o: list[bytes], v: ListingLineResolved) -> None:
     if v.__class__ is not ListingLineResolved:
         wrong(v, "ListingLineResolved")
-    e102 = v.entity.encode()
-    if 0 in e102:
-        nul()
-    x103 = v.occurred_at
-    if x103.__class__ is not int:
-        wrong(x103, "int")
-    e104 = v.account.encode()
-    if 0 in e104:
-        nul()
-    e105 = v.listing_id.encode()
-    if 0 in e105:
-        nul()
-    e106 = v.external_id.encode()
-    if 0 in e106:
-        nul()
-    e107 = v.line_id.encode()
-    if 0 in e107:
-        nul()
-    e108 = v.sku.encode()
+    e108 = v.entity.encode()
     if 0 in e108:
         nul()
-    x109 = v.units_per_listing
+    x109 = v.occurred_at
     if x109.__class__ is not int:
         wrong(x109, "int")
-    o += (NUMBERS[len(e102)], e102, NUMBERS[x103], NUMBERS[len(e104)], e104, NUMBERS[len(e105)], e105, NUMBERS[len(e106)], e106, NUMBERS[len(e107)], e107, NUMBERS[len(e108)], e108, NUMBERS[x109],)
-    a110 = v.components
-    if a110.__class__ is not tuple:
-        wrong(a110, "tuple")
-    if a110:
-        o.append(NUMBERS[len(a110)])
-        for i111 in a110:
-            c.write_Component(o, i111)
+    e110 = v.account.encode()
+    if 0 in e110:
+        nul()
+    e111 = v.listing_id.encode()
+    if 0 in e111:
+        nul()
+    e112 = v.external_id.encode()
+    if 0 in e112:
+        nul()
+    e113 = v.line_id.encode()
+    if 0 in e113:
+        nul()
+    e114 = v.sku.encode()
+    if 0 in e114:
+        nul()
+    x115 = v.units_per_listing
+    if x115.__class__ is not int:
+        wrong(x115, "int")
+    o += (NUMBERS[len(e108)], e108, NUMBERS[x109], NUMBERS[len(e110)], e110, NUMBERS[len(e111)], e111, NUMBERS[len(e112)], e112, NUMBERS[len(e113)], e113, NUMBERS[len(e114)], e114, NUMBERS[x115],)
+    a116 = v.components
+    if a116.__class__ is not tuple:
+        wrong(a116, "tuple")
+    if a116:
+        o.append(NUMBERS[len(a116)])
+        for i117 in a116:
+            c.write_Component(o, i117)
     o.append(b"\0")
 
 
@@ -1247,43 +1291,43 @@ class ListingLinked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ListingLinked(o: list[bytes], v: ListingLinked) -> None:
     if v.__class__ is not ListingLinked:
         wrong(v, "ListingLinked")
-    e112 = v.entity.encode()
-    if 0 in e112:
+    e118 = v.entity.encode()
+    if 0 in e118:
         nul()
-    x113 = v.occurred_at
-    if x113.__class__ is not int:
-        wrong(x113, "int")
-    e114 = v.account.encode()
-    if 0 in e114:
+    x119 = v.occurred_at
+    if x119.__class__ is not int:
+        wrong(x119, "int")
+    e120 = v.account.encode()
+    if 0 in e120:
         nul()
-    e115 = v.listing_id.encode()
-    if 0 in e115:
+    e121 = v.listing_id.encode()
+    if 0 in e121:
         nul()
-    e116 = v.channel_sku.encode()
-    if 0 in e116:
-        nul()
-    e117 = v.sku.encode()
-    if 0 in e117:
-        nul()
-    x118 = v.units_per_listing
-    if x118.__class__ is not int:
-        wrong(x118, "int")
-    o += (NUMBERS[len(e112)], e112, NUMBERS[x113], NUMBERS[len(e114)], e114, NUMBERS[len(e115)], e115, NUMBERS[len(e116)], e116, NUMBERS[len(e117)], e117, NUMBERS[x118],)
-    a119 = v.components
-    if a119.__class__ is not tuple:
-        wrong(a119, "tuple")
-    if a119:
-        o.append(NUMBERS[len(a119)])
-        for i120 in a119:
-            c.write_Component(o, i120)
-    o.append(b"\0")
-    x121 = v.valid_from
-    if x121.__class__ is not int:
-        wrong(x121, "int")
-    e122 = v.by.encode()
+    e122 = v.channel_sku.encode()
     if 0 in e122:
         nul()
-    o += (NUMBERS[x121], NUMBERS[len(e122)], e122,)
+    e123 = v.sku.encode()
+    if 0 in e123:
+        nul()
+    x124 = v.units_per_listing
+    if x124.__class__ is not int:
+        wrong(x124, "int")
+    o += (NUMBERS[len(e118)], e118, NUMBERS[x119], NUMBERS[len(e120)], e120, NUMBERS[len(e121)], e121, NUMBERS[len(e122)], e122, NUMBERS[len(e123)], e123, NUMBERS[x124],)
+    a125 = v.components
+    if a125.__class__ is not tuple:
+        wrong(a125, "tuple")
+    if a125:
+        o.append(NUMBERS[len(a125)])
+        for i126 in a125:
+            c.write_Component(o, i126)
+    o.append(b"\0")
+    x127 = v.valid_from
+    if x127.__class__ is not int:
+        wrong(x127, "int")
+    e128 = v.by.encode()
+    if 0 in e128:
+        nul()
+    o += (NUMBERS[x127], NUMBERS[len(e128)], e128,)
 
 
 def read_ListingLinked(b: bytes, i: int) -> tuple[ListingLinked, int]:
@@ -1362,31 +1406,31 @@ class ListingNeeded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ListingNeeded(o: list[bytes], v: ListingNeeded) -> None:
     if v.__class__ is not ListingNeeded:
         wrong(v, "ListingNeeded")
-    e123 = v.entity.encode()
-    if 0 in e123:
-        nul()
-    x124 = v.occurred_at
-    if x124.__class__ is not int:
-        wrong(x124, "int")
-    e125 = v.account.encode()
-    if 0 in e125:
-        nul()
-    e126 = v.listing_id.encode()
-    if 0 in e126:
-        nul()
-    e127 = v.channel_sku.encode()
-    if 0 in e127:
-        nul()
-    e128 = v.title.encode()
-    if 0 in e128:
-        nul()
-    e129 = v.external_id.encode()
+    e129 = v.entity.encode()
     if 0 in e129:
         nul()
-    e130 = v.line_id.encode()
-    if 0 in e130:
+    x130 = v.occurred_at
+    if x130.__class__ is not int:
+        wrong(x130, "int")
+    e131 = v.account.encode()
+    if 0 in e131:
         nul()
-    o += (NUMBERS[len(e123)], e123, NUMBERS[x124], NUMBERS[len(e125)], e125, NUMBERS[len(e126)], e126, NUMBERS[len(e127)], e127, NUMBERS[len(e128)], e128, NUMBERS[len(e129)], e129, NUMBERS[len(e130)], e130,)
+    e132 = v.listing_id.encode()
+    if 0 in e132:
+        nul()
+    e133 = v.channel_sku.encode()
+    if 0 in e133:
+        nul()
+    e134 = v.title.encode()
+    if 0 in e134:
+        nul()
+    e135 = v.external_id.encode()
+    if 0 in e135:
+        nul()
+    e136 = v.line_id.encode()
+    if 0 in e136:
+        nul()
+    o += (NUMBERS[len(e129)], e129, NUMBERS[x130], NUMBERS[len(e131)], e131, NUMBERS[len(e132)], e132, NUMBERS[len(e133)], e133, NUMBERS[len(e134)], e134, NUMBERS[len(e135)], e135, NUMBERS[len(e136)], e136,)
 
 
 def read_ListingNeeded(b: bytes, i: int) -> tuple[ListingNeeded, int]:
@@ -1447,22 +1491,22 @@ class ListingUnlinked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ListingUnlinked(o: list[bytes], v: ListingUnlinked) -> None:
     if v.__class__ is not ListingUnlinked:
         wrong(v, "ListingUnlinked")
-    e131 = v.entity.encode()
-    if 0 in e131:
+    e137 = v.entity.encode()
+    if 0 in e137:
         nul()
-    x132 = v.occurred_at
-    if x132.__class__ is not int:
-        wrong(x132, "int")
-    e133 = v.account.encode()
-    if 0 in e133:
+    x138 = v.occurred_at
+    if x138.__class__ is not int:
+        wrong(x138, "int")
+    e139 = v.account.encode()
+    if 0 in e139:
         nul()
-    e134 = v.listing_id.encode()
-    if 0 in e134:
+    e140 = v.listing_id.encode()
+    if 0 in e140:
         nul()
-    e135 = v.by.encode()
-    if 0 in e135:
+    e141 = v.by.encode()
+    if 0 in e141:
         nul()
-    o += (NUMBERS[len(e131)], e131, NUMBERS[x132], NUMBERS[len(e133)], e133, NUMBERS[len(e134)], e134, NUMBERS[len(e135)], e135,)
+    o += (NUMBERS[len(e137)], e137, NUMBERS[x138], NUMBERS[len(e139)], e139, NUMBERS[len(e140)], e140, NUMBERS[len(e141)], e141,)
 
 
 def read_ListingUnlinked(b: bytes, i: int) -> tuple[ListingUnlinked, int]:
@@ -1552,6 +1596,224 @@ def decode_ChannelOrderChanged(data: bytes) -> ChannelOrderChanged:
     return value
 
 
+def read_ChannelOrderChanged_v1_Order(b: bytes, i: int) -> tuple[c.Order, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_provider = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_external_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_display_number = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_placed_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_placed_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_time_zone = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_currency = b[i + 1 : j].decode()
+    i = j
+    f_settlement_currency: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_settlement_currency_ = b[i + 1 : j].decode()
+        i = j
+        f_settlement_currency = f_settlement_currency_
+    elif n:
+        branch()
+    f_commitment = c.names_Commitment[b[i]]
+    i += 1
+    f_funds = c.names_Funds[b[i]]
+    i += 1
+    f_custody = c.names_Custody[b[i]]
+    i += 1
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_status_word = b[i + 1 : j].decode()
+    i = j
+    f_version, i = c.read_Version(b, i)
+    f_test = FLAGS[b[i]]
+    i += 1
+    f_cancelled = FLAGS[b[i]]
+    i += 1
+    f_expires_at: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_expires_at_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_expires_at_, i = long(b, i)
+        f_expires_at = f_expires_at_
+    elif n:
+        branch()
+    f_ship_by: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_ship_by_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_ship_by_, i = long(b, i)
+        f_ship_by = f_ship_by_
+    elif n:
+        branch()
+    f_deliver_by: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_deliver_by_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_deliver_by_, i = long(b, i)
+        f_deliver_by = f_deliver_by_
+    elif n:
+        branch()
+    f_service_level: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_service_level_ = b[i + 1 : j].decode()
+        i = j
+        f_service_level = f_service_level_
+    elif n:
+        branch()
+    f_shortage = c.names_ShortagePolicy[b[i]]
+    i += 1
+    n = b[i]
+    if n < 128:
+        f_priority = ZIGZAG[n]
+        i += 1
+    else:
+        f_priority, i = small(b, i)
+    f_related_orders_l: list[c.RelatedOrder] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_related_orders_, i = c.read_RelatedOrder(b, i)
+            f_related_orders_l.append(f_related_orders_)
+    i += 1
+    f_related_orders = tuple(f_related_orders_l)
+    f_customer, i = c.read_Customer(b, i)
+    f_lines_l: list[c.OrderLine] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = c.read_OrderLine(b, i)
+            f_lines_l.append(f_lines_)
+    i += 1
+    f_lines = tuple(f_lines_l)
+    f_charges_l: list[c.Charge] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_charges_, i = c.read_Charge(b, i)
+            f_charges_l.append(f_charges_)
+    i += 1
+    f_charges = tuple(f_charges_l)
+    f_discounts_l: list[c.Discount] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_discounts_, i = c.read_Discount(b, i)
+            f_discounts_l.append(f_discounts_)
+    i += 1
+    f_discounts = tuple(f_discounts_l)
+    f_tenders_l: list[c.Tender] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_tenders_, i = c.read_Tender(b, i)
+            f_tenders_l.append(f_tenders_)
+    i += 1
+    f_tenders = tuple(f_tenders_l)
+    f_totals, i = c.read_Totals(b, i)
+    f_settlement_totals: c.Totals | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        f_settlement_totals_, i = c.read_Totals(b, i)
+        f_settlement_totals = f_settlement_totals_
+    elif n:
+        branch()
+    return c.Order(entity=f_entity, account=f_account, provider=f_provider, external_id=f_external_id, display_number=f_display_number, placed_at=f_placed_at, time_zone=f_time_zone, currency=f_currency, settlement_currency=f_settlement_currency, commitment=f_commitment, funds=f_funds, custody=f_custody, status_word=f_status_word, version=f_version, test=f_test, cancelled=f_cancelled, expires_at=f_expires_at, ship_by=f_ship_by, deliver_by=f_deliver_by, service_level=f_service_level, shortage=f_shortage, priority=f_priority, related_orders=f_related_orders, customer=f_customer, lines=f_lines, charges=f_charges, discounts=f_discounts, tenders=f_tenders, totals=f_totals, settlement_totals=f_settlement_totals), i
+
+
+def read_ChannelOrderChanged_v1(b: bytes, i: int) -> tuple[ChannelOrderChanged, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_external_id = b[i + 1 : j].decode()
+    i = j
+    f_order, i = read_ChannelOrderChanged_v1_Order(b, i)
+    return ChannelOrderChanged(entity=f_entity, occurred_at=f_occurred_at, account=f_account, external_id=f_external_id, order=f_order), i
+
+
+def decode_ChannelOrderChanged_v1(data: bytes) -> ChannelOrderChanged:
+    try:
+        value, end = read_ChannelOrderChanged_v1(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
 def encode_ChannelOrderFundsChanged(value: ChannelOrderFundsChanged) -> bytes:
     o: list[bytes] = []
     try:
@@ -1571,6 +1833,70 @@ def decode_ChannelOrderFundsChanged(data: bytes) -> ChannelOrderFundsChanged:
     return value
 
 
+def read_ChannelOrderFundsChanged_v1(b: bytes, i: int) -> tuple[ChannelOrderFundsChanged, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_external_id = b[i + 1 : j].decode()
+    i = j
+    f_version, i = c.read_Version(b, i)
+    f_funds = c.names_Funds[b[i]]
+    i += 1
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_funds_word = b[i + 1 : j].decode()
+    i = j
+    f_custody = c.names_Custody[b[i]]
+    i += 1
+    f_tender: c.Tender | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        f_tender_, i = c.read_Tender(b, i)
+        f_tender = f_tender_
+    elif n:
+        branch()
+    n = b[i]
+    if n < 128:
+        f_amount = ZIGZAG[n]
+        i += 1
+    else:
+        f_amount, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_currency = b[i + 1 : j].decode()
+    i = j
+    return ChannelOrderFundsChanged(entity=f_entity, occurred_at=f_occurred_at, account=f_account, external_id=f_external_id, version=f_version, funds=f_funds, funds_word=f_funds_word, custody=f_custody, tender=f_tender, amount=f_amount, currency=f_currency), i
+
+
+def decode_ChannelOrderFundsChanged_v1(data: bytes) -> ChannelOrderFundsChanged:
+    try:
+        value, end = read_ChannelOrderFundsChanged_v1(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
 def encode_ChannelOrderReceived(value: ChannelOrderReceived) -> bytes:
     o: list[bytes] = []
     try:
@@ -1583,6 +1909,224 @@ def encode_ChannelOrderReceived(value: ChannelOrderReceived) -> bytes:
 def decode_ChannelOrderReceived(data: bytes) -> ChannelOrderReceived:
     try:
         value, end = read_ChannelOrderReceived(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
+def read_ChannelOrderReceived_v1_Order(b: bytes, i: int) -> tuple[c.Order, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_provider = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_external_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_display_number = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_placed_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_placed_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_time_zone = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_currency = b[i + 1 : j].decode()
+    i = j
+    f_settlement_currency: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_settlement_currency_ = b[i + 1 : j].decode()
+        i = j
+        f_settlement_currency = f_settlement_currency_
+    elif n:
+        branch()
+    f_commitment = c.names_Commitment[b[i]]
+    i += 1
+    f_funds = c.names_Funds[b[i]]
+    i += 1
+    f_custody = c.names_Custody[b[i]]
+    i += 1
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_status_word = b[i + 1 : j].decode()
+    i = j
+    f_version, i = c.read_Version(b, i)
+    f_test = FLAGS[b[i]]
+    i += 1
+    f_cancelled = FLAGS[b[i]]
+    i += 1
+    f_expires_at: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_expires_at_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_expires_at_, i = long(b, i)
+        f_expires_at = f_expires_at_
+    elif n:
+        branch()
+    f_ship_by: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_ship_by_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_ship_by_, i = long(b, i)
+        f_ship_by = f_ship_by_
+    elif n:
+        branch()
+    f_deliver_by: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_deliver_by_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_deliver_by_, i = long(b, i)
+        f_deliver_by = f_deliver_by_
+    elif n:
+        branch()
+    f_service_level: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_service_level_ = b[i + 1 : j].decode()
+        i = j
+        f_service_level = f_service_level_
+    elif n:
+        branch()
+    f_shortage = c.names_ShortagePolicy[b[i]]
+    i += 1
+    n = b[i]
+    if n < 128:
+        f_priority = ZIGZAG[n]
+        i += 1
+    else:
+        f_priority, i = small(b, i)
+    f_related_orders_l: list[c.RelatedOrder] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_related_orders_, i = c.read_RelatedOrder(b, i)
+            f_related_orders_l.append(f_related_orders_)
+    i += 1
+    f_related_orders = tuple(f_related_orders_l)
+    f_customer, i = c.read_Customer(b, i)
+    f_lines_l: list[c.OrderLine] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = c.read_OrderLine(b, i)
+            f_lines_l.append(f_lines_)
+    i += 1
+    f_lines = tuple(f_lines_l)
+    f_charges_l: list[c.Charge] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_charges_, i = c.read_Charge(b, i)
+            f_charges_l.append(f_charges_)
+    i += 1
+    f_charges = tuple(f_charges_l)
+    f_discounts_l: list[c.Discount] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_discounts_, i = c.read_Discount(b, i)
+            f_discounts_l.append(f_discounts_)
+    i += 1
+    f_discounts = tuple(f_discounts_l)
+    f_tenders_l: list[c.Tender] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_tenders_, i = c.read_Tender(b, i)
+            f_tenders_l.append(f_tenders_)
+    i += 1
+    f_tenders = tuple(f_tenders_l)
+    f_totals, i = c.read_Totals(b, i)
+    f_settlement_totals: c.Totals | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        f_settlement_totals_, i = c.read_Totals(b, i)
+        f_settlement_totals = f_settlement_totals_
+    elif n:
+        branch()
+    return c.Order(entity=f_entity, account=f_account, provider=f_provider, external_id=f_external_id, display_number=f_display_number, placed_at=f_placed_at, time_zone=f_time_zone, currency=f_currency, settlement_currency=f_settlement_currency, commitment=f_commitment, funds=f_funds, custody=f_custody, status_word=f_status_word, version=f_version, test=f_test, cancelled=f_cancelled, expires_at=f_expires_at, ship_by=f_ship_by, deliver_by=f_deliver_by, service_level=f_service_level, shortage=f_shortage, priority=f_priority, related_orders=f_related_orders, customer=f_customer, lines=f_lines, charges=f_charges, discounts=f_discounts, tenders=f_tenders, totals=f_totals, settlement_totals=f_settlement_totals), i
+
+
+def read_ChannelOrderReceived_v1(b: bytes, i: int) -> tuple[ChannelOrderReceived, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_external_id = b[i + 1 : j].decode()
+    i = j
+    f_order, i = read_ChannelOrderReceived_v1_Order(b, i)
+    return ChannelOrderReceived(entity=f_entity, occurred_at=f_occurred_at, account=f_account, external_id=f_external_id, order=f_order), i
+
+
+def decode_ChannelOrderReceived_v1(data: bytes) -> ChannelOrderReceived:
+    try:
+        value, end = read_ChannelOrderReceived_v1(data, 0)
     except READING as error:
         raise unread(error) from None
     if end != len(data):
@@ -1801,9 +2345,9 @@ ChannelsEvent = (
 CONTRACTS = (
     Contract('lonja.channels.ChannelCancellationRequested', ChannelCancellationRequested, 1, encode_ChannelCancellationRequested, decode_ChannelCancellationRequested, {1: decode_ChannelCancellationRequested}),
     Contract('lonja.channels.ChannelOrderCancelled', ChannelOrderCancelled, 1, encode_ChannelOrderCancelled, decode_ChannelOrderCancelled, {1: decode_ChannelOrderCancelled}),
-    Contract('lonja.channels.ChannelOrderChanged', ChannelOrderChanged, 1, encode_ChannelOrderChanged, decode_ChannelOrderChanged, {1: decode_ChannelOrderChanged}),
-    Contract('lonja.channels.ChannelOrderFundsChanged', ChannelOrderFundsChanged, 1, encode_ChannelOrderFundsChanged, decode_ChannelOrderFundsChanged, {1: decode_ChannelOrderFundsChanged}),
-    Contract('lonja.channels.ChannelOrderReceived', ChannelOrderReceived, 1, encode_ChannelOrderReceived, decode_ChannelOrderReceived, {1: decode_ChannelOrderReceived}),
+    Contract('lonja.channels.ChannelOrderChanged', ChannelOrderChanged, 2, encode_ChannelOrderChanged, decode_ChannelOrderChanged, {1: decode_ChannelOrderChanged_v1, 2: decode_ChannelOrderChanged}),
+    Contract('lonja.channels.ChannelOrderFundsChanged', ChannelOrderFundsChanged, 2, encode_ChannelOrderFundsChanged, decode_ChannelOrderFundsChanged, {1: decode_ChannelOrderFundsChanged_v1, 2: decode_ChannelOrderFundsChanged}),
+    Contract('lonja.channels.ChannelOrderReceived', ChannelOrderReceived, 2, encode_ChannelOrderReceived, decode_ChannelOrderReceived, {1: decode_ChannelOrderReceived_v1, 2: decode_ChannelOrderReceived}),
     Contract('lonja.channels.ChannelOrderSetAside', ChannelOrderSetAside, 1, encode_ChannelOrderSetAside, decode_ChannelOrderSetAside, {1: decode_ChannelOrderSetAside}),
     Contract('lonja.channels.ChannelOrderTouched', ChannelOrderTouched, 1, encode_ChannelOrderTouched, decode_ChannelOrderTouched, {1: decode_ChannelOrderTouched}),
     Contract('lonja.channels.ChannelReportConfirmed', ChannelReportConfirmed, 1, encode_ChannelReportConfirmed, decode_ChannelReportConfirmed, {1: decode_ChannelReportConfirmed}),

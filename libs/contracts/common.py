@@ -1449,6 +1449,8 @@ class Order(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     tenders: tuple[Tender, ...]
     totals: Totals
     settlement_totals: Totals | None = None
+    received: int | None = None
+    refunded: int | None = None
 
 
 def write_Order(o: list[bytes], v: Order) -> None:
@@ -1583,6 +1585,23 @@ def write_Order(o: list[bytes], v: Order) -> None:
     else:
         o.append(b"\2")
         write_Totals(o, u143)
+    u145 = v.received
+    if u145 is None:
+        p146 = b"\0"
+    else:
+        x147 = u145
+        if x147.__class__ is not int:
+            wrong(x147, "int")
+        p146 = b"\2" + NUMBERS[x147]
+    u148 = v.refunded
+    if u148 is None:
+        p149 = b"\0"
+    else:
+        x150 = u148
+        if x150.__class__ is not int:
+            wrong(x150, "int")
+        p149 = b"\2" + NUMBERS[x150]
+    o += (p146, p149,)
 
 
 def read_Order(b: bytes, i: int) -> tuple[Order, int]:
@@ -1764,7 +1783,33 @@ def read_Order(b: bytes, i: int) -> tuple[Order, int]:
         f_settlement_totals = f_settlement_totals_
     elif n:
         branch()
-    return Order(entity=f_entity, account=f_account, provider=f_provider, external_id=f_external_id, display_number=f_display_number, placed_at=f_placed_at, time_zone=f_time_zone, currency=f_currency, settlement_currency=f_settlement_currency, commitment=f_commitment, funds=f_funds, custody=f_custody, status_word=f_status_word, version=f_version, test=f_test, cancelled=f_cancelled, expires_at=f_expires_at, ship_by=f_ship_by, deliver_by=f_deliver_by, service_level=f_service_level, shortage=f_shortage, priority=f_priority, related_orders=f_related_orders, customer=f_customer, lines=f_lines, charges=f_charges, discounts=f_discounts, tenders=f_tenders, totals=f_totals, settlement_totals=f_settlement_totals), i
+    f_received: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_received_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_received_, i = long(b, i)
+        f_received = f_received_
+    elif n:
+        branch()
+    f_refunded: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_refunded_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_refunded_, i = long(b, i)
+        f_refunded = f_refunded_
+    elif n:
+        branch()
+    return Order(entity=f_entity, account=f_account, provider=f_provider, external_id=f_external_id, display_number=f_display_number, placed_at=f_placed_at, time_zone=f_time_zone, currency=f_currency, settlement_currency=f_settlement_currency, commitment=f_commitment, funds=f_funds, custody=f_custody, status_word=f_status_word, version=f_version, test=f_test, cancelled=f_cancelled, expires_at=f_expires_at, ship_by=f_ship_by, deliver_by=f_deliver_by, service_level=f_service_level, shortage=f_shortage, priority=f_priority, related_orders=f_related_orders, customer=f_customer, lines=f_lines, charges=f_charges, discounts=f_discounts, tenders=f_tenders, totals=f_totals, settlement_totals=f_settlement_totals, received=f_received, refunded=f_refunded), i
 
 
 class OrderReference(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -1779,19 +1824,19 @@ class OrderReference(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderReference(o: list[bytes], v: OrderReference) -> None:
     if v.__class__ is not OrderReference:
         wrong(v, "OrderReference")
-    e145 = v.order_id.encode()
-    if 0 in e145:
+    e151 = v.order_id.encode()
+    if 0 in e151:
         nul()
-    e146 = v.account.encode()
-    if 0 in e146:
+    e152 = v.account.encode()
+    if 0 in e152:
         nul()
-    e147 = v.provider.encode()
-    if 0 in e147:
+    e153 = v.provider.encode()
+    if 0 in e153:
         nul()
-    e148 = v.external_id.encode()
-    if 0 in e148:
+    e154 = v.external_id.encode()
+    if 0 in e154:
         nul()
-    o += (NUMBERS[len(e145)], e145, NUMBERS[len(e146)], e146, NUMBERS[len(e147)], e147, NUMBERS[len(e148)], e148,)
+    o += (NUMBERS[len(e151)], e151, NUMBERS[len(e152)], e152, NUMBERS[len(e153)], e153, NUMBERS[len(e154)], e154,)
 
 
 def read_OrderReference(b: bytes, i: int) -> tuple[OrderReference, int]:
@@ -1828,13 +1873,13 @@ class RefusedLocation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_RefusedLocation(o: list[bytes], v: RefusedLocation) -> None:
     if v.__class__ is not RefusedLocation:
         wrong(v, "RefusedLocation")
-    e149 = v.location.encode()
-    if 0 in e149:
+    e155 = v.location.encode()
+    if 0 in e155:
         nul()
-    e150 = v.code.encode()
-    if 0 in e150:
+    e156 = v.code.encode()
+    if 0 in e156:
         nul()
-    o += (NUMBERS[len(e149)], e149, NUMBERS[len(e150)], e150,)
+    o += (NUMBERS[len(e155)], e155, NUMBERS[len(e156)], e156,)
 
 
 def read_RefusedLocation(b: bytes, i: int) -> tuple[RefusedLocation, int]:
@@ -1861,17 +1906,17 @@ class RowParts(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_RowParts(o: list[bytes], v: RowParts) -> None:
     if v.__class__ is not RowParts:
         wrong(v, "RowParts")
-    e151 = v.line_id.encode()
-    if 0 in e151:
+    e157 = v.line_id.encode()
+    if 0 in e157:
         nul()
-    o += (NUMBERS[len(e151)], e151,)
-    a152 = v.parts
-    if a152.__class__ is not tuple:
-        wrong(a152, "tuple")
-    if a152:
-        o.append(NUMBERS[len(a152)])
-        for i153 in a152:
-            write_Component(o, i153)
+    o += (NUMBERS[len(e157)], e157,)
+    a158 = v.parts
+    if a158.__class__ is not tuple:
+        wrong(a158, "tuple")
+    if a158:
+        o.append(NUMBERS[len(a158)])
+        for i159 in a158:
+            write_Component(o, i159)
     o.append(b"\0")
 
 
@@ -1903,17 +1948,17 @@ class SaleCharge(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_SaleCharge(o: list[bytes], v: SaleCharge) -> None:
     if v.__class__ is not SaleCharge:
         wrong(v, "SaleCharge")
-    x154 = v.net
-    if x154.__class__ is not int:
-        wrong(x154, "int")
-    o += (bytes_ChargeKind[v.kind], NUMBERS[x154],)
-    a155 = v.taxes
-    if a155.__class__ is not tuple:
-        wrong(a155, "tuple")
-    if a155:
-        o.append(NUMBERS[len(a155)])
-        for i156 in a155:
-            write_TaxLine(o, i156)
+    x160 = v.net
+    if x160.__class__ is not int:
+        wrong(x160, "int")
+    o += (bytes_ChargeKind[v.kind], NUMBERS[x160],)
+    a161 = v.taxes
+    if a161.__class__ is not tuple:
+        wrong(a161, "tuple")
+    if a161:
+        o.append(NUMBERS[len(a161)])
+        for i162 in a161:
+            write_TaxLine(o, i162)
     o.append(b"\0")
 
 
@@ -1958,44 +2003,44 @@ class SaleFact(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_SaleFact(o: list[bytes], v: SaleFact) -> None:
     if v.__class__ is not SaleFact:
         wrong(v, "SaleFact")
-    e157 = v.reference.encode()
-    if 0 in e157:
-        nul()
-    e158 = v.source_event.encode()
-    if 0 in e158:
-        nul()
-    e159 = v.source_type.encode()
-    if 0 in e159:
-        nul()
-    x160 = v.source_version
-    if x160.__class__ is not int:
-        wrong(x160, "int")
-    x161 = v.occurred_at
-    if x161.__class__ is not int:
-        wrong(x161, "int")
-    e162 = v.business_date.encode()
-    if 0 in e162:
-        nul()
-    e163 = v.holder.encode()
+    e163 = v.reference.encode()
     if 0 in e163:
         nul()
-    x164 = v.amount
-    if x164.__class__ is not int:
-        wrong(x164, "int")
-    e165 = v.currency.encode()
+    e164 = v.source_event.encode()
+    if 0 in e164:
+        nul()
+    e165 = v.source_type.encode()
     if 0 in e165:
         nul()
-    x166 = v.charges_amount
+    x166 = v.source_version
     if x166.__class__ is not int:
         wrong(x166, "int")
-    o += (bytes_SaleFactKind[v.kind], NUMBERS[len(e157)], e157, NUMBERS[len(e158)], e158, NUMBERS[len(e159)], e159, NUMBERS[x160], NUMBERS[x161], NUMBERS[len(e162)], e162, NUMBERS[len(e163)], e163, bytes_TenderKind[v.tender], NUMBERS[x164], NUMBERS[len(e165)], e165, NUMBERS[x166],)
-    a167 = v.lines
-    if a167.__class__ is not tuple:
-        wrong(a167, "tuple")
-    if a167:
-        o.append(NUMBERS[len(a167)])
-        for i168 in a167:
-            write_LineAmount(o, i168)
+    x167 = v.occurred_at
+    if x167.__class__ is not int:
+        wrong(x167, "int")
+    e168 = v.business_date.encode()
+    if 0 in e168:
+        nul()
+    e169 = v.holder.encode()
+    if 0 in e169:
+        nul()
+    x170 = v.amount
+    if x170.__class__ is not int:
+        wrong(x170, "int")
+    e171 = v.currency.encode()
+    if 0 in e171:
+        nul()
+    x172 = v.charges_amount
+    if x172.__class__ is not int:
+        wrong(x172, "int")
+    o += (bytes_SaleFactKind[v.kind], NUMBERS[len(e163)], e163, NUMBERS[len(e164)], e164, NUMBERS[len(e165)], e165, NUMBERS[x166], NUMBERS[x167], NUMBERS[len(e168)], e168, NUMBERS[len(e169)], e169, bytes_TenderKind[v.tender], NUMBERS[x170], NUMBERS[len(e171)], e171, NUMBERS[x172],)
+    a173 = v.lines
+    if a173.__class__ is not tuple:
+        wrong(a173, "tuple")
+    if a173:
+        o.append(NUMBERS[len(a173)])
+        for i174 in a173:
+            write_LineAmount(o, i174)
     o.append(b"\0")
 
 
@@ -2082,23 +2127,23 @@ class SaleLine(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_SaleLine(o: list[bytes], v: SaleLine) -> None:
     if v.__class__ is not SaleLine:
         wrong(v, "SaleLine")
-    e169 = v.line_id.encode()
-    if 0 in e169:
+    e175 = v.line_id.encode()
+    if 0 in e175:
         nul()
-    x170 = v.quantity
-    if x170.__class__ is not int:
-        wrong(x170, "int")
-    x171 = v.net
-    if x171.__class__ is not int:
-        wrong(x171, "int")
-    o += (NUMBERS[len(e169)], e169, bytes_LineKind[v.kind], NUMBERS[x170], NUMBERS[x171],)
-    a172 = v.taxes
-    if a172.__class__ is not tuple:
-        wrong(a172, "tuple")
-    if a172:
-        o.append(NUMBERS[len(a172)])
-        for i173 in a172:
-            write_TaxLine(o, i173)
+    x176 = v.quantity
+    if x176.__class__ is not int:
+        wrong(x176, "int")
+    x177 = v.net
+    if x177.__class__ is not int:
+        wrong(x177, "int")
+    o += (NUMBERS[len(e175)], e175, bytes_LineKind[v.kind], NUMBERS[x176], NUMBERS[x177],)
+    a178 = v.taxes
+    if a178.__class__ is not tuple:
+        wrong(a178, "tuple")
+    if a178:
+        o.append(NUMBERS[len(a178)])
+        for i179 in a178:
+            write_TaxLine(o, i179)
     o.append(b"\0")
 
 
@@ -2144,16 +2189,16 @@ class ShipmentRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentRow(o: list[bytes], v: ShipmentRow) -> None:
     if v.__class__ is not ShipmentRow:
         wrong(v, "ShipmentRow")
-    e174 = v.order_id.encode()
-    if 0 in e174:
+    e180 = v.order_id.encode()
+    if 0 in e180:
         nul()
-    e175 = v.line_id.encode()
-    if 0 in e175:
+    e181 = v.line_id.encode()
+    if 0 in e181:
         nul()
-    x176 = v.quantity
-    if x176.__class__ is not int:
-        wrong(x176, "int")
-    o += (NUMBERS[len(e174)], e174, NUMBERS[len(e175)], e175, NUMBERS[x176],)
+    x182 = v.quantity
+    if x182.__class__ is not int:
+        wrong(x182, "int")
+    o += (NUMBERS[len(e180)], e180, NUMBERS[len(e181)], e181, NUMBERS[x182],)
 
 
 def read_ShipmentRow(b: bytes, i: int) -> tuple[ShipmentRow, int]:
@@ -2187,16 +2232,16 @@ class ShipmentUnits(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentUnits(o: list[bytes], v: ShipmentUnits) -> None:
     if v.__class__ is not ShipmentUnits:
         wrong(v, "ShipmentUnits")
-    e177 = v.order_id.encode()
-    if 0 in e177:
+    e183 = v.order_id.encode()
+    if 0 in e183:
         nul()
-    e178 = v.sku.encode()
-    if 0 in e178:
+    e184 = v.sku.encode()
+    if 0 in e184:
         nul()
-    x179 = v.units
-    if x179.__class__ is not int:
-        wrong(x179, "int")
-    o += (NUMBERS[len(e177)], e177, NUMBERS[len(e178)], e178, NUMBERS[x179],)
+    x185 = v.units
+    if x185.__class__ is not int:
+        wrong(x185, "int")
+    o += (NUMBERS[len(e183)], e183, NUMBERS[len(e184)], e184, NUMBERS[x185],)
 
 
 def read_ShipmentUnits(b: bytes, i: int) -> tuple[ShipmentUnits, int]:

@@ -891,6 +891,8 @@ class OrderFundsRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     amount: int
     currency: str
     version: c.Version
+    received: int | None = None
+    refunded: int | None = None
 
 
 def write_OrderFundsRecorded(o: list[bytes], v: OrderFundsRecorded) -> None:
@@ -916,6 +918,23 @@ def write_OrderFundsRecorded(o: list[bytes], v: OrderFundsRecorded) -> None:
         nul()
     o += (NUMBERS[len(e84)], e84, NUMBERS[x85], NUMBERS[len(e86)], e86, c.bytes_Funds[v.funds], NUMBERS[len(e87)], e87, c.bytes_Custody[v.custody], NUMBERS[x88], NUMBERS[len(e89)], e89,)
     c.write_Version(o, v.version)
+    u90 = v.received
+    if u90 is None:
+        p91 = b"\0"
+    else:
+        x92 = u90
+        if x92.__class__ is not int:
+            wrong(x92, "int")
+        p91 = b"\2" + NUMBERS[x92]
+    u93 = v.refunded
+    if u93 is None:
+        p94 = b"\0"
+    else:
+        x95 = u93
+        if x95.__class__ is not int:
+            wrong(x95, "int")
+        p94 = b"\2" + NUMBERS[x95]
+    o += (p91, p94,)
 
 
 def read_OrderFundsRecorded(b: bytes, i: int) -> tuple[OrderFundsRecorded, int]:
@@ -956,7 +975,33 @@ def read_OrderFundsRecorded(b: bytes, i: int) -> tuple[OrderFundsRecorded, int]:
     f_currency = b[i + 1 : j].decode()
     i = j
     f_version, i = c.read_Version(b, i)
-    return OrderFundsRecorded(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, funds=f_funds, funds_word=f_funds_word, custody=f_custody, amount=f_amount, currency=f_currency, version=f_version), i
+    f_received: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_received_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_received_, i = long(b, i)
+        f_received = f_received_
+    elif n:
+        branch()
+    f_refunded: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_refunded_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_refunded_, i = long(b, i)
+        f_refunded = f_refunded_
+    elif n:
+        branch()
+    return OrderFundsRecorded(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, funds=f_funds, funds_word=f_funds_word, custody=f_custody, amount=f_amount, currency=f_currency, version=f_version, received=f_received, refunded=f_refunded), i
 
 
 class OrderHeld(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -977,45 +1022,45 @@ class OrderHeld(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderHeld(o: list[bytes], v: OrderHeld) -> None:
     if v.__class__ is not OrderHeld:
         wrong(v, "OrderHeld")
-    e90 = v.entity.encode()
-    if 0 in e90:
+    e96 = v.entity.encode()
+    if 0 in e96:
         nul()
-    x91 = v.occurred_at
-    if x91.__class__ is not int:
-        wrong(x91, "int")
-    e92 = v.order_id.encode()
-    if 0 in e92:
+    x97 = v.occurred_at
+    if x97.__class__ is not int:
+        wrong(x97, "int")
+    e98 = v.order_id.encode()
+    if 0 in e98:
         nul()
-    e93 = v.hold_id.encode()
-    if 0 in e93:
+    e99 = v.hold_id.encode()
+    if 0 in e99:
         nul()
-    e94 = v.reason.encode()
-    if 0 in e94:
+    e100 = v.reason.encode()
+    if 0 in e100:
         nul()
-    o += (NUMBERS[len(e90)], e90, NUMBERS[x91], NUMBERS[len(e92)], e92, NUMBERS[len(e93)], e93, NUMBERS[len(e94)], e94, c.bytes_Party[v.by],)
-    a95 = v.lines
-    if a95.__class__ is not tuple:
-        wrong(a95, "tuple")
-    if a95:
-        o.append(NUMBERS[len(a95)])
-        for i96 in a95:
-            e97 = i96.encode()
-            if 0 in e97:
+    o += (NUMBERS[len(e96)], e96, NUMBERS[x97], NUMBERS[len(e98)], e98, NUMBERS[len(e99)], e99, NUMBERS[len(e100)], e100, c.bytes_Party[v.by],)
+    a101 = v.lines
+    if a101.__class__ is not tuple:
+        wrong(a101, "tuple")
+    if a101:
+        o.append(NUMBERS[len(a101)])
+        for i102 in a101:
+            e103 = i102.encode()
+            if 0 in e103:
                 nul()
-            o += (NUMBERS[len(e97)], e97,)
+            o += (NUMBERS[len(e103)], e103,)
     o.append(b"\0")
-    u98 = v.until
-    if u98 is None:
-        p99 = b"\0"
+    u104 = v.until
+    if u104 is None:
+        p105 = b"\0"
     else:
-        x100 = u98
-        if x100.__class__ is not int:
-            wrong(x100, "int")
-        p99 = b"\2" + NUMBERS[x100]
-    e101 = v.note.encode()
-    if 0 in e101:
+        x106 = u104
+        if x106.__class__ is not int:
+            wrong(x106, "int")
+        p105 = b"\2" + NUMBERS[x106]
+    e107 = v.note.encode()
+    if 0 in e107:
         nul()
-    o += (p99, bytes_Blocks[v.blocks], NUMBERS[len(e101)], e101,)
+    o += (p105, bytes_Blocks[v.blocks], NUMBERS[len(e107)], e107,)
 
 
 def read_OrderHeld(b: bytes, i: int) -> tuple[OrderHeld, int]:
@@ -1097,33 +1142,33 @@ class OrderLineBackordered(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderLineBackordered(o: list[bytes], v: OrderLineBackordered) -> None:
     if v.__class__ is not OrderLineBackordered:
         wrong(v, "OrderLineBackordered")
-    e102 = v.entity.encode()
-    if 0 in e102:
+    e108 = v.entity.encode()
+    if 0 in e108:
         nul()
-    x103 = v.occurred_at
-    if x103.__class__ is not int:
-        wrong(x103, "int")
-    e104 = v.order_id.encode()
-    if 0 in e104:
-        nul()
-    e105 = v.line_id.encode()
-    if 0 in e105:
-        nul()
-    x106 = v.quantity
-    if x106.__class__ is not int:
-        wrong(x106, "int")
-    u107 = v.promised_at
-    if u107 is None:
-        p108 = b"\0"
-    else:
-        x109 = u107
-        if x109.__class__ is not int:
-            wrong(x109, "int")
-        p108 = b"\2" + NUMBERS[x109]
-    e110 = v.cause.encode()
+    x109 = v.occurred_at
+    if x109.__class__ is not int:
+        wrong(x109, "int")
+    e110 = v.order_id.encode()
     if 0 in e110:
         nul()
-    o += (NUMBERS[len(e102)], e102, NUMBERS[x103], NUMBERS[len(e104)], e104, NUMBERS[len(e105)], e105, NUMBERS[x106], p108, NUMBERS[len(e110)], e110,)
+    e111 = v.line_id.encode()
+    if 0 in e111:
+        nul()
+    x112 = v.quantity
+    if x112.__class__ is not int:
+        wrong(x112, "int")
+    u113 = v.promised_at
+    if u113 is None:
+        p114 = b"\0"
+    else:
+        x115 = u113
+        if x115.__class__ is not int:
+            wrong(x115, "int")
+        p114 = b"\2" + NUMBERS[x115]
+    e116 = v.cause.encode()
+    if 0 in e116:
+        nul()
+    o += (NUMBERS[len(e108)], e108, NUMBERS[x109], NUMBERS[len(e110)], e110, NUMBERS[len(e111)], e111, NUMBERS[x112], p114, NUMBERS[len(e116)], e116,)
 
 
 def read_OrderLineBackordered(b: bytes, i: int) -> tuple[OrderLineBackordered, int]:
@@ -1190,32 +1235,32 @@ class OrderLineResolved(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderLineResolved(o: list[bytes], v: OrderLineResolved) -> None:
     if v.__class__ is not OrderLineResolved:
         wrong(v, "OrderLineResolved")
-    e111 = v.entity.encode()
-    if 0 in e111:
+    e117 = v.entity.encode()
+    if 0 in e117:
         nul()
-    x112 = v.occurred_at
-    if x112.__class__ is not int:
-        wrong(x112, "int")
-    e113 = v.order_id.encode()
-    if 0 in e113:
+    x118 = v.occurred_at
+    if x118.__class__ is not int:
+        wrong(x118, "int")
+    e119 = v.order_id.encode()
+    if 0 in e119:
         nul()
-    e114 = v.line_id.encode()
-    if 0 in e114:
+    e120 = v.line_id.encode()
+    if 0 in e120:
         nul()
-    e115 = v.sku.encode()
-    if 0 in e115:
+    e121 = v.sku.encode()
+    if 0 in e121:
         nul()
-    x116 = v.units_per_listing
-    if x116.__class__ is not int:
-        wrong(x116, "int")
-    o += (NUMBERS[len(e111)], e111, NUMBERS[x112], NUMBERS[len(e113)], e113, NUMBERS[len(e114)], e114, NUMBERS[len(e115)], e115, NUMBERS[x116],)
-    a117 = v.components
-    if a117.__class__ is not tuple:
-        wrong(a117, "tuple")
-    if a117:
-        o.append(NUMBERS[len(a117)])
-        for i118 in a117:
-            c.write_Component(o, i118)
+    x122 = v.units_per_listing
+    if x122.__class__ is not int:
+        wrong(x122, "int")
+    o += (NUMBERS[len(e117)], e117, NUMBERS[x118], NUMBERS[len(e119)], e119, NUMBERS[len(e120)], e120, NUMBERS[len(e121)], e121, NUMBERS[x122],)
+    a123 = v.components
+    if a123.__class__ is not tuple:
+        wrong(a123, "tuple")
+    if a123:
+        o.append(NUMBERS[len(a123)])
+        for i124 in a123:
+            c.write_Component(o, i124)
     o.append(b"\0")
 
 
@@ -1281,46 +1326,46 @@ class OrderLinesCancelled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderLinesCancelled(o: list[bytes], v: OrderLinesCancelled) -> None:
     if v.__class__ is not OrderLinesCancelled:
         wrong(v, "OrderLinesCancelled")
-    e119 = v.entity.encode()
-    if 0 in e119:
-        nul()
-    x120 = v.occurred_at
-    if x120.__class__ is not int:
-        wrong(x120, "int")
-    e121 = v.order_id.encode()
-    if 0 in e121:
-        nul()
-    o += (NUMBERS[len(e119)], e119, NUMBERS[x120], NUMBERS[len(e121)], e121,)
-    a122 = v.lines
-    if a122.__class__ is not tuple:
-        wrong(a122, "tuple")
-    if a122:
-        o.append(NUMBERS[len(a122)])
-        for i123 in a122:
-            c.write_LineQuantity(o, i123)
-    o.append(b"\0")
-    x124 = v.whole
-    if x124.__class__ is not bool:
-        wrong(x124, "bool")
-    e125 = v.reason.encode()
+    e125 = v.entity.encode()
     if 0 in e125:
         nul()
-    e126 = v.cause.encode()
-    if 0 in e126:
+    x126 = v.occurred_at
+    if x126.__class__ is not int:
+        wrong(x126, "int")
+    e127 = v.order_id.encode()
+    if 0 in e127:
         nul()
-    o += (b"\1" if x124 else b"\0", c.bytes_Party[v.by], NUMBERS[len(e125)], e125, NUMBERS[len(e126)], e126,)
-    u127 = v.version
-    if u127 is None:
+    o += (NUMBERS[len(e125)], e125, NUMBERS[x126], NUMBERS[len(e127)], e127,)
+    a128 = v.lines
+    if a128.__class__ is not tuple:
+        wrong(a128, "tuple")
+    if a128:
+        o.append(NUMBERS[len(a128)])
+        for i129 in a128:
+            c.write_LineQuantity(o, i129)
+    o.append(b"\0")
+    x130 = v.whole
+    if x130.__class__ is not bool:
+        wrong(x130, "bool")
+    e131 = v.reason.encode()
+    if 0 in e131:
+        nul()
+    e132 = v.cause.encode()
+    if 0 in e132:
+        nul()
+    o += (b"\1" if x130 else b"\0", c.bytes_Party[v.by], NUMBERS[len(e131)], e131, NUMBERS[len(e132)], e132,)
+    u133 = v.version
+    if u133 is None:
         o.append(b"\0")
     else:
         o.append(b"\2")
-        c.write_Version(o, u127)
-    u129 = v.reference
-    if u129 is None:
+        c.write_Version(o, u133)
+    u135 = v.reference
+    if u135 is None:
         o.append(b"\0")
     else:
         o.append(b"\2")
-        c.write_OrderReference(o, u129)
+        c.write_OrderReference(o, u135)
 
 
 def read_OrderLinesCancelled(b: bytes, i: int) -> tuple[OrderLinesCancelled, int]:
@@ -1401,45 +1446,45 @@ class OrderPaymentRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderPaymentRecorded(o: list[bytes], v: OrderPaymentRecorded) -> None:
     if v.__class__ is not OrderPaymentRecorded:
         wrong(v, "OrderPaymentRecorded")
-    e131 = v.entity.encode()
-    if 0 in e131:
+    e137 = v.entity.encode()
+    if 0 in e137:
         nul()
-    x132 = v.occurred_at
-    if x132.__class__ is not int:
-        wrong(x132, "int")
-    e133 = v.order_id.encode()
-    if 0 in e133:
-        nul()
-    e134 = v.fact.encode()
-    if 0 in e134:
-        nul()
-    x135 = v.authorised
-    if x135.__class__ is not int:
-        wrong(x135, "int")
-    x136 = v.captured
-    if x136.__class__ is not int:
-        wrong(x136, "int")
-    x137 = v.refunded
-    if x137.__class__ is not int:
-        wrong(x137, "int")
-    e138 = v.currency.encode()
-    if 0 in e138:
-        nul()
-    e139 = v.reason.encode()
+    x138 = v.occurred_at
+    if x138.__class__ is not int:
+        wrong(x138, "int")
+    e139 = v.order_id.encode()
     if 0 in e139:
         nul()
-    x140 = v.payment_version
-    if x140.__class__ is not int:
-        wrong(x140, "int")
-    u141 = v.deadline
-    if u141 is None:
-        p142 = b"\0"
+    e140 = v.fact.encode()
+    if 0 in e140:
+        nul()
+    x141 = v.authorised
+    if x141.__class__ is not int:
+        wrong(x141, "int")
+    x142 = v.captured
+    if x142.__class__ is not int:
+        wrong(x142, "int")
+    x143 = v.refunded
+    if x143.__class__ is not int:
+        wrong(x143, "int")
+    e144 = v.currency.encode()
+    if 0 in e144:
+        nul()
+    e145 = v.reason.encode()
+    if 0 in e145:
+        nul()
+    x146 = v.payment_version
+    if x146.__class__ is not int:
+        wrong(x146, "int")
+    u147 = v.deadline
+    if u147 is None:
+        p148 = b"\0"
     else:
-        x143 = u141
-        if x143.__class__ is not int:
-            wrong(x143, "int")
-        p142 = b"\2" + NUMBERS[x143]
-    o += (NUMBERS[len(e131)], e131, NUMBERS[x132], NUMBERS[len(e133)], e133, c.bytes_PaymentStanding[v.standing], NUMBERS[len(e134)], e134, NUMBERS[x135], NUMBERS[x136], NUMBERS[x137], NUMBERS[len(e138)], e138, NUMBERS[len(e139)], e139, NUMBERS[x140], p142,)
+        x149 = u147
+        if x149.__class__ is not int:
+            wrong(x149, "int")
+        p148 = b"\2" + NUMBERS[x149]
+    o += (NUMBERS[len(e137)], e137, NUMBERS[x138], NUMBERS[len(e139)], e139, c.bytes_PaymentStanding[v.standing], NUMBERS[len(e140)], e140, NUMBERS[x141], NUMBERS[x142], NUMBERS[x143], NUMBERS[len(e144)], e144, NUMBERS[len(e145)], e145, NUMBERS[x146], p148,)
 
 
 def read_OrderPaymentRecorded(b: bytes, i: int) -> tuple[OrderPaymentRecorded, int]:
@@ -1530,24 +1575,24 @@ class OrderPlaced(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderPlaced(o: list[bytes], v: OrderPlaced) -> None:
     if v.__class__ is not OrderPlaced:
         wrong(v, "OrderPlaced")
-    e144 = v.entity.encode()
-    if 0 in e144:
+    e150 = v.entity.encode()
+    if 0 in e150:
         nul()
-    x145 = v.occurred_at
-    if x145.__class__ is not int:
-        wrong(x145, "int")
-    e146 = v.order_id.encode()
-    if 0 in e146:
+    x151 = v.occurred_at
+    if x151.__class__ is not int:
+        wrong(x151, "int")
+    e152 = v.order_id.encode()
+    if 0 in e152:
         nul()
-    x147 = v.revision
-    if x147.__class__ is not int:
-        wrong(x147, "int")
-    o += (NUMBERS[len(e144)], e144, NUMBERS[x145], NUMBERS[len(e146)], e146, NUMBERS[x147],)
+    x153 = v.revision
+    if x153.__class__ is not int:
+        wrong(x153, "int")
+    o += (NUMBERS[len(e150)], e150, NUMBERS[x151], NUMBERS[len(e152)], e152, NUMBERS[x153],)
     c.write_Order(o, v.order)
-    x148 = v.decide_by
-    if x148.__class__ is not int:
-        wrong(x148, "int")
-    o += (NUMBERS[x148],)
+    x154 = v.decide_by
+    if x154.__class__ is not int:
+        wrong(x154, "int")
+    o += (NUMBERS[x154],)
 
 
 def read_OrderPlaced(b: bytes, i: int) -> tuple[OrderPlaced, int]:
@@ -1596,26 +1641,26 @@ class OrderReleaseRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderReleaseRecorded(o: list[bytes], v: OrderReleaseRecorded) -> None:
     if v.__class__ is not OrderReleaseRecorded:
         wrong(v, "OrderReleaseRecorded")
-    e149 = v.entity.encode()
-    if 0 in e149:
+    e155 = v.entity.encode()
+    if 0 in e155:
         nul()
-    x150 = v.occurred_at
-    if x150.__class__ is not int:
-        wrong(x150, "int")
-    e151 = v.order_id.encode()
-    if 0 in e151:
+    x156 = v.occurred_at
+    if x156.__class__ is not int:
+        wrong(x156, "int")
+    e157 = v.order_id.encode()
+    if 0 in e157:
         nul()
-    x152 = v.revision
-    if x152.__class__ is not int:
-        wrong(x152, "int")
-    o += (NUMBERS[len(e149)], e149, NUMBERS[x150], NUMBERS[len(e151)], e151, NUMBERS[x152],)
-    a153 = v.lines
-    if a153.__class__ is not tuple:
-        wrong(a153, "tuple")
-    if a153:
-        o.append(NUMBERS[len(a153)])
-        for i154 in a153:
-            c.write_LineQuantity(o, i154)
+    x158 = v.revision
+    if x158.__class__ is not int:
+        wrong(x158, "int")
+    o += (NUMBERS[len(e155)], e155, NUMBERS[x156], NUMBERS[len(e157)], e157, NUMBERS[x158],)
+    a159 = v.lines
+    if a159.__class__ is not tuple:
+        wrong(a159, "tuple")
+    if a159:
+        o.append(NUMBERS[len(a159)])
+        for i160 in a159:
+            c.write_LineQuantity(o, i160)
     o.append(b"\0")
 
 
@@ -1667,22 +1712,22 @@ class OrderReleased(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderReleased(o: list[bytes], v: OrderReleased) -> None:
     if v.__class__ is not OrderReleased:
         wrong(v, "OrderReleased")
-    e155 = v.entity.encode()
-    if 0 in e155:
+    e161 = v.entity.encode()
+    if 0 in e161:
         nul()
-    x156 = v.occurred_at
-    if x156.__class__ is not int:
-        wrong(x156, "int")
-    e157 = v.order_id.encode()
-    if 0 in e157:
+    x162 = v.occurred_at
+    if x162.__class__ is not int:
+        wrong(x162, "int")
+    e163 = v.order_id.encode()
+    if 0 in e163:
         nul()
-    e158 = v.hold_id.encode()
-    if 0 in e158:
+    e164 = v.hold_id.encode()
+    if 0 in e164:
         nul()
-    e159 = v.reason.encode()
-    if 0 in e159:
+    e165 = v.reason.encode()
+    if 0 in e165:
         nul()
-    o += (NUMBERS[len(e155)], e155, NUMBERS[x156], NUMBERS[len(e157)], e157, NUMBERS[len(e158)], e158, NUMBERS[len(e159)], e159, c.bytes_Party[v.by],)
+    o += (NUMBERS[len(e161)], e161, NUMBERS[x162], NUMBERS[len(e163)], e163, NUMBERS[len(e164)], e164, NUMBERS[len(e165)], e165, c.bytes_Party[v.by],)
 
 
 def read_OrderReleased(b: bytes, i: int) -> tuple[OrderReleased, int]:
@@ -1731,31 +1776,31 @@ class OrderReopened(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderReopened(o: list[bytes], v: OrderReopened) -> None:
     if v.__class__ is not OrderReopened:
         wrong(v, "OrderReopened")
-    e160 = v.entity.encode()
-    if 0 in e160:
+    e166 = v.entity.encode()
+    if 0 in e166:
         nul()
-    x161 = v.occurred_at
-    if x161.__class__ is not int:
-        wrong(x161, "int")
-    e162 = v.order_id.encode()
-    if 0 in e162:
+    x167 = v.occurred_at
+    if x167.__class__ is not int:
+        wrong(x167, "int")
+    e168 = v.order_id.encode()
+    if 0 in e168:
         nul()
-    o += (NUMBERS[len(e160)], e160, NUMBERS[x161], NUMBERS[len(e162)], e162,)
-    a163 = v.lines
-    if a163.__class__ is not tuple:
-        wrong(a163, "tuple")
-    if a163:
-        o.append(NUMBERS[len(a163)])
-        for i164 in a163:
-            c.write_LineQuantity(o, i164)
+    o += (NUMBERS[len(e166)], e166, NUMBERS[x167], NUMBERS[len(e168)], e168,)
+    a169 = v.lines
+    if a169.__class__ is not tuple:
+        wrong(a169, "tuple")
+    if a169:
+        o.append(NUMBERS[len(a169)])
+        for i170 in a169:
+            c.write_LineQuantity(o, i170)
     o.append(b"\0")
-    e165 = v.reason.encode()
-    if 0 in e165:
+    e171 = v.reason.encode()
+    if 0 in e171:
         nul()
-    x166 = v.decide_by
-    if x166.__class__ is not int:
-        wrong(x166, "int")
-    o += (NUMBERS[len(e165)], e165, NUMBERS[x166],)
+    x172 = v.decide_by
+    if x172.__class__ is not int:
+        wrong(x172, "int")
+    o += (NUMBERS[len(e171)], e171, NUMBERS[x172],)
 
 
 def read_OrderReopened(b: bytes, i: int) -> tuple[OrderReopened, int]:
@@ -1814,37 +1859,37 @@ class OrderShipmentRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True)
 def write_OrderShipmentRecorded(o: list[bytes], v: OrderShipmentRecorded) -> None:
     if v.__class__ is not OrderShipmentRecorded:
         wrong(v, "OrderShipmentRecorded")
-    e167 = v.entity.encode()
-    if 0 in e167:
+    e173 = v.entity.encode()
+    if 0 in e173:
         nul()
-    x168 = v.occurred_at
-    if x168.__class__ is not int:
-        wrong(x168, "int")
-    e169 = v.order_id.encode()
-    if 0 in e169:
-        nul()
-    e170 = v.shipment_id.encode()
-    if 0 in e170:
-        nul()
-    e171 = v.fact.encode()
-    if 0 in e171:
-        nul()
-    o += (NUMBERS[len(e167)], e167, NUMBERS[x168], NUMBERS[len(e169)], e169, NUMBERS[len(e170)], e170, c.bytes_ShipmentStatus[v.status], NUMBERS[len(e171)], e171,)
-    a172 = v.lines
-    if a172.__class__ is not tuple:
-        wrong(a172, "tuple")
-    if a172:
-        o.append(NUMBERS[len(a172)])
-        for i173 in a172:
-            c.write_LineQuantity(o, i173)
-    o.append(b"\0")
-    x174 = v.shipment_version
+    x174 = v.occurred_at
     if x174.__class__ is not int:
         wrong(x174, "int")
-    e175 = v.reason.encode()
+    e175 = v.order_id.encode()
     if 0 in e175:
         nul()
-    o += (NUMBERS[x174], NUMBERS[len(e175)], e175,)
+    e176 = v.shipment_id.encode()
+    if 0 in e176:
+        nul()
+    e177 = v.fact.encode()
+    if 0 in e177:
+        nul()
+    o += (NUMBERS[len(e173)], e173, NUMBERS[x174], NUMBERS[len(e175)], e175, NUMBERS[len(e176)], e176, c.bytes_ShipmentStatus[v.status], NUMBERS[len(e177)], e177,)
+    a178 = v.lines
+    if a178.__class__ is not tuple:
+        wrong(a178, "tuple")
+    if a178:
+        o.append(NUMBERS[len(a178)])
+        for i179 in a178:
+            c.write_LineQuantity(o, i179)
+    o.append(b"\0")
+    x180 = v.shipment_version
+    if x180.__class__ is not int:
+        wrong(x180, "int")
+    e181 = v.reason.encode()
+    if 0 in e181:
+        nul()
+    o += (NUMBERS[x180], NUMBERS[len(e181)], e181,)
 
 
 def read_OrderShipmentRecorded(b: bytes, i: int) -> tuple[OrderShipmentRecorded, int]:
@@ -1915,34 +1960,34 @@ class OrderStockRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderStockRecorded(o: list[bytes], v: OrderStockRecorded) -> None:
     if v.__class__ is not OrderStockRecorded:
         wrong(v, "OrderStockRecorded")
-    e176 = v.entity.encode()
-    if 0 in e176:
+    e182 = v.entity.encode()
+    if 0 in e182:
         nul()
-    x177 = v.occurred_at
-    if x177.__class__ is not int:
-        wrong(x177, "int")
-    e178 = v.order_id.encode()
-    if 0 in e178:
-        nul()
-    e179 = v.sku.encode()
-    if 0 in e179:
-        nul()
-    x180 = v.revision
-    if x180.__class__ is not int:
-        wrong(x180, "int")
-    x181 = v.reserved
-    if x181.__class__ is not int:
-        wrong(x181, "int")
-    x182 = v.short
-    if x182.__class__ is not int:
-        wrong(x182, "int")
-    x183 = v.stock_version
+    x183 = v.occurred_at
     if x183.__class__ is not int:
         wrong(x183, "int")
-    e184 = v.fact.encode()
+    e184 = v.order_id.encode()
     if 0 in e184:
         nul()
-    o += (NUMBERS[len(e176)], e176, NUMBERS[x177], NUMBERS[len(e178)], e178, NUMBERS[len(e179)], e179, NUMBERS[x180], NUMBERS[x181], NUMBERS[x182], NUMBERS[x183], NUMBERS[len(e184)], e184,)
+    e185 = v.sku.encode()
+    if 0 in e185:
+        nul()
+    x186 = v.revision
+    if x186.__class__ is not int:
+        wrong(x186, "int")
+    x187 = v.reserved
+    if x187.__class__ is not int:
+        wrong(x187, "int")
+    x188 = v.short
+    if x188.__class__ is not int:
+        wrong(x188, "int")
+    x189 = v.stock_version
+    if x189.__class__ is not int:
+        wrong(x189, "int")
+    e190 = v.fact.encode()
+    if 0 in e190:
+        nul()
+    o += (NUMBERS[len(e182)], e182, NUMBERS[x183], NUMBERS[len(e184)], e184, NUMBERS[len(e185)], e185, NUMBERS[x186], NUMBERS[x187], NUMBERS[x188], NUMBERS[x189], NUMBERS[len(e190)], e190,)
 
 
 def read_OrderStockRecorded(b: bytes, i: int) -> tuple[OrderStockRecorded, int]:
@@ -2011,19 +2056,19 @@ class OrderWaitOver(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderWaitOver(o: list[bytes], v: OrderWaitOver) -> None:
     if v.__class__ is not OrderWaitOver:
         wrong(v, "OrderWaitOver")
-    e185 = v.entity.encode()
-    if 0 in e185:
+    e191 = v.entity.encode()
+    if 0 in e191:
         nul()
-    x186 = v.occurred_at
-    if x186.__class__ is not int:
-        wrong(x186, "int")
-    e187 = v.order_id.encode()
-    if 0 in e187:
+    x192 = v.occurred_at
+    if x192.__class__ is not int:
+        wrong(x192, "int")
+    e193 = v.order_id.encode()
+    if 0 in e193:
         nul()
-    e188 = v.reason.encode()
-    if 0 in e188:
+    e194 = v.reason.encode()
+    if 0 in e194:
         nul()
-    o += (NUMBERS[len(e185)], e185, NUMBERS[x186], NUMBERS[len(e187)], e187, NUMBERS[len(e188)], e188,)
+    o += (NUMBERS[len(e191)], e191, NUMBERS[x192], NUMBERS[len(e193)], e193, NUMBERS[len(e194)], e194,)
 
 
 def read_OrderWaitOver(b: bytes, i: int) -> tuple[OrderWaitOver, int]:
@@ -2067,42 +2112,42 @@ class OrderWaits(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderWaits(o: list[bytes], v: OrderWaits) -> None:
     if v.__class__ is not OrderWaits:
         wrong(v, "OrderWaits")
-    e189 = v.entity.encode()
-    if 0 in e189:
+    e195 = v.entity.encode()
+    if 0 in e195:
         nul()
-    x190 = v.occurred_at
-    if x190.__class__ is not int:
-        wrong(x190, "int")
-    e191 = v.order_id.encode()
-    if 0 in e191:
+    x196 = v.occurred_at
+    if x196.__class__ is not int:
+        wrong(x196, "int")
+    e197 = v.order_id.encode()
+    if 0 in e197:
         nul()
-    e192 = v.reason.encode()
-    if 0 in e192:
+    e198 = v.reason.encode()
+    if 0 in e198:
         nul()
-    o += (NUMBERS[len(e189)], e189, NUMBERS[x190], NUMBERS[len(e191)], e191, NUMBERS[len(e192)], e192,)
-    a193 = v.shortages
-    if a193.__class__ is not tuple:
-        wrong(a193, "tuple")
-    if a193:
-        o.append(NUMBERS[len(a193)])
-        for i194 in a193:
-            c.write_Demand(o, i194)
+    o += (NUMBERS[len(e195)], e195, NUMBERS[x196], NUMBERS[len(e197)], e197, NUMBERS[len(e198)], e198,)
+    a199 = v.shortages
+    if a199.__class__ is not tuple:
+        wrong(a199, "tuple")
+    if a199:
+        o.append(NUMBERS[len(a199)])
+        for i200 in a199:
+            c.write_Demand(o, i200)
     o.append(b"\0")
-    u195 = v.decide_by
-    if u195 is None:
-        p196 = b"\0"
+    u201 = v.decide_by
+    if u201 is None:
+        p202 = b"\0"
     else:
-        x197 = u195
-        if x197.__class__ is not int:
-            wrong(x197, "int")
-        p196 = b"\2" + NUMBERS[x197]
-    x198 = v.value_minor
-    if x198.__class__ is not int:
-        wrong(x198, "int")
-    e199 = v.currency.encode()
-    if 0 in e199:
+        x203 = u201
+        if x203.__class__ is not int:
+            wrong(x203, "int")
+        p202 = b"\2" + NUMBERS[x203]
+    x204 = v.value_minor
+    if x204.__class__ is not int:
+        wrong(x204, "int")
+    e205 = v.currency.encode()
+    if 0 in e205:
         nul()
-    o += (p196, NUMBERS[x198], NUMBERS[len(e199)], e199,)
+    o += (p202, NUMBERS[x204], NUMBERS[len(e205)], e205,)
 
 
 def read_OrderWaits(b: bytes, i: int) -> tuple[OrderWaits, int]:
@@ -2182,74 +2227,92 @@ class PaymentRequired(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     method: str | None = None
     subject: str
     decide_by: int
+    received: int | None = None
+    refunded: int | None = None
 
 
 def write_PaymentRequired(o: list[bytes], v: PaymentRequired) -> None:
     if v.__class__ is not PaymentRequired:
         wrong(v, "PaymentRequired")
-    e200 = v.entity.encode()
-    if 0 in e200:
-        nul()
-    x201 = v.occurred_at
-    if x201.__class__ is not int:
-        wrong(x201, "int")
-    e202 = v.order_id.encode()
-    if 0 in e202:
-        nul()
-    x203 = v.revision
-    if x203.__class__ is not int:
-        wrong(x203, "int")
-    e204 = v.account.encode()
-    if 0 in e204:
-        nul()
-    e205 = v.provider.encode()
-    if 0 in e205:
-        nul()
-    e206 = v.currency.encode()
+    e206 = v.entity.encode()
     if 0 in e206:
         nul()
-    x207 = v.amount
+    x207 = v.occurred_at
     if x207.__class__ is not int:
         wrong(x207, "int")
-    x208 = v.total
-    if x208.__class__ is not int:
-        wrong(x208, "int")
-    o += (NUMBERS[len(e200)], e200, NUMBERS[x201], NUMBERS[len(e202)], e202, NUMBERS[x203], NUMBERS[len(e204)], e204, NUMBERS[len(e205)], e205, c.bytes_Custody[v.custody], c.bytes_Funds[v.funds], NUMBERS[len(e206)], e206, NUMBERS[x207], NUMBERS[x208],)
-    a209 = v.lines
-    if a209.__class__ is not tuple:
-        wrong(a209, "tuple")
-    if a209:
-        o.append(NUMBERS[len(a209)])
-        for i210 in a209:
-            c.write_LineAmount(o, i210)
-    o.append(b"\0")
-    x211 = v.charges_amount
-    if x211.__class__ is not int:
-        wrong(x211, "int")
-    o += (NUMBERS[x211],)
-    a212 = v.tenders
-    if a212.__class__ is not tuple:
-        wrong(a212, "tuple")
-    if a212:
-        o.append(NUMBERS[len(a212)])
-        for i213 in a212:
-            c.write_Tender(o, i213)
-    o.append(b"\0")
-    u214 = v.method
-    if u214 is None:
-        p215 = b"\0"
-    else:
-        e216 = u214.encode()
-        if 0 in e216:
-            nul()
-        p215 = b"\2" + NUMBERS[len(e216)] + e216
-    e217 = v.subject.encode()
-    if 0 in e217:
+    e208 = v.order_id.encode()
+    if 0 in e208:
         nul()
-    x218 = v.decide_by
-    if x218.__class__ is not int:
-        wrong(x218, "int")
-    o += (p215, NUMBERS[len(e217)], e217, NUMBERS[x218],)
+    x209 = v.revision
+    if x209.__class__ is not int:
+        wrong(x209, "int")
+    e210 = v.account.encode()
+    if 0 in e210:
+        nul()
+    e211 = v.provider.encode()
+    if 0 in e211:
+        nul()
+    e212 = v.currency.encode()
+    if 0 in e212:
+        nul()
+    x213 = v.amount
+    if x213.__class__ is not int:
+        wrong(x213, "int")
+    x214 = v.total
+    if x214.__class__ is not int:
+        wrong(x214, "int")
+    o += (NUMBERS[len(e206)], e206, NUMBERS[x207], NUMBERS[len(e208)], e208, NUMBERS[x209], NUMBERS[len(e210)], e210, NUMBERS[len(e211)], e211, c.bytes_Custody[v.custody], c.bytes_Funds[v.funds], NUMBERS[len(e212)], e212, NUMBERS[x213], NUMBERS[x214],)
+    a215 = v.lines
+    if a215.__class__ is not tuple:
+        wrong(a215, "tuple")
+    if a215:
+        o.append(NUMBERS[len(a215)])
+        for i216 in a215:
+            c.write_LineAmount(o, i216)
+    o.append(b"\0")
+    x217 = v.charges_amount
+    if x217.__class__ is not int:
+        wrong(x217, "int")
+    o += (NUMBERS[x217],)
+    a218 = v.tenders
+    if a218.__class__ is not tuple:
+        wrong(a218, "tuple")
+    if a218:
+        o.append(NUMBERS[len(a218)])
+        for i219 in a218:
+            c.write_Tender(o, i219)
+    o.append(b"\0")
+    u220 = v.method
+    if u220 is None:
+        p221 = b"\0"
+    else:
+        e222 = u220.encode()
+        if 0 in e222:
+            nul()
+        p221 = b"\2" + NUMBERS[len(e222)] + e222
+    e223 = v.subject.encode()
+    if 0 in e223:
+        nul()
+    x224 = v.decide_by
+    if x224.__class__ is not int:
+        wrong(x224, "int")
+    u225 = v.received
+    if u225 is None:
+        p226 = b"\0"
+    else:
+        x227 = u225
+        if x227.__class__ is not int:
+            wrong(x227, "int")
+        p226 = b"\2" + NUMBERS[x227]
+    u228 = v.refunded
+    if u228 is None:
+        p229 = b"\0"
+    else:
+        x230 = u228
+        if x230.__class__ is not int:
+            wrong(x230, "int")
+        p229 = b"\2" + NUMBERS[x230]
+    o += (p221, NUMBERS[len(e223)], e223, NUMBERS[x224], p226, p229,)
 
 
 def read_PaymentRequired(b: bytes, i: int) -> tuple[PaymentRequired, int]:
@@ -2351,7 +2414,33 @@ def read_PaymentRequired(b: bytes, i: int) -> tuple[PaymentRequired, int]:
         i += 1
     else:
         f_decide_by, i = long(b, i)
-    return PaymentRequired(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, account=f_account, provider=f_provider, custody=f_custody, funds=f_funds, currency=f_currency, amount=f_amount, total=f_total, lines=f_lines, charges_amount=f_charges_amount, tenders=f_tenders, method=f_method, subject=f_subject, decide_by=f_decide_by), i
+    f_received: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_received_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_received_, i = long(b, i)
+        f_received = f_received_
+    elif n:
+        branch()
+    f_refunded: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_refunded_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_refunded_, i = long(b, i)
+        f_refunded = f_refunded_
+    elif n:
+        branch()
+    return PaymentRequired(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, account=f_account, provider=f_provider, custody=f_custody, funds=f_funds, currency=f_currency, amount=f_amount, total=f_total, lines=f_lines, charges_amount=f_charges_amount, tenders=f_tenders, method=f_method, subject=f_subject, decide_by=f_decide_by, received=f_received, refunded=f_refunded), i
 
 
 class ShortfallSettled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -2369,25 +2458,25 @@ class ShortfallSettled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShortfallSettled(o: list[bytes], v: ShortfallSettled) -> None:
     if v.__class__ is not ShortfallSettled:
         wrong(v, "ShortfallSettled")
-    e219 = v.entity.encode()
-    if 0 in e219:
+    e231 = v.entity.encode()
+    if 0 in e231:
         nul()
-    x220 = v.occurred_at
-    if x220.__class__ is not int:
-        wrong(x220, "int")
-    e221 = v.order_id.encode()
-    if 0 in e221:
+    x232 = v.occurred_at
+    if x232.__class__ is not int:
+        wrong(x232, "int")
+    e233 = v.order_id.encode()
+    if 0 in e233:
         nul()
-    e222 = v.sku.encode()
-    if 0 in e222:
+    e234 = v.sku.encode()
+    if 0 in e234:
         nul()
-    x223 = v.units
-    if x223.__class__ is not int:
-        wrong(x223, "int")
-    e224 = v.decision.encode()
-    if 0 in e224:
+    x235 = v.units
+    if x235.__class__ is not int:
+        wrong(x235, "int")
+    e236 = v.decision.encode()
+    if 0 in e236:
         nul()
-    o += (NUMBERS[len(e219)], e219, NUMBERS[x220], NUMBERS[len(e221)], e221, NUMBERS[len(e222)], e222, NUMBERS[x223], NUMBERS[len(e224)], e224, c.bytes_Party[v.by],)
+    o += (NUMBERS[len(e231)], e231, NUMBERS[x232], NUMBERS[len(e233)], e233, NUMBERS[len(e234)], e234, NUMBERS[x235], NUMBERS[len(e236)], e236, c.bytes_Party[v.by],)
 
 
 def read_ShortfallSettled(b: bytes, i: int) -> tuple[ShortfallSettled, int]:
@@ -2447,50 +2536,50 @@ class StockRequired(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_StockRequired(o: list[bytes], v: StockRequired) -> None:
     if v.__class__ is not StockRequired:
         wrong(v, "StockRequired")
-    e225 = v.entity.encode()
-    if 0 in e225:
+    e237 = v.entity.encode()
+    if 0 in e237:
         nul()
-    x226 = v.occurred_at
-    if x226.__class__ is not int:
-        wrong(x226, "int")
-    e227 = v.order_id.encode()
-    if 0 in e227:
+    x238 = v.occurred_at
+    if x238.__class__ is not int:
+        wrong(x238, "int")
+    e239 = v.order_id.encode()
+    if 0 in e239:
         nul()
-    x228 = v.revision
-    if x228.__class__ is not int:
-        wrong(x228, "int")
-    e229 = v.account.encode()
-    if 0 in e229:
+    x240 = v.revision
+    if x240.__class__ is not int:
+        wrong(x240, "int")
+    e241 = v.account.encode()
+    if 0 in e241:
         nul()
-    o += (NUMBERS[len(e225)], e225, NUMBERS[x226], NUMBERS[len(e227)], e227, NUMBERS[x228], NUMBERS[len(e229)], e229,)
-    a230 = v.demands
-    if a230.__class__ is not tuple:
-        wrong(a230, "tuple")
-    if a230:
-        o.append(NUMBERS[len(a230)])
-        for i231 in a230:
-            c.write_Demand(o, i231)
+    o += (NUMBERS[len(e237)], e237, NUMBERS[x238], NUMBERS[len(e239)], e239, NUMBERS[x240], NUMBERS[len(e241)], e241,)
+    a242 = v.demands
+    if a242.__class__ is not tuple:
+        wrong(a242, "tuple")
+    if a242:
+        o.append(NUMBERS[len(a242)])
+        for i243 in a242:
+            c.write_Demand(o, i243)
     o.append(b"\0")
-    u232 = v.expires_at
-    if u232 is None:
-        p233 = b"\0"
+    u244 = v.expires_at
+    if u244 is None:
+        p245 = b"\0"
     else:
-        x234 = u232
-        if x234.__class__ is not int:
-            wrong(x234, "int")
-        p233 = b"\2" + NUMBERS[x234]
-    x235 = v.priority
-    if x235.__class__ is not int:
-        wrong(x235, "int")
-    if not -2147483648 <= x235 < 2147483648:
+        x246 = u244
+        if x246.__class__ is not int:
+            wrong(x246, "int")
+        p245 = b"\2" + NUMBERS[x246]
+    x247 = v.priority
+    if x247.__class__ is not int:
+        wrong(x247, "int")
+    if not -2147483648 <= x247 < 2147483648:
         beyond()
-    x236 = v.placed_at
-    if x236.__class__ is not int:
-        wrong(x236, "int")
-    x237 = v.decide_by
-    if x237.__class__ is not int:
-        wrong(x237, "int")
-    o += (c.bytes_ReservationClass[v.reservation_class], p233, NUMBERS[x235], NUMBERS[x236], NUMBERS[x237],)
+    x248 = v.placed_at
+    if x248.__class__ is not int:
+        wrong(x248, "int")
+    x249 = v.decide_by
+    if x249.__class__ is not int:
+        wrong(x249, "int")
+    o += (c.bytes_ReservationClass[v.reservation_class], p245, NUMBERS[x247], NUMBERS[x248], NUMBERS[x249],)
 
 
 def read_StockRequired(b: bytes, i: int) -> tuple[StockRequired, int]:
@@ -2660,6 +2749,238 @@ def decode_OrderAmended(data: bytes) -> OrderAmended:
     return value
 
 
+def read_OrderAmended_v1_Order(b: bytes, i: int) -> tuple[c.Order, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_provider = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_external_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_display_number = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_placed_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_placed_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_time_zone = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_currency = b[i + 1 : j].decode()
+    i = j
+    f_settlement_currency: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_settlement_currency_ = b[i + 1 : j].decode()
+        i = j
+        f_settlement_currency = f_settlement_currency_
+    elif n:
+        branch()
+    f_commitment = c.names_Commitment[b[i]]
+    i += 1
+    f_funds = c.names_Funds[b[i]]
+    i += 1
+    f_custody = c.names_Custody[b[i]]
+    i += 1
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_status_word = b[i + 1 : j].decode()
+    i = j
+    f_version, i = c.read_Version(b, i)
+    f_test = FLAGS[b[i]]
+    i += 1
+    f_cancelled = FLAGS[b[i]]
+    i += 1
+    f_expires_at: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_expires_at_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_expires_at_, i = long(b, i)
+        f_expires_at = f_expires_at_
+    elif n:
+        branch()
+    f_ship_by: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_ship_by_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_ship_by_, i = long(b, i)
+        f_ship_by = f_ship_by_
+    elif n:
+        branch()
+    f_deliver_by: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_deliver_by_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_deliver_by_, i = long(b, i)
+        f_deliver_by = f_deliver_by_
+    elif n:
+        branch()
+    f_service_level: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_service_level_ = b[i + 1 : j].decode()
+        i = j
+        f_service_level = f_service_level_
+    elif n:
+        branch()
+    f_shortage = c.names_ShortagePolicy[b[i]]
+    i += 1
+    n = b[i]
+    if n < 128:
+        f_priority = ZIGZAG[n]
+        i += 1
+    else:
+        f_priority, i = small(b, i)
+    f_related_orders_l: list[c.RelatedOrder] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_related_orders_, i = c.read_RelatedOrder(b, i)
+            f_related_orders_l.append(f_related_orders_)
+    i += 1
+    f_related_orders = tuple(f_related_orders_l)
+    f_customer, i = c.read_Customer(b, i)
+    f_lines_l: list[c.OrderLine] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = c.read_OrderLine(b, i)
+            f_lines_l.append(f_lines_)
+    i += 1
+    f_lines = tuple(f_lines_l)
+    f_charges_l: list[c.Charge] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_charges_, i = c.read_Charge(b, i)
+            f_charges_l.append(f_charges_)
+    i += 1
+    f_charges = tuple(f_charges_l)
+    f_discounts_l: list[c.Discount] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_discounts_, i = c.read_Discount(b, i)
+            f_discounts_l.append(f_discounts_)
+    i += 1
+    f_discounts = tuple(f_discounts_l)
+    f_tenders_l: list[c.Tender] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_tenders_, i = c.read_Tender(b, i)
+            f_tenders_l.append(f_tenders_)
+    i += 1
+    f_tenders = tuple(f_tenders_l)
+    f_totals, i = c.read_Totals(b, i)
+    f_settlement_totals: c.Totals | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        f_settlement_totals_, i = c.read_Totals(b, i)
+        f_settlement_totals = f_settlement_totals_
+    elif n:
+        branch()
+    return c.Order(entity=f_entity, account=f_account, provider=f_provider, external_id=f_external_id, display_number=f_display_number, placed_at=f_placed_at, time_zone=f_time_zone, currency=f_currency, settlement_currency=f_settlement_currency, commitment=f_commitment, funds=f_funds, custody=f_custody, status_word=f_status_word, version=f_version, test=f_test, cancelled=f_cancelled, expires_at=f_expires_at, ship_by=f_ship_by, deliver_by=f_deliver_by, service_level=f_service_level, shortage=f_shortage, priority=f_priority, related_orders=f_related_orders, customer=f_customer, lines=f_lines, charges=f_charges, discounts=f_discounts, tenders=f_tenders, totals=f_totals, settlement_totals=f_settlement_totals), i
+
+
+def read_OrderAmended_v1(b: bytes, i: int) -> tuple[OrderAmended, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_revision = ZIGZAG[n]
+        i += 1
+    else:
+        f_revision, i = long(b, i)
+    f_order, i = read_OrderAmended_v1_Order(b, i)
+    f_differences_l: list[c.Difference] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_differences_, i = c.read_Difference(b, i)
+            f_differences_l.append(f_differences_)
+    i += 1
+    f_differences = tuple(f_differences_l)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_cause = b[i + 1 : j].decode()
+    i = j
+    return OrderAmended(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, order=f_order, differences=f_differences, cause=f_cause), i
+
+
+def decode_OrderAmended_v1(data: bytes) -> OrderAmended:
+    try:
+        value, end = read_OrderAmended_v1(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
 def encode_OrderCompleted(value: OrderCompleted) -> bytes:
     o: list[bytes] = []
     try:
@@ -2748,6 +3069,57 @@ def encode_OrderFundsRecorded(value: OrderFundsRecorded) -> bytes:
 def decode_OrderFundsRecorded(data: bytes) -> OrderFundsRecorded:
     try:
         value, end = read_OrderFundsRecorded(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
+def read_OrderFundsRecorded_v1(b: bytes, i: int) -> tuple[OrderFundsRecorded, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    f_funds = c.names_Funds[b[i]]
+    i += 1
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_funds_word = b[i + 1 : j].decode()
+    i = j
+    f_custody = c.names_Custody[b[i]]
+    i += 1
+    n = b[i]
+    if n < 128:
+        f_amount = ZIGZAG[n]
+        i += 1
+    else:
+        f_amount, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_currency = b[i + 1 : j].decode()
+    i = j
+    f_version, i = c.read_Version(b, i)
+    return OrderFundsRecorded(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, funds=f_funds, funds_word=f_funds_word, custody=f_custody, amount=f_amount, currency=f_currency, version=f_version), i
+
+
+def decode_OrderFundsRecorded_v1(data: bytes) -> OrderFundsRecorded:
+    try:
+        value, end = read_OrderFundsRecorded_v1(data, 0)
     except READING as error:
         raise unread(error) from None
     if end != len(data):
@@ -2862,6 +3234,231 @@ def encode_OrderPlaced(value: OrderPlaced) -> bytes:
 def decode_OrderPlaced(data: bytes) -> OrderPlaced:
     try:
         value, end = read_OrderPlaced(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
+def read_OrderPlaced_v1_Order(b: bytes, i: int) -> tuple[c.Order, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_provider = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_external_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_display_number = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_placed_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_placed_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_time_zone = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_currency = b[i + 1 : j].decode()
+    i = j
+    f_settlement_currency: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_settlement_currency_ = b[i + 1 : j].decode()
+        i = j
+        f_settlement_currency = f_settlement_currency_
+    elif n:
+        branch()
+    f_commitment = c.names_Commitment[b[i]]
+    i += 1
+    f_funds = c.names_Funds[b[i]]
+    i += 1
+    f_custody = c.names_Custody[b[i]]
+    i += 1
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_status_word = b[i + 1 : j].decode()
+    i = j
+    f_version, i = c.read_Version(b, i)
+    f_test = FLAGS[b[i]]
+    i += 1
+    f_cancelled = FLAGS[b[i]]
+    i += 1
+    f_expires_at: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_expires_at_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_expires_at_, i = long(b, i)
+        f_expires_at = f_expires_at_
+    elif n:
+        branch()
+    f_ship_by: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_ship_by_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_ship_by_, i = long(b, i)
+        f_ship_by = f_ship_by_
+    elif n:
+        branch()
+    f_deliver_by: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_deliver_by_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_deliver_by_, i = long(b, i)
+        f_deliver_by = f_deliver_by_
+    elif n:
+        branch()
+    f_service_level: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_service_level_ = b[i + 1 : j].decode()
+        i = j
+        f_service_level = f_service_level_
+    elif n:
+        branch()
+    f_shortage = c.names_ShortagePolicy[b[i]]
+    i += 1
+    n = b[i]
+    if n < 128:
+        f_priority = ZIGZAG[n]
+        i += 1
+    else:
+        f_priority, i = small(b, i)
+    f_related_orders_l: list[c.RelatedOrder] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_related_orders_, i = c.read_RelatedOrder(b, i)
+            f_related_orders_l.append(f_related_orders_)
+    i += 1
+    f_related_orders = tuple(f_related_orders_l)
+    f_customer, i = c.read_Customer(b, i)
+    f_lines_l: list[c.OrderLine] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = c.read_OrderLine(b, i)
+            f_lines_l.append(f_lines_)
+    i += 1
+    f_lines = tuple(f_lines_l)
+    f_charges_l: list[c.Charge] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_charges_, i = c.read_Charge(b, i)
+            f_charges_l.append(f_charges_)
+    i += 1
+    f_charges = tuple(f_charges_l)
+    f_discounts_l: list[c.Discount] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_discounts_, i = c.read_Discount(b, i)
+            f_discounts_l.append(f_discounts_)
+    i += 1
+    f_discounts = tuple(f_discounts_l)
+    f_tenders_l: list[c.Tender] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_tenders_, i = c.read_Tender(b, i)
+            f_tenders_l.append(f_tenders_)
+    i += 1
+    f_tenders = tuple(f_tenders_l)
+    f_totals, i = c.read_Totals(b, i)
+    f_settlement_totals: c.Totals | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        f_settlement_totals_, i = c.read_Totals(b, i)
+        f_settlement_totals = f_settlement_totals_
+    elif n:
+        branch()
+    return c.Order(entity=f_entity, account=f_account, provider=f_provider, external_id=f_external_id, display_number=f_display_number, placed_at=f_placed_at, time_zone=f_time_zone, currency=f_currency, settlement_currency=f_settlement_currency, commitment=f_commitment, funds=f_funds, custody=f_custody, status_word=f_status_word, version=f_version, test=f_test, cancelled=f_cancelled, expires_at=f_expires_at, ship_by=f_ship_by, deliver_by=f_deliver_by, service_level=f_service_level, shortage=f_shortage, priority=f_priority, related_orders=f_related_orders, customer=f_customer, lines=f_lines, charges=f_charges, discounts=f_discounts, tenders=f_tenders, totals=f_totals, settlement_totals=f_settlement_totals), i
+
+
+def read_OrderPlaced_v1(b: bytes, i: int) -> tuple[OrderPlaced, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_revision = ZIGZAG[n]
+        i += 1
+    else:
+        f_revision, i = long(b, i)
+    f_order, i = read_OrderPlaced_v1_Order(b, i)
+    n = b[i]
+    if n < 128:
+        f_decide_by = ZIGZAG[n]
+        i += 1
+    else:
+        f_decide_by, i = long(b, i)
+    return OrderPlaced(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, order=f_order, decide_by=f_decide_by), i
+
+
+def decode_OrderPlaced_v1(data: bytes) -> OrderPlaced:
+    try:
+        value, end = read_OrderPlaced_v1(data, 0)
     except READING as error:
         raise unread(error) from None
     if end != len(data):
@@ -3021,6 +3618,118 @@ def decode_PaymentRequired(data: bytes) -> PaymentRequired:
     return value
 
 
+def read_PaymentRequired_v1(b: bytes, i: int) -> tuple[PaymentRequired, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_revision = ZIGZAG[n]
+        i += 1
+    else:
+        f_revision, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_provider = b[i + 1 : j].decode()
+    i = j
+    f_custody = c.names_Custody[b[i]]
+    i += 1
+    f_funds = c.names_Funds[b[i]]
+    i += 1
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_currency = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_amount = ZIGZAG[n]
+        i += 1
+    else:
+        f_amount, i = long(b, i)
+    n = b[i]
+    if n < 128:
+        f_total = ZIGZAG[n]
+        i += 1
+    else:
+        f_total, i = long(b, i)
+    f_lines_l: list[c.LineAmount] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = c.read_LineAmount(b, i)
+            f_lines_l.append(f_lines_)
+    i += 1
+    f_lines = tuple(f_lines_l)
+    n = b[i]
+    if n < 128:
+        f_charges_amount = ZIGZAG[n]
+        i += 1
+    else:
+        f_charges_amount, i = long(b, i)
+    f_tenders_l: list[c.Tender] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_tenders_, i = c.read_Tender(b, i)
+            f_tenders_l.append(f_tenders_)
+    i += 1
+    f_tenders = tuple(f_tenders_l)
+    f_method: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_method_ = b[i + 1 : j].decode()
+        i = j
+        f_method = f_method_
+    elif n:
+        branch()
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_subject = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_decide_by = ZIGZAG[n]
+        i += 1
+    else:
+        f_decide_by, i = long(b, i)
+    return PaymentRequired(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, account=f_account, provider=f_provider, custody=f_custody, funds=f_funds, currency=f_currency, amount=f_amount, total=f_total, lines=f_lines, charges_amount=f_charges_amount, tenders=f_tenders, method=f_method, subject=f_subject, decide_by=f_decide_by), i
+
+
+def decode_PaymentRequired_v1(data: bytes) -> PaymentRequired:
+    try:
+        value, end = read_PaymentRequired_v1(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
 def encode_ShortfallSettled(value: ShortfallSettled) -> bytes:
     o: list[bytes] = []
     try:
@@ -3093,18 +3802,18 @@ CONTRACTS = (
     Contract('lonja.orders.CancellationRefused', CancellationRefused, 1, encode_CancellationRefused, decode_CancellationRefused, {1: decode_CancellationRefused}),
     Contract('lonja.orders.CancellationRequested', CancellationRequested, 1, encode_CancellationRequested, decode_CancellationRequested, {1: decode_CancellationRequested}),
     Contract('lonja.orders.FulfilmentRequested', FulfilmentRequested, 1, encode_FulfilmentRequested, decode_FulfilmentRequested, {1: decode_FulfilmentRequested}),
-    Contract('lonja.orders.OrderAmended', OrderAmended, 1, encode_OrderAmended, decode_OrderAmended, {1: decode_OrderAmended}),
+    Contract('lonja.orders.OrderAmended', OrderAmended, 2, encode_OrderAmended, decode_OrderAmended, {1: decode_OrderAmended_v1, 2: decode_OrderAmended}),
     Contract('lonja.orders.OrderCompleted', OrderCompleted, 1, encode_OrderCompleted, decode_OrderCompleted, {1: decode_OrderCompleted}),
     Contract('lonja.orders.OrderConfirmed', OrderConfirmed, 1, encode_OrderConfirmed, decode_OrderConfirmed, {1: decode_OrderConfirmed}),
     Contract('lonja.orders.OrderDecisionTaken', OrderDecisionTaken, 1, encode_OrderDecisionTaken, decode_OrderDecisionTaken, {1: decode_OrderDecisionTaken}),
     Contract('lonja.orders.OrderEditTooLate', OrderEditTooLate, 1, encode_OrderEditTooLate, decode_OrderEditTooLate, {1: decode_OrderEditTooLate}),
-    Contract('lonja.orders.OrderFundsRecorded', OrderFundsRecorded, 1, encode_OrderFundsRecorded, decode_OrderFundsRecorded, {1: decode_OrderFundsRecorded}),
+    Contract('lonja.orders.OrderFundsRecorded', OrderFundsRecorded, 2, encode_OrderFundsRecorded, decode_OrderFundsRecorded, {1: decode_OrderFundsRecorded_v1, 2: decode_OrderFundsRecorded}),
     Contract('lonja.orders.OrderHeld', OrderHeld, 1, encode_OrderHeld, decode_OrderHeld, {1: decode_OrderHeld}),
     Contract('lonja.orders.OrderLineBackordered', OrderLineBackordered, 1, encode_OrderLineBackordered, decode_OrderLineBackordered, {1: decode_OrderLineBackordered}),
     Contract('lonja.orders.OrderLineResolved', OrderLineResolved, 1, encode_OrderLineResolved, decode_OrderLineResolved, {1: decode_OrderLineResolved}),
     Contract('lonja.orders.OrderLinesCancelled', OrderLinesCancelled, 1, encode_OrderLinesCancelled, decode_OrderLinesCancelled, {1: decode_OrderLinesCancelled}),
     Contract('lonja.orders.OrderPaymentRecorded', OrderPaymentRecorded, 1, encode_OrderPaymentRecorded, decode_OrderPaymentRecorded, {1: decode_OrderPaymentRecorded}),
-    Contract('lonja.orders.OrderPlaced', OrderPlaced, 1, encode_OrderPlaced, decode_OrderPlaced, {1: decode_OrderPlaced}),
+    Contract('lonja.orders.OrderPlaced', OrderPlaced, 2, encode_OrderPlaced, decode_OrderPlaced, {1: decode_OrderPlaced_v1, 2: decode_OrderPlaced}),
     Contract('lonja.orders.OrderReleaseRecorded', OrderReleaseRecorded, 1, encode_OrderReleaseRecorded, decode_OrderReleaseRecorded, {1: decode_OrderReleaseRecorded}),
     Contract('lonja.orders.OrderReleased', OrderReleased, 1, encode_OrderReleased, decode_OrderReleased, {1: decode_OrderReleased}),
     Contract('lonja.orders.OrderReopened', OrderReopened, 1, encode_OrderReopened, decode_OrderReopened, {1: decode_OrderReopened}),
@@ -3112,7 +3821,7 @@ CONTRACTS = (
     Contract('lonja.orders.OrderStockRecorded', OrderStockRecorded, 1, encode_OrderStockRecorded, decode_OrderStockRecorded, {1: decode_OrderStockRecorded}),
     Contract('lonja.orders.OrderWaitOver', OrderWaitOver, 1, encode_OrderWaitOver, decode_OrderWaitOver, {1: decode_OrderWaitOver}),
     Contract('lonja.orders.OrderWaits', OrderWaits, 1, encode_OrderWaits, decode_OrderWaits, {1: decode_OrderWaits}),
-    Contract('lonja.orders.PaymentRequired', PaymentRequired, 1, encode_PaymentRequired, decode_PaymentRequired, {1: decode_PaymentRequired}),
+    Contract('lonja.orders.PaymentRequired', PaymentRequired, 2, encode_PaymentRequired, decode_PaymentRequired, {1: decode_PaymentRequired_v1, 2: decode_PaymentRequired}),
     Contract('lonja.orders.ShortfallSettled', ShortfallSettled, 1, encode_ShortfallSettled, decode_ShortfallSettled, {1: decode_ShortfallSettled}),
     Contract('lonja.orders.StockRequired', StockRequired, 1, encode_StockRequired, decode_StockRequired, {1: decode_StockRequired}),
 )

@@ -1967,6 +1967,8 @@ class PaymentExpected(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     on_expiry: str = 'release'
     expiry_margin: int = 0
     accept_risk: int = 0
+    received: int | None = None
+    refunded: int | None = None
 
 
 def write_PaymentExpected(o: list[bytes], v: PaymentExpected) -> None:
@@ -2037,7 +2039,23 @@ def write_PaymentExpected(o: list[bytes], v: PaymentExpected) -> None:
     x213 = v.accept_risk
     if x213.__class__ is not int:
         wrong(x213, "int")
-    o += (NUMBERS[x203], NUMBERS[len(e204)], e204, c.bytes_TenderKind[v.tender], p206, NUMBERS[x208], c.bytes_Funds[v.funds], NUMBERS[x209], NUMBERS[len(e210)], e210, NUMBERS[len(e211)], e211, NUMBERS[x212], NUMBERS[x213],)
+    u214 = v.received
+    if u214 is None:
+        p215 = b"\0"
+    else:
+        x216 = u214
+        if x216.__class__ is not int:
+            wrong(x216, "int")
+        p215 = b"\2" + NUMBERS[x216]
+    u217 = v.refunded
+    if u217 is None:
+        p218 = b"\0"
+    else:
+        x219 = u217
+        if x219.__class__ is not int:
+            wrong(x219, "int")
+        p218 = b"\2" + NUMBERS[x219]
+    o += (NUMBERS[x203], NUMBERS[len(e204)], e204, c.bytes_TenderKind[v.tender], p206, NUMBERS[x208], c.bytes_Funds[v.funds], NUMBERS[x209], NUMBERS[len(e210)], e210, NUMBERS[len(e211)], e211, NUMBERS[x212], NUMBERS[x213], p215, p218,)
 
 
 def read_PaymentExpected(b: bytes, i: int) -> tuple[PaymentExpected, int]:
@@ -2156,7 +2174,33 @@ def read_PaymentExpected(b: bytes, i: int) -> tuple[PaymentExpected, int]:
         i += 1
     else:
         f_accept_risk, i = long(b, i)
-    return PaymentExpected(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, account=f_account, holder=f_holder, custody=f_custody, amount=f_amount, total=f_total, lines=f_lines, charges_amount=f_charges_amount, currency=f_currency, tender=f_tender, method=f_method, decide_by=f_decide_by, funds=f_funds, gift_amount=f_gift_amount, second_parcel=f_second_parcel, on_expiry=f_on_expiry, expiry_margin=f_expiry_margin, accept_risk=f_accept_risk), i
+    f_received: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_received_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_received_, i = long(b, i)
+        f_received = f_received_
+    elif n:
+        branch()
+    f_refunded: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_refunded_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_refunded_, i = long(b, i)
+        f_refunded = f_refunded_
+    elif n:
+        branch()
+    return PaymentExpected(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, account=f_account, holder=f_holder, custody=f_custody, amount=f_amount, total=f_total, lines=f_lines, charges_amount=f_charges_amount, currency=f_currency, tender=f_tender, method=f_method, decide_by=f_decide_by, funds=f_funds, gift_amount=f_gift_amount, second_parcel=f_second_parcel, on_expiry=f_on_expiry, expiry_margin=f_expiry_margin, accept_risk=f_accept_risk, received=f_received, refunded=f_refunded), i
 
 
 class PaymentNotRequired(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -2174,25 +2218,25 @@ class PaymentNotRequired(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_PaymentNotRequired(o: list[bytes], v: PaymentNotRequired) -> None:
     if v.__class__ is not PaymentNotRequired:
         wrong(v, "PaymentNotRequired")
-    e214 = v.entity.encode()
-    if 0 in e214:
+    e220 = v.entity.encode()
+    if 0 in e220:
         nul()
-    x215 = v.occurred_at
-    if x215.__class__ is not int:
-        wrong(x215, "int")
-    e216 = v.order_id.encode()
-    if 0 in e216:
+    x221 = v.occurred_at
+    if x221.__class__ is not int:
+        wrong(x221, "int")
+    e222 = v.order_id.encode()
+    if 0 in e222:
         nul()
-    x217 = v.revision
-    if x217.__class__ is not int:
-        wrong(x217, "int")
-    x218 = v.amount
-    if x218.__class__ is not int:
-        wrong(x218, "int")
-    e219 = v.currency.encode()
-    if 0 in e219:
+    x223 = v.revision
+    if x223.__class__ is not int:
+        wrong(x223, "int")
+    x224 = v.amount
+    if x224.__class__ is not int:
+        wrong(x224, "int")
+    e225 = v.currency.encode()
+    if 0 in e225:
         nul()
-    o += (NUMBERS[len(e214)], e214, NUMBERS[x215], NUMBERS[len(e216)], e216, NUMBERS[x217], c.bytes_NotRequiredReason[v.reason], NUMBERS[x218], NUMBERS[len(e219)], e219,)
+    o += (NUMBERS[len(e220)], e220, NUMBERS[x221], NUMBERS[len(e222)], e222, NUMBERS[x223], c.bytes_NotRequiredReason[v.reason], NUMBERS[x224], NUMBERS[len(e225)], e225,)
 
 
 def read_PaymentNotRequired(b: bytes, i: int) -> tuple[PaymentNotRequired, int]:
@@ -2250,31 +2294,31 @@ class PaymentOutcomeResolved(msgspec.Struct, frozen=True, gc=False, kw_only=True
 def write_PaymentOutcomeResolved(o: list[bytes], v: PaymentOutcomeResolved) -> None:
     if v.__class__ is not PaymentOutcomeResolved:
         wrong(v, "PaymentOutcomeResolved")
-    e220 = v.entity.encode()
-    if 0 in e220:
-        nul()
-    x221 = v.occurred_at
-    if x221.__class__ is not int:
-        wrong(x221, "int")
-    e222 = v.order_id.encode()
-    if 0 in e222:
-        nul()
-    e223 = v.effect_id.encode()
-    if 0 in e223:
-        nul()
-    e224 = v.what.encode()
-    if 0 in e224:
-        nul()
-    e225 = v.intent_id.encode()
-    if 0 in e225:
-        nul()
-    e226 = v.outcome.encode()
+    e226 = v.entity.encode()
     if 0 in e226:
         nul()
-    x227 = v.since
+    x227 = v.occurred_at
     if x227.__class__ is not int:
         wrong(x227, "int")
-    o += (NUMBERS[len(e220)], e220, NUMBERS[x221], NUMBERS[len(e222)], e222, NUMBERS[len(e223)], e223, NUMBERS[len(e224)], e224, NUMBERS[len(e225)], e225, NUMBERS[len(e226)], e226, NUMBERS[x227],)
+    e228 = v.order_id.encode()
+    if 0 in e228:
+        nul()
+    e229 = v.effect_id.encode()
+    if 0 in e229:
+        nul()
+    e230 = v.what.encode()
+    if 0 in e230:
+        nul()
+    e231 = v.intent_id.encode()
+    if 0 in e231:
+        nul()
+    e232 = v.outcome.encode()
+    if 0 in e232:
+        nul()
+    x233 = v.since
+    if x233.__class__ is not int:
+        wrong(x233, "int")
+    o += (NUMBERS[len(e226)], e226, NUMBERS[x227], NUMBERS[len(e228)], e228, NUMBERS[len(e229)], e229, NUMBERS[len(e230)], e230, NUMBERS[len(e231)], e231, NUMBERS[len(e232)], e232, NUMBERS[x233],)
 
 
 def read_PaymentOutcomeResolved(b: bytes, i: int) -> tuple[PaymentOutcomeResolved, int]:
@@ -2343,43 +2387,43 @@ class PaymentOutcomeUnknown(msgspec.Struct, frozen=True, gc=False, kw_only=True)
 def write_PaymentOutcomeUnknown(o: list[bytes], v: PaymentOutcomeUnknown) -> None:
     if v.__class__ is not PaymentOutcomeUnknown:
         wrong(v, "PaymentOutcomeUnknown")
-    e228 = v.entity.encode()
-    if 0 in e228:
+    e234 = v.entity.encode()
+    if 0 in e234:
         nul()
-    x229 = v.occurred_at
-    if x229.__class__ is not int:
-        wrong(x229, "int")
-    e230 = v.order_id.encode()
-    if 0 in e230:
+    x235 = v.occurred_at
+    if x235.__class__ is not int:
+        wrong(x235, "int")
+    e236 = v.order_id.encode()
+    if 0 in e236:
         nul()
-    e231 = v.effect_id.encode()
-    if 0 in e231:
+    e237 = v.effect_id.encode()
+    if 0 in e237:
         nul()
-    e232 = v.what.encode()
-    if 0 in e232:
-        nul()
-    e233 = v.intent_id.encode()
-    if 0 in e233:
-        nul()
-    x234 = v.amount
-    if x234.__class__ is not int:
-        wrong(x234, "int")
-    e235 = v.currency.encode()
-    if 0 in e235:
-        nul()
-    x236 = v.since
-    if x236.__class__ is not int:
-        wrong(x236, "int")
-    x237 = v.deadline
-    if x237.__class__ is not int:
-        wrong(x237, "int")
-    e238 = v.subject.encode()
+    e238 = v.what.encode()
     if 0 in e238:
         nul()
-    e239 = v.owner.encode()
+    e239 = v.intent_id.encode()
     if 0 in e239:
         nul()
-    o += (NUMBERS[len(e228)], e228, NUMBERS[x229], NUMBERS[len(e230)], e230, NUMBERS[len(e231)], e231, NUMBERS[len(e232)], e232, NUMBERS[len(e233)], e233, NUMBERS[x234], NUMBERS[len(e235)], e235, NUMBERS[x236], NUMBERS[x237], NUMBERS[len(e238)], e238, NUMBERS[len(e239)], e239,)
+    x240 = v.amount
+    if x240.__class__ is not int:
+        wrong(x240, "int")
+    e241 = v.currency.encode()
+    if 0 in e241:
+        nul()
+    x242 = v.since
+    if x242.__class__ is not int:
+        wrong(x242, "int")
+    x243 = v.deadline
+    if x243.__class__ is not int:
+        wrong(x243, "int")
+    e244 = v.subject.encode()
+    if 0 in e244:
+        nul()
+    e245 = v.owner.encode()
+    if 0 in e245:
+        nul()
+    o += (NUMBERS[len(e234)], e234, NUMBERS[x235], NUMBERS[len(e236)], e236, NUMBERS[len(e237)], e237, NUMBERS[len(e238)], e238, NUMBERS[len(e239)], e239, NUMBERS[x240], NUMBERS[len(e241)], e241, NUMBERS[x242], NUMBERS[x243], NUMBERS[len(e244)], e244, NUMBERS[len(e245)], e245,)
 
 
 def read_PaymentOutcomeUnknown(b: bytes, i: int) -> tuple[PaymentOutcomeUnknown, int]:
@@ -2467,34 +2511,34 @@ class PaymentVoidRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_PaymentVoidRequested(o: list[bytes], v: PaymentVoidRequested) -> None:
     if v.__class__ is not PaymentVoidRequested:
         wrong(v, "PaymentVoidRequested")
-    e240 = v.entity.encode()
-    if 0 in e240:
-        nul()
-    x241 = v.occurred_at
-    if x241.__class__ is not int:
-        wrong(x241, "int")
-    e242 = v.order_id.encode()
-    if 0 in e242:
-        nul()
-    e243 = v.intent_id.encode()
-    if 0 in e243:
-        nul()
-    x244 = v.amount
-    if x244.__class__ is not int:
-        wrong(x244, "int")
-    e245 = v.currency.encode()
-    if 0 in e245:
-        nul()
-    e246 = v.reason.encode()
+    e246 = v.entity.encode()
     if 0 in e246:
         nul()
-    e247 = v.provider_intent.encode()
-    if 0 in e247:
-        nul()
-    e248 = v.holder.encode()
+    x247 = v.occurred_at
+    if x247.__class__ is not int:
+        wrong(x247, "int")
+    e248 = v.order_id.encode()
     if 0 in e248:
         nul()
-    o += (NUMBERS[len(e240)], e240, NUMBERS[x241], NUMBERS[len(e242)], e242, NUMBERS[len(e243)], e243, NUMBERS[x244], NUMBERS[len(e245)], e245, NUMBERS[len(e246)], e246, NUMBERS[len(e247)], e247, NUMBERS[len(e248)], e248,)
+    e249 = v.intent_id.encode()
+    if 0 in e249:
+        nul()
+    x250 = v.amount
+    if x250.__class__ is not int:
+        wrong(x250, "int")
+    e251 = v.currency.encode()
+    if 0 in e251:
+        nul()
+    e252 = v.reason.encode()
+    if 0 in e252:
+        nul()
+    e253 = v.provider_intent.encode()
+    if 0 in e253:
+        nul()
+    e254 = v.holder.encode()
+    if 0 in e254:
+        nul()
+    o += (NUMBERS[len(e246)], e246, NUMBERS[x247], NUMBERS[len(e248)], e248, NUMBERS[len(e249)], e249, NUMBERS[x250], NUMBERS[len(e251)], e251, NUMBERS[len(e252)], e252, NUMBERS[len(e253)], e253, NUMBERS[len(e254)], e254,)
 
 
 def read_PaymentVoidRequested(b: bytes, i: int) -> tuple[PaymentVoidRequested, int]:
@@ -2563,28 +2607,28 @@ class PaymentVoided(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_PaymentVoided(o: list[bytes], v: PaymentVoided) -> None:
     if v.__class__ is not PaymentVoided:
         wrong(v, "PaymentVoided")
-    e249 = v.entity.encode()
-    if 0 in e249:
-        nul()
-    x250 = v.occurred_at
-    if x250.__class__ is not int:
-        wrong(x250, "int")
-    e251 = v.order_id.encode()
-    if 0 in e251:
-        nul()
-    e252 = v.intent_id.encode()
-    if 0 in e252:
-        nul()
-    x253 = v.amount
-    if x253.__class__ is not int:
-        wrong(x253, "int")
-    e254 = v.currency.encode()
-    if 0 in e254:
-        nul()
-    e255 = v.reason.encode()
+    e255 = v.entity.encode()
     if 0 in e255:
         nul()
-    o += (NUMBERS[len(e249)], e249, NUMBERS[x250], NUMBERS[len(e251)], e251, NUMBERS[len(e252)], e252, NUMBERS[x253], NUMBERS[len(e254)], e254, NUMBERS[len(e255)], e255,)
+    x256 = v.occurred_at
+    if x256.__class__ is not int:
+        wrong(x256, "int")
+    e257 = v.order_id.encode()
+    if 0 in e257:
+        nul()
+    e258 = v.intent_id.encode()
+    if 0 in e258:
+        nul()
+    x259 = v.amount
+    if x259.__class__ is not int:
+        wrong(x259, "int")
+    e260 = v.currency.encode()
+    if 0 in e260:
+        nul()
+    e261 = v.reason.encode()
+    if 0 in e261:
+        nul()
+    o += (NUMBERS[len(e255)], e255, NUMBERS[x256], NUMBERS[len(e257)], e257, NUMBERS[len(e258)], e258, NUMBERS[x259], NUMBERS[len(e260)], e260, NUMBERS[len(e261)], e261,)
 
 
 def read_PaymentVoided(b: bytes, i: int) -> tuple[PaymentVoided, int]:
@@ -2646,37 +2690,37 @@ class RefundFailed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_RefundFailed(o: list[bytes], v: RefundFailed) -> None:
     if v.__class__ is not RefundFailed:
         wrong(v, "RefundFailed")
-    e256 = v.entity.encode()
-    if 0 in e256:
-        nul()
-    x257 = v.occurred_at
-    if x257.__class__ is not int:
-        wrong(x257, "int")
-    e258 = v.order_id.encode()
-    if 0 in e258:
-        nul()
-    e259 = v.refund_id.encode()
-    if 0 in e259:
-        nul()
-    e260 = v.capture_id.encode()
-    if 0 in e260:
-        nul()
-    x261 = v.amount
-    if x261.__class__ is not int:
-        wrong(x261, "int")
-    e262 = v.currency.encode()
+    e262 = v.entity.encode()
     if 0 in e262:
         nul()
-    e263 = v.code.encode()
-    if 0 in e263:
-        nul()
-    e264 = v.provider_code.encode()
+    x263 = v.occurred_at
+    if x263.__class__ is not int:
+        wrong(x263, "int")
+    e264 = v.order_id.encode()
     if 0 in e264:
         nul()
-    x265 = v.deadline
-    if x265.__class__ is not int:
-        wrong(x265, "int")
-    o += (NUMBERS[len(e256)], e256, NUMBERS[x257], NUMBERS[len(e258)], e258, NUMBERS[len(e259)], e259, NUMBERS[len(e260)], e260, NUMBERS[x261], NUMBERS[len(e262)], e262, NUMBERS[len(e263)], e263, NUMBERS[len(e264)], e264, NUMBERS[x265],)
+    e265 = v.refund_id.encode()
+    if 0 in e265:
+        nul()
+    e266 = v.capture_id.encode()
+    if 0 in e266:
+        nul()
+    x267 = v.amount
+    if x267.__class__ is not int:
+        wrong(x267, "int")
+    e268 = v.currency.encode()
+    if 0 in e268:
+        nul()
+    e269 = v.code.encode()
+    if 0 in e269:
+        nul()
+    e270 = v.provider_code.encode()
+    if 0 in e270:
+        nul()
+    x271 = v.deadline
+    if x271.__class__ is not int:
+        wrong(x271, "int")
+    o += (NUMBERS[len(e262)], e262, NUMBERS[x263], NUMBERS[len(e264)], e264, NUMBERS[len(e265)], e265, NUMBERS[len(e266)], e266, NUMBERS[x267], NUMBERS[len(e268)], e268, NUMBERS[len(e269)], e269, NUMBERS[len(e270)], e270, NUMBERS[x271],)
 
 
 def read_RefundFailed(b: bytes, i: int) -> tuple[RefundFailed, int]:
@@ -2758,49 +2802,49 @@ class RefundMade(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_RefundMade(o: list[bytes], v: RefundMade) -> None:
     if v.__class__ is not RefundMade:
         wrong(v, "RefundMade")
-    e266 = v.entity.encode()
-    if 0 in e266:
-        nul()
-    x267 = v.occurred_at
-    if x267.__class__ is not int:
-        wrong(x267, "int")
-    e268 = v.order_id.encode()
-    if 0 in e268:
-        nul()
-    e269 = v.refund_id.encode()
-    if 0 in e269:
-        nul()
-    e270 = v.capture_id.encode()
-    if 0 in e270:
-        nul()
-    e271 = v.provider_reference.encode()
-    if 0 in e271:
-        nul()
-    e272 = v.holder.encode()
+    e272 = v.entity.encode()
     if 0 in e272:
         nul()
-    x273 = v.amount
+    x273 = v.occurred_at
     if x273.__class__ is not int:
         wrong(x273, "int")
-    e274 = v.currency.encode()
+    e274 = v.order_id.encode()
     if 0 in e274:
         nul()
-    o += (NUMBERS[len(e266)], e266, NUMBERS[x267], NUMBERS[len(e268)], e268, NUMBERS[len(e269)], e269, NUMBERS[len(e270)], e270, NUMBERS[len(e271)], e271, NUMBERS[len(e272)], e272, c.bytes_Executor[v.executor], c.bytes_RefundOrigin[v.origin], NUMBERS[x273], NUMBERS[len(e274)], e274,)
-    a275 = v.lines
-    if a275.__class__ is not tuple:
-        wrong(a275, "tuple")
-    if a275:
-        o.append(NUMBERS[len(a275)])
-        for i276 in a275:
-            c.write_LineAmount(o, i276)
-    o.append(b"\0")
-    x277 = v.charges_amount
-    if x277.__class__ is not int:
-        wrong(x277, "int")
-    e278 = v.reason.encode()
+    e275 = v.refund_id.encode()
+    if 0 in e275:
+        nul()
+    e276 = v.capture_id.encode()
+    if 0 in e276:
+        nul()
+    e277 = v.provider_reference.encode()
+    if 0 in e277:
+        nul()
+    e278 = v.holder.encode()
     if 0 in e278:
         nul()
-    o += (NUMBERS[x277], NUMBERS[len(e278)], e278,)
+    x279 = v.amount
+    if x279.__class__ is not int:
+        wrong(x279, "int")
+    e280 = v.currency.encode()
+    if 0 in e280:
+        nul()
+    o += (NUMBERS[len(e272)], e272, NUMBERS[x273], NUMBERS[len(e274)], e274, NUMBERS[len(e275)], e275, NUMBERS[len(e276)], e276, NUMBERS[len(e277)], e277, NUMBERS[len(e278)], e278, c.bytes_Executor[v.executor], c.bytes_RefundOrigin[v.origin], NUMBERS[x279], NUMBERS[len(e280)], e280,)
+    a281 = v.lines
+    if a281.__class__ is not tuple:
+        wrong(a281, "tuple")
+    if a281:
+        o.append(NUMBERS[len(a281)])
+        for i282 in a281:
+            c.write_LineAmount(o, i282)
+    o.append(b"\0")
+    x283 = v.charges_amount
+    if x283.__class__ is not int:
+        wrong(x283, "int")
+    e284 = v.reason.encode()
+    if 0 in e284:
+        nul()
+    o += (NUMBERS[x283], NUMBERS[len(e284)], e284,)
 
 
 def read_RefundMade(b: bytes, i: int) -> tuple[RefundMade, int]:
@@ -2878,7 +2922,7 @@ def read_RefundMade(b: bytes, i: int) -> tuple[RefundMade, int]:
 
 
 class RefundRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """Money is to go back to the buyer."""
+    """Money is to go back to the buyer. Told of the same refund again, its amount stands in place of the one before; 0: nothing is to go back any more."""
 
     entity: str
     occurred_at: int
@@ -2899,52 +2943,52 @@ class RefundRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_RefundRequested(o: list[bytes], v: RefundRequested) -> None:
     if v.__class__ is not RefundRequested:
         wrong(v, "RefundRequested")
-    e279 = v.entity.encode()
-    if 0 in e279:
-        nul()
-    x280 = v.occurred_at
-    if x280.__class__ is not int:
-        wrong(x280, "int")
-    e281 = v.order_id.encode()
-    if 0 in e281:
-        nul()
-    e282 = v.refund_id.encode()
-    if 0 in e282:
-        nul()
-    e283 = v.capture_id.encode()
-    if 0 in e283:
-        nul()
-    e284 = v.intent_id.encode()
-    if 0 in e284:
-        nul()
-    e285 = v.holder.encode()
+    e285 = v.entity.encode()
     if 0 in e285:
         nul()
-    x286 = v.amount
+    x286 = v.occurred_at
     if x286.__class__ is not int:
         wrong(x286, "int")
-    e287 = v.currency.encode()
+    e287 = v.order_id.encode()
     if 0 in e287:
         nul()
-    o += (NUMBERS[len(e279)], e279, NUMBERS[x280], NUMBERS[len(e281)], e281, NUMBERS[len(e282)], e282, NUMBERS[len(e283)], e283, NUMBERS[len(e284)], e284, NUMBERS[len(e285)], e285, NUMBERS[x286], NUMBERS[len(e287)], e287,)
-    a288 = v.lines
-    if a288.__class__ is not tuple:
-        wrong(a288, "tuple")
-    if a288:
-        o.append(NUMBERS[len(a288)])
-        for i289 in a288:
-            c.write_LineAmount(o, i289)
-    o.append(b"\0")
-    x290 = v.charges_amount
-    if x290.__class__ is not int:
-        wrong(x290, "int")
-    e291 = v.reason.encode()
+    e288 = v.refund_id.encode()
+    if 0 in e288:
+        nul()
+    e289 = v.capture_id.encode()
+    if 0 in e289:
+        nul()
+    e290 = v.intent_id.encode()
+    if 0 in e290:
+        nul()
+    e291 = v.holder.encode()
     if 0 in e291:
         nul()
-    e292 = v.provider_intent.encode()
-    if 0 in e292:
+    x292 = v.amount
+    if x292.__class__ is not int:
+        wrong(x292, "int")
+    e293 = v.currency.encode()
+    if 0 in e293:
         nul()
-    o += (NUMBERS[x290], NUMBERS[len(e291)], e291, NUMBERS[len(e292)], e292, c.bytes_Executor[v.executor],)
+    o += (NUMBERS[len(e285)], e285, NUMBERS[x286], NUMBERS[len(e287)], e287, NUMBERS[len(e288)], e288, NUMBERS[len(e289)], e289, NUMBERS[len(e290)], e290, NUMBERS[len(e291)], e291, NUMBERS[x292], NUMBERS[len(e293)], e293,)
+    a294 = v.lines
+    if a294.__class__ is not tuple:
+        wrong(a294, "tuple")
+    if a294:
+        o.append(NUMBERS[len(a294)])
+        for i295 in a294:
+            c.write_LineAmount(o, i295)
+    o.append(b"\0")
+    x296 = v.charges_amount
+    if x296.__class__ is not int:
+        wrong(x296, "int")
+    e297 = v.reason.encode()
+    if 0 in e297:
+        nul()
+    e298 = v.provider_intent.encode()
+    if 0 in e298:
+        nul()
+    o += (NUMBERS[x296], NUMBERS[len(e297)], e297, NUMBERS[len(e298)], e298, c.bytes_Executor[v.executor],)
 
 
 def read_RefundRequested(b: bytes, i: int) -> tuple[RefundRequested, int]:
@@ -3041,40 +3085,40 @@ class ShipmentCleared(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentCleared(o: list[bytes], v: ShipmentCleared) -> None:
     if v.__class__ is not ShipmentCleared:
         wrong(v, "ShipmentCleared")
-    e293 = v.entity.encode()
-    if 0 in e293:
+    e299 = v.entity.encode()
+    if 0 in e299:
         nul()
-    x294 = v.occurred_at
-    if x294.__class__ is not int:
-        wrong(x294, "int")
-    e295 = v.order_id.encode()
-    if 0 in e295:
+    x300 = v.occurred_at
+    if x300.__class__ is not int:
+        wrong(x300, "int")
+    e301 = v.order_id.encode()
+    if 0 in e301:
         nul()
-    e296 = v.shipment_id.encode()
-    if 0 in e296:
+    e302 = v.shipment_id.encode()
+    if 0 in e302:
         nul()
-    x297 = v.amount
-    if x297.__class__ is not int:
-        wrong(x297, "int")
-    e298 = v.currency.encode()
-    if 0 in e298:
+    x303 = v.amount
+    if x303.__class__ is not int:
+        wrong(x303, "int")
+    e304 = v.currency.encode()
+    if 0 in e304:
         nul()
-    u299 = v.capture_id
-    if u299 is None:
-        p300 = b"\0"
+    u305 = v.capture_id
+    if u305 is None:
+        p306 = b"\0"
     else:
-        e301 = u299.encode()
-        if 0 in e301:
+        e307 = u305.encode()
+        if 0 in e307:
             nul()
-        p300 = b"\2" + NUMBERS[len(e301)] + e301
-    o += (NUMBERS[len(e293)], e293, NUMBERS[x294], NUMBERS[len(e295)], e295, NUMBERS[len(e296)], e296, c.bytes_ClearanceBasis[v.basis], NUMBERS[x297], NUMBERS[len(e298)], e298, p300,)
-    a302 = v.lines
-    if a302.__class__ is not tuple:
-        wrong(a302, "tuple")
-    if a302:
-        o.append(NUMBERS[len(a302)])
-        for i303 in a302:
-            c.write_LineAmount(o, i303)
+        p306 = b"\2" + NUMBERS[len(e307)] + e307
+    o += (NUMBERS[len(e299)], e299, NUMBERS[x300], NUMBERS[len(e301)], e301, NUMBERS[len(e302)], e302, c.bytes_ClearanceBasis[v.basis], NUMBERS[x303], NUMBERS[len(e304)], e304, p306,)
+    a308 = v.lines
+    if a308.__class__ is not tuple:
+        wrong(a308, "tuple")
+    if a308:
+        o.append(NUMBERS[len(a308)])
+        for i309 in a308:
+            c.write_LineAmount(o, i309)
     o.append(b"\0")
 
 
@@ -3478,6 +3522,135 @@ def decode_PaymentExpected(data: bytes) -> PaymentExpected:
     return value
 
 
+def read_PaymentExpected_v1(b: bytes, i: int) -> tuple[PaymentExpected, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_revision = ZIGZAG[n]
+        i += 1
+    else:
+        f_revision, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_holder = b[i + 1 : j].decode()
+    i = j
+    f_custody = c.names_Custody[b[i]]
+    i += 1
+    n = b[i]
+    if n < 128:
+        f_amount = ZIGZAG[n]
+        i += 1
+    else:
+        f_amount, i = long(b, i)
+    n = b[i]
+    if n < 128:
+        f_total = ZIGZAG[n]
+        i += 1
+    else:
+        f_total, i = long(b, i)
+    f_lines_l: list[c.LineAmount] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = c.read_LineAmount(b, i)
+            f_lines_l.append(f_lines_)
+    i += 1
+    f_lines = tuple(f_lines_l)
+    n = b[i]
+    if n < 128:
+        f_charges_amount = ZIGZAG[n]
+        i += 1
+    else:
+        f_charges_amount, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_currency = b[i + 1 : j].decode()
+    i = j
+    f_tender = c.names_TenderKind[b[i]]
+    i += 1
+    f_method: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_method_ = b[i + 1 : j].decode()
+        i = j
+        f_method = f_method_
+    elif n:
+        branch()
+    n = b[i]
+    if n < 128:
+        f_decide_by = ZIGZAG[n]
+        i += 1
+    else:
+        f_decide_by, i = long(b, i)
+    f_funds = c.names_Funds[b[i]]
+    i += 1
+    n = b[i]
+    if n < 128:
+        f_gift_amount = ZIGZAG[n]
+        i += 1
+    else:
+        f_gift_amount, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_second_parcel = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_on_expiry = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_expiry_margin = ZIGZAG[n]
+        i += 1
+    else:
+        f_expiry_margin, i = long(b, i)
+    n = b[i]
+    if n < 128:
+        f_accept_risk = ZIGZAG[n]
+        i += 1
+    else:
+        f_accept_risk, i = long(b, i)
+    return PaymentExpected(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, account=f_account, holder=f_holder, custody=f_custody, amount=f_amount, total=f_total, lines=f_lines, charges_amount=f_charges_amount, currency=f_currency, tender=f_tender, method=f_method, decide_by=f_decide_by, funds=f_funds, gift_amount=f_gift_amount, second_parcel=f_second_parcel, on_expiry=f_on_expiry, expiry_margin=f_expiry_margin, accept_risk=f_accept_risk), i
+
+
+def decode_PaymentExpected_v1(data: bytes) -> PaymentExpected:
+    try:
+        value, end = read_PaymentExpected_v1(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
 def encode_PaymentNotRequired(value: PaymentNotRequired) -> bytes:
     o: list[bytes] = []
     try:
@@ -3697,7 +3870,7 @@ CONTRACTS = (
     Contract('lonja.payments.PaymentDeclined', PaymentDeclined, 1, encode_PaymentDeclined, decode_PaymentDeclined, {1: decode_PaymentDeclined}),
     Contract('lonja.payments.PaymentDisagreed', PaymentDisagreed, 1, encode_PaymentDisagreed, decode_PaymentDisagreed, {1: decode_PaymentDisagreed}),
     Contract('lonja.payments.PaymentDisagreementSettled', PaymentDisagreementSettled, 1, encode_PaymentDisagreementSettled, decode_PaymentDisagreementSettled, {1: decode_PaymentDisagreementSettled}),
-    Contract('lonja.payments.PaymentExpected', PaymentExpected, 1, encode_PaymentExpected, decode_PaymentExpected, {1: decode_PaymentExpected}),
+    Contract('lonja.payments.PaymentExpected', PaymentExpected, 2, encode_PaymentExpected, decode_PaymentExpected, {1: decode_PaymentExpected_v1, 2: decode_PaymentExpected}),
     Contract('lonja.payments.PaymentNotRequired', PaymentNotRequired, 1, encode_PaymentNotRequired, decode_PaymentNotRequired, {1: decode_PaymentNotRequired}),
     Contract('lonja.payments.PaymentOutcomeResolved', PaymentOutcomeResolved, 1, encode_PaymentOutcomeResolved, decode_PaymentOutcomeResolved, {1: decode_PaymentOutcomeResolved}),
     Contract('lonja.payments.PaymentOutcomeUnknown', PaymentOutcomeUnknown, 1, encode_PaymentOutcomeUnknown, decode_PaymentOutcomeUnknown, {1: decode_PaymentOutcomeUnknown}),

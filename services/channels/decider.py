@@ -189,6 +189,7 @@ def _funds(order: common.Order) -> channels.ChannelOrderFundsChanged:
         **_names(order), version=order.version, funds=order.funds, funds_word=order.status_word,
         custody=order.custody, tender=order.tenders[-1] if order.tenders else None,
         amount=sum(tender.amount for tender in order.tenders), currency=order.currency,
+        received=order.received, refunded=order.refunded,
     )  # fmt: skip
 
 
@@ -201,7 +202,8 @@ def _digest(value: object) -> str:
 
 
 def _money(event: channels.ChannelOrderFundsChanged) -> str:
-    return _digest((event.funds, event.custody, event.tender, event.amount, event.currency))
+    said = (event.funds, event.custody, event.tender, event.amount, event.currency)
+    return _digest((*said, event.received, event.refunded))
 
 
 def _seen_mark(content: str, money: str, word: str, cancelled: bool) -> str:
@@ -214,7 +216,8 @@ def _fingerprints(order: common.Order) -> tuple[str, str, str]:
     Our own additions (links, policies, expiry) are no part of it.
     """
     told = replace(
-        order, funds="unknown", custody="unknown", tenders=(), status_word="",
+        order, funds="unknown", custody="unknown", tenders=(), received=None, refunded=None,
+        status_word="",
         version=common.Version(updated_at=0, counter=0), expires_at=None, shortage="unknown",
         priority=0, cancelled=False,
         lines=tuple(
@@ -231,5 +234,5 @@ CHANNEL_ORDER = Decider(
     initial=ChannelOrder(),
     decide=decide,
     evolve=evolve,
-    version=2,
+    version=3,
 )

@@ -107,4 +107,5 @@ def _required(
         method=next(card, None) if state.custody == "us" else None,
         subject=state.customer.subject if state.customer else "",
         decide_by=last.decide_by if last and waits else story.at + commands.DECIDE_WITHIN,
+        received=state.received, refunded=state.refunded,
     )  # fmt: skip

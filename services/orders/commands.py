@@ -23,7 +23,7 @@ class RecordVersion(msgspec.Struct, frozen=True, tag=True):
 
 
 class RecordFunds(msgspec.Struct, frozen=True, tag=True):
-    """A channel told what is known of the money."""
+    """A channel told what is known of the money: also what it took in all, and gave back."""
 
     version: common.Version
     funds: common.Funds
@@ -33,6 +33,8 @@ class RecordFunds(msgspec.Struct, frozen=True, tag=True):
     currency: str
     occurred_at: int
     at: int
+    received: int | None = None
+    refunded: int | None = None
 
 
 class RecordCancellation(msgspec.Struct, frozen=True, tag=True):

@@ -69,8 +69,9 @@ def evolve(state: OrderState, event: OrderEvent) -> OrderState:
         case orders.OrderFundsRecorded():
             known = state.custody if event.custody == "unknown" else event.custody
             return replace(
-                state, funds=event.funds, funds_version=number(event.version), custody=known
-            )
+                state, funds=event.funds, funds_version=number(event.version), custody=known,
+                received=event.received, refunded=event.refunded,
+            )  # fmt: skip
         case orders.OrderLinesCancelled():
             return _cancelled(state, event)
         case orders.OrderLineResolved():
@@ -108,6 +109,8 @@ def _version(state: OrderState, order: common.Order, revision: int) -> OrderStat
         lines=at_version(state, order), links=early(state.links, order), revision=revision,
         provider=order.provider, tenders=order.tenders, customer=order.customer,
         custody=order.custody if newer_funds else state.custody, ship_by=order.ship_by,
+        received=order.received if newer_funds else state.received,
+        refunded=order.refunded if newer_funds else state.refunded,
         deliver_by=order.deliver_by, service_level=order.service_level,
     )  # fmt: skip
     return _capped(moved)

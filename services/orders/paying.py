@@ -25,8 +25,17 @@ def share(amount: int, units: int, of: int) -> int:
 
 
 def taken(state: OrderState) -> bool:
-    """Say whether the channel has taken the money: it is there, whatever becomes of the order."""
-    return state.custody not in {"us", "unknown"} and state.funds in TAKEN
+    """Say whether the channel has taken money: it is there, whatever becomes of the order."""
+    took = state.funds in TAKEN if state.received is None else state.received > 0
+    return state.custody not in {"us", "unknown"} and took
+
+
+def forgiven(state: OrderState) -> int:
+    """Return what a channel that calls the order paid has less of the bill than it comes to."""
+    if state.bill is None or state.received is None or state.custody == "us":
+        return 0
+    kept = state.received - (state.refunded or 0)
+    return max(0, state.bill.amount - kept) if state.funds in TAKEN else 0
 
 
 def due_of(amount: int, tenders: Sequence[common.Tender]) -> int:
@@ -38,7 +47,8 @@ def due_of(amount: int, tenders: Sequence[common.Tender]) -> int:
 def terms_of(said: orders.PaymentRequired | OrderState) -> str:
     """Return a text by which a change of how the order is paid is known."""
     tenders = ",".join(f"{one.kind}:{one.amount}:{one.reference or ''}" for one in said.tenders)
-    return f"{said.custody}|{said.funds}|{said.currency}|{tenders}"
+    taken = "" if said.received is None else f"|{said.received}-{said.refunded}"
+    return f"{said.custody}|{said.funds}|{said.currency}|{tenders}{taken}"
 
 
 def covered(state: OrderState) -> bool:
@@ -54,7 +64,8 @@ def covered(state: OrderState) -> bool:
     if state.custody == "channel_captures_at_our_order" and state.funds in {"authorised", "paid"}:
         return True
     said = payment.standing != "unknown"
-    return said and payment.authorised + payment.captured - payment.refunded >= bill.due
+    there = payment.authorised + payment.captured - payment.refunded
+    return said and there >= bill.due - forgiven(state)
 
 
 def paid(state: OrderState) -> bool:

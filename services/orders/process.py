@@ -21,7 +21,8 @@ def react_to_channels(envelope: Envelope[Any]) -> Reactions:
             command = commands.RecordFunds(
                 version=event.version, funds=event.funds, funds_word=event.funds_word,
                 custody=event.custody, amount=event.amount, currency=event.currency,
-                occurred_at=event.occurred_at, at=envelope.at,
+                occurred_at=event.occurred_at, at=envelope.at, received=event.received,
+                refunded=event.refunded,
             )  # fmt: skip
         case channels.ChannelOrderCancelled() as event:
             command = commands.RecordCancellation(

@@ -88,7 +88,7 @@ def record_funds(command: commands.RecordFunds, state: OrderState) -> Sequence[O
         orders.OrderFundsRecorded(
             **story.names(command.occurred_at), funds=command.funds, funds_word=command.funds_word,
             custody=command.custody, amount=command.amount, currency=command.currency,
-            version=command.version,
+            version=command.version, received=command.received, refunded=command.refunded,
         )
     )  # fmt: skip
     if state.ended is not None and _expired(state.ended):

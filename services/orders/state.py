@@ -99,7 +99,8 @@ class OrderState(msgspec.Struct, frozen=True):
     that fulfilment may have in parcels, whether we know the parcels or not; `asked_back` is the
     last request by which it was to have fewer, 0 once it has answered. `stops` are requests
     to cancel units that it may have; `late` units that were told to be beyond a change, and
-    `late_accepted` those that a person let be; `concerns` the queues it stands in.
+    `late_accepted` those that a person let be; `concerns` the queues it stands in. `received` and
+    `refunded` are what the channel says that it took in all and gave back, where it says so.
     """
 
     order_id: str = ""
@@ -153,6 +154,8 @@ class OrderState(msgspec.Struct, frozen=True):
     late_accepted: Map[str, int] = Map()
     concerns: Map[str, Concern] = Map()
     completed: bool = False
+    received: int | None = None
+    refunded: int | None = None
 
     @property
     def placed(self) -> bool:

@@ -19,6 +19,7 @@ from services.payments.state import (
     all_packed,
     asked,
     cost,
+    forgiven,
     held,
     lack,
     minimum,
@@ -53,7 +54,7 @@ def _look(story: Story, name: str) -> None:
     share = cost(state, [*gone, parcel]) - cost(state, gone)
     if unstated(state, [*gone, parcel]):
         _delay(story, name, share, "units-not-required")
-    elif state.later or held(state) >= cost(state, [*gone, parcel]) - state.waived:
+    elif state.later or held(state) >= cost(state, [*gone, parcel]) - forgiven(state):
         _cleared(story, name, share, _basis(state, share))
     elif state.custody != "us":
         there = state.custody == "channel_captures_at_our_order"

@@ -43,7 +43,11 @@ class Terms(msgspec.Struct, frozen=True):
 
 
 class ExpectPayment(msgspec.Struct, frozen=True, tag=True):
-    """An order states, whole, what it costs from this revision on."""
+    """An order states, whole, what it costs from this revision on.
+
+    `received` and `refunded` are what its channel says that it took in all and gave back, minor
+    units; None where it does not say.
+    """
 
     entity: str
     order_id: str
@@ -62,6 +66,8 @@ class ExpectPayment(msgspec.Struct, frozen=True, tag=True):
     terms: Terms
     occurred_at: int
     at: int
+    received: int | None = None
+    refunded: int | None = None
 
 
 class ClearParcel(msgspec.Struct, frozen=True, tag=True):

@@ -90,4 +90,5 @@ PAYMENT = Decider(
     initial=PaymentState(),
     decide=decide,
     evolve=evolve,
+    version=2,
 )

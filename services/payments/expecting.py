@@ -44,6 +44,7 @@ def _expected(command: commands.ExpectPayment, names: dict[str, Any]) -> payment
         method=command.method, decide_by=command.decide_by, funds=command.funds,
         gift_amount=min(gift, command.total), second_parcel=terms.second_parcel,
         on_expiry=terms.on_expiry, expiry_margin=terms.margin, accept_risk=terms.accept_risk,
+        received=command.received, refunded=command.refunded,
     )  # fmt: skip
 
 
@@ -68,6 +69,7 @@ def with_terms(story: Story, terms: commands.Terms) -> None:
             charges_amount=state.charges, currency=state.currency, tender=state.tender,
             method=state.method, decide_by=state.decide_by, funds=state.funds,
             gift_amount=state.gift, second_parcel=terms.second_parcel, on_expiry=terms.on_expiry,
-            expiry_margin=terms.margin, accept_risk=terms.accept_risk,
+            expiry_margin=terms.margin, accept_risk=terms.accept_risk, received=state.received,
+            refunded=state.returned,
         )
     )  # fmt: skip

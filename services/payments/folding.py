@@ -26,7 +26,8 @@ def expected(state: PaymentState, event: payments.PaymentExpected) -> PaymentSta
         charges=event.charges_amount, gift=event.gift_amount, tender=event.tender,
         method=event.method, decide_by=event.decide_by, second_parcel=event.second_parcel,
         on_expiry=event.on_expiry, margin=event.expiry_margin, accept_risk=event.accept_risk,
-        halted="" if fresh else state.halted, later=False,
+        halted="" if fresh else state.halted, later=False, received=event.received,
+        returned=event.refunded,
     )  # fmt: skip
 
 
@@ -112,19 +113,21 @@ def capture_failed(state: PaymentState, event: payments.PaymentCaptureFailed) ->
 def refund(
     state: PaymentState, name: str, capture_id: str, amount: int, executor: common.Executor
 ) -> PaymentState:
-    known = name in state.refunds  # one that is tried again is counted already
+    known = state.refunds.get(name)  # what is tried again, or asked for anew, is counted already
     refunds = state.refunds.set(name, Refund(capture_id, amount, executor, "asked"))
-    return gone(replace(state, refunds=refunds), capture_id, 0 if known else amount)
+    counted = 0 if known is None else known.amount
+    return gone(replace(state, refunds=refunds), capture_id, amount - counted)
 
 
 def refund_made(state: PaymentState, event: payments.RefundMade) -> PaymentState:
-    known = event.refund_id in state.refunds
+    known = state.refunds.get(event.refund_id)
     refund = Refund(event.capture_id, event.amount, event.executor, "made")
     refunds = state.refunds.set(event.refund_id, refund)
-    ours = known or event.origin in {"us", "channel"}
+    ours = known is not None or event.origin in {"us", "channel"}
     waived = state.waived if ours else state.waived + event.amount
     state = replace(state, refunds=refunds, waived=waived)
-    return gone(state, event.capture_id, 0 if known else event.amount)
+    counted = 0 if known is None else known.amount  # a channel may send back less than was asked
+    return gone(state, event.capture_id, event.amount - counted)
 
 
 def gone(state: PaymentState, capture_id: str, amount: int) -> PaymentState:

@@ -25,6 +25,7 @@ def reacting_to_orders(terms_of: TermsOf) -> React:
                     lines=event.lines, charges_amount=event.charges_amount,
                     tenders=event.tenders, method=event.method, decide_by=event.decide_by,
                     terms=terms_of(event.account), occurred_at=event.occurred_at, at=envelope.at,
+                    received=event.received, refunded=event.refunded,
                 )  # fmt: skip
                 return ((payment_stream(event.order_id), command),)
             case _:

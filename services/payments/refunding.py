@@ -47,9 +47,12 @@ def void(story: Story, name: str, reason: str) -> None:
 
 def refund(story: Story) -> None:
     """Ask for, or record, the return of what is ours above what is due."""
-    if story.state.custody != "us" and story.state.funds in _CHANNEL_DID:
+    if story.state.custody != "us" and story.state.returned is not None:
+        _channel_says(story, story.state.returned)
+    elif story.state.custody != "us" and story.state.funds in _CHANNEL_DID:
         _channel_did(story)
     state = story.state
+    guessed = state.returned is None and state.funds in _CHANNEL_DID
     excess = held(state) - goal(state)
     order = sorted(
         state.captures.items(), key=lambda item: (item[1].holder == GIFT_HOLDER, item[0])
@@ -64,7 +67,7 @@ def refund(story: Story) -> None:
             "us" if one.custody == "us" and one.holder != GIFT_HOLDER else "channel"
         )
         intent = state.intents.get(one.intent_id)
-        if executor == "channel" and one.holder != GIFT_HOLDER and state.funds in _CHANNEL_DID:
+        if executor == "channel" and one.holder != GIFT_HOLDER and guessed:
             refunded(story, key, name, back, "", executor, "channel", "channel-refunded")
             continue
         story.tell(
@@ -77,20 +80,50 @@ def refund(story: Story) -> None:
         )  # fmt: skip
 
 
+def _channel_says(story: Story, back: int) -> None:
+    """Take what the channel has sent back in all: first what it was asked for, then the rest."""
+    state = story.state
+    more = back - sum(one.amount for one in state.refunds.values() if one.status == "made")
+    for name, one in sorted(state.refunds.items()):
+        part = min(more, one.amount)
+        if one.status == "asked" and one.executor == "channel" and part > 0:
+            more -= part
+            refunded(story, name, one.capture_id, part, "", "channel", "channel",
+                     "channel-refunded")  # fmt: skip
+    for name, taken in sorted(
+        story.state.captures.items(), key=lambda item: (item[1].holder == GIFT_HOLDER, item[0])
+    ):
+        part = min(more, taken.amount - taken.refunded)
+        if taken.status == "made" and part > 0:
+            more -= part
+            key = refund_id(state.order_id, len(story.state.refunds) + 1)
+            refunded(story, key, name, part, "", "channel", "channel", "channel-refunded")
+
+
 def _channel_did(story: Story) -> None:
-    """Take what the channel was to send back as sent: it says that it did."""
+    """Take what the channel was to send back as sent: it says that it did, not how much."""
     for name, one in sorted(story.state.refunds.items()):
-        if one.status == "asked" and one.executor == "channel":
-            refunded(
-                story,
-                name,
-                one.capture_id,
-                one.amount,
-                "",
-                "channel",
-                "channel",
-                "channel-refunded",
-            )
+        if one.status == "asked" and one.executor == "channel" and one.amount:
+            refunded(story, name, one.capture_id, one.amount, "", "channel", "channel",
+                     "channel-refunded")  # fmt: skip
+
+
+def ask_less(story: Story) -> None:
+    """Ask a channel for less back, or nothing, where an order costs more again than it did."""
+    if story.state.custody == "us" or story.state.received is None:
+        return
+    for name, one in sorted(story.state.refunds.items(), reverse=True):
+        state = story.state
+        holder, less = state.captures[one.capture_id].holder, min(lack(state), one.amount)
+        debt = one.status == "asked" and one.executor == "channel" and holder != GIFT_HOLDER
+        if debt and less:
+            story.tell(
+                payments.RefundRequested(
+                    **story.names(), refund_id=name, capture_id=one.capture_id, intent_id="",
+                    holder=holder, amount=one.amount - less, currency=state.currency, lines=(),
+                    charges_amount=0, reason="due-again", provider_intent="", executor="channel",
+                )
+            )  # fmt: skip
 
 
 def refunded(

@@ -8,7 +8,7 @@ from services.payments.authorising import authorise
 from services.payments.capturing import clear
 from services.payments.commands import capture_id
 from services.payments.evolve import PaymentEvent
-from services.payments.refunding import give_back, refund
+from services.payments.refunding import ask_less, give_back, refund
 from services.payments.state import (
     GIFT_HOLDER,
     LATER,
@@ -17,6 +17,7 @@ from services.payments.state import (
     goal,
     held,
     lack,
+    taken,
 )
 from services.payments.story import Story
 
@@ -55,9 +56,12 @@ def _channel(story: Story) -> None:
     if state.custody in {"us", "unknown"}:
         return
     missing = lack(state)
-    if state.funds in TAKEN:
+    if state.received is not None:
+        _record(story, state.received - taken(state), state.account, state.tender)
+        ask_less(story)
+    elif state.funds in TAKEN:
         _record(story, missing, state.account, state.tender)
-    elif state.funds == "authorised" and missing:
+    if state.funds == "authorised" and missing:
         aside = state.intents.get("channel")
         if aside is None or aside.amount != missing:
             story.tell(

@@ -6,7 +6,7 @@ import msgspec
 from msgspec.structs import replace
 
 from libs.contracts import common
-from services.payments.state import PaymentState, held, lack, set_aside
+from services.payments.state import PaymentState, contradicted, held, lack, set_aside
 
 
 class Wait(msgspec.Struct, frozen=True):
@@ -140,7 +140,8 @@ def _open(state: PaymentState, at: int) -> Iterator[Wait]:
             yield Wait("clearance", name, parcel.reason, owner, action, parcel.share, at,
                        parcel.deadline)  # fmt: skip
     for name, refund in sorted(state.refunds.items()):
-        if refund.status == "failed" or (refund.status == "asked" and refund.executor != "us"):
+        owed = refund.status == "asked" and refund.executor != "us" and refund.amount
+        if refund.status == "failed" or owed:
             refused = refund.status == "failed"
             yield Wait("refund", name, "refund-failed" if refused else "refund-at-channel",
                        "operations", "retry" if refused else "refund it in the channel",
@@ -149,6 +150,9 @@ def _open(state: PaymentState, at: int) -> Iterator[Wait]:
         if word == "open":
             yield Wait("dispute", name, "dispute-open", "operations", "answer it", held(state),
                        at, None)  # fmt: skip
+    if less := contradicted(state):
+        yield Wait("disagreement", state.order_id, "channel-says-less", "operations",
+                   "compare with the channel's books", less, at, person)  # fmt: skip
     for told in state.disagreed:
         rest, amount, _ = told.rsplit(":", 2)
         code, _, reference = rest.partition(":")

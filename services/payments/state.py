@@ -95,7 +95,8 @@ class PaymentState(msgspec.Struct, frozen=True):
 
     `amount` is what the confirmed units cost, `total` what the whole order does. `waived` is what
     went back outside (or was settled) and is not asked for again. `halted` says why no further
-    authorisation is asked for until a person, or a new statement, decides.
+    authorisation is asked for until a person, or a new statement, decides. `received` and
+    `returned` are what the channel says that it took in all and gave back, where it says so.
     """
 
     order_id: str = ""
@@ -131,6 +132,8 @@ class PaymentState(msgspec.Struct, frozen=True):
     disputes: Map[str, str] = Map()
     disagreed: tuple[str, ...] = ()
     settled: tuple[str, ...] = ()
+    received: int | None = None
+    returned: int | None = None
 
     @property
     def known(self) -> bool:
@@ -147,7 +150,8 @@ def goal(state: PaymentState) -> int:
         return state.amount
     if state.amount == 0 or state.funds == "refunded":
         return 0
-    return state.amount if state.funds == "part_refunded" else state.total
+    guessed = state.funds == "part_refunded" and state.returned is None
+    return state.amount if guessed else state.total
 
 
 def held(state: PaymentState) -> int:
@@ -160,9 +164,30 @@ def asked(state: PaymentState) -> int:
     return sum(one.amount for one in state.captures.values() if one.status == "asked")
 
 
+def taken(state: PaymentState) -> int:
+    """Return what is captured in all, whatever has gone back."""
+    return sum(one.amount for one in state.captures.values() if one.status == "made")
+
+
+def contradicted(state: PaymentState) -> int:
+    """Return what a channel says that it took, or sent back, less than it had said before."""
+    back = sum(one.amount for one in state.refunds.values() if one.status == "made")
+    told = ((state.received, taken(state)), (state.returned, back))
+    ours = state.custody == "us"
+    return max(0 if said is None or ours else known - said for said, known in told)
+
+
+def forgiven(state: PaymentState) -> int:
+    """Return what is not asked for: waived, or less than the price at a channel that says paid."""
+    if state.custody == "us" or state.received is None or state.funds not in TAKEN:
+        return state.waived
+    kept = state.received - (state.returned or 0)
+    return max(state.waived, goal(state) - kept)
+
+
 def lack(state: PaymentState) -> int:
-    """Return what is still to be asked for: neither captured, nor asked, nor waived."""
-    return max(goal(state) - state.waived - held(state) - asked(state), 0)
+    """Return what is still to be asked for: neither captured, nor asked, nor forgiven."""
+    return max(goal(state) - forgiven(state) - held(state) - asked(state), 0)
 
 
 def set_aside(state: PaymentState) -> int:

@@ -64,7 +64,11 @@ class Entry(Struct):
 
 
 class Ledger:
-    """The books' sums, kept as records are written and folded again from disk at a start."""
+    """The books' sums, kept as records are written and folded again from disk at a start.
+
+    `keys` are all that were sent, `acked_keys` those acknowledged: WooCommerce tells two changes
+    under one key where its body is built after both.
+    """
 
     def __init__(self) -> None:
         self.run: str | None = None
@@ -74,6 +78,8 @@ class Ledger:
         self.tried: set[tuple[int, int]] = set()
         self.acked: set[tuple[int, int]] = set()
         self.statuses: Counter[int] = Counter()
+        self.keys: set[str] = set()
+        self.acked_keys: set[str] = set()
 
     def apply(self, record: list[Any] | tuple[Any, ...]) -> None:
         match record:
@@ -97,12 +103,14 @@ class Ledger:
         entry = self.entries.setdefault(delivery, Entry())
         entry.sent += 1
         self.tried.add((delivery, copy))
+        self.keys.add(key)
         if key not in entry.keys:
             entry.keys.append(key)
 
     def _acked(self, delivery: int, copy: int, key: str, status: int) -> None:
         entry = self.entries[delivery]
         self.acked.add((delivery, copy))
+        self.acked_keys.add(key)
         self.statuses[status] += 1
         if key not in entry.acked_keys:
             entry.acked_keys.append(key)

@@ -152,7 +152,9 @@ class Engine:
         delivery = self.plan.deliveries[send.delivery]
         attempt = 0
         try:
-            while not await self._attempt(self.shops[account], delivery, send.copy, client):
+            while self._lost(delivery) or not await self._attempt(
+                self.shops[account], delivery, send.copy, client
+            ):
                 self._slots[account].release()
                 try:
                     await asyncio.sleep(self._backoff(account, delivery, attempt))
@@ -162,6 +164,11 @@ class Engine:
         finally:
             self._slots[account].release()
             self._outstanding[account].release()
+
+    def _lost(self, delivery: Delivery) -> bool:
+        """Whether an attempt is lost on its way, for another delivery is to come first."""
+        first = delivery.after
+        return first is not None and not any(one == first for one, _ in self.ledger.acked)
 
     async def _attempt(self, shop: Shop, delivery: Delivery, copy: int, client: Client) -> bool:
         now = time.time_ns() // 1000

@@ -29,10 +29,11 @@ def progress(engine: Engine, echoes: Echoes, *, running: bool) -> Json:
         "planned_orders": len(plan.contents),
         "sent": sum(one.sent for one in entries)
         + sum(len(copies) for copies in engine.desk.acked.values()),
-        "distinct": sum(len(one.keys) for one in entries) + len(echoes.sent),
+        "distinct": len(ledger.keys | echoes.sent.keys()),
         "acked": len(ledger.acked),
-        "distinct_acked": sum(len(one.acked_keys) for one in entries)
-        + sum(key in engine.desk.acked for key in echoes.sent),
+        "distinct_acked": len(
+            ledger.acked_keys | {key for key in echoes.sent if key in engine.desk.acked}
+        ),
         "failed": sum(one.failed for one in entries),
         "statuses": {str(status): n for status, n in sorted(ledger.statuses.items())},
         "running": running,
@@ -66,8 +67,8 @@ def deliveries(engine: Engine, echoes: Echoes, account: str) -> Json:
         "account": account,
         "provider": engine.shops[account].provider,
         "sent": sum(one["sent"] for one in found),
-        "distinct": sum(len(one["keys"]) for one in found),
-        "acknowledged": sum(len(one["acknowledged"]) for one in found),
+        "distinct": len({key for one in found for key in one["keys"]}),
+        "acknowledged": len({key for one in found for key in one["acknowledged"]}),
         "deliveries": found,
     }
 
@@ -111,7 +112,10 @@ def _order(engine: Engine, story: Sequence[State]) -> Json:
         "version": state.version,
         "placed_at": content.placed_at,
         "total_minor": content.total,
-        "taken_minor": takings.taken(state, story),
+        "received_minor": takings.received(state),
+        "refunded_minor": takings.returned(state),
+        "taken_minor": takings.taken(state),
+        "owed_minor": takings.owed(state),
         "lines": [
             {
                 "id": line.id,

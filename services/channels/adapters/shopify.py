@@ -20,7 +20,7 @@ from services.channels.adapters.neutral import (
     filled,
 )
 from services.channels.adapters.shopify_lines import priced_parts
-from services.channels.adapters.shopify_money import Side, sides, totals
+from services.channels.adapters.shopify_money import Side, sides, taken, totals
 from services.channels.adapters.words import business_reference, shopify_tender
 
 Json = Mapping[str, Any]
@@ -41,6 +41,8 @@ def understand(topic: str, data: Json, terms: Terms) -> Understood:
     """Read one delivery. Raises ChannelDataError."""
     if topic.startswith("draft_orders/"):
         return _draft(topic, data)
+    if topic == "refunds/create":
+        return Nothing("refund-notice")  # the order's own update holds every refund
     if not topic.startswith("orders/"):
         return Nothing("topic-not-ours")
     if topic == "orders/delete":
@@ -85,6 +87,7 @@ def _whole(data: Json, terms: Terms) -> Whole:
     found = totals(data, main, lines, charges)
     reason = read.text(data, "cancel_reason")
     funds = _funds(data)
+    received, refunded = taken(data, main, funds, found.total)
     person = _person(data)
     order = common.Order(
         entity=terms.entity, account=terms.account, provider="shopify", external_id=external_id,
@@ -99,8 +102,9 @@ def _whole(data: Json, terms: Terms) -> Whole:
         service_level=_service_level(data),
         shortage=terms.shortage, priority=terms.priority, related_orders=(),
         customer=_customer(data, person), lines=lines, charges=charges,
-        discounts=_order_discounts(data, main), tenders=_tenders(data, funds, main, found.total),
-        totals=found, settlement_totals=None,
+        discounts=_order_discounts(data, main),
+        tenders=_tenders(data, funds, main, found.total, received),
+        totals=found, settlement_totals=None, received=received, refunded=refunded,
     )  # fmt: skip
     return Whole(order, person, _BY.get(reason, "unknown"), reason or "cancelled", reason)
 
@@ -140,7 +144,9 @@ def _order_discounts(data: Json, side: Side) -> tuple[common.Discount, ...]:
     )
 
 
-def _tenders(data: Json, funds: common.Funds, side: Side, total: int) -> tuple[common.Tender, ...]:
+def _tenders(
+    data: Json, funds: common.Funds, side: Side, total: int, received: int | None
+) -> tuple[common.Tender, ...]:
     """List the gateways; an amount that Shopify does not say of one of several is 0."""
     names = data.get("payment_gateway_names")
     if not isinstance(names, list):
@@ -149,7 +155,8 @@ def _tenders(data: Json, funds: common.Funds, side: Side, total: int) -> tuple[c
     if funds in {"none", "pending", "voided", "expired", "unknown"} or total <= 0:
         return ()
     left = side.amount(data, "total_outstanding") if funds == "part_paid" else 0
-    alone = max(total - left, 0) if len(words) == 1 else 0
+    whole = max(total - left, 0) if received is None else received
+    alone = whole if len(words) == 1 else 0
     return tuple(
         common.Tender(kind=shopify_tender(word), kind_word=word, amount=alone, reference=None)
         for word in words

@@ -1,4 +1,8 @@
-"""The two currencies of a Shopify order (the buyer's and the shop's) and its totals. Pure."""
+"""The two currencies of a Shopify order (the buyer's and the shop's), its totals, its money. Pure.
+
+Source: shopify.dev, Order: `total_price` stands as placed, `current_total_price` follows edits and
+refunds; `total_outstanding` is not transacted yet, negative where the shop owes it to the buyer.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,6 +14,8 @@ from services.channels.adapters import amounts
 from services.channels.adapters import parsing as read
 
 Json = Mapping[str, Any]
+Taken = tuple[int | None, int | None]
+_TOOK = frozenset({"paid", "part_paid", "part_refunded", "refunded"})
 
 
 class Side(msgspec.Struct, frozen=True):
@@ -63,3 +69,23 @@ def totals(
         tax=current(data, "total_tax", side),
         total=current(data, "total_price", side, needed=True),
     )
+
+
+def taken(data: Json, side: Side, funds: common.Funds, total: int) -> Taken:
+    """Return what Shopify took in all and what it gave back; nothing where it does not say.
+
+    What it has is the current total less what is outstanding, whatever the order cost before.
+    """
+    if funds not in _TOOK or side.value(data, "total_outstanding") is None:
+        return None, None
+    gone = [
+        one
+        for refund in read.records(data, "refunds")
+        for one in read.records(refund, "transactions")
+        if (one.get("kind"), one.get("status")) == ("refund", "success")
+    ]
+    if any(read.text(one, "currency", side.currency) != side.currency for one in gone):
+        return None, None
+    back = sum(read.amount(one, "amount", side.currency, needed=True) for one in gone)
+    kept = total - side.amount(data, "total_outstanding")
+    return (None, None) if kept < 0 else (kept + back, back)

@@ -83,8 +83,15 @@ def whole(data: Json, terms: Terms) -> Whole:
         customer=_customer(data, person), lines=left, charges=beside,
         discounts=order_discounts(data, currency), tenders=_tenders(data, currency),
         totals=totals(data, currency, given, left, beside), settlement_totals=None,
+        received=_told(data, "received", currency), refunded=_told(data, "refunded", currency),
     )  # fmt: skip
     return Whole(order, person, *_cancellation(data))
+
+
+def _told(data: Json, name: str, currency: str) -> int | None:
+    """Return an amount that the store may say; both of them, or neither."""
+    said = all(data.get(one) is not None for one in ("received", "refunded"))
+    return read.amount(data, name, currency) if said else None
 
 
 def _cancellation(data: Json) -> tuple[common.Party, str, str]:

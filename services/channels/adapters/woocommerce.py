@@ -2,6 +2,7 @@
 
 A `checkout-draft` is no order, whatever topic brings it; `order.deleted` carries an id only; line
 totals are net of tax even where prices include it. Source: woocommerce-rest-api-docs, wp-api-v3.
+What was taken stands beside the order only where its gateway notes it (the Stripe plugin does).
 """
 
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from services.channels.adapters.neutral import (
     filled,
 )
 from services.channels.adapters.woocommerce_lines import charges, discounts, lines
+from services.channels.adapters.woocommerce_money import given_back, paid_for, taken
 from services.channels.adapters.words import payment_reference, woo_tender
 
 Json = Mapping[str, Any]
@@ -63,6 +65,7 @@ def _whole(data: Json, external_id: str, status: str, terms: Terms) -> Whole:
     totals = _totals(data, currency, found_lines, found_charges)
     placed_at, _ = read.moment(data.get("date_created_gmt"), "date_created_gmt")
     funds = _funds(data, status, currency)
+    received, refunded = taken(data, currency, totals.total)
     person = _person(data)
     order = common.Order(
         entity=terms.entity, account=terms.account, provider="woocommerce",
@@ -74,15 +77,15 @@ def _whole(data: Json, external_id: str, status: str, terms: Terms) -> Whole:
         deliver_by=None, service_level=_service_level(data), shortage=terms.shortage,
         priority=terms.priority, related_orders=(), customer=_customer(data, person),
         lines=found_lines, charges=found_charges, discounts=discounts(data, currency),
-        tenders=_tenders(data, funds, totals.total), totals=totals, settlement_totals=None,
+        tenders=_tenders(data, funds, totals.total if received is None else received),
+        totals=totals, settlement_totals=None, received=received, refunded=refunded,
     )  # fmt: skip
     return Whole(order, person, "unknown", status, status)
 
 
 def _funds(data: Json, status: str, currency: str) -> common.Funds:
     method = read.text(data, "payment_method")
-    refunds = sum(abs(read.amount(one, "total", currency)) for one in read.records(data, "refunds"))
-    paid = bool(data.get("date_paid_gmt") or data.get("date_paid"))
+    refunds, paid = given_back(data, currency), paid_for(data)
     match status:
         case "pending":
             return "pending"

@@ -1,6 +1,6 @@
 """The outside systems' own books beside ours: money by holder, labels, what shops were told."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import aiohttp
@@ -80,7 +80,7 @@ async def _carrier(name: str, url: str, checks: Mapping[str, Check]) -> Found:
 
 
 async def _shop(name: str, url: str, checks: Mapping[str, Check]) -> Found:
-    """Each dispatch stands in the shop's own books once; what it took is what we say it holds."""
+    """Each dispatch stands in the shop's own books once; what it has is what we say it holds."""
     told = await _get(f"{url}/books/{name}/reports")
     orders = (await _get(f"{url}/books/{name}/orders"))["orders"]
     money, reports = checks["money"], checks["reports"]
@@ -98,6 +98,7 @@ async def _shop(name: str, url: str, checks: Mapping[str, Check]) -> Found:
     for code in sorted(theirs - reports.codes(name)):
         text = f"the shop has {code}, which nobody here has told it"
         found.append(Finding("P9", "in-books-not-told", name, text))
+    found += by_order(name, orders, money)
     taken = sum(one["taken_minor"] for one in orders)
     captured = money.captured.get(name, 0) - money.refunded.get(name, 0)
     if taken != captured:
@@ -105,11 +106,27 @@ async def _shop(name: str, url: str, checks: Mapping[str, Check]) -> Found:
         found.append(Finding("P3", "books-differ", name, text))
     figures = {
         "holder": name, "books_minor": taken, "captured_minor": captured,
+        "owed_minor": sum(one["owed_minor"] for one in orders),
         "unknown_minor": money.unknown.get(name, 0), "dispatches": len(told["dispatches"]),
         "cancellations": len(told["cancellations"]), "told_twice": len(told["told_twice"]),
         "faults": told["faults"],
     }  # fmt: skip
     return found, figures
+
+
+def by_order(name: str, orders: Sequence[Any], money: MoneyCheck) -> list[Finding]:
+    """Compare each order: what the shop has of it, and that what it owes is on its way back."""
+    found = []
+    for one in orders:
+        subject = f"{name} {one['number']}"
+        ours, back = money.at_channel(name, one["external_id"])
+        if ours != one["taken_minor"]:
+            text = f"the shop has {one['taken_minor']} of it, we say {ours}"
+            found.append(Finding("P3", "order-books-differ", subject, text))
+        if one["owed_minor"] > back:
+            text = f"the shop owes its buyer {one['owed_minor']}, {back} stand in a queue"
+            found.append(Finding("P3", "owed-not-queued", subject, text))
+    return found
 
 
 _JUDGES: Mapping[str, Callable[[str, str, Mapping[str, Check]], Awaitable[Found]]] = {

@@ -1,4 +1,4 @@
-"""P3: no order is charged more than it costs; payments, ledger and outside books agree."""
+"""P3: no order is charged more than it costs, but for what is on its way back; all books agree."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -18,7 +18,11 @@ class MoneyCheck:
         self.refunded: dict[str, int] = defaultdict(int)
         self.unknown: dict[str, int] = defaultdict(int)
         self._orders: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-        self._totals: dict[str, int] = {}
+        self._totals: dict[str, int] = {}  # by the newest version
+        self._ended: set[str] = set()
+        self._back: dict[str, dict[str, int]] = defaultdict(dict)  # order -> refund asked for
+        self._by_channel: dict[tuple[str, str], str] = {}  # account, external id -> order
+        self._with_channel: dict[tuple[str, str], int] = defaultdict(int)  # order, holder
         self._captures: dict[str, Record] = {}
         self._refunds: dict[str, Record] = {}
         self._holders: dict[str, str] = {}  # our intent -> holder
@@ -33,8 +37,16 @@ class MoneyCheck:
         data = record.data
         match record.type:
             case "OrderPlaced" | "OrderAmended":
-                known = self._totals.get(data["order_id"], 0)
-                self._totals[data["order_id"]] = max(known, data["order"]["totals"]["total"])
+                order = data["order"]
+                self._totals[data["order_id"]] = order["totals"]["total"]
+                name = order.get("account", ""), order.get("external_id", "")
+                self._by_channel[name] = data["order_id"]
+            case "OrderLinesCancelled" if data["whole"]:
+                self._ended.add(data["order_id"])
+            case "OrderReopened":
+                self._ended.discard(data["order_id"])
+            case "RefundRequested":
+                self._back[data["order_id"]][data["refund_id"]] = data["amount"]
             case "PaymentAuthorisationRequested" | "PaymentAuthorised":
                 self._holders[data["intent_id"]] = data["holder"]
             case "PaymentCaptured":
@@ -42,10 +54,12 @@ class MoneyCheck:
                 if data["tender"] != "gift_card":  # nobody holds that money: it is a liability
                     self.captured[data["holder"]] += data["amount"]
                 self._orders[data["order_id"]]["captured"] += data["amount"]
+                self._with_channel[data["order_id"], data["holder"]] += data["amount"]
             case "RefundMade":
                 self._once(self._refunds, data["refund_id"], record, "refunded-twice")
                 self.refunded[data["holder"]] += data["amount"]
                 self._orders[data["order_id"]]["refunded"] += data["amount"]
+                self._with_channel[data["order_id"], data["holder"]] -= data["amount"]
             case "PaymentOutcomeUnknown":
                 self._doubts[data["effect_id"]] = record
             case "PaymentOutcomeResolved":
@@ -76,9 +90,10 @@ class MoneyCheck:
         """Return overcharges, doubts that are too old, ledgers that differ, parcels unpaid for."""
         yield from self._found
         for order, sums in self._orders.items():
-            net = sums["captured"] - sums["refunded"]
-            if order in self._totals and net > self._totals[order]:
-                text = f"{net} taken for an order of {self._totals[order]}"
+            net, back = sums["captured"] - sums["refunded"], self._going_back(order)
+            costs = 0 if order in self._ended else self._totals.get(order)
+            if costs is not None and net - back > costs:
+                text = f"{net} taken for an order of {costs}, {back} on its way back"
                 yield Finding("P3", "charged-too-much", order, text)
             if net < 0:
                 yield Finding("P3", "refunded-too-much", order, f"{-net} given back too much")
@@ -92,6 +107,15 @@ class MoneyCheck:
             if (record.data["shipment_id"], order) not in self._cleared:
                 text = f"{record.data['shipment_id']} left before {order} was cleared"
                 yield Finding("P3", "sent-unpaid", order, text, (record.place,))
+
+    def _going_back(self, order: str) -> int:
+        asked = self._back.get(order, {})
+        return sum(amount for name, amount in asked.items() if name not in self._refunds)
+
+    def at_channel(self, account: str, external_id: str) -> tuple[int, int]:
+        """Return what we say that a channel has of an order, and what is on its way back of it."""
+        order = self._by_channel.get((account, external_id), "")
+        return self._with_channel.get((order, account), 0), self._going_back(order)
 
     def _doubtful(self) -> Iterable[Finding]:
         for name, record in self._doubts.items():

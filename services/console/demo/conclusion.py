@@ -5,7 +5,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from libs.cli.output import Output
-from services.console.demo.outcome import labels_bought_twice
+from services.console.demo.outcome import labels_bought_twice, owed
 from services.console.demo.report import IN_PART, Facts, by_group, report
 from services.console.demo.screen import ms
 
@@ -78,10 +78,12 @@ def _money(found: Mapping[str, Any], facts: Facts) -> list[str]:
     lines = ["Money, by who holds it:"]
     for holder, one in found["payments"]["by_holder"].items():
         doubt = f", {pounds(one['unknown_minor'])} in doubt" if one["unknown_minor"] else ""
+        debt = owed(facts.outcome, holder)
+        back = f", {pounds(debt)} of it owed to buyers" if debt else ""
         same = "=" if one["captured_minor"] == one["books_minor"] else "≠"
         lines.append(
             f"  {holder:<12} {pounds(one['captured_minor'])} by us {same} "
-            f"{pounds(one['books_minor'])} by its own books{doubt}"
+            f"{pounds(one['books_minor'])} by its own books{doubt}{back}"
         )
     for currency, debits in ledger["debits_minor"].items():
         credits_ = ledger["credits_minor"].get(currency, 0)

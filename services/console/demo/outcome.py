@@ -58,6 +58,12 @@ def by_holder(figures: Figures) -> dict[str, dict[str, int]]:
     }
 
 
+def owed(outcome: Outcome, holder: str) -> int:
+    """Return what a shop owes its buyers by its own books, minor units."""
+    found = books(outcome.figures).values()
+    return sum(one.get("owed_minor", 0) for one in found if one.get("holder") == holder)
+
+
 def by_currency(sums: Mapping[str, int]) -> dict[str, int]:
     """Return sums by company and currency as sums by currency."""
     found: dict[str, int] = {}

@@ -73,6 +73,7 @@ def order(desk: Desk, account: str, order_number: str) -> Json | None:
         return None
     dispatches = [one for one in desk.reports(account, order_number) if one.kind == "dispatch"]
     left = shippable(desk, account, order_number)
+    cut = state.cut.units if state.cut is not None else {}
     return {
         "id": f"gid://shopify/Order/{order_id(state.content)}",
         "legacyResourceId": str(order_id(state.content)),
@@ -86,7 +87,7 @@ def order(desk: Desk, account: str, order_number: str) -> Json | None:
             [
                 {
                     "id": f"gid://shopify/LineItem/{line_id(state.content, one.id)}",
-                    "quantity": one.quantity,
+                    "quantity": one.quantity + cut.get(one.id, 0),
                     "currentQuantity": state.remaining(one),
                     "unfulfilledQuantity": left.get(one.id, 0),
                     "sku": one.code,

@@ -4,7 +4,7 @@ Documented in the sandbox's README: a POST needs an `Idempotency-Key`; the same 
 answer, with other content 409. Errors are problem details with a code.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import json
@@ -70,7 +70,9 @@ def _act(desk: Desk, account: str, what: str, given: Json, at: int) -> tuple[Ans
     asked = _asked(state, left, given.get("lines"))
     if asked is None:
         return problem(422, "line-unknown", "a line is no line of this order"), None
-    if not any(asked.values()) or any(units > left[line] for line, units in asked.items()):
+    reports = desk.reports(account, number)
+    most = _most(state, reports) if what == "fulfilments" else left
+    if not any(asked.values()) or any(units > most[line] for line, units in asked.items()):
         return problem(422, "nothing-left", "fewer units are left than that"), None
     if what == "fulfilments":
         return _dispatch(desk, account, number, asked, given, at)
@@ -83,6 +85,15 @@ def _act(desk: Desk, account: str, what: str, given: Json, at: int) -> tuple[Ans
         "reason": report.reason,
     }
     return (201, body), report
+
+
+def _most(state: State, reports: Sequence[Report]) -> dict[int, int]:
+    """Units that may have left: a parcel was on its way when an edit took units out."""
+    out, gone = state.cut.units if state.cut is not None else {}, reported.shipped(reports)
+    return {
+        line.id: state.remaining(line) + out.get(line.id, 0) - gone[line.id]
+        for line in state.content.lines
+    }
 
 
 def _dispatch(

@@ -4,23 +4,16 @@ They are synthetic and numbered from 900001, so that the file's own orders stay 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
 from random import Random
 
 from msgspec.structs import replace
 
-from services.sandbox.retail import money
-from services.sandbox.retail.content import Account, Address, Content, Line
+from services.sandbox.retail.content import Account, Address, Content
+from services.sandbox.retail.edits import priced as priced
 from services.sandbox.retail.orders import ACCOUNTS
 
 FIRST_NUMBER = 900_001
 _SHOPIFY, _WOO, _STORE = ACCOUNTS
-
-
-def priced(line: Line, quantity: int) -> Line:
-    """The line with another quantity and its amounts."""
-    net = money.line_net(line.price, quantity)
-    return replace(line, quantity=quantity, net=net, tax=money.tax_of(net, line.rate))
 
 
 def _unlinked(content: Content) -> Content:
@@ -84,6 +77,12 @@ _CASES: Mapping[str, tuple[Account, Callable[[Content], Content]]] = {
     "gift-card": (_SHOPIFY, _gift_card),
     "stale-retry": (_SHOPIFY, _same),
     "unknown-country": (_STORE, _unknown_country),
+    "cheaper-edit": (_SHOPIFY, _same),
+    "cheaper-edit-refunded-later": (_SHOPIFY, _same),
+    "cheaper-edit-owed": (_SHOPIFY, _same),
+    "cheaper-edit-seen-first": (_SHOPIFY, _same),
+    "cheaper-edit-unpaid": (_WOO, _same),
+    "cheaper-edit-store": (_STORE, _same),
 }
 NAMES = tuple(_CASES)
 
@@ -112,15 +111,3 @@ def _extra(base: Content, number: int, case: str) -> Content:
     lines = tuple(replace(line, row=None) for line in base.lines)
     content = replace(base, number=str(number), account=account, lines=lines, case=case)
     return change(replace(content, placed_at=base.placed_at + 30_000_000))
-
-
-def edited(content: Content) -> Content:
-    """What a buyer's edit leaves: two more of one line, one less of another.
-
-    The dearer of the first two gets more, so that the order never becomes cheaper: of an
-    overpayment the payloads of this sandbox say nothing.
-    """
-    first, second, *rest = content.lines
-    more, less = (2, -1) if Decimal(first.price) >= Decimal(second.price) else (-1, 2)
-    lines = (priced(first, first.quantity + more), priced(second, second.quantity + less), *rest)
-    return replace(content, lines=lines)

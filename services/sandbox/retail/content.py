@@ -106,8 +106,24 @@ class Content(Struct, frozen=True):
         return self.net + self.tax + self.shift
 
 
+class Cut(Struct, frozen=True):
+    """An edit that made an order cheaper: the units that it took out by line id, and by how much.
+
+    `owed` is what of it had been paid (pence), `back_at` when the shop gave that back (None: not
+    yet).
+    """
+
+    at: int
+    units: dict[int, int]
+    owed: int = 0
+    back_at: int | None = None
+
+
 class State(Struct, frozen=True):
-    """An order as its shop holds it from `updated_at` on; `cancelled` is quantity by line id."""
+    """An order as its shop holds it from `updated_at` on; `cancelled` is quantity by line id.
+
+    `content` is what the last edit left: a line that was taken out has the quantity 0.
+    """
 
     content: Content
     version: int
@@ -115,6 +131,7 @@ class State(Struct, frozen=True):
     status: Status
     paid: bool
     cancelled: dict[int, int] = {}
+    cut: Cut | None = None
 
     def remaining(self, line: Line) -> int:
         return line.quantity - self.cancelled.get(line.id, 0)

@@ -5,6 +5,7 @@ from random import Random
 from uuid import UUID, uuid5
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from services.sandbox.retail.content import Provider
 from services.sandbox.retail.story import Happening, Happens
@@ -15,6 +16,8 @@ _TOPICS: Mapping[tuple[Provider, Happens], tuple[str, ...]] = {
     ("shopify", "created"): ("orders/create",),
     ("shopify", "paid"): ("orders/paid", "orders/updated"),
     ("shopify", "edited"): ("orders/edited", "orders/updated"),
+    ("shopify", "edited-and-refunded"): ("orders/edited", "refunds/create", "orders/updated"),
+    ("shopify", "refunded"): ("refunds/create", "orders/updated"),
     ("shopify", "line-cancelled"): ("orders/updated",),
     ("shopify", "cancelled"): ("orders/cancelled", "orders/updated"),
     ("woocommerce", "draft"): ("order.updated",),
@@ -27,9 +30,12 @@ _TOPICS: Mapping[tuple[Provider, Happens], tuple[str, ...]] = {
     ("standard", "created"): ("order.created",),
     ("standard", "paid"): ("order.paid",),
     ("standard", "edited"): ("order.updated",),
+    ("standard", "edited-and-refunded"): ("order.updated",),
+    ("standard", "refunded"): ("order.updated",),
     ("standard", "line-cancelled"): ("order.updated",),
     ("standard", "cancelled"): ("order.cancelled",),
 }
+_CREATED_LATE = ("stale-retry", "cheaper-edit-seen-first", "cheaper-edit-owed")
 STEP = 10
 SHOWCASE_COPIES = 5
 
@@ -39,6 +45,7 @@ class Delivery(Struct, frozen=True):
 
     More than one send is a duplicate; every copy and every retry carries the same `key`. Where
     the provider's key is another one (WooCommerce), the shop derives it from what it sends.
+    One with an `after` is lost on its way until that delivery is acknowledged.
     """
 
     id: int
@@ -49,6 +56,7 @@ class Delivery(Struct, frozen=True):
     key: str
     event: str
     sends: tuple[int, ...]
+    after: int | None = None
 
 
 def deliveries(happenings: Sequence[Happening], seed: int, showcase: str) -> tuple[Delivery, ...]:
@@ -72,7 +80,7 @@ def deliveries(happenings: Sequence[Happening], seed: int, showcase: str) -> tup
                     sends=_sends(happening, position, showcase, random),
                 )
             )
-    return _with_stale_retry(tuple(found), happenings)
+    return _with_late_creations(tuple(found), happenings)
 
 
 def _sends(happening: Happening, position: int, showcase: str, random: Random) -> tuple[int, ...]:
@@ -91,22 +99,14 @@ def _sends(happening: Happening, position: int, showcase: str, random: Random) -
     return (first,)
 
 
-def _with_stale_retry(
+def _with_late_creations(
     found: tuple[Delivery, ...], happenings: Sequence[Happening]
 ) -> tuple[Delivery, ...]:
     # The first attempt is lost on the way; its retry comes after the edit, with the old payload.
-    stale = [one for one in found if happenings[one.happening].state.content.case == "stale-retry"]
-    if not stale:
-        return found
-    first, last = stale[0], stale[-1]
-    moved = Delivery(
-        id=first.id,
-        account=first.account,
-        number=first.number,
-        topic=first.topic,
-        happening=first.happening,
-        key=first.key,
-        event=first.event,
-        sends=(last.sends[0] + 2 * STEP,),
-    )
-    return tuple(moved if one is first else one for one in found)
+    moved: dict[int, Delivery] = {}
+    for case in _CREATED_LATE:
+        mine = [one for one in found if happenings[one.happening].state.content.case == case]
+        if mine:
+            later = mine[-1].sends[0] + 2 * STEP
+            moved[mine[0].id] = replace(mine[0], sends=(later,), after=mine[-1].id)
+    return tuple(moved.get(one.id, one) for one in found)

@@ -5,6 +5,7 @@ from hashlib import sha256
 from typing import Literal
 
 from msgspec import Struct, msgpack
+from msgspec.structs import replace
 
 from services.sandbox.retail import cases, orders, paying, reconcile, stock, story
 from services.sandbox.retail.classify import Treatment
@@ -23,6 +24,7 @@ SYNTHETIC = (
     "unit cost",
     "payment",
     "cancellations",
+    "edits",
     "stock",
     "special cases",
 )
@@ -33,7 +35,8 @@ class RunPlan(Struct, frozen=True):
 
     `contents` are the orders placed, those of the file and the special cases, in their real
     order; `cases` is the order number by case; `showcase` the order that is delivered five times;
-    `cancelled` the line (None: all) by order number; `unlinked` our SKU by the listing's code.
+    `cancelled` the line (None: all) by order number, `cheaper` how an edit that makes the order
+    cheaper meets its money; `unlinked` our SKU by the listing's code.
     """
 
     seed: int
@@ -46,6 +49,7 @@ class RunPlan(Struct, frozen=True):
     deliveries: tuple[Delivery, ...]
     cases: dict[str, str]
     cancelled: dict[str, int | None]
+    cheaper: dict[str, str]
     showcase: str
     unlinked: dict[str, str]
     synthetic: tuple[str, ...]
@@ -69,7 +73,8 @@ def plan_run(
     if store_paid_by == "us":
         contents = paying.through_us(contents, seed)
     cancelled = story.cancellations(real, seed)
-    happenings = story.story(contents, cancelled, seed)
+    cheaper = story.cheaper(real, cancelled, seed)
+    happenings = story.story(contents, cancelled, seed, cheaper)
     showcase = _showcase(real, happenings)
     moves = stock.adjustments(run)
     return RunPlan(
@@ -77,12 +82,13 @@ def plan_run(
         accounts=orders.ACCOUNTS,
         input=_input(classified, run),
         contents=contents,
-        opening=stock.opening(rows, _final(happenings), moves, seed),
+        opening=stock.opening(rows, _asked(happenings), moves, seed),
         adjustments=moves,
         happenings=happenings,
         deliveries=deliveries(happenings, seed, showcase),
         cases={one.case: one.number for one in extras if one.case},
         cancelled=dict(cancelled),
+        cheaper=dict(cheaper),
         showcase=showcase,
         unlinked=_unlinked(contents),
         synthetic=SYNTHETIC,
@@ -117,10 +123,17 @@ def _input(
     return found
 
 
-def _final(happenings: Sequence[Happening]) -> tuple[Content, ...]:
-    """Each order's last content; a draft asks for no stock."""
-    last = {one.number: one.state.content for one in happenings if one.kind != "draft"}
-    return tuple(last.values())
+def _asked(happenings: Sequence[Happening]) -> tuple[Content, ...]:
+    """Each order with the most that it ever asks of a line; a draft asks for no stock."""
+    found: dict[str, Content] = {}
+    for one in happenings:
+        now = one.state.content
+        before = found.get(one.number, now)
+        pairs = zip(before.lines, now.lines, strict=True)
+        most = (max(pair, key=lambda line: line.quantity) for pair in pairs)
+        if one.kind != "draft":
+            found[one.number] = replace(now, lines=tuple(most))
+    return tuple(found.values())
 
 
 def _showcase(real: Sequence[Content], happenings: Sequence[Happening]) -> str:

@@ -138,12 +138,18 @@ def _fulfilment(state: State, report: Report) -> Json:
 
 
 def woocommerce(order: Json, state: State, reports: Sequence[Report]) -> Json:
-    """The status and the metadata that were put last; an order that is cancelled stays so."""
+    """The status and the metadata that were put last; an order that is cancelled stays so.
+
+    The shop's own metadata is as it is now, whatever it was when something was put.
+    """
     found = dict(order)
+    own = {one["key"] for one in order["meta_data"]}
     for one in reports:
         if one.told.get("status") and state.status != "cancelled":
             found["status"] = one.told["status"]
-        found |= {"meta_data": one.told["meta_data"]} if "meta_data" in one.told else {}
+        if "meta_data" in one.told:
+            put = [entry for entry in one.told["meta_data"] if entry["key"] not in own]
+            found["meta_data"] = [*order["meta_data"], *put]
     if found["status"] == "completed":
         at = state.updated_at
         found |= {

@@ -1,11 +1,13 @@
 """Orders in Shopify's shape (REST Admin API, webhook topics `orders/*`); pure, sends nothing.
 
 Source: Shopify's Order resource and its own library's fixtures. Prices are net (`taxes_included`
-false); an edit and a partly cancelled order keep the first totals beside the `current_` ones; a
-line cancelled before it left is a refund line with `restock_type` "cancel".
+false); a cheaper edit and a cancellation leave the first totals, quantities and taxes beside the
+`current_` ones and are refund lines with `restock_type` "cancel"; `total_outstanding` is negative
+while the shop owes the buyer.
 """
 
 from services.sandbox.retail.content import CURRENCY, State
+from services.sandbox.retail.edits import before_cut
 from services.sandbox.retail.money import text
 from services.sandbox.shops import shapes
 from services.sandbox.shops.shopify_parts import (
@@ -18,7 +20,8 @@ from services.sandbox.shops.shopify_parts import (
     order_tax_lines,
     shipping_line,
 )
-from services.sandbox.shops.shopify_refunds import cancelled_amounts, refunds
+from services.sandbox.shops.shopify_refunds import refund, refunds
+from services.sandbox.shops.takings import cancelled_amounts, taken
 
 
 def payload(state: State, topic: str, before: State | None = None) -> Json:
@@ -28,16 +31,20 @@ def payload(state: State, topic: str, before: State | None = None) -> Json:
             return _draft(state)
         case "orders/edited":
             return _edit(state, before or state)
+        case "refunds/create":
+            return refund(state)
         case _:
             return order(state)
 
 
 def order(state: State) -> Json:
-    content = state.content
+    content, first = state.content, before_cut(state)
     gone_net, gone_tax = cancelled_amounts(state)
+    costs = content.total - gone_net - gone_tax
     created, updated = shapes.with_offset(content.placed_at), shapes.with_offset(state.updated_at)
     cancelled_at = updated if state.status == "cancelled" else None
-    subtotal = sum(line.net for line in content.lines)
+    subtotal = sum(line.net for line in first.lines)
+    left = sum(line.net for line in content.lines) - gone_net
     return {
         "id": order_id(content),
         "admin_graphql_api_id": f"gid://shopify/Order/{order_id(content)}",
@@ -56,9 +63,9 @@ def order(state: State) -> Json:
         "contact_email": content.person.email,
         "created_at": created,
         "currency": CURRENCY,
-        "current_subtotal_price": text(subtotal - gone_net),
+        "current_subtotal_price": text(left),
         "current_total_discounts": "0.00",
-        "current_total_price": text(content.total - gone_net - gone_tax),
+        "current_total_price": text(costs),
         "current_total_tax": text(content.tax - gone_tax),
         "customer_locale": "en-GB",
         "discount_applications": [],
@@ -86,15 +93,15 @@ def order(state: State) -> Json:
         "source_name": "web",
         "subtotal_price": text(subtotal),
         "tags": "",
-        "tax_lines": order_tax_lines(content),
+        "tax_lines": order_tax_lines(first),
         "taxes_included": False,
         "test": False,
         "token": shapes.token(content),
         "total_discounts": "0.00",
         "total_line_items_price": text(subtotal),
-        "total_outstanding": "0.00" if state.paid else text(content.total),
-        "total_price": text(content.total),
-        "total_tax": text(content.tax),
+        "total_outstanding": text(costs - taken(state)),
+        "total_price": text(first.total),
+        "total_tax": text(first.tax),
         "total_tip_received": "0.00",
         "total_weight": 0,
         "updated_at": updated,
@@ -102,7 +109,7 @@ def order(state: State) -> Json:
         "billing_address": address(content.address, content.person),
         "customer": customer(content),
         "fulfillments": [],
-        "line_items": [line_item(state, line) for line in content.lines],
+        "line_items": [line_item(state, line) for line in first.lines],
         "refunds": refunds(state),
         "shipping_address": address(content.address, content.person),
         "shipping_lines": [shipping_line(content, charge) for charge in content.charges],
@@ -114,7 +121,8 @@ def _financial_status(state: State) -> str:
         return "voided" if state.status == "cancelled" else "pending"
     if state.status == "cancelled":
         return "refunded"
-    return "partially_refunded" if state.cancelled else "paid"
+    back = state.cut is not None and state.cut.owed and state.cut.back_at is not None
+    return "partially_refunded" if state.cancelled or back else "paid"
 
 
 def _edit(state: State, before: State) -> Json:

@@ -38,9 +38,11 @@ def order_tax_lines(content: Content) -> list[Json]:
 
 
 def line_item(state: State, line: Line) -> Json:
+    """A line with its first quantity; the current one is what edits and cancellations leave."""
     listed = line.kind != "custom"
     number = shapes.listing_number(line.listing)
-    left = state.remaining(line)
+    out = state.cut.units.get(line.id, 0) if state.cut is not None else 0
+    left = state.remaining(line) - out
     return {
         "id": line_id(state.content, line.id),
         "admin_graphql_api_id": f"gid://shopify/LineItem/{line_id(state.content, line.id)}",

@@ -1,14 +1,14 @@
 """Orders in our own store's shape, the documented one of the provider `standard`; sends nothing.
 
 The shape is written down in the sandbox's README. Amounts are decimal strings net of tax; lines
-keep their first quantity, and what was cancelled stands in `cancellations`.
+have the quantity of the last edit, and what was cancelled stands in `cancellations`.
 """
 
 from typing import Any
 
 from services.sandbox.retail.content import CURRENCY, Charge, Content, Line, State
 from services.sandbox.retail.money import text
-from services.sandbox.shops import shapes
+from services.sandbox.shops import shapes, takings
 
 Json = dict[str, Any]
 
@@ -40,7 +40,9 @@ def order(state: State) -> Json:
         "customer": _customer(content),
         "billing_address": place,
         "shipping_address": place,
-        "lines": [_line(line) for line in content.lines],
+        "received": text(takings.received(state)),
+        "refunded": text(takings.returned(state)),
+        "lines": [_line(line) for line in content.lines if line.quantity],
         "charges": [_charge(charge) for charge in content.charges],
         "discounts": [],
         "tenders": _tenders(state),
@@ -61,7 +63,7 @@ def _funds(state: State) -> str:
         return "voided" if state.status == "cancelled" else "none"
     if state.status == "cancelled":
         return "refunded"
-    return "part-refunded" if state.cancelled else "paid"
+    return "part-refunded" if takings.returned(state) else "paid"
 
 
 def _customer(content: Content) -> Json:
@@ -122,7 +124,8 @@ def _tenders(state: State) -> list[Json]:
     if not (state.paid or means) or not state.content.total:
         return []
     reference = means or f"pay_{shapes.token(state.content)[:24]}"
-    return [{"kind": "card", "amount": text(state.content.total), "reference": reference}]
+    carried = takings.received(state) or state.content.total
+    return [{"kind": "card", "amount": text(carried), "reference": reference}]
 
 
 def _cancellations(state: State) -> list[Json]:

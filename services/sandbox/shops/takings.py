@@ -1,22 +1,54 @@
-"""What a shop has taken for an order and still has: its own books of money. Pure.
+"""A shop's own books of an order's money: what it took, gave back, has, and owes the buyer. Pure.
 
-Only Shopify gives money back by itself, and only for what is cancelled; what an edit makes cheaper,
-and all that WooCommerce took, stays until a shopkeeper refunds it by hand. What we charge never
-passes through the shop.
+Shopify and the own store give back at once what is cancelled, and what an edit made cheaper when
+the story says so; what WooCommerce took stays until a shopkeeper refunds it by hand. What we
+charge never passes through the shop.
 """
 
-from collections.abc import Sequence
-
-from services.sandbox.retail.content import State
-from services.sandbox.shops.shopify_refunds import cancelled_amounts
+from services.sandbox.retail.content import Content, State
 
 
-def taken(state: State, story: Sequence[State]) -> int:
-    """Return the pence that the shop took for the order in its story, less what it gave back."""
-    content = state.content
-    if not state.paid or content.means is not None:
+def received(state: State) -> int:
+    """The pence that the shop took for the order in all; a dearer edit is paid with it."""
+    if not state.paid or state.content.means is not None:
         return 0
-    most = max([content.total, *(one.content.total for one in story if one.paid)])
-    if content.account.provider == "woocommerce" or not state.cancelled:
-        return most
-    return max(0, most - sum(cancelled_amounts(state)))
+    return state.content.total + (state.cut.owed if state.cut is not None else 0)
+
+
+def returned(state: State) -> int:
+    """The pence of it that the shop gave back."""
+    took, cut = received(state), state.cut
+    if not took or state.content.account.provider == "woocommerce":
+        return 0
+    if state.status == "cancelled":
+        return took
+    back = cut.owed if cut is not None and cut.back_at is not None else 0
+    return min(took, back + sum(cancelled_amounts(state)))
+
+
+def taken(state: State) -> int:
+    """The pence that the shop took and still has."""
+    return received(state) - returned(state)
+
+
+def owed(state: State) -> int:
+    """The pence that the shop has and the order does not cost any more."""
+    return max(0, taken(state) - cost(state))
+
+
+def cost(state: State) -> int:
+    """What the order costs as it is now; nothing once it is cancelled."""
+    if state.status == "cancelled":
+        return 0
+    return state.content.total - sum(cancelled_amounts(state))
+
+
+def cancelled_amounts(state: State) -> tuple[int, int]:
+    """Net and tax of what is cancelled; a whole order's charges are, too."""
+    content: Content = state.content
+    lines = [line for line in content.lines if line.id in state.cancelled]
+    net, tax = sum(line.net for line in lines), sum(line.tax for line in lines)
+    if state.status == "cancelled":
+        net += sum(charge.net for charge in content.charges)
+        tax += sum(charge.tax for charge in content.charges)
+    return net, tax

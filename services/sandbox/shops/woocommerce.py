@@ -2,7 +2,8 @@
 
 Source: woocommerce-rest-api-docs, wp-api-v3, "Order properties". Line totals are net
 (`prices_include_tax` false), dates are local and GMT without an offset. A line that is cancelled
-before it left is edited out of the order; a custom amount is a fee line.
+before it left is edited out of the order; a custom amount is a fee line. What was charged stands in
+the metadata of the Stripe plugin only: the total follows every edit.
 """
 
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from services.sandbox.retail.content import CURRENCY, Address, Charge, Content, Line, Person, State
 from services.sandbox.retail.money import text
 from services.sandbox.shops import shapes
+from services.sandbox.shops.takings import received
 
 Json = dict[str, Any]
 _PART = 1_000
@@ -30,7 +32,7 @@ def payload(state: State, topic: str, before: State | None = None) -> Json:
     del topic, before
     content = state.content
     gone = set() if state.status == "cancelled" else set(state.cancelled)
-    lines = [line for line in content.lines if line.id not in gone]
+    lines = [line for line in content.lines if line.quantity and line.id not in gone]
     items = [line for line in lines if line.kind != "custom"]
     parts: tuple[Line | Charge, ...] = (*lines, *content.charges)
     rates = sorted({part.rate for part in parts if part.rate != "0"})
@@ -63,7 +65,7 @@ def payload(state: State, topic: str, before: State | None = None) -> Json:
         "customer_note": "",
         "cart_hash": shapes.token(content),
         "number": content.number,
-        "meta_data": [],
+        "meta_data": _charge(state),
         "line_items": [_line(content, line) for line in items],
         "tax_lines": [_tax_line(content, lines, rate) for rate in rates],
         "shipping_lines": [_shipping_line(content, charge) for charge in content.charges],
@@ -100,6 +102,24 @@ def _payment(state: State) -> Json:
         "date_paid": shapes.naive_local(at) if state.paid else None,
         "date_paid_gmt": shapes.naive_utc(at) if state.paid else None,
     }
+
+
+def _charge(state: State) -> list[Json]:
+    """What the Stripe plugin notes of a charge: its fee (1.4 % and 20p) and what is left of it."""
+    whole = received(state)
+    if not whole:
+        return []
+    fee = min(whole, whole * 14 // 1000 + 20)
+    notes = {
+        "_stripe_charge_captured": "yes",
+        "_stripe_currency": CURRENCY,
+        "_stripe_fee": text(fee),
+        "_stripe_net": text(whole - fee),
+    }
+    return [
+        {"id": _part(state.content, 650 + place), "key": key, "value": value}
+        for place, (key, value) in enumerate(notes.items())
+    ]
 
 
 def address(place: Address, person: Person) -> Json:

@@ -13,10 +13,30 @@ from tests.examples import examples
 from tests.unit.channels import payloads
 from tests.unit.channels.payloads import TERMS
 
+BACK = {"kind": "refund", "status": "success", "amount": "5.00", "currency": "GBP"}
+NOTES = {"_stripe_charge_captured": "yes", "_stripe_currency": "GBP", "_stripe_net": "28.00",
+         "_stripe_fee": "1.00"}  # fmt: skip
+
+
+def with_refund() -> Any:
+    return payloads.shopify(total_outstanding="0.00", refunds=[{"transactions": [BACK]}])
+
+
+def with_notes() -> Any:
+    refunds = [{"id": 1, "total": "-5.00"}]
+    return payloads.woocommerce(
+        refunds=refunds, meta_data=[{"key": key, "value": value} for key, value in NOTES.items()]
+    )
+
+
+def with_money() -> Any:
+    return payloads.standard(received="34.00", refunded="5.00")
+
+
 ADAPTERS = {
-    "shopify": (shopify.understand, payloads.shopify, "orders/updated"),
-    "woocommerce": (woocommerce.understand, payloads.woocommerce, "order.updated"),
-    "standard": (standard.understand, payloads.standard, "order.updated"),
+    "shopify": (shopify.understand, with_refund, "orders/updated"),
+    "woocommerce": (woocommerce.understand, with_notes, "order.updated"),
+    "standard": (standard.understand, with_money, "order.updated"),
 }
 LEAVES = (
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -71,6 +91,7 @@ def test_a_mutated_order_is_read_or_refused_with_a_code(data: Any, provider: Any
         parts = [line.amounts for line in order.lines] + [one.amounts for one in order.charges]
         assert order.totals.rounding == order.totals.total - sum(map(amounts.cost, parts))
         assert all(0 < line.quantity <= 10**9 for line in order.lines)
+        assert (order.received is None) == (order.refunded is None)
 
 
 @settings(max_examples=examples(300), deadline=None)

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import pytest
+
+from services.console.audit.books import by_order
 from services.console.audit.journal import JournalCheck
 from services.console.audit.log import LogCheck
 from services.console.audit.money import DAY, MoneyCheck
@@ -67,19 +70,29 @@ def dispatched(story: Story, units: int = 2, *, shipment: str = "s1", rows: int 
     )  # fmt: skip
 
 
-def placed(story: Story, total: int = 1000) -> Story:
+def placed(story: Story, total: int = 1000, name: str = "OrderPlaced") -> Story:
     order = {
+        "account": "shop",
+        "external_id": "1",
         "totals": {"total": total},
         "lines": [{"line_id": "l1", "quantity": 2, "kind": "goods"}],
     }
-    return story.tell("orders", "OrderPlaced", "order-o1", order_id="o1", order=order)
+    return story.tell("orders", name, "order-o1", order_id="o1", order=order)
 
 
-def captured(story: Story, amount: int = 1000, capture: str = "c1") -> Story:
+def captured(
+    story: Story, amount: int = 1000, capture: str = "c1", holder: str = "stripe"
+) -> Story:
     return story.tell(
         "payments", "PaymentCaptured", "payment-o1", order_id="o1", capture_id=capture,
-        holder="stripe", tender="card", amount=amount,
+        holder=holder, tender="card", amount=amount,
     )  # fmt: skip
+
+
+def back(story: Story, amount: int, name: str = "RefundRequested", holder: str = "stripe") -> Story:
+    return story.tell(
+        "payments", name, "payment-o1", order_id="o1", refund_id="r1", holder=holder, amount=amount
+    )
 
 
 def cleared(story: Story) -> Story:
@@ -151,6 +164,52 @@ def test_money_that_agrees_is_sound() -> None:
 def test_an_overcharge_and_a_capture_written_twice_are_found() -> None:
     story = posted(posted(captured(captured(placed(Story())))), source="e2")
     assert codes(MoneyCheck(NOW), story.records) == ["captured-twice", "charged-too-much"]
+
+
+def test_what_an_order_costs_less_than_it_did_must_be_on_its_way_back() -> None:
+    def cheaper() -> Story:
+        return placed(posted(captured(placed(Story()))), 800, "OrderAmended")
+
+    assert codes(MoneyCheck(NOW), cheaper().records) == ["charged-too-much"]
+    assert codes(MoneyCheck(NOW), back(cheaper(), 150).records) == ["charged-too-much"]
+    assert codes(MoneyCheck(NOW), back(cheaper(), 200).records) == []
+    less = back(back(cheaper(), 200), 0)
+    assert codes(MoneyCheck(NOW), less.records) == ["charged-too-much"]
+    made = back(back(cheaper(), 200), 200, "RefundMade")
+    assert codes(MoneyCheck(NOW), made.records) == ["ledger-differs"]
+    again = placed(made, 700, "OrderAmended")
+    assert "charged-too-much" in codes(MoneyCheck(NOW), again.records)
+
+
+def test_an_order_that_has_ended_costs_nothing_until_it_lives_again() -> None:
+    story = posted(captured(placed(Story())))
+    story.tell("orders", "OrderLinesCancelled", "order-o1", order_id="o1", whole=True)
+    assert codes(MoneyCheck(NOW), story.records) == ["charged-too-much"]
+    assert codes(MoneyCheck(NOW), back(story, 1000).records) == []
+    story = posted(captured(placed(Story())))
+    story.tell("orders", "OrderLinesCancelled", "order-o1", order_id="o1", whole=True)
+    story.tell("orders", "OrderReopened", "order-o1", order_id="o1")
+    assert codes(MoneyCheck(NOW), story.records) == []
+
+
+@pytest.mark.parametrize(
+    ("taken", "owed", "found"),
+    [
+        (1000, 200, []),
+        (1000, 250, ["owed-not-queued"]),
+        (800, 0, ["order-books-differ"]),
+    ],
+)
+def test_each_order_of_a_shop_is_compared_with_its_own_books(
+    taken: int, owed: int, found: list[str]
+) -> None:
+    money = MoneyCheck(NOW)
+    story = captured(placed(Story(), 800), holder="shop")
+    codes(money, back(story, 200, holder="shop").records)
+    told = [{"number": "7", "external_id": "1", "taken_minor": taken, "owed_minor": owed}]
+    assert [one.code for one in by_order("shop", told, money)] == found
+    other = [{"number": "8", "external_id": "2", "taken_minor": 5, "owed_minor": 0}]
+    assert [one.code for one in by_order("shop", other, money)] == ["order-books-differ"]
 
 
 def test_a_ledger_that_differs_is_found() -> None:

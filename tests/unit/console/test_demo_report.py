@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from services.console.demo.outcome import Outcome, labels_bought_twice
+from libs.cli.output import Output
+from services.console.demo.conclusion import conclude
+from services.console.demo.outcome import Outcome, labels_bought_twice, owed
 from services.console.demo.play import known_key
 from services.console.demo.report import (
     Facts,
@@ -37,6 +39,7 @@ OUTCOME = Outcome(
         "books carrier": {"bought": 5, "bought_twice": 1},
         "books shop": {
             "holder": "shop", "captured_minor": 300, "unknown_minor": 0, "books_minor": 300,
+            "owed_minor": 20,
         },
         "books store": {
             "holder": "store", "captured_minor": 0, "unknown_minor": 0, "books_minor": 0,
@@ -116,6 +119,16 @@ def test_a_report_has_the_shape_that_programs_read() -> None:
         "tax_minor": {"0.175": 100, "0.2": 50},
         "channel_confirmations": {"due": 6, "confirmed": 5, "late": 1},
     }
+
+
+def test_what_a_shop_owes_its_buyers_is_told_beside_what_it_has(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert [owed(OUTCOME, name) for name in ("shop", "card", "nobody")] == [20, 0, 0]
+    conclude(Output(), SOUND, ("1", 5, 1), ())
+    said = capsys.readouterr().out
+    assert "£3.00 by us = £3.00 by its own books, £0.20 of it owed to buyers" in said
+    assert said.count("owed to buyers") == 1
 
 
 def test_the_carriers_books_say_what_was_bought_twice() -> None:

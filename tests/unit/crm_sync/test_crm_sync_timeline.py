@@ -20,7 +20,7 @@ CONTRACTS = (
 def golden(contract: Contract[Any]) -> Envelope[Any]:
     """An event with every field filled."""
     _, service, name = contract.name.split(".")
-    event = contract.decode((GOLDEN / service / f"{name}.1.avro").read_bytes())
+    event = contract.decode((GOLDEN / service / f"{name}.{contract.version}.avro").read_bytes())
     return Envelope(event, contract.name, "e-1", "s-1", 1, 7, service, 0, 1, "", "", "")
 
 

@@ -8,6 +8,7 @@ import pytest
 from services.sandbox.admin import standard, woocommerce
 from tests.unit.sandbox.desks import (
     AT,
+    PLAN,
     Json,
     Shop,
     plain,
@@ -30,7 +31,8 @@ def test_a_woocommerce_put_sets_status_and_tracking_and_repeats_for_nothing(shop
     for _ in range(2):
         status, body = put(shop, number, status="completed", meta_data=meta)
         assert (status, body["status"]) == (200, "completed")
-        assert body["meta_data"][0]["value"] == items
+        assert body["meta_data"][-1]["value"] == items
+        assert "_stripe_net" in {one["key"] for one in body["meta_data"]}
     told = shop.desk.told("woo-uk")
     assert ([one["tracking"] for one in told["dispatches"]], told["repeats"]) == (["T1"], 1)
     assert [one["status"] for one in shop.echoed()] == ["completed"]
@@ -103,6 +105,25 @@ def test_the_store_takes_a_fulfilment_once_per_key(shop: Shop) -> None:
     told = shop.desk.told("store-uk")
     assert (len(told["dispatches"]), told["repeats"]) == (1, 1)
     _, order = standard.get(shop.desk, "store-uk", content.number)
+    assert [one["tracking_code"] for one in order["fulfilments"]] == ["T1"]
+
+
+def test_units_that_an_edit_took_out_of_a_store_order_may_have_left_before(shop: Shop) -> None:
+    number = PLAN.cases["cheaper-edit-store"]
+    state = next(one.state for one in PLAN.happenings if one.number == number and one.state.cut)
+    assert state.cut is not None
+    ((line, units),) = state.cut.units.items()
+    left = next(one.quantity for one in state.content.lines if one.id == line)
+
+    def tell(quantity: int, key: str) -> tuple[int, Any]:
+        lines = [{"line_id": f"line_{line}", "quantity": quantity}]
+        given = {"external_id": f"ord_{number}", "lines": lines, "tracking_code": key}
+        return standard.once(shop.desk, "store-uk", "fulfilments", key, given, AT)
+
+    assert tell(left + units + 1, "T0")[1]["code"] == "nothing-left"
+    assert tell(left + units, "T1")[0] == 201
+    assert tell(1, "T2")[1]["code"] == "nothing-left"
+    _, order = standard.get(shop.desk, "store-uk", number)
     assert [one["tracking_code"] for one in order["fulfilments"]] == ["T1"]
 
 

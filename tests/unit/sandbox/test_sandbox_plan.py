@@ -4,9 +4,10 @@ from collections import Counter
 
 import pytest
 
-from services.sandbox.retail import cases, plan, reconcile, rows, stock, story
+from services.sandbox.retail import cases, plan, reconcile, rows, story
 from services.sandbox.retail.content import Charge, Line
 from services.sandbox.retail.mischief import STEP
+from tests.unit.sandbox.demand import most_ordered
 
 TABLE = rows.read()
 PLAN = plan.plan_run(TABLE, 7)
@@ -16,6 +17,17 @@ def test_every_case_occurs_once_and_is_numbered_apart_from_the_file() -> None:
     assert set(PLAN.cases) == set(cases.NAMES)
     assert all(int(number) >= cases.FIRST_NUMBER for number in PLAN.cases.values())
     assert all(line.row is None for one in PLAN.contents if one.case for line in one.lines)
+
+
+def test_three_percent_of_the_orders_are_made_cheaper_by_an_edit() -> None:
+    assert len(PLAN.cheaper) == round(len(PLAN.contents) * 0.03)
+    assert not PLAN.cheaper.keys() & PLAN.cancelled.keys()
+    assert set(PLAN.cheaper.values()) == {"at-once", "later", "owed", "unpaid"}
+    by_number = {one.number: one for one in PLAN.contents}
+    for number, way in PLAN.cheaper.items():
+        states = [one.state for one in PLAN.happenings if one.number == number]
+        assert states[-1].content.total < by_number[number].total
+        assert way == "unpaid" or by_number[number].account.provider != "woocommerce"
 
 
 def test_two_percent_of_the_orders_are_cancelled_half_of_them_one_line_only() -> None:
@@ -101,9 +113,8 @@ def test_special_orders_are_what_their_names_say() -> None:
     assert unlinked.code.strip().upper() not in {one.sku for one in PLAN.opening}
 
 
-def test_opening_stock_covers_what_leaves_but_for_three_percent_of_the_units() -> None:
-    last = {one.number: one.state.content for one in PLAN.happenings if one.kind != "draft"}
-    ordered = stock.ordered_units(last.values())
+def test_opening_stock_covers_the_most_that_is_asked_but_for_three_percent_of_the_units() -> None:
+    ordered = most_ordered(PLAN)
     leaving = Counter(ordered)
     for move in PLAN.adjustments:
         leaving[move.sku] -= min(move.units, 0)

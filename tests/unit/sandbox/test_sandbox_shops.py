@@ -170,7 +170,7 @@ def test_the_store_sends_the_documented_shape() -> None:
             *("external_id", "display_number", "placed_at", "time_zone", "updated_at", "version"),
             *("currency", "status", "funds", "test", "customer", "billing_address"),
             *("shipping_address", "lines", "charges", "discounts", "tenders", "totals"),
-            "cancellations",
+            *("cancellations", "received", "refunded"),
         }
 
 
