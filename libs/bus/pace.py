@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-MOST = 0.01  # seconds
+MOST = 0.05  # seconds
 
 
 def _now() -> float:
