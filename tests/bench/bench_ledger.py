@@ -121,7 +121,7 @@ class Meter:
     async def run(self) -> None:
         while True:
             self._samples.append((int(time.time() * 1_000_000), _cpu(*self._commands)))
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(2)  # a look costs as much as some orders
 
     def spent(self, until: int) -> Mapping[str, float]:
         """Return the CPU seconds by kind from the first sample to the first one behind a time."""
