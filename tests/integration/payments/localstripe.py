@@ -5,6 +5,7 @@ It is kept in `.lonja-tools/`, so that a second run needs no network.
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import socket
 import subprocess
@@ -30,9 +31,13 @@ six==1.17.0 --hash=sha256:4721f391ed90541fddacab5acf947aa0d3dc7d27b2e1e8eda2be89
 
 def installed() -> str:
     """Fetch it where it is not there yet; return why it cannot be had, or nothing."""
-    if (TOOLS / "ready").exists():
-        return ""
     TOOLS.mkdir(parents=True, exist_ok=True)
+    with (TOOLS / "lock").open("w") as lock:  # tests run in several processes
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return "" if (TOOLS / "ready").exists() else _install()
+
+
+def _install() -> str:
     wanted = TOOLS / "requirements.txt"
     wanted.write_text(REQUIREMENTS)
     sys.stderr.write("Fetching localstripe, once …\n")
