@@ -10,6 +10,7 @@ import signal
 import stat
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 from urllib.parse import quote
 
@@ -20,6 +21,7 @@ from libs.stack.processes import Child, ready, start
 
 INSTALLATION = "pginstall18/bin"
 ROOT_USER = "pgserver"
+ACCOUNT_TRIES = 10
 START_DEADLINE = 60.0
 # sun_path is 104 bytes on macOS, 108 on Linux; the rest is the file's name.
 SOCKET_FOLDER_LIMIT = 80
@@ -90,18 +92,28 @@ def _binaries() -> Path:
 
 
 def _account() -> str:
+    """The account that PostgreSQL runs under; root makes it, and so may another start just now."""
     if os.geteuid() != 0:
         return ""
-    try:
-        pwd.getpwnam(ROOT_USER)
-    except KeyError:
-        command = ["useradd", "--system", ROOT_USER]
+    problem = ""
+    for _ in range(ACCOUNT_TRIES):
         try:
-            subprocess.run(command, check=True, capture_output=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            text = f"system user '{ROOT_USER}' could not be made ({error}); start as another user"
-            raise StackError("postgres-user-missing", text) from error
-    return ROOT_USER
+            return pwd.getpwnam(ROOT_USER).pw_name
+        except KeyError:
+            problem = _make_account()
+        if problem:
+            time.sleep(0.2)
+    text = f"system user '{ROOT_USER}' could not be made ({problem}); start as another user"
+    raise StackError("postgres-user-missing", text)
+
+
+def _make_account() -> str:
+    """Make the account; what went wrong, or nothing."""
+    try:
+        subprocess.run(["useradd", "--system", ROOT_USER], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        return str(error)
+    return ""
 
 
 def _let_pass(path: Path) -> None:
