@@ -32,8 +32,10 @@ class Parcels:
                     self.wanted[key] = max(self.wanted[key], line.quantity)
             case fulfilment.ShipmentDispatched():
                 self._left(event)
-            case fulfilment.DispatchStopped(shipment_id=name):
-                expect("P1", name not in self.left, f"{name} is stopped after it left")
+            case fulfilment.DispatchStopped(shipment_id=name, order_id=order):
+                # Who came too late to join it is answered alike: nothing of that order was in it.
+                left = order in self.told.get(name, ())
+                expect("P1", not left, f"{name} is stopped after it left")
             case fulfilment.LabelVoided(shipment_id=name):
                 self.voided.add(name)
             case inventory.StockShipped(shipment_id=name):
