@@ -7,11 +7,11 @@ front. What the consumer has heard last will not do either: it hears nothing whi
 import asyncio
 from collections.abc import Iterable, Mapping
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from libs.bus.records import Place
-from libs.values.lanes import PARTITIONS
+from libs.bus.tail import parts_of
 
 FRESH = 1.0  # seconds that an answer is good for
 ANSWER = 2.0  # seconds that are waited for one
@@ -40,7 +40,7 @@ class Ends:
         return {place: end for place, end in self._known.items() if place[0] in wanted}
 
     async def _ask(self) -> Mapping[Place, int]:
-        parts = [TopicPartition(t, n) for t in sorted(self._topics) for n in range(PARTITIONS)]
+        parts = parts_of(sorted(self._topics))
         try:
             async with asyncio.timeout(ANSWER):
                 if self._consumer is None:

@@ -171,7 +171,7 @@ class Feed:
     async def _claim(self, consumer: AIOKafkaConsumer) -> None:
         now, generation = _now(), self._generation
         assigned = {(part.topic, part.partition) for part in consumer.assignment()}
-        new = sorted(p for p in assigned - self.held if self._later.get(p, 0) <= now)
+        new = sorted(p for p in assigned - self._reading.at.keys() if self._later.get(p, 0) <= now)
         if not new:
             return
         offsets = await self._claim_rows(new)

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Iterable
 
-Place = tuple[str, int]  # topic, partition
+from libs.bus.records import Place
+
 FIRST, LAST = 1.0, 60.0  # seconds between looks
 
 

@@ -10,13 +10,13 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from operator import attrgetter
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from libs.bus.pace import Pace
-from libs.bus.records import Arrived, Place, Records, arrived
+from libs.bus.records import Arrived, Place, Records, arrivals
+from libs.bus.tail import parts_of
 from libs.telemetry.logs import log
-from libs.values.lanes import PARTITIONS
 
 KEPT = 1000  # records of a partition
 KEPT_BYTES = 512 * 1024  # of their values
@@ -139,11 +139,9 @@ class Hub:
         if not fetched:
             return
         self._pace.began()
-        for part, records in fetched.items():
-            window = self._windows.get((part.topic, part.partition))
-            if records and window is not None:
-                service = self._services[part.topic]
-                window.add([arrived(service, record) for record in records])
+        for place, records in arrivals(self._services, fetched).items():
+            if place in self._windows:
+                self._windows[place].add(records)
         for topic in {part.topic for part in fetched}:
             for come in self._waiting[topic]:
                 if not come.done():
@@ -152,7 +150,7 @@ class Hub:
 
     async def _assign(self, consumer: AIOKafkaConsumer) -> None:
         """Read all that is followed: what is known from where it is, the rest from its end."""
-        parts = [TopicPartition(topic, n) for topic in self._services for n in range(PARTITIONS)]
+        parts = parts_of(self._services)
         if not parts:
             return
         new = [part for part in parts if (part.topic, part.partition) not in self._windows]

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from libs.bus.hub import Hub
-from libs.bus.records import Place, Records, arrived
+from libs.bus.records import Place, Records, arrivals
 
 LOOK = 5.0  # seconds between looks at what the group has to say
 GLANCE = 0.05  # seconds that one waits for the broker while the hub may have news
@@ -130,8 +130,5 @@ class Reading:
             for part, begin in begins.items():
                 self.seek((part.topic, part.partition), begin)
             return {}
-        return {
-            (part.topic, part.partition): [arrived(self.topics[part.topic], r) for r in records]
-            for part, records in fetched.items()
-            if records and (part.topic, part.partition) in self._apart
-        }
+        found = arrivals(self.topics, fetched)
+        return {place: records for place, records in found.items() if place in self._apart}

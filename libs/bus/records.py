@@ -1,6 +1,6 @@
 """A record as it was read, and as a consumer hands it on: where its partition stands behind it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -54,6 +54,16 @@ def arrived(service: str, record: Any) -> Arrived:
     mark = Mark(offset, headers.pseq, headers.id) if headers is not None else Mark(offset, 0, "")
     return Arrived(service, record.topic, record.partition, offset, record.timestamp,
                    record.key or b"", record.value or b"", headers, mark)  # fmt: skip
+
+
+def arrivals(
+    topics: Mapping[str, str], fetched: Mapping[Any, Sequence[Any]]
+) -> dict[Place, Records]:
+    """Read what a consumer fetched, by partition; `topics` maps topics to their services."""
+    return {
+        (part.topic, part.partition): [arrived(topics[part.topic], record) for record in records]
+        for part, records in fetched.items()
+    }
 
 
 def headers_of(service: str, headers: Sequence[tuple[str, bytes]]) -> EventHeaders | None:

@@ -1,11 +1,11 @@
 """Reading topics without a group: ends, and whole partitions from an offset. Moves no position."""
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from libs.bus.records import Place, Records, arrived
+from libs.bus.records import Place, Records, arrivals
 from libs.values.lanes import PARTITIONS
 
 
@@ -23,14 +23,15 @@ async def lone_reader(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
         await consumer.stop()
 
 
-def _parts(topics: Sequence[str]) -> list[TopicPartition]:
+def parts_of(topics: Iterable[str]) -> list[TopicPartition]:
+    """Return every partition of these topics."""
     return [TopicPartition(topic, n) for topic in topics for n in range(PARTITIONS)]
 
 
 async def end_offsets(bootstrap: str, topics: Sequence[str]) -> Mapping[Place, int]:
     """Return the end of every partition of these topics."""
     async with lone_reader(bootstrap) as consumer:
-        ends = await consumer.end_offsets(_parts(topics))
+        ends = await consumer.end_offsets(parts_of(topics))
     return {(part.topic, part.partition): end for part, end in ends.items()}
 
 
@@ -42,7 +43,7 @@ class Tail:
 
     def __init__(self, consumer: AIOKafkaConsumer, topics: Mapping[str, str]) -> None:
         self.consumer, self.topics = consumer, topics
-        self.parts = _parts(list(topics))
+        self.parts = parts_of(topics)
         self._at: dict[Place, int] = {}
 
     async def start(self) -> None:
@@ -63,10 +64,7 @@ class Tail:
         fetched = await self.consumer.getmany(*parts, timeout_ms=500, max_records=limit)
         for part in parts:
             self._at[part.topic, part.partition] = await self.consumer.position(part)
-        return {
-            (part.topic, part.partition): [arrived(self.topics[part.topic], r) for r in records]
-            for part, records in fetched.items()
-        }
+        return arrivals(self.topics, fetched)
 
     def at(self, place: Place) -> int:
         """Return the offset that is read next."""

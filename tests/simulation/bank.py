@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import aiohttp
 import msgspec
 
-from libs.effects.http import Answered as Answer
+from libs.effects.http import Answered
 from services.sandbox.stripe import form, keys
 from services.sandbox.stripe.config import Settings
 from services.sandbox.stripe.provider import BROKEN, LIMITED, Call, Provider
@@ -65,7 +65,7 @@ class Bank:
                 self._tell(event)
         self.watch()
 
-    def post(self, path: str, body: str, key: str, fault: str) -> Answer:
+    def post(self, path: str, body: str, key: str, fault: str) -> Answered:
         """Answer a form under its key, as the sandbox's door does."""
         self._requests += 1
         self.fall_due()
@@ -88,7 +88,7 @@ class Bank:
         self._told(events)
         return _answer(status, found)
 
-    def get(self, path: str, query: str, fault: str) -> Answer:
+    def get(self, path: str, query: str, fault: str) -> Answered:
         """Answer a question."""
         self.fall_due()
         if fault:
@@ -99,9 +99,9 @@ class Bank:
             return _answer(refused.status, refused.body)
 
 
-def _answer(status: int, body: Json, *, replayed: bool = False) -> Answer:
+def _answer(status: int, body: Json, *, replayed: bool = False) -> Answered:
     headers = {"idempotent-replayed": "true"} if replayed else {}
-    return Answer(status, headers, msgspec.json.decode(msgspec.json.encode(body)))
+    return Answered(status, headers, msgspec.json.decode(msgspec.json.encode(body)))
 
 
 class Client:
@@ -119,20 +119,20 @@ class Client:
 
     async def post(
         self, account: str, path: str, given: Sequence[tuple[str, str]], key: str
-    ) -> Answer:
+    ) -> Answered:
         del account
         body = urlencode(given)
         return await self._answered(
             f"POST {path}", lambda fault: self._bank.post(path, body, key, fault)
         )
 
-    async def get(self, account: str, path: str, query: Sequence[tuple[str, str]] = ()) -> Answer:
+    async def get(self, account: str, path: str, query: Sequence[tuple[str, str]] = ()) -> Answered:
         del account
         text = urlencode(query)
         return await self._answered(f"GET {path}", lambda fault: self._bank.get(path, text, fault))
 
-    async def _answered(self, what: str, act: Callable[[str], Answer]) -> Answer:
-        answer: Answer = await self._wire.ask(what, act)
+    async def _answered(self, what: str, act: Callable[[str], Answered]) -> Answered:
+        answer: Answered = await self._wire.ask(what, act)
         if self._bank.silent:
             raise aiohttp.ServerDisconnectedError
         return answer
