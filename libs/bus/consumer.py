@@ -3,14 +3,16 @@
 A position row per partition, advanced in the transaction of the results, is what makes it so.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
 from libs.bus.feed import Feed
 from libs.bus.gaps import Gaps
 from libs.bus.hub import Hub
-from libs.bus.records import Place, Record, Records
+from libs.bus.pace import PROMPT, Tempo
+from libs.bus.records import Arrived, Place, Record, Records
 from libs.bus.screening import Cursor, Screened, screen_marks
 from libs.bus.tail import end_offsets as end_offsets
 from libs.bus.topics import topic_of
@@ -27,9 +29,22 @@ CLAIM = """
     ON CONFLICT (consumer, topic, partition) DO UPDATE SET epoch = p.epoch + 1
     RETURNING consumer, topic, partition, epoch, next_offset, last_pseq,
               coalesce(last_id::text, '') AS last_id, applied"""
-_MOVE_ON = """
-    UPDATE positions SET next_offset = $6
-    WHERE consumer = $1 AND topic = $2 AND partition = $3 AND epoch = $4 AND applied = $5"""
+# Positions behind records with which nothing was to be done; those that are still ours.
+MOVE_ON = """
+    WITH mine AS (
+        SELECT u.* FROM unnest($1::text[], $2::text[], $3::integer[], $4::bigint[], $5::bigint[],
+            $6::bigint[], $7::text[], $8::bigint[])
+            AS u(consumer, topic, partition, epoch, next_offset, last_pseq, last_id, applied)
+        JOIN positions p USING (consumer, topic, partition)
+        WHERE p.epoch = u.epoch AND p.applied = u.applied
+        ORDER BY p.consumer, p.topic, p.partition FOR UPDATE OF p
+    )
+    UPDATE positions p SET next_offset = mine.next_offset, last_pseq = mine.last_pseq,
+        last_id = nullif(mine.last_id, '')::uuid
+    FROM mine WHERE p.consumer = mine.consumer AND p.topic = mine.topic
+        AND p.partition = mine.partition
+    RETURNING p.topic, p.partition"""
+SAVE = 0.5  # seconds until a position is written behind records with which nothing is to be done
 
 
 async def claim(pool: Pool, consumers: Sequence[tuple[str, str, int]]) -> list[Position]:
@@ -41,8 +56,9 @@ async def claim(pool: Pool, consumers: Sequence[tuple[str, str, int]]) -> list[P
 class Source:
     """Records for one reactor. Single-tasked: get, apply, `applied` or `fenced`, get again.
 
-    `topics` maps topics to the services that own them. `problems` names partitions that wait for a
-    person ("gap", "two-histories").
+    `topics` maps topics to the services that own them. What is `idle` is passed over: nothing is to
+    be done with it, and the position behind it is written with the next one, or a little later.
+    `problems` names partitions that wait for a person ("gap", "two-histories").
     """
 
     def __init__(
@@ -52,15 +68,20 @@ class Source:
         consumer: str,
         topics: Mapping[str, str],
         member: str | None = None,
+        idle: Callable[[Arrived], bool] = lambda _: False,
+        tempo: Tempo = PROMPT,
     ) -> None:
         self.pool, self.consumer, self.topics = pool, consumer, topics
         topic, service = next(iter(topics.items()))
         prefix = topic.removesuffix(topic_of("", service))
-        self.feed = Feed(hub, f"{prefix}{consumer}", topics, self._claim, member)
+        self.feed = Feed(hub, f"{prefix}{consumer}", topics, self._claim, member, tempo)
         self.problems: dict[Place, str] = {}
         self.positions: dict[Place, Position] = {}
         self._cursors: dict[Place, Cursor] = {}
         self._gaps = Gaps()
+        self._idle = idle
+        self._passed: dict[Place, Position] = {}  # not written yet
+        self._save = 0.0
 
     async def start(self) -> None:
         """Join the group."""
@@ -73,24 +94,40 @@ class Source:
     async def restart(self) -> None:
         """Begin again from the positions, after any doubt."""
         self.problems.clear()
+        self._passed.clear()
         await self.feed.restart()
 
     async def get(self, limit: int, seconds: float = 0.5) -> list[Record]:
         """Return what is to be applied next; nothing after so many seconds."""
         for place in self._gaps.due(self.feed.held):
             self.feed.seek(place, 0)
+        await self._write_passed()
         due: list[Record] = []
         for place, records in (await self.feed.get(limit, seconds)).items():
-            due += await self._screened(place, records)
+            due += self._screened(place, records)
         return due
 
     def applied(self, after: Position) -> None:
-        """Note that a position is committed."""
-        self.feed.reached((after.topic, after.partition), after.next_offset)
+        """Note that a position is committed, and with it all those before it."""
+        place = (after.topic, after.partition)
+        passed = self._passed.get(place)
+        self.feed.reached(place, passed.next_offset if passed is not None else after.next_offset)
 
     async def fenced(self, places: Iterable[Place]) -> None:
         """Drop partitions that another has claimed; claim again what is still assigned."""
-        self.feed.release(places)
+        given_up = tuple(places)
+        for place in given_up:
+            self._passed.pop(place, None)
+        self.feed.release(given_up)
+
+    @property
+    def unwritten(self) -> bool:
+        """Return whether there are positions that are not written yet."""
+        return bool(self._passed)
+
+    def due(self, now: float) -> bool:
+        """Return whether such positions are to be written now (seconds of the loop's clock)."""
+        return self.unwritten and now >= self._save
 
     async def _claim(self, places: Sequence[Place]) -> Mapping[Place, int]:
         offsets = {}
@@ -101,20 +138,16 @@ class Source:
                 position.next_offset, position.last_pseq, position.last_id
             )
             self.problems.pop(place, None)
+            self._passed.pop(place, None)
             self._gaps.filled(place)
             offsets[place] = position.next_offset
         return offsets
 
-    async def _screened(self, place: Place, records: Records) -> list[Record]:
-        before = self._cursors[place]
-        screened = screen_marks(before, [record.mark for record in records])
+    def _screened(self, place: Place, records: Records) -> list[Record]:
+        screened = screen_marks(self._cursors[place], [record.mark for record in records])
         self._cursors[place] = screened.cursor
         self._flag(place, screened)
-        if screened.taken:
-            return self._taken(place, records, screened)
-        if screened.problem is None and screened.cursor.next_offset != before.next_offset:
-            await self._move_on(place, screened.cursor)
-        return []
+        return self._taken(place, records, screened)
 
     def _flag(self, place: Place, screened: Screened) -> None:
         topic, partition = place
@@ -139,35 +172,46 @@ class Source:
                 pass
 
     def _taken(self, place: Place, records: Records, screened: Screened) -> list[Record]:
-        position = self.positions[place]
-        # Duplicates at the end are passed with the last record that is applied.
-        after = [*screened.after[:-1], screened.cursor]
-        taken = []
-        numbered = enumerate(zip(screened.taken, after, strict=True), position.applied + 1)
-        for applied, (index, cursor) in numbered:
+        """Number what is to be applied; what is idle or came before is passed with the next one."""
+        position, idle, taken = self.positions[place], self._idle, []
+        for index, cursor in zip(screened.taken, screened.after, strict=True):
             record = records[index]
-            behind = msgspec.structs.replace(
-                position, next_offset=cursor.next_offset, last_pseq=cursor.last_pseq,
-                last_id=cursor.last_id, applied=applied,
-            )  # fmt: skip
+            if idle(record):
+                continue
+            position = _behind(position, cursor, position.applied + 1)
             taken.append(
                 Record(record.service, *place, record.offset, _text(record.key), record.value,
-                       record.headers, behind)
+                       record.headers, position)
             )  # fmt: skip
-        self.positions[place] = taken[-1].after
+        standing = _behind(position, screened.cursor, position.applied)
+        self.positions[place] = standing
+        if standing.next_offset != position.next_offset or standing.last_pseq != position.last_pseq:
+            self._passed[place] = standing
+            if not taken:
+                self.feed.reached(place, standing.next_offset)
+        elif taken:
+            self._passed.pop(place, None)
         return taken
 
-    async def _move_on(self, place: Place, cursor: Cursor) -> None:
-        """Move the offset behind duplicates, with which nothing is to be done."""
-        position = self.positions[place]
-        told = await self.pool.execute(_MOVE_ON, self.consumer, *place, position.epoch,
-                                       position.applied, cursor.next_offset)  # fmt: skip
-        if told == "UPDATE 0":
-            await self.fenced([place])
+    async def _write_passed(self) -> None:
+        """Write positions behind what nothing was to be done with, now and then."""
+        now = asyncio.get_running_loop().time()
+        if not self.due(now):
             return
-        moved = msgspec.structs.replace(position, next_offset=cursor.next_offset)
-        self.positions[place] = moved
-        self.applied(moved)
+        self._save = now + SAVE
+        passed = {place: at for place, at in self._passed.items() if place in self.feed.held}
+        self._passed.clear()
+        if not passed:
+            return
+        columns = zip(*(msgspec.structs.astuple(at) for at in passed.values()), strict=True)
+        rows = await self.pool.fetch(MOVE_ON, *(list(column) for column in columns))
+        if lost := passed.keys() - {(row[0], row[1]) for row in rows}:
+            await self.fenced(lost)
+
+
+def _behind(position: Position, cursor: Cursor, applied: int) -> Position:
+    return Position(position.consumer, position.topic, position.partition, position.epoch,
+                    cursor.next_offset, cursor.last_pseq, cursor.last_id, applied)  # fmt: skip
 
 
 def _text(key: bytes) -> str:

@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata
 
 from libs.bus.hub import Hub
+from libs.bus.pace import PROMPT, Tempo
 from libs.bus.reading import Reading
 from libs.bus.records import Place, Records
 from libs.telemetry.logs import log
@@ -47,8 +48,10 @@ class Feed:
         topics: Mapping[str, str],
         claim: Claim,
         member: str | None = None,
+        tempo: Tempo = PROMPT,
     ) -> None:
         self.hub, self.group, self.topics, self.member = hub, group, topics, member
+        self.tempo = tempo
         self.last_progress = 0.0
         self.restarts = 0
         self._claim_rows = claim
@@ -71,7 +74,7 @@ class Feed:
 
     async def start(self) -> None:
         """Join the group."""
-        self.hub.follow(self.topics)
+        self.hub.follow(self.topics, self.tempo)
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self.hub.bootstrap, group_id=self.group,
             group_instance_id=self.member, enable_auto_commit=False, auto_offset_reset="none",

@@ -13,7 +13,7 @@ from operator import attrgetter
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
-from libs.bus.pace import Pace
+from libs.bus.pace import CALM, Pace, Tempo
 from libs.bus.records import Arrived, Place, Records, arrivals
 from libs.bus.tail import parts_of
 from libs.telemetry.logs import log
@@ -21,6 +21,8 @@ from libs.telemetry.logs import log
 KEPT = 1000  # records of a partition
 KEPT_BYTES = 512 * 1024  # of their values
 AT_ONCE = 2000  # records that are read before others have their turn
+# A request to the broker names every partition and costs as much as many records: it rests longer.
+PROMPT_READER, CALM_READER = Tempo(4, 0.05), Tempo(50, 0.1)
 PAUSE = 0.5  # seconds before the broker is asked again after a failure
 _OFFSET = attrgetter("offset")
 
@@ -65,11 +67,16 @@ class Hub:
         self._windows: dict[Place, Window] = {}
         self._waiting: dict[str, set[asyncio.Future[None]]] = {}
         self._changed = asyncio.Event()
-        self._pace = Pace()
+        self._pace = Pace(CALM_READER)
         self._reading: asyncio.Task[None] | None = None
 
-    def follow(self, topics: Mapping[str, str]) -> None:
-        """Read these topics from their present ends on; `topics` maps them to their services."""
+    def follow(self, topics: Mapping[str, str], tempo: Tempo = CALM) -> None:
+        """Read these topics from their present ends on; `topics` maps them to their services.
+
+        Where nobody follows promptly, the reader gathers for longer.
+        """
+        if tempo.most < CALM.most:
+            self._pace.tempo = PROMPT_READER
         new = topics.keys() - self._services.keys()
         if new or self._reading is None:
             self._services.update(topics)

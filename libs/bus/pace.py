@@ -2,8 +2,19 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import NamedTuple
 
-MOST = 0.05  # seconds
+
+class Tempo(NamedTuple):
+    """A loop rests so many times as long as its batch took, so many seconds at the longest."""
+
+    times: float
+    most: float
+
+
+PROMPT = Tempo(1, 0.05)  # somebody waits for what it does
+CALM = Tempo(9, 0.25)  # nobody does: it works a tenth of its time, and takes much at once
+ENOUGH = 250  # records: a larger batch costs no less for each of them
 
 
 def _now() -> float:
@@ -11,14 +22,15 @@ def _now() -> float:
 
 
 class Pace:
-    """Rests after a batch as long as the batch took, `most` seconds at the longest.
+    """Rests after a batch, the longer the longer the batch took.
 
-    A loop that is seldom asked answers at once. One that is always asked works half of its time
-    and takes what has gathered meanwhile; the busier the machine, the larger its batches.
+    A loop that is seldom asked answers at once. One that is always asked works a part of its time
+    and takes what has gathered meanwhile; the busier the machine, the larger its batches. Where
+    much has gathered already it does not rest.
     """
 
-    def __init__(self, most: float = MOST, clock: Callable[[], float] = _now) -> None:
-        self.most, self.clock = most, clock
+    def __init__(self, tempo: Tempo = PROMPT, clock: Callable[[], float] = _now) -> None:
+        self.tempo, self.clock = tempo, clock
         self._next = self._began = 0.0
 
     def early(self) -> float:
@@ -34,7 +46,8 @@ class Pace:
         """Say that a batch is there."""
         self._began = self.clock()
 
-    def ended(self, *, more: bool = False) -> None:
-        """Say that it is done; where more is known to be there, the next one may be taken now."""
+    def ended(self, records: int = 0) -> None:
+        """Say that it is done, and how large it was."""
         now = self.clock()
-        self._next = now if more else now + min(self.most, now - self._began)
+        rest = min(self.tempo.most, self.tempo.times * (now - self._began))
+        self._next = now if records >= ENOUGH else now + rest

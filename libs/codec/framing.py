@@ -1,6 +1,6 @@
 """Events as Kafka values: Confluent's prefix (0, four bytes of schema id) and Avro."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -41,6 +41,10 @@ class EventCodec:
             for number, (name, version) in self.registry.names.items()
             if name in self.contracts
         }
+
+    def prefixes(self) -> Mapping[bytes, type]:
+        """Return the first five bytes that values may have, with the event that each says."""
+        return {frame(number, b""): contract.type for number, (contract, _) in self._by_id.items()}
 
     def encode(self, event: object) -> tuple[str, int, bytes]:
         """Return the type, the schema version and the bare Avro of an event. Raises EncodeError."""

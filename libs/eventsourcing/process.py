@@ -1,6 +1,7 @@
 """What a service does when facts arrive, and what it plans when it has decided. Pure."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -43,6 +44,25 @@ class Effect(msgspec.Struct, frozen=True):
 
 Reactions = Sequence[tuple[str, Any]]  # (stream id, command)
 React = Callable[[Envelope[Any]], Reactions]
+
+
+@dataclass(frozen=True)
+class Reaction:
+    """What is done about some kinds of facts of a service. All others are passed over, unread."""
+
+    react: React
+    facts: frozenset[type]
+
+    def __call__(self, envelope: Envelope[Any]) -> Reactions:
+        """Return the commands that a fact leads to."""
+        return self.react(envelope) if type(envelope.event) in self.facts else ()
+
+
+def reacting(*facts: type) -> Callable[[React], Reaction]:
+    """Say to which facts a function reacts."""
+    return lambda react: Reaction(react, frozenset(facts))
+
+
 Plan = Callable[[Envelope[Any]], Sequence[Timer | Effect]]
 
 

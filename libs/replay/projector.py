@@ -13,7 +13,7 @@ from libs.bus.consumer import claim
 from libs.bus.feed import RECLAIM, Feed
 from libs.bus.gaps import Gaps
 from libs.bus.hub import Hub
-from libs.bus.pace import Pace
+from libs.bus.pace import PROMPT, Pace, Tempo
 from libs.bus.records import Place, Records
 from libs.bus.topics import topic_of
 from libs.codec.framing import EventCodec
@@ -46,13 +46,14 @@ class Projector:
         projections: Sequence[Projection[Any]],
         codec: EventCodec,
         committed: Moved | None = None,
+        tempo: Tempo = PROMPT,
     ) -> None:
         self.pool, self.hub, self.topics = pool, hub, topics
         self.projections, self.codec = projections, codec
-        self.committed = committed
+        self.committed, self.tempo = committed, tempo
         self.beat = 0.0
         self.foreign = 0
-        self._pace, self._save, self._look = Pace(), 0.0, 0.0
+        self._pace, self._save, self._look = Pace(tempo), 0.0, 0.0
         self.live: dict[str, Live] = {}
         self.feed: Feed
         self._gaps = Gaps()
@@ -69,7 +70,9 @@ class Projector:
         topic, service = next(iter(self.topics.items()))
         prefix = topic.removesuffix(topic_of("", service))
         database = await self.pool.fetchval("SELECT current_database()")
-        self.feed = Feed(self.hub, f"{prefix}{database}.read", self.topics, self._claim)
+        self.feed = Feed(
+            self.hub, f"{prefix}{database}.read", self.topics, self._claim, tempo=self.tempo
+        )
         await self._reload()
         await self.feed.start()
 
@@ -126,7 +129,7 @@ class Projector:
         if arrived:
             self._pace.began()
             await self._apply(connection, arrived)
-            self._pace.ended(more=count == BATCH)
+            self._pace.ended(count)
         elif any(live.unsaved for live in self.live.values()):
             await self._apply(connection, {})
         return count

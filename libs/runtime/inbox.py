@@ -20,7 +20,7 @@ from libs.store.store import Delivery, Store
 from libs.telemetry.logs import log
 from libs.values.ids import derive
 
-BATCH = 200
+BATCH = 250
 IDLE = 0.25  # seconds between looks at the inbox when nobody pokes
 
 
@@ -127,9 +127,8 @@ class InboxPump:
             self._input(row.seq, by_seq[row.seq], end) for row, end in zip(rows, told, strict=True)
         ]
         await self.loop.settle(inputs)
-        more = len(deliveries) == BATCH
-        self._pace.ended(more=more)
-        return more
+        self._pace.ended(len(deliveries))
+        return len(deliveries) == BATCH
 
     async def _told(self, rows: Sequence[InboxRow]) -> list[Interpreted | Exception]:
         """Have deliveries understood; one on which the intake fails does not hold up the others."""

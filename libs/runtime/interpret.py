@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 import msgspec
 
-from libs.bus.records import Record
+from libs.bus.records import Arrived, Record
 from libs.codec.errors import CodecError
-from libs.codec.framing import EventCodec
+from libs.codec.framing import MAX_EVENT_BYTES, EventCodec
 from libs.eventsourcing.decider import Refused
 from libs.eventsourcing.envelope import Envelope
 from libs.eventsourcing.inputs import Failure, FromTopic, Input
-from libs.eventsourcing.process import React
+from libs.eventsourcing.process import Reaction
 from libs.values.ids import derive
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
@@ -30,10 +30,26 @@ class Interpreter:
     """Understands records for one service."""
 
     def __init__(
-        self, service: str, codec: EventCodec, reacts: Mapping[str, React], acts_from: int = 0
-    ) -> None:
+        self, service: str, codec: EventCodec, reacts: Mapping[str, Reaction],
+        acts_from: int = 0,
+    ) -> None:  # fmt: skip
         self.service, self.codec, self.reacts = service, codec, reacts
         self.acts_from = acts_from  # microseconds; what is older has no effect outside
+        self._idle = {
+            name: frozenset(p for p, kind in codec.prefixes().items() if kind not in reaction.facts)
+            for name, reaction in reacts.items()
+        }
+
+    def idle(self, record: Arrived) -> bool:
+        """Say whether a record of ours is a fact that this service does not react to.
+
+        Nothing but its prefix is looked at; one that may be broken is not idle.
+        """
+        return (
+            record.headers is not None
+            and record.value[:5] in self._idle[record.service]
+            and len(record.value) <= MAX_EVENT_BYTES
+        )
 
     def read(self, record: Record, *, sealed: bytes | None = None) -> Input:
         """Return the input that a record means.

@@ -7,10 +7,11 @@ from typing import Any, Literal, Protocol, TypeVar
 import msgspec
 from fastapi import APIRouter
 
+from libs.bus.pace import CALM, Tempo
 from libs.codec.contract import Contract
 from libs.effects.kinds import EffectKind
 from libs.eventsourcing.decider import Decider
-from libs.eventsourcing.process import Plan, React, plan_nothing
+from libs.eventsourcing.process import Plan, Reaction, plan_nothing
 from libs.eventsourcing.projection import Key, Projection
 from libs.runtime.settings import Settings
 from libs.security.vault.vault import Vault
@@ -132,14 +133,15 @@ class Service:
     later reads everything from the beginning either way; "from now" suppresses the effects of what
     was recorded before its first start. `configured` gives the service as the settings want it,
     where a reaction needs an account's terms: they enter with the message. `measures` are the
-    gauges that a scrape reads from its read models.
+    gauges that a scrape reads from its read models. `reacting` and `projecting` say how
+    long its loops may rest: promptly where somebody waits for it, as for units to be reserved.
     """
 
     name: str
     contracts: tuple[Contract[Any], ...]
     deciders: tuple[Decider[Any, Any, Any], ...]
     reads: tuple[Contract[Any], ...] = ()
-    reacts: Mapping[str, React] = field(default_factory=dict)
+    reacts: Mapping[str, Reaction] = field(default_factory=dict)
     plan: Plan = plan_nothing
     projections: tuple[Projection[Any], ...] = ()
     routes: Callable[[Ports], APIRouter] | None = None
@@ -148,3 +150,5 @@ class Service:
     acts: Literal["from the beginning", "from now"] = "from the beginning"
     configured: "Callable[[Settings], Service] | None" = None
     measures: tuple[Measure, ...] = ()
+    reacting: Tempo = CALM
+    projecting: Tempo = CALM

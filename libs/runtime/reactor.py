@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 
 from libs.bus.consumer import Source
-from libs.bus.pace import Pace
-from libs.bus.records import Record
-from libs.eventsourcing.inputs import FromTopic, Input
+from libs.bus.pace import PROMPT, Pace, Tempo
+from libs.bus.records import Place, Record
+from libs.eventsourcing.inputs import FromTopic, Input, Position
 from libs.runtime.interpret import Interpreter
 from libs.runtime.turns import FENCED, TurnLoop
 from libs.telemetry.logs import log
@@ -21,11 +21,12 @@ class Reactor:
     """Reacts to other services' facts for one service."""
 
     def __init__(
-        self, source: Source, interpreter: Interpreter, loop: TurnLoop, seal: Seal
-    ) -> None:
+        self, source: Source, interpreter: Interpreter, loop: TurnLoop, seal: Seal,
+        tempo: Tempo = PROMPT,
+    ) -> None:  # fmt: skip
         self.source, self.interpreter, self.loop, self.seal = source, interpreter, loop, seal
         self.beat = 0.0
-        self._pace = Pace()
+        self._pace = Pace(tempo)
         self.halted: set[tuple[str, int]] = set()
 
     async def run(self) -> None:
@@ -48,15 +49,19 @@ class Reactor:
         self._pace.began()
         inputs = await self._inputs(records)
         outcome = await self.loop.settle(inputs)
-        self._pace.ended(more=len(records) == BATCH)
-        fenced: set[tuple[str, int]] = set()
+        self._pace.ended(len(records))
+        applied: dict[Place, Position] = {}
+        fenced: set[Place] = set()
         for given in inputs:
             assert isinstance(given.origin, FromTopic)
             after = given.origin.after
+            place = (after.topic, after.partition)
             if outcome.by_id[given.id] == FENCED:
-                fenced.add((after.topic, after.partition))
-            elif (after.topic, after.partition) not in fenced:
-                self.source.applied(after)
+                fenced.add(place)
+            elif place not in fenced:
+                applied[place] = after
+        for after in applied.values():
+            self.source.applied(after)
         if fenced:
             await self.source.fenced(fenced)
 

@@ -119,12 +119,19 @@ class RunningService:
         self._go("relay", self.relay.run())
         if service.reacts:
             topics = {topic_of(self.settings.topic_prefix, name): name for name in service.reacts}
-            source = Source(self.pool, self.hub, f"{self.name}.reactor", topics)
+            source = Source(
+                self.pool,
+                self.hub,
+                f"{self.name}.reactor",
+                topics,
+                idle=interpreter.idle,
+                tempo=service.reacting,
+            )
 
             async def seal(field: str, raw: bytes) -> bytes:
                 return await inbox.sealed(field, raw, self.clock())
 
-            self.reactor = Reactor(source, interpreter, self.loop, seal)
+            self.reactor = Reactor(source, interpreter, self.loop, seal, service.reacting)
             await source.start()
             self._go("reactor", self.reactor.run())
         alone: list[Callable[[], Coroutine[Any, Any, None]]] = []  # in one process at a time
@@ -167,7 +174,10 @@ class RunningService:
             for name in projection.topics
         }
         if self.service.projections:
-            self.projector = Projector(self.pool, self.hub, topics, self.service.projections, codec)
+            self.projector = Projector(
+                self.pool, self.hub, topics, self.service.projections, codec,
+                tempo=self.service.projecting,
+            )  # fmt: skip
             await self.projector.start()
             self._go("projector", self.projector.run())
         by_service = {service: topic for topic, service in topics.items()}

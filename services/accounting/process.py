@@ -9,7 +9,7 @@ from typing import Any
 
 from libs.contracts import accounting, common, fulfilment, inventory, orders, payments
 from libs.eventsourcing.envelope import Envelope
-from libs.eventsourcing.process import React, Reactions
+from libs.eventsourcing.process import Reaction, Reactions, reacting
 from libs.values.money import exponent, round_half_up
 from services.accounting import commands
 from services.accounting.company import Companies, Company, Rate, business_date, converted
@@ -25,13 +25,26 @@ def cost_stream(entity: str, sku: str) -> str:
     return f"cost-{entity}:{sku}"
 
 
-def reactions(companies: Companies) -> Mapping[str, React]:
+def reactions(companies: Companies) -> Mapping[str, Reaction]:
     """Return what is done on each service's facts, for these companies."""
+    to_orders = reacting(
+        orders.OrderPlaced, orders.OrderAmended, orders.OrderCompleted, orders.OrderLinesCancelled,
+        orders.OrderReopened,
+    )  # fmt: skip
+    to_payments = reacting(
+        payments.PaymentCaptured, payments.RefundMade, payments.DisputeOpened, payments.DisputeWon,
+        payments.DisputeLost,
+    )  # fmt: skip
+    to_fulfilment = reacting(fulfilment.ShipmentDispatched)
+    to_inventory = reacting(
+        inventory.StockShipped, inventory.StockReceived, inventory.StockAdjusted,
+        inventory.StockCounted,
+    )  # fmt: skip
     return {
-        "orders": lambda envelope: react_to_orders(envelope, companies),
-        "payments": lambda envelope: react_to_payments(envelope, companies),
-        "fulfilment": lambda envelope: react_to_fulfilment(envelope, companies),
-        "inventory": lambda envelope: react_to_inventory(envelope, companies),
+        "orders": to_orders(lambda envelope: react_to_orders(envelope, companies)),
+        "payments": to_payments(lambda envelope: react_to_payments(envelope, companies)),
+        "fulfilment": to_fulfilment(lambda envelope: react_to_fulfilment(envelope, companies)),
+        "inventory": to_inventory(lambda envelope: react_to_inventory(envelope, companies)),
     }
 
 

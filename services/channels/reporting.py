@@ -5,13 +5,14 @@ from typing import Any
 
 from libs.contracts import channels, common, fulfilment, orders
 from libs.eventsourcing.envelope import Envelope
-from libs.eventsourcing.process import Effect, Reactions, Timer
+from libs.eventsourcing.process import Effect, Reactions, Timer, reacting
 from libs.eventsourcing.states import pack
 from libs.values.ids import derive
 from services.channels.commands import order_stream
 from services.channels.reports import RequestReport
 
 
+@reacting(fulfilment.ShipmentDispatched)
 def react_to_fulfilment(envelope: Envelope[Any]) -> Reactions:
     """Ask to tell each order's channel of a parcel that left."""
     match envelope.event:
@@ -37,6 +38,7 @@ def _dispatch(
     return order_stream(order.account, order.external_id), request
 
 
+@reacting(orders.OrderLinesCancelled)
 def react_to_orders(envelope: Envelope[Any]) -> Reactions:
     """Ask to tell the channel of what was cancelled, unless the channel said so itself."""
     match envelope.event:

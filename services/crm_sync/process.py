@@ -12,7 +12,7 @@ from libs.contracts import crm_sync as events
 from libs.contracts import orders
 from libs.contracts.common import Evidence
 from libs.eventsourcing.envelope import Envelope
-from libs.eventsourcing.process import Effect, Reactions, Timer
+from libs.eventsourcing.process import Effect, Reactions, Timer, reacting
 from libs.values.ids import derive
 from services.crm_sync import commands
 from services.crm_sync.commands import customer_stream, evidence_stream, index_of
@@ -37,6 +37,7 @@ class Retain(msgspec.Struct, frozen=True):
     last_order_at: int
 
 
+@reacting(orders.OrderPlaced, orders.OrderAmended)
 def react_to_orders(envelope: Envelope[Any]) -> Reactions:
     """Say which buyer an order names."""
     match envelope.event:
@@ -54,6 +55,9 @@ def react_to_orders(envelope: Envelope[Any]) -> Reactions:
             return ()
 
 
+@reacting(
+    events.CustomerSeen, events.CustomersUnmerged, events.ErasureCompleted, events.CustomerForgotten
+)
 def react_to_ourselves(envelope: Envelope[Any]) -> Reactions:
     """Carry what one stream has decided to the streams that it concerns."""
     at = envelope.at

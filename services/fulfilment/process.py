@@ -12,7 +12,7 @@ from libs.contracts import fulfilment as events
 from libs.contracts import inventory, orders, payments
 from libs.contracts.common import Allocation, Customer, RefusedLocation
 from libs.eventsourcing.envelope import Envelope
-from libs.eventsourcing.process import Effect, React, Timer
+from libs.eventsourcing.process import Effect, Reaction, Timer, reacting
 from services.fulfilment import handover_commands, shipment_commands, tracker_commands
 
 HOUR = 3_600_000_000  # microseconds
@@ -60,12 +60,17 @@ class Places(msgspec.Struct, frozen=True):
 NOWHERE = Places({}, {})
 
 
-def reactions(places: Places) -> Mapping[str, React]:
+def reactions(places: Places) -> Mapping[str, Reaction]:
     """Return the reactions, by service, for these places."""
 
+    @reacting(orders.FulfilmentRequested, orders.OrderDecisionTaken)
     def to_orders(envelope: Envelope[Any]) -> Work:
         return react_to_orders(places, envelope)
 
+    @reacting(
+        events.HandoverPlanned, events.DispatchStopped, events.StopTooLate,
+        events.ShipmentAddressKept, events.LabelBought, events.TrackingMatched,
+    )  # fmt: skip
     def to_own(envelope: Envelope[Any]) -> Work:
         return react_to_own(places, envelope)
 
@@ -99,6 +104,10 @@ def react_to_orders(places: Places, envelope: Envelope[Any]) -> Work:
             return []
 
 
+@reacting(
+    inventory.StockReserved, inventory.StockReleased, inventory.StockHoldExpired,
+    inventory.StockShipped, inventory.StockReallocated, inventory.ShortfallDetected,
+)  # fmt: skip
 def react_to_inventory(envelope: Envelope[Any]) -> Work:
     """Take where inventory keeps an order's units, and where no longer."""
     event = envelope.event
@@ -140,6 +149,7 @@ def _allocation(
     return handover_commands.handover_stream(order), command
 
 
+@reacting(payments.ShipmentCleared)
 def react_to_payments(envelope: Envelope[Any]) -> Work:
     """Record that an order's share of a parcel may go."""
     match envelope.event:

@@ -6,7 +6,7 @@ from typing import Any
 from libs.contracts import fulfilment, orders
 from libs.contracts import inventory as events
 from libs.eventsourcing.envelope import Envelope
-from libs.eventsourcing.process import Effect, Timer
+from libs.eventsourcing.process import Effect, Timer, reacting
 from services.inventory import commands
 
 
@@ -15,6 +15,7 @@ def stream_of(sku: str) -> str:
     return f"stock-{sku}"
 
 
+@reacting(orders.StockRequired)
 def react_to_orders(envelope: Envelope[Any]) -> list[tuple[str, commands.InventoryCommand]]:
     """Ask each SKU for what the order needs of it in all."""
     match envelope.event:
@@ -36,6 +37,7 @@ def react_to_orders(envelope: Envelope[Any]) -> list[tuple[str, commands.Invento
             return []
 
 
+@reacting(fulfilment.ShipmentDispatched)
 def react_to_fulfilment(envelope: Envelope[Any]) -> list[tuple[str, commands.InventoryCommand]]:
     """Take what a parcel holds out of stock, by SKU and order."""
     match envelope.event:

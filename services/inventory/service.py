@@ -1,5 +1,6 @@
 """Inventory, assembled: what it decides, reacts to, shows and offers."""
 
+from libs.bus.pace import PROMPT
 from libs.contracts import fulfilment, inventory, orders
 from libs.runtime.ports import Service
 from services.inventory import api, process
@@ -16,4 +17,6 @@ SERVICE = Service(
     plan=process.plan,
     projections=(STOCK_ROWS, RESERVATIONS, ENTRIES),
     routes=api.routes,
+    reacting=PROMPT,
+    projecting=PROMPT,
 )

@@ -5,12 +5,17 @@ from typing import Any
 
 from libs.contracts import channels, common, fulfilment, inventory, orders, payments
 from libs.eventsourcing.envelope import Envelope
-from libs.eventsourcing.process import Effect, Reactions, Timer
+from libs.eventsourcing.process import Effect, Reactions, Timer, reacting
 from libs.values.ids import derive
 from services.orders import commands
 from services.orders.commands import order_stream
 
 
+@reacting(
+    channels.ChannelOrderReceived, channels.ChannelOrderChanged, channels.ChannelOrderFundsChanged,
+    channels.ChannelOrderCancelled, channels.ChannelCancellationRequested,
+    channels.ListingLineResolved,
+)  # fmt: skip
 def react_to_channels(envelope: Envelope[Any]) -> Reactions:
     """Say what a channel's fact asks of its order."""
     command: commands.OrderCommand
@@ -54,6 +59,11 @@ def _request(event: channels.ChannelCancellationRequested, at: int) -> commands.
     )  # fmt: skip
 
 
+@reacting(
+    inventory.StockReserved, inventory.StockShort, inventory.StockReservationChanged,
+    inventory.StockReleased, inventory.StockShipped, inventory.StockHoldExpired,
+    inventory.ShortfallDetected,
+)  # fmt: skip
 def react_to_inventory(envelope: Envelope[Any]) -> Reactions:
     """Say what a fact of stock asks of the orders that it names."""
     match envelope.event:
@@ -94,6 +104,13 @@ def react_to_inventory(envelope: Envelope[Any]) -> Reactions:
             return ()
 
 
+@reacting(
+    payments.PaymentCaptured, payments.PaymentAuthorised, payments.PaymentNotRequired,
+    payments.PaymentDeclined, payments.PaymentCaptureFailed, payments.PaymentActionRequired,
+    payments.PaymentOutcomeUnknown, payments.PaymentOutcomeResolved, payments.AuthorisationExpired,
+    payments.PaymentVoided, payments.RefundMade, payments.DisputeOpened, payments.DisputeWon,
+    payments.DisputeLost,
+)  # fmt: skip
 def react_to_payments(envelope: Envelope[Any]) -> Reactions:
     """Say what a fact of its money means for an order; what payments plans is none of it."""
     event = envelope.event
@@ -143,6 +160,13 @@ def _paid(
     return ((order_stream(event.order_id), command),)
 
 
+@reacting(
+    fulfilment.ShipmentPlanned, fulfilment.ShipmentJoined, fulfilment.ShipmentPacked,
+    fulfilment.ShipmentDispatched, fulfilment.ShipmentDelivered, fulfilment.DeliveryAssumed,
+    fulfilment.DispatchStopped, fulfilment.StopTooLate, fulfilment.DeliveryFailed,
+    fulfilment.ParcelLost, fulfilment.ReturnedToSender, fulfilment.FulfilmentReleased,
+    fulfilment.ShipmentUnplannable,
+)  # fmt: skip
 def react_to_fulfilment(envelope: Envelope[Any]) -> Reactions:
     """Tell each order that a parcel holds units of what became of these."""
     match envelope.event:

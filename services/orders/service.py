@@ -1,5 +1,6 @@
 """The orders service as data: the only file here that knows how its parts are wired."""
 
+from libs.bus.pace import PROMPT
 from libs.contracts import channels, fulfilment, inventory, orders, payments
 from libs.runtime.ports import Service
 from libs.telemetry import metrics
@@ -47,4 +48,5 @@ SERVICE = Service(
         ),
         Measure(metrics.OVERDUE, ORDERS, take="past", of="decide_by", among={"state": UNFINISHED}),
     ),
+    reacting=PROMPT,
 )

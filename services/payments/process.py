@@ -5,16 +5,17 @@ from typing import Any
 
 from libs.contracts import common, fulfilment, orders
 from libs.eventsourcing.envelope import Envelope
-from libs.eventsourcing.process import React, Reactions
+from libs.eventsourcing.process import Reaction, Reactions, reacting
 from services.payments import commands
 from services.payments.commands import payment_stream
 
 TermsOf = Callable[[str], commands.Terms]  # by channel account
 
 
-def reacting_to_orders(terms_of: TermsOf) -> React:
+def reacting_to_orders(terms_of: TermsOf) -> Reaction:
     """Return the reaction to orders, under these terms."""
 
+    @reacting(orders.PaymentRequired)
     def react(envelope: Envelope[Any]) -> Reactions:
         match envelope.event:
             case orders.PaymentRequired() as event:
@@ -34,6 +35,7 @@ def reacting_to_orders(terms_of: TermsOf) -> React:
     return react
 
 
+@reacting(fulfilment.ShipmentPacked, fulfilment.DispatchStopped)
 def react_to_fulfilment(envelope: Envelope[Any]) -> Reactions:
     """Say what a parcel's fact asks of the payments of the orders in it."""
     match envelope.event:

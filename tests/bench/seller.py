@@ -59,7 +59,7 @@ class Shop:
         names = {
             "ord_" + short("shop", str(n)): str(n) for n in range(first, first + count, SAMPLE)
         }
-        seen = asyncio.create_task(self._watch(list(names)))
+        seen = asyncio.create_task(self._watch(list(names), rate))
         out, _ = await seller.communicate()
         sent = json.loads(out)["sent"]
         reserved = await asyncio.wait_for(seen, 120)
@@ -67,16 +67,21 @@ class Shop:
         took = time.time() - min(sent.values())
         return [at - sent[names[name]] for name, at in reserved.items()], took
 
-    async def _watch(self, names: list[str]) -> dict[str, float]:
-        """Return when each order's row was seen to have its units."""
+    async def _watch(self, names: list[str], rate: float) -> dict[str, float]:
+        """Return when each order's row was seen to have its units; looks for what is sent by now.
+
+        Looks at more than is needed would take processor time from what is measured.
+        """
         reserved: dict[str, float] = {}
-        ahead = 400  # a look at more of them would cost more than what is measured
+        began, count = time.time(), len(names)
         query = await self.inventory.prepare(
             "SELECT order_id FROM reservations WHERE order_id = ANY ($1::text[]) AND reserved + shipped > 0"
         )
         left = names
         while left:
             now = time.time()
+            sent = int(rate * (now - began) / SAMPLE) + 2 if rate else count
+            ahead = min(max(0, sent - len(reserved)), 400)
             found = {row[0] for row in await query.fetch(left[:ahead])}
             reserved |= dict.fromkeys(found, (now + time.time()) / 2)
             left = [name for name in left if name not in found]

@@ -25,7 +25,7 @@ from libs.eventsourcing.inputs import (
     Input,
     Position,
 )
-from libs.eventsourcing.process import Effect, Reactions, Timer
+from libs.eventsourcing.process import Effect, Reactions, Timer, reacting
 from libs.eventsourcing.turn import Mind
 from libs.runtime.interpret import Interpreter
 from libs.store.memory import MemoryStore
@@ -140,6 +140,7 @@ def mind(decider: Decider[Any, Any, Any] = SHELF) -> Mind:
     return Mind("toy", [decider], CODEC, plan if decider is SHELF else lambda _: ())
 
 
+@reacting(events.StockReceived)
 def react(envelope: Envelope[Any]) -> Reactions:
     event = envelope.event
     if event.document == "react-raises":

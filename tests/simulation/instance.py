@@ -8,12 +8,13 @@ from typing import Any
 
 import msgspec
 
-from libs.bus.consumer import CLAIM, Source
+from libs.bus.consumer import CLAIM, MOVE_ON, Source
 from libs.bus.hub import Hub
 from libs.codec.framing import EventCodec
 from libs.contracts import kernel
 from libs.effects.worker import EffectWorker
 from libs.eventsourcing.decided import Turn
+from libs.eventsourcing.inputs import Position
 from libs.eventsourcing.turn import Mind
 from libs.replay.memory import MemoryRows
 from libs.runtime.commands import TurnCommands
@@ -46,19 +47,19 @@ class MemoryPool:
         self.store = store
 
     async def fetch(self, statement: str, *columns: Any) -> list[tuple[Any, ...]]:
-        assert statement == CLAIM
-        claimed = [self.store.claim_now(*row) for row in zip(*columns, strict=True)]
-        return [msgspec.structs.astuple(position) for position in claimed]
+        rows = zip(*columns, strict=True)
+        if statement == CLAIM:
+            return [msgspec.structs.astuple(self.store.claim_now(*row)) for row in rows]
+        assert statement == MOVE_ON
+        return [place for row in rows for place in self._passed(Position(*row))]
 
-    async def execute(
-        self, _: str, consumer: str, topic: str, partition: int, epoch: int, done: int, offset: int
-    ) -> str:
-        name = (consumer, topic, partition)
+    def _passed(self, position: Position) -> list[Place]:
+        name = (position.consumer, position.topic, position.partition)
         held = self.store.positions[name]
-        if (held.epoch, held.applied) != (epoch, done):
-            return "UPDATE 0"
-        self.store.positions[name] = msgspec.structs.replace(held, next_offset=offset)
-        return "UPDATE 1"
+        if (held.epoch, held.applied) != (position.epoch, position.applied):
+            return []
+        self.store.positions[name] = position
+        return [name[1:]]
 
 
 @dataclass
@@ -152,7 +153,9 @@ class Instance:
         if home.service.reacts:
             topics = {f"{name}.events": name for name in home.service.reacts}
             pool: Any = MemoryPool(home.store)
-            source = Source(pool, Hub(""), f"{home.name}.reactor", topics)
+            source = Source(
+                pool, Hub(""), f"{home.name}.reactor", topics, idle=home.interpreter.idle
+            )
             self.reads = MemoryFeed(around.broker, around.loop, around.rng, source._claim)
             source.feed = self.reads  # type: ignore[assignment]
             self.reactor = Reactor(source, home.interpreter, self.turns, _unsealed)
@@ -206,7 +209,7 @@ class Instance:
                 self.start(what, self.take_turn())
             case "inbox" if self.pump and leads and home.store.received_now([], 1):
                 self.start(what, self.pump.step())
-            case "react" if self.reactor and self.reads and self.reads.waiting():
+            case "react" if self._readable():
                 self.start(what, self.react())
             case "timers" if leads and home.store.due_now(self.clock(), 1):
                 self.start(what, self.timers.step())
@@ -219,6 +222,12 @@ class Instance:
             case _:
                 return False
         return True
+
+    def _readable(self) -> bool:
+        """Say whether records wait, or positions that may be written now."""
+        if self.reactor is None or self.reads is None:
+            return False
+        return self.reads.waiting() or self.reactor.source.due(self.around.loop.time())
 
     def _callable(self) -> bool:
         """Say whether an effect may be tried now."""

@@ -190,7 +190,8 @@ def _twice(name: str, source: str, field: str) -> Any:
             work = list(react(envelope))
             return [*work, *((stream, _other(command, field)) for stream, command in work)]
 
-        return changed(real, reacts={**real.reacts, source: again})
+        reacts = {**real.reacts, source: changed(react, react=again)}
+        return changed(real, reacts=reacts)
 
     return service
 

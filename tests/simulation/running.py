@@ -204,7 +204,9 @@ class Run:
         if any(one.under_way() for one in world.instances):
             return world.loop.next_due() is not None
         feeds = [feed for one in world.instances for feed in (one.reads, one.projector.feed)]
-        behind = any(feed and feed.behind() for feed in feeds)
+        behind = any(feed and feed.behind() for feed in feeds) or any(
+            one.reactor and one.reactor.source.unwritten for one in world.instances
+        )
         if behind:
             world.advance(world.loop.now + SECOND)
         return behind

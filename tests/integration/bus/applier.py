@@ -3,11 +3,11 @@
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from libs.bus import feed
 from libs.bus.consumer import Source
-from libs.bus.records import Record
+from libs.bus.records import Arrived, Record
 from libs.store.pool import open_pool
 from tests.integration.bus.toy import Toy
 
@@ -20,9 +20,11 @@ MOVE = """
 class Applier:
     """What it applies and its positions are one transaction."""
 
-    def __init__(self, toy: Toy, name: str = "applier") -> None:
+    def __init__(
+        self, toy: Toy, name: str = "applier", idle: Callable[[Arrived], bool] = lambda _: False
+    ) -> None:
         self.toy = toy
-        self.source = Source(toy.pool, toy.hub, name, toy.topics)
+        self.source = Source(toy.pool, toy.hub, name, toy.topics, idle=idle)
         self.fenced = 0
 
     async def run(self) -> None:

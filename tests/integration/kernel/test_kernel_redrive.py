@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -25,7 +26,13 @@ from tests.contract.toy import CONSUMER, NOON, TOPIC, Put, read, received
 INTAKE = f"intake-{TOPIC}/0"
 VAULT = MemoryVault()
 MENDED = Interpreter(
-    "toy", toy.CODEC, {"upstream": lambda e: [(f"shelf-{e.event.sku}", Put(e.event.document))]}
+    "toy",
+    toy.CODEC,
+    {
+        "upstream": replace(
+            toy.react, react=lambda e: [(f"shelf-{e.event.sku}", Put(e.event.document))]
+        )
+    },
 )
 
 

@@ -77,7 +77,7 @@ def test_a_dispatched_parcel_asks_each_sku_once_for_each_order() -> None:
         tracked=False, by="x",
     )  # fmt: skip
     asked = process.react_to_fulfilment(envelope(fact, at=NOW, service="fulfilment"))
-    assert [(stream, c.order_id, c.quantity) for stream, c in asked] == [  # type: ignore[union-attr]
+    assert [(stream, c.order_id, c.quantity) for stream, c in asked] == [
         ("stock-MUG", "o1", 3), ("stock-MUG", "o2", 1), ("stock-CUP", "o1", 1),
     ]  # fmt: skip
     assert asked[0][1] == commands.ShipUnits("main", MUG, "attic", "o1", "s1", 3, NOW)
