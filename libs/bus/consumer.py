@@ -58,7 +58,8 @@ class Source:
 
     `topics` maps topics to the services that own them. What is `idle` is passed over: nothing is to
     be done with it, and the position behind it is written with the next one, or a little later.
-    `problems` names partitions that wait for a person ("gap", "two-histories").
+    `problems` names partitions that wait for a person ("gap", "two-histories"). `read` is how many
+    records the last `get` had before it, idle ones and all.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Source:
         self.positions: dict[Place, Position] = {}
         self._cursors: dict[Place, Cursor] = {}
         self._gaps = Gaps()
+        self.read = 0
         self._idle = idle
         self._passed: dict[Place, Position] = {}  # not written yet
         self._save = 0.0
@@ -103,7 +105,9 @@ class Source:
             self.feed.seek(place, 0)
         await self._write_passed()
         due: list[Record] = []
-        for place, records in (await self.feed.get(limit, seconds)).items():
+        found = await self.feed.get(limit, seconds)
+        self.read = sum(map(len, found.values()))
+        for place, records in found.items():
             due += self._screened(place, records)
         return due
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
+from libs.bus.client import let_go
 from libs.bus.records import Place
 from libs.bus.tail import parts_of
 
@@ -58,7 +59,4 @@ class Ends:
         """Let the connection go."""
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
-            try:
-                await asyncio.wait_for(consumer.stop(), ANSWER)
-            except (KafkaError, TimeoutError, OSError):
-                return
+            await let_go(consumer, ANSWER)

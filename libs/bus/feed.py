@@ -1,13 +1,12 @@
 """Membership in a consumer group. It only proposes who reads what; positions decide."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata
 
+from libs.bus.client import let_go
 from libs.bus.hub import Hub
 from libs.bus.pace import PROMPT, Tempo
 from libs.bus.reading import Reading
@@ -98,8 +97,7 @@ class Feed:
             await asyncio.gather(self._report, return_exceptions=True)
             self._report = None
         if consumer is not None:
-            with contextlib.suppress(TimeoutError, KafkaError, OSError):
-                await asyncio.wait_for(consumer.stop(), 5)
+            await let_go(consumer)
 
     async def restart(self) -> None:
         """Begin again from the positions."""

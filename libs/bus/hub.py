@@ -5,24 +5,25 @@ that needs older records than are kept reads them itself.
 """
 
 import asyncio
-import contextlib
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from operator import attrgetter
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import OffsetOutOfRangeError
 
+from libs.bus.client import let_go
 from libs.bus.pace import CALM, Pace, Tempo
 from libs.bus.records import Arrived, Place, Records, arrivals
 from libs.bus.tail import parts_of
 from libs.telemetry.logs import log
+from libs.telemetry.pulse import Pulse
 
 KEPT = 1000  # records of a partition
 KEPT_BYTES = 512 * 1024  # of their values
 AT_ONCE = 2000  # records that are read before others have their turn
 # A request to the broker names every partition and costs as much as many records: it rests longer.
-PROMPT_READER, CALM_READER = Tempo(4, 0.05), Tempo(50, 0.1)
+PROMPT_READER, CALM_READER = Tempo(4, 0.05, 250), Tempo(50, 0.1, 1000)
 PAUSE = 0.5  # seconds before the broker is asked again after a failure
 _OFFSET = attrgetter("offset")
 
@@ -68,6 +69,7 @@ class Hub:
         self._waiting: dict[str, set[asyncio.Future[None]]] = {}
         self._changed = asyncio.Event()
         self._pace = Pace(CALM_READER)
+        self.pulse = Pulse()
         self._reading: asyncio.Task[None] | None = None
 
     def follow(self, topics: Mapping[str, str], tempo: Tempo = CALM) -> None:
@@ -115,6 +117,10 @@ class Hub:
                 others.discard(come)
 
     async def _run(self) -> None:
+        with self.pulse:
+            await self._go_on()
+
+    async def _go_on(self) -> None:
         while True:
             consumer = AIOKafkaConsumer(
                 bootstrap_servers=self.bootstrap, enable_auto_commit=False,
@@ -130,10 +136,10 @@ class Hub:
                 self._windows.clear()
                 await asyncio.sleep(PAUSE)
             finally:
-                with contextlib.suppress(TimeoutError, KafkaError, OSError):
-                    await asyncio.wait_for(consumer.stop(), 5)
+                await let_go(consumer)
 
     async def _step(self, consumer: AIOKafkaConsumer) -> None:
+        self.pulse.beat()
         if self._changed.is_set():
             self._changed.clear()
             await self._assign(consumer)

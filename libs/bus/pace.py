@@ -6,15 +6,18 @@ from typing import NamedTuple
 
 
 class Tempo(NamedTuple):
-    """A loop rests so many times as long as its batch took, so many seconds at the longest."""
+    """A loop rests so many times as long as its batch took, so many seconds at the longest.
+
+    It does not rest behind a batch of `enough` records: more at once would cost no less for each.
+    """
 
     times: float
     most: float
+    enough: int
 
 
-PROMPT = Tempo(1, 0.05)  # somebody waits for what it does
-CALM = Tempo(9, 0.25)  # nobody does: it works a tenth of its time, and takes much at once
-ENOUGH = 250  # records: a larger batch costs no less for each of them
+PROMPT = Tempo(1, 0.05, 250)  # somebody waits for what it does
+CALM = Tempo(9, 0.25, 1000)  # nobody does: it works a tenth of its time, and takes much at once
 
 
 def _now() -> float:
@@ -50,4 +53,4 @@ class Pace:
         """Say that it is done, and how large it was."""
         now = self.clock()
         rest = min(self.tempo.most, self.tempo.times * (now - self._began))
-        self._next = now if records >= ENOUGH else now + rest
+        self._next = now if records >= self.tempo.enough else now + rest

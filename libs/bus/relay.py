@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
+from libs.bus.client import let_go
 from libs.bus.readback import HistoryMismatch, Known, TopicTrimmed, read_ends, resume_after
 from libs.bus.recent import Outgoing, Recent
 from libs.codec.framing import frame
@@ -20,6 +21,7 @@ from libs.codec.registry import Registry
 from libs.eventsourcing.decided import NewEvent
 from libs.store.pool import Pool
 from libs.telemetry.logs import log
+from libs.telemetry.pulse import Pulse
 from libs.values.lanes import PARTITIONS
 
 PAGE = 500  # events of a lane per batch
@@ -81,6 +83,7 @@ class Relay:
         self._wake = asyncio.Event()
         self._moved = asyncio.Event()
         self._running = False
+        self.pulse = Pulse()
         self._next_note = self._next_poll = 0.0
 
     async def start(self) -> None:
@@ -121,21 +124,26 @@ class Relay:
         """Run until cancelled. Raises HistoryMismatch or TopicTrimmed where going on would harm."""
         self._running = True
         try:
-            while True:
-                try:
-                    if not self.sent:
-                        await self.start()
-                    await self._round()
-                except _DOUBT as error:
-                    log.error("relay-in-doubt", service=self.service, cause=type(error).__name__)
-                    await self._throw_away()
-                    await asyncio.sleep(0.2)
+            with self.pulse:
+                await self._go_round()
         except (HistoryMismatch, TopicTrimmed) as error:
             log.critical("relay-refused", service=self.service, cause=type(error).__name__)
             raise
         finally:
             self._running = False
             self._moved.set()
+
+    async def _go_round(self) -> None:
+        while True:
+            self.pulse.beat()
+            try:
+                if not self.sent:
+                    await self.start()
+                await self._round()
+            except _DOUBT as error:
+                log.error("relay-in-doubt", service=self.service, cause=type(error).__name__)
+                await self._throw_away()
+                await asyncio.sleep(0.2)
 
     async def drain(self, seconds: float) -> bool:
         """Wait until all that is committed is acknowledged; False if that took too long."""
@@ -251,8 +259,7 @@ class Relay:
         producer, self._producer = self._producer, None
         self.sent, self._recent = {}, Recent()
         if producer is not None:
-            with contextlib.suppress(KafkaError, TimeoutError, OSError):
-                await asyncio.wait_for(producer.stop(), 3)
+            await let_go(producer, 3)
 
     async def _note(self) -> None:
         self._next_note = _now() + NOTE

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from libs.bus.client import let_go
 from libs.bus.records import Place, Records, arrivals
 from libs.values.lanes import PARTITIONS
 
@@ -20,7 +21,7 @@ async def lone_reader(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
         await consumer.start()
         yield consumer
     finally:
-        await consumer.stop()
+        await let_go(consumer)
 
 
 def parts_of(topics: Iterable[str]) -> list[TopicPartition]:

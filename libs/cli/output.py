@@ -6,6 +6,7 @@ Results go to standard output, progress to standard error.
 import contextlib
 import json
 import sys
+import time
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -21,6 +22,7 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object per line, fo
 
 
 PIPED = 200  # columns where nobody says how wide it is: nothing is cut off for grep
+AGAIN = 5.0  # seconds between two lines of progress where they cannot be written over
 
 
 def table(*columns: str, whole: Collection[str] = ()) -> Table:
@@ -51,6 +53,7 @@ class Output:
         width = None if sys.stdout.isatty() else PIPED
         self.out = Console(highlight=False, soft_wrap=True, width=width)
         self.progress = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._next = 0.0
 
     def say(self, what: str, text: str, **facts: Any) -> None:
         """Say that something happened: `text` for a person, `what` and the facts for a program."""
@@ -65,11 +68,24 @@ class Output:
         if not self.as_json:
             self.out.print(renderable, soft_wrap=False)
 
+    def count(self, text: str) -> None:
+        """Show how far something is: on a terminal over what stood there, else now and then."""
+        if self.as_json:
+            return
+        if self.progress.is_terminal:
+            self.progress.print(f"\r  {text}", end="\r", markup=False)
+        elif time.monotonic() >= self._next:
+            self._next = time.monotonic() + AGAIN
+            self.progress.print(f"  {text}", markup=False)
+
     @contextlib.contextmanager
     def waiting(self, text: str) -> Iterator[None]:
-        """Show that something goes on, where a person watches a terminal."""
-        if self.as_json or not self.progress.is_terminal:
+        """Show that something goes on."""
+        if self.as_json:
             yield
-        else:
+        elif self.progress.is_terminal:
             with self.progress.status(text):
                 yield
+        else:
+            self.progress.print(text, markup=False)
+            yield

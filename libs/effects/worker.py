@@ -15,6 +15,7 @@ from libs.eventsourcing.inputs import Input
 from libs.runtime.turns import TurnLoop
 from libs.store.store import Call, Store
 from libs.telemetry.logs import log
+from libs.telemetry.pulse import Pulse
 from libs.telemetry.tracing import trace_id
 from libs.values.ids import derive
 
@@ -39,7 +40,7 @@ class EffectWorker:
         self.budgets = {kind.provider: Budget(kind.per_second, kind.burst) for kind in kinds}
         self.running: dict[asyncio.Task[None], str] = {}
         self.fresh = asyncio.Event()
-        self.beat = 0.0
+        self.pulse = Pulse()
 
     def poke(self) -> None:
         """Say that effects were planned."""
@@ -47,21 +48,22 @@ class EffectWorker:
 
     async def run(self) -> None:
         """Run until cancelled; calls that are under way then are left to `drain`."""
-        while True:
-            self.beat = asyncio.get_running_loop().time()
-            self.fresh.clear()
-            try:
-                while await self.step():
-                    pass
-            except Exception as error:
-                log.error("effects-failed", cause=type(error).__name__)
-            try:
-                await asyncio.wait_for(self.fresh.wait(), IDLE)
-            except TimeoutError:
-                continue
+        with self.pulse:
+            while True:
+                self.fresh.clear()
+                try:
+                    while await self.step():
+                        pass
+                except Exception as error:
+                    log.error("effects-failed", cause=type(error).__name__)
+                try:
+                    await asyncio.wait_for(self.fresh.wait(), IDLE)
+                except TimeoutError:
+                    continue
 
     async def step(self) -> int:
         """Begin what may be tried now, within each provider's budget; how many calls."""
+        self.pulse.beat()
         begun = 0
         for provider, budget in self.budgets.items():
             kinds = [kind for kind in self.kinds.values() if kind.provider == provider]

@@ -25,6 +25,7 @@ from libs.replay.rebuild import rebuild
 from libs.replay.transaction import Stale, commit
 from libs.store.pool import Connection, Pool
 from libs.telemetry.logs import log
+from libs.telemetry.pulse import Pulse
 
 BATCH = 2000  # records
 SAVE = 1.0  # seconds until a position is written behind records that touched no row
@@ -51,7 +52,7 @@ class Projector:
         self.pool, self.hub, self.topics = pool, hub, topics
         self.projections, self.codec = projections, codec
         self.committed, self.tempo = committed, tempo
-        self.beat = 0.0
+        self.pulse = Pulse()
         self.foreign = 0
         self._pace, self._save, self._look = Pace(tempo), 0.0, 0.0
         self.live: dict[str, Live] = {}
@@ -83,19 +84,20 @@ class Projector:
 
     async def run(self) -> None:
         """Run until cancelled."""
-        while True:
-            try:
-                async with self.pool.acquire() as connection:
-                    while True:
-                        await self.step(connection)
-            except Stale as stale:
-                if stale.generation:
-                    await self._reload()
-                self.feed.release(self.feed.held, 0 if stale.generation else RECLAIM)
-            except Exception as error:
-                log.error("projector-failed", cause=type(error).__name__)
-                await asyncio.sleep(0.5)
-                await self._again()
+        with self.pulse:
+            while True:
+                try:
+                    async with self.pool.acquire() as connection:
+                        while True:
+                            await self.step(connection)
+                except Stale as stale:
+                    if stale.generation:
+                        await self._reload()
+                    self.feed.release(self.feed.held, 0 if stale.generation else RECLAIM)
+                except Exception as error:
+                    log.error("projector-failed", cause=type(error).__name__)
+                    await asyncio.sleep(0.5)
+                    await self._again()
 
     def halted(self) -> Mapping[str, str]:
         """Return the projections that have halted or wait at a gap, with the reason."""
@@ -116,8 +118,7 @@ class Projector:
 
     async def step(self, connection: Connection) -> int:
         """Apply what has arrived; returns the number of records."""
-        self.beat = asyncio.get_running_loop().time()
-        await self._begin_again()
+        await self._begin_again(self.pulse.beat())
         if all(live.halted for live in self.live.values()):
             await asyncio.sleep(1)
             return 0
@@ -134,12 +135,12 @@ class Projector:
             await self._apply(connection, {})
         return count
 
-    async def _begin_again(self) -> None:
+    async def _begin_again(self, now: float) -> None:
         """Take up what has halted where a rebuild has put another table in its place."""
         halted = [live for live in self.live.values() if live.halted]
-        if not halted or self.beat < self._look:
+        if not halted or now < self._look:
             return
-        self._look = self.beat + LOOK
+        self._look = now + LOOK
         await self._reload()
         if any(self.live[live.name] is not live for live in halted):
             self.feed.release(self.feed.held, 0)

@@ -18,6 +18,7 @@ from libs.security.vault.vault import Vault, inbox_day
 from libs.store.pool import LOST, PASSING
 from libs.store.store import Delivery, Store
 from libs.telemetry.logs import log
+from libs.telemetry.pulse import Pulse
 from libs.values.ids import derive
 
 BATCH = 250
@@ -89,24 +90,27 @@ class InboxPump:
         self.service, self.store, self.inbox = service, store, inbox
         self.vault, self.intake, self.loop = vault, intake, loop
         self._pace = Pace()
+        self.pulse = Pulse()
 
     async def run(self) -> None:
         """Run until cancelled; what fails for a passing reason is taken again."""
-        while True:
-            self.inbox.fresh.clear()
-            try:
-                while await self.step():
-                    pass
-            except Exception as error:
-                log.error("inbox-failed", cause=type(error).__name__)
-                await asyncio.sleep(0.5)
-            try:
-                await asyncio.wait_for(self.inbox.fresh.wait(), IDLE)
-            except TimeoutError:
-                continue
+        with self.pulse:
+            while True:
+                self.inbox.fresh.clear()
+                try:
+                    while await self.step():
+                        pass
+                except Exception as error:
+                    log.error("inbox-failed", cause=type(error).__name__)
+                    await asyncio.sleep(0.5)
+                try:
+                    await asyncio.wait_for(self.inbox.fresh.wait(), IDLE)
+                except TimeoutError:
+                    continue
 
     async def step(self) -> bool:
         """Take one batch; True if there may be more."""
+        self.pulse.beat()
         await self._pace.rest()
         self._pace.began()
         deliveries = await self.store.received([], BATCH)

@@ -12,6 +12,7 @@ from libs.eventsourcing.inputs import FromTopic, Input, Position
 from libs.runtime.interpret import Interpreter
 from libs.runtime.turns import FENCED, TurnLoop
 from libs.telemetry.logs import log
+from libs.telemetry.pulse import Pulse
 
 BATCH = 1000
 Seal = Callable[[str, bytes], Awaitable[bytes]]
@@ -25,20 +26,21 @@ class Reactor:
         tempo: Tempo = PROMPT,
     ) -> None:  # fmt: skip
         self.source, self.interpreter, self.loop, self.seal = source, interpreter, loop, seal
-        self.beat = 0.0
+        self.pulse = Pulse()
         self._pace = Pace(tempo)
         self.halted: set[tuple[str, int]] = set()
 
     async def run(self) -> None:
         """Run until cancelled."""
-        while True:
-            self.beat = asyncio.get_running_loop().time()
-            try:
-                await self.step()
-            except Exception as error:
-                log.error("reactor-failed", cause=type(error).__name__)
-                await self.source.restart()
-                await asyncio.sleep(0.5)
+        with self.pulse:
+            while True:
+                self.pulse.beat()
+                try:
+                    await self.step()
+                except Exception as error:
+                    log.error("reactor-failed", cause=type(error).__name__)
+                    await self.source.restart()
+                    await asyncio.sleep(0.5)
 
     async def step(self) -> None:
         """Take what has arrived, give it to a turn, and wait until it has taken effect."""
@@ -49,7 +51,7 @@ class Reactor:
         self._pace.began()
         inputs = await self._inputs(records)
         outcome = await self.loop.settle(inputs)
-        self._pace.ended(len(records))
+        self._pace.ended(self.source.read)
         applied: dict[Place, Position] = {}
         fenced: set[Place] = set()
         for given in inputs:

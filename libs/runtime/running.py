@@ -43,6 +43,7 @@ from libs.store.pool import Pool, close_pool, create_database, database_dsn, ope
 from libs.store.retention import Retention
 from libs.telemetry import metrics
 from libs.telemetry.logs import log
+from libs.telemetry.pulse import Pulse
 from libs.telemetry.tracing import trace_id
 from libs.values.lanes import PARTITIONS
 
@@ -80,6 +81,7 @@ class RunningService:
         self.store: PostgresStore
         self.gauges: Gauges
         self.lagging: Lagging
+        self.pulses: dict[str, Pulse] = {}
         self.watchdog: Watchdog
 
     async def prepare(self) -> None:
@@ -137,12 +139,15 @@ class RunningService:
         alone: list[Callable[[], Coroutine[Any, Any, None]]] = []  # in one process at a time
         if service.intake is not None:
             pump = InboxPump(self.name, store, inbox, self.vault, service.intake(ports), self.loop)
+            self.pulses["inbox"] = pump.pulse
             alone.append(pump.run)
         timers = TimerPump(mind, store, self.loop, self.clock, self._ends, self._applied, acts_from)
+        self.pulses["timers"] = timers.pulse
         alone.append(timers.run)
         if service.effects is not None:
             kinds = service.effects(ports)
             self.effects = EffectWorker(self.name, store, kinds, self.loop, self.clock)
+            self.pulses["effects"] = self.effects.pulse
             alone.append(self.effects.run)
         house = Housekeeping(
             self.name, Retention(self.pool), self.vault, self.settings.limits, self.clock
@@ -158,14 +163,21 @@ class RunningService:
         self.gauges = Gauges(self.name, self.pool, self.service.measures, self.relay)
         reading = self.reactor.source if self.reactor is not None else None
         self.lagging = Lagging(self.name, self.ends, reading, self.projector)
-        beats: dict[str, Callable[[], float]] = {"turns": lambda: self.loop.beat}
+        self.pulses |= {
+            "turns": self.loop.pulse, "relay": self.relay.pulse, "hub": self.hub.pulse,
+        }  # fmt: skip
         if self.reactor is not None:
-            beats["reactor"] = lambda: self.reactor.beat if self.reactor else 0.0
+            self.pulses["reactor"] = self.reactor.pulse
         if self.projector is not None:
-            beats["projector"] = lambda: self.projector.beat if self.projector else 0.0
+            self.pulses["projector"] = self.projector.pulse
         now = asyncio.get_running_loop().time
-        self.watchdog = Watchdog(self.name, beats, self.lagging.waiting, now)
+        self.watchdog = Watchdog(self.name, self.pulses, self._waiting, now)
         self._go("watchdog", self.watchdog.run())
+
+    async def _waiting(self) -> Mapping[str, int]:
+        """Return how much waits for each loop that may be still for long; all others beat."""
+        found = await self.lagging.waiting()
+        return {**found, "relay": sum(self.relay.lag.values()), "hub": sum(found.values())}
 
     async def _project(self, codec: EventCodec) -> Callable[[Projection[Any]], TableRows[Any]]:
         topics = {

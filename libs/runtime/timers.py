@@ -11,6 +11,7 @@ from libs.eventsourcing.turn import Mind
 from libs.runtime.turns import TurnLoop
 from libs.store.store import DueTimer, Store
 from libs.telemetry.logs import log
+from libs.telemetry.pulse import Pulse
 from libs.values.ids import category, derive
 
 EVERY = 0.5  # seconds
@@ -55,19 +56,22 @@ class TimerPump:
     ) -> None:
         self.mind, self.store, self.loop, self.clock = mind, store, loop, clock
         self.ends, self.applied, self.acts_from = ends, applied, acts_from
+        self.pulse = Pulse()
 
     async def run(self) -> None:
         """Run until cancelled."""
-        while True:
-            try:
-                while await self.step():
-                    pass
-            except Exception as error:
-                log.error("timers-failed", cause=type(error).__name__)
-            await asyncio.sleep(EVERY)
+        with self.pulse:
+            while True:
+                try:
+                    while await self.step():
+                        pass
+                except Exception as error:
+                    log.error("timers-failed", cause=type(error).__name__)
+                await asyncio.sleep(EVERY)
 
     async def step(self) -> bool:
         """Fire the timers that are due now; False if none was, or the barrier is not reached."""
+        self.pulse.beat()
         due = await self.store.due(self.clock(), BATCH)
         if not due or not await self._reached(await self.ends()):
             return False

@@ -27,6 +27,7 @@ from libs.store.folding import Heads
 from libs.store.pool import LOST, PASSING
 from libs.store.store import Conflict, Fenced, Repeated, Settled, Store
 from libs.telemetry.logs import log
+from libs.telemetry.pulse import Pulse
 
 LARGEST = 1000  # inputs per turn
 BREATH = 0.002  # seconds gathered when a turn has just ended
@@ -188,7 +189,7 @@ class TurnLoop:
         self.runner, self.observe = runner, observe
         self._waiting: list[tuple[Sequence[Input], asyncio.Future[Outcome]]] = []
         self._ready = asyncio.Event()
-        self.beat = 0.0
+        self.pulse = Pulse()
 
     async def settle(self, inputs: Sequence[Input]) -> Outcome:
         """Give inputs to the next turn and return what became of them."""
@@ -202,18 +203,19 @@ class TurnLoop:
         loop = asyncio.get_running_loop()
         ended = 0.0
         try:
-            while True:
-                self.beat = loop.time()
-                try:
-                    await asyncio.wait_for(self._ready.wait(), 5)
-                except TimeoutError:
-                    continue
-                await asyncio.sleep(BREATH if loop.time() - ended < 2 * BREATH else 0)
-                groups = self._take()
-                began = loop.time()
-                await self._turn(groups)
-                ended = loop.time()
-                self.observe(sum(len(inputs) for inputs, _ in groups), ended - began)
+            with self.pulse:
+                while True:
+                    self.pulse.beat()
+                    try:
+                        await asyncio.wait_for(self._ready.wait(), 5)
+                    except TimeoutError:
+                        continue
+                    await asyncio.sleep(BREATH if loop.time() - ended < 2 * BREATH else 0)
+                    groups = self._take()
+                    began = loop.time()
+                    await self._turn(groups)
+                    ended = loop.time()
+                    self.observe(sum(len(inputs) for inputs, _ in groups), ended - began)
         finally:
             for _, done in self._waiting:
                 done.cancel()

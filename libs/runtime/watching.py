@@ -7,30 +7,31 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 from libs.telemetry.logs import log
+from libs.telemetry.pulse import Pulse
 
 EVERY = 5.0  # seconds between looks
 STILL = 30.0  # seconds without a beat after which a loop is not ready
 HUNG = 90.0  # and after which the service ends, if something waits for that loop
 
-Beats = Mapping[str, Callable[[], float]]  # loop -> when it beat last (the event loop's clock)
 Behind = Callable[[], Awaitable[Mapping[str, int]]]  # loop -> what waits for it
 
 
 class Watchdog:
-    """Watches the loops of one service.
+    """Watches the loops of one service, those that run in this process.
 
     A loop that `behind` does not name is one that beats even when idle: still, it is hung.
     """
 
     def __init__(
-        self, service: str, beats: Beats, behind: Behind, now: Callable[[], float]
+        self, service: str, pulses: Mapping[str, Pulse], behind: Behind, now: Callable[[], float]
     ) -> None:
-        self.service, self.beats, self.behind, self.now = service, beats, behind, now
+        self.service, self.pulses, self.behind, self.now = service, pulses, behind, now
         self.began = now()
 
     def still(self, seconds: float = STILL) -> Mapping[str, float]:
         """Return the loops that have not beaten for so long, with for how long."""
-        silent = {name: self.now() - max(beat(), self.began) for name, beat in self.beats.items()}
+        now = self.now()
+        silent = {name: now - max(pulse.at, self.began) for name, pulse in self.pulses.items()}
         return {name: age for name, age in silent.items() if age > seconds}
 
     async def run(self) -> None:

@@ -1,7 +1,7 @@
 """Nothing personal outside the vault, before an erasure and after it; what is erased stays shut.
 
 Canaries stand in every personal field of three shops' orders. They are looked for in topics, in
-every table of every database and the database's own files, in logs and in metrics.
+every table of every database and the database's own files, in logs, in metrics and in the traces.
 """
 
 import base64
@@ -105,6 +105,16 @@ class System:
         for service in ("channels", "orders", "inventory", "crm_sync"):
             _, parked = await self.get(f"/ops/{service}/parked")
             yield f"parked of {service}", json.dumps(parked).encode()
+        _, page = await self.get("/orders?limit=100")
+        for order in page["orders"]:
+            yield f"trace of {order['order_id']}", await self._trace(order["order_id"])
+
+    async def _trace(self, order: str) -> bytes:
+        """What is told of an order over all services, from its webhook on."""
+        async with lonja(self.folder, "trace", order, "--json") as process:
+            code, said, errors = await ended(process)
+        assert (code, "OrderPlaced" in said) == (0, True), errors
+        return said.encode()
 
     async def _rows(self) -> AsyncIterator[tuple[str, bytes]]:
         connection = await asyncpg.connect(database_dsn(self.servers.postgres, "postgres"))

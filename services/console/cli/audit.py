@@ -77,8 +77,7 @@ async def _audit(data: Path, given: dict[str, str], output: Output) -> Any:
     )
 
     def progress(seen: int, total: int) -> None:
-        if not output.as_json and output.progress.is_terminal:
-            output.progress.print(f"\r  {seen:,} of {total:,} records", end="\r")
+        output.count(f"{seen:,} of {total:,} records")
 
     return await audit(sources, time.time_ns() // 1000, progress)
 

@@ -82,9 +82,8 @@ async def _rebuild(
 
 def _progress(output: Output) -> Callable[[Any], None]:
     def show(now: Any) -> None:
-        if not output.as_json and output.progress.is_terminal:
-            text = f"\r  {now.projection}: {now.records} of {now.total} records, "
-            output.progress.print(f"{text}{now.rate:,.0f}/s, {now.eta:.0f} s to go", end="\r")
+        text = f"{now.projection}: {now.records} of {now.total} records, "
+        output.count(f"{text}{now.rate:,.0f}/s, {now.eta:.0f} s to go")
 
     return show
 

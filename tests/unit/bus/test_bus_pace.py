@@ -1,6 +1,6 @@
 """A loop rests as long as a batch took: never where it is idle, never behind a large one."""
 
-from libs.bus.pace import CALM, ENOUGH, Pace, Tempo
+from libs.bus.pace import CALM, Pace, Tempo
 
 
 class Clock:
@@ -16,7 +16,7 @@ def behind(
 ) -> tuple[Pace, Clock]:
     """A pace behind a batch that took so many seconds."""
     clock = Clock()
-    pace = Pace(Tempo(times, most), clock)
+    pace = Pace(Tempo(times, most, 100), clock)
     pace.began()
     clock.now += took
     pace.ended(records)
@@ -41,8 +41,8 @@ def test_a_long_batch_is_followed_by_the_longest_rest() -> None:
 
 
 def test_nobody_rests_behind_a_large_batch() -> None:
-    assert behind(0.25, records=ENOUGH - 1)[0].early() == 0.25
-    assert behind(0.25, records=ENOUGH)[0].early() == 0
+    assert behind(0.25, records=99)[0].early() == 0.25
+    assert behind(0.25, records=100)[0].early() == 0
 
 
 def test_who_is_calm_rests_many_times_as_long() -> None:

@@ -3,15 +3,16 @@
 from collections.abc import Mapping
 
 from libs.runtime.watching import HUNG, STILL, Watchdog
+from libs.telemetry.pulse import Pulse
 
 
 class Loops:
     def __init__(self) -> None:
-        self.now, self.beat = 1000.0, 0.0
+        self.now, self.pulse = 1000.0, Pulse()
+        self.pulse.at = 0.0
         self.waiting: Mapping[str, int] = {}
         self.asked = 0
-        beats = {"reactor": lambda: self.beat}
-        self.dog = Watchdog("orders", beats, self.behind, lambda: self.now)
+        self.dog = Watchdog("orders", {"reactor": self.pulse}, self.behind, lambda: self.now)
 
     async def behind(self) -> Mapping[str, int]:
         self.asked += 1
@@ -22,7 +23,7 @@ async def test_a_loop_that_beats_is_ready_and_nobody_is_asked() -> None:
     loops = Loops()
     for _ in range(100):
         loops.now += 10
-        loops.beat = loops.now - 1
+        loops.pulse.at = loops.now - 1
         assert loops.dog.still() == {}
         assert not await loops.dog.hung()
     assert loops.asked == 0
@@ -55,3 +56,13 @@ async def test_a_loop_that_beats_even_when_idle_hangs_when_it_is_silent() -> Non
     loops = Loops()
     loops.now += HUNG + 1
     assert await loops.dog.hung()
+
+
+async def test_a_loop_that_does_not_run_here_is_not_watched() -> None:
+    loops = Loops()
+    with loops.pulse:
+        loops.pulse.at = 0.0
+        loops.now += HUNG + 1
+        assert await loops.dog.hung()
+    assert loops.dog.still() == {}
+    assert not await loops.dog.hung()
