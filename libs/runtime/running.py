@@ -225,7 +225,11 @@ class RunningService:
             "SELECT topic, partition, next_offset FROM positions WHERE consumer = $1",
             f"{self.name}.reactor",
         )
-        return {(row[0], row[1]): row[2] for row in rows}
+        found = {(row[0], row[1]): row[2] for row in rows}
+        if self.reactor is not None:  # what it has only passed over is written a little later
+            here = self.reactor.source.feed.applied
+            found |= {place: max(at, found.get(place, 0)) for place, at in here.items()}
+        return found
 
     async def refresh_metrics(self) -> None:
         """Bring this service's gauges up to date."""

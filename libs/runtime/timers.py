@@ -90,4 +90,4 @@ class TimerPump:
             if asyncio.get_running_loop().time() > deadline:
                 log.warning("timers-wait", what="inputs that were there before are not applied yet")
                 return False
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.05)

@@ -28,33 +28,30 @@ class Message(msgspec.Struct, frozen=True, gc=False):
 
 
 class Broker:
-    """Partitions of every topic; `times` say when each record came (microseconds)."""
+    """Partitions of every topic, each record understood once; `times` say when each came (µs)."""
 
     def __init__(self, topics: Iterable[str]) -> None:
         places = [(topic, partition) for topic in topics for partition in range(PARTITIONS)]
-        self.partitions: dict[Place, list[Message]] = {place: [] for place in places}
+        self.partitions: dict[Place, list[Arrived]] = {place: [] for place in places}
+        self.written = 0
         self.times: dict[Place, list[int]] = {place: [] for place in places}
 
-    def append(self, place: Place, batch: Sequence[Written], at: int) -> list[Message]:
-        """Add key, value and headers of each record; return what was written."""
-        log, times = self.partitions[place], self.times[place]
-        written = [
-            Message(*place, offset, key, value, headers, at // 1000)
-            for offset, (key, value, headers) in enumerate(batch, len(log))
-        ]
-        log.extend(written)
-        times.extend([at] * len(written))
-        return written
+    def append(self, place: Place, batch: Sequence[Written], at: int) -> None:
+        """Add key, value and headers of each record."""
+        log, service = self.partitions[place], place[0].removesuffix(".events")
+        log.extend(
+            [
+                arrived(service, Message(*place, offset, key, value, headers, at // 1000))
+                for offset, (key, value, headers) in enumerate(batch, len(log))
+            ]
+        )
+        self.times[place].extend([at] * len(batch))
+        self.written += len(batch)
 
     def end(self, place: Place, by: int | None = None) -> int:
         """Return the end offset, now or as it was at a time."""
         times = self.times[place]
         return len(times) if by is None else bisect_right(times, by)
-
-
-def as_read(messages: Sequence[Message]) -> list[Arrived]:
-    """Return records as the bus hands them on."""
-    return [arrived(message.topic.removesuffix(".events"), message) for message in messages]
 
 
 class MemoryFeed:
@@ -75,6 +72,8 @@ class MemoryFeed:
         self._offsets: dict[Place, int] = {}
         self._later: dict[Place, int] = {}
         self._paused: set[Place] = set()
+        self._reached: dict[Place, int] = {}
+        self._read_up_to = -1  # of all that was ever written
 
     @property
     def held(self) -> tuple[Place, ...]:
@@ -86,21 +85,29 @@ class MemoryFeed:
         self._offsets.clear()
         self._later.clear()
         self._paused.clear()
+        self._reached.clear()
+        self._read_up_to = -1
 
     def release(self, places: Iterable[Place], seconds: float = 1.0) -> None:
         for place in tuple(places):
             self._offsets.pop(place, None)
             self._later[place] = self.loop.now + int(seconds * 1_000_000)
+            self._read_up_to = -1
 
     def seek(self, place: Place, offset: int) -> None:
         if place in self._offsets:
             self._offsets[place] = offset
+            self._read_up_to = -1
 
     def pause(self, place: Place) -> None:
         self._paused.add(place)
 
     def reached(self, place: Place, next_offset: int) -> None:
-        """Only lag tools want to know."""
+        self._reached[place] = next_offset
+
+    @property
+    def applied(self) -> Mapping[Place, int]:
+        return {place: self._reached.get(place, 0) for place in self._offsets}
 
     async def restart(self) -> None:
         self.assign(self.assigned)
@@ -114,33 +121,39 @@ class MemoryFeed:
             if place not in self._offsets and self._later.get(place, 0) <= now
         ]
 
+    def _unread(self) -> list[Place]:
+        partitions, offsets = self.broker.partitions, self._offsets
+        return [
+            place
+            for place in self.assigned
+            if len(partitions[place]) > offsets.get(place, 0) and place not in self._paused
+        ]
+
     def waiting(self) -> bool:
         """Say whether there is something to read of what is assigned."""
-        partitions = self.broker.partitions
-        return any(
-            len(partitions[place]) > self._offsets.get(place, 0)
-            for place in self.assigned
-            if place not in self._paused and self._later.get(place, 0) <= self.loop.now
-        )
+        if self._read_up_to == self.broker.written:
+            return False  # nothing came since all was read
+        unread, now = self._unread(), self.loop.now
+        if not unread:
+            self._read_up_to = self.broker.written
+        return any(self._later.get(place, 0) <= now for place in unread)
 
     def behind(self) -> bool:
         """Say whether there is something to read, now or after a while."""
-        partitions = self.broker.partitions
-        return any(
-            len(partitions[place]) > self._offsets.get(place, 0) for place in self.assigned
-            if place not in self._paused
-        )  # fmt: skip
+        return bool(self._unread())
 
     async def get(self, limit: int, seconds: float = 0.5) -> dict[Place, list[Arrived]]:
         """Return what has arrived: of each partition as much as chance wants."""
         del seconds
         new = self.unclaimed()
         if new:
-            self._offsets |= await self._claim(new)
+            claimed = await self._claim(new)
+            self._offsets |= claimed
+            self._reached |= claimed
         found: dict[Place, list[Arrived]] = {}
         for place in self._offsets:
             log, at = self.broker.partitions[place], self._offsets[place]
             if at < len(log) and place not in self._paused:
-                found[place] = as_read(log[at : at + self.rng.randint(1, min(limit, 12))])
+                found[place] = log[at : at + self.rng.randint(1, min(limit, 12))]
                 self._offsets[place] = at + len(found[place])
         return found

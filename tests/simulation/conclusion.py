@@ -10,7 +10,6 @@ from libs.values.lanes import PARTITIONS
 from services.orders import commands as orders
 from services.orders.standing import OrderRow
 from services.sandbox.retail.content import State
-from tests.simulation.broker import as_read
 from tests.simulation.privacy import nowhere
 from tests.simulation.shops import Order
 from tests.simulation.units import expect
@@ -77,7 +76,7 @@ def _read_models(world: World, name: str) -> None:
     for topic in sorted({t for p in home.service.projections for t in p.topics}):
         found = parsed[topic] = list[Any]()
         for lane in range(PARTITIONS):
-            records = as_read(world.broker.partitions[f"{topic}.events", lane])
+            records = world.broker.partitions[f"{topic}.events", lane]
             found += _told(Parsed(records, home.codec), f"{topic}/{lane}")
     for projection in home.service.projections:
         told = [one for topic in sorted(projection.topics) for one in parsed[topic]]

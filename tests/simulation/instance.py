@@ -181,7 +181,9 @@ class Instance:
     async def _applied(self) -> Mapping[Place, int]:
         consumer = f"{self.durable.name}.reactor"
         held = self.durable.store.positions
-        return {key[1:]: p.next_offset for key, p in held.items() if key[0] == consumer}
+        found = {key[1:]: p.next_offset for key, p in held.items() if key[0] == consumer}
+        here = self.reads.applied if self.reads else {}
+        return found | {place: max(at, found.get(place, 0)) for place, at in here.items()}
 
     def start(self, what: str, work: Coroutine[Any, Any, Any]) -> None:
         self.tasks[what] = self.around.loop.create_task(work)

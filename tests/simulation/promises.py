@@ -1,9 +1,10 @@
 """What must hold after each step, checked on what was committed and sent. Changes nothing."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from libs.bus.records import Arrived
 from libs.contracts import orders
 from libs.eventsourcing.decided import Turn
 from libs.eventsourcing.inputs import Position
@@ -27,6 +28,7 @@ class Promises:
         self.broker = broker
         self.reads = reads  # service -> topics whose records it reacts to
         self.units = Units()
+        self.idle: dict[str, Callable[[Arrived], bool]] = {}  # by service
         self.ledgers: list[Ledger] = []  # of the whole world
         self.events = 0
         self.holes: dict[tuple[str, int], int] = {}  # service and lane to the number lost
@@ -85,14 +87,19 @@ class Promises:
             self._positions[service, key] = position
 
     def _in_time(self, service: str, store: MemoryStore, timer: str) -> None:
-        """Nothing that was in the topics when a timer became due may come after it."""
+        """Nothing that was in the topics when a timer became due may come after it.
+
+        What is idle, and what has come before, has nothing to say about it.
+        """
         due = store.timers[timer].due
         for topic in self.reads[service]:
             for partition in range(len(store.lanes)):
                 end = self.broker.end((topic, partition), due)
                 held = store.positions.get((f"{service}.reactor", topic, partition))
-                done = held.next_offset if held else 0
-                expect("P7", done >= end, f"a timer of {service} came before {topic}/{partition}")
+                done, known = (held.next_offset, held.last_pseq) if held else (0, 0)
+                left = self.broker.partitions[topic, partition][done:end]
+                done_with = all(one.mark.pseq <= known or self.idle[service](one) for one in left)
+                expect("P7", done_with, f"a timer of {service} came before {topic}/{partition}")
 
     def sent(
         self, service: str, store: MemoryStore, page: Sequence[StoredEvent], lost: int

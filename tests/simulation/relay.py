@@ -4,14 +4,13 @@ from collections.abc import Callable
 from random import Random
 
 from libs.bus.readback import Found, Known, resume_after
-from libs.bus.records import headers_of
 from libs.codec.framing import frame
 from libs.codec.headers import EventHeaders, build_headers
 from libs.codec.registry import Registry
 from libs.store.memory import MemoryStore
 from libs.store.store import StoredEvent
 from libs.values.lanes import PARTITIONS
-from tests.simulation.broker import Broker, Message
+from tests.simulation.broker import Broker
 from tests.simulation.gate import Gate
 from tests.simulation.promises import Promises
 
@@ -48,8 +47,8 @@ class MemoryRelay:
     def _end(self, lane: int) -> Found:
         log = self.broker.partitions[self.topic, lane]
         best = Found(0, len(log))
-        for message in log[-CHUNK:]:
-            headers = headers_of(self.service, message.headers)
+        for record in log[-CHUNK:]:
+            headers = record.headers
             if headers is not None and headers.pseq >= best.pseq:
                 best = Found(0, len(log), headers.pseq, headers.id)
         return best
@@ -77,11 +76,11 @@ class MemoryRelay:
 
         lost = self.hole.pop() if self.hole else len(page)
 
-        def send() -> list[Message]:
+        def send() -> None:
             kept = [one for n, one in enumerate(batch) if n != lost]
-            return self.broker.append((self.topic, lane), kept, clock())
+            self.broker.append((self.topic, lane), kept, clock())
 
-        def watch(_: list[Message]) -> None:
+        def watch(_: None) -> None:
             self.promises.sent(self.service, self.store, page, lost)
 
         try:

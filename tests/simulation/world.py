@@ -60,6 +60,7 @@ class World:
         self.around = Around(self.loop, self.gate, self.broker, MemoryVault(), self.settings,
                              self.promises, rng, bug, self.outside)  # fmt: skip
         self.durables = {one.name: durable(one, bug) for one in services}
+        self.promises.idle = {n: one.interpreter.idle for n, one in self.durables.items()}
         self.tables = {name: one.tables for name, one in self.durables.items()}
         self.clerks = Clerks(rng, skus, rng.randint(3, 8))
         self.ledgers = Ledgers(self.outside, self.promises) if self.outside else None
