@@ -17,9 +17,13 @@ def _plain(value: Any) -> Any:
     raise NotImplementedError(type(value))
 
 
+@cache
+def _as_dict(wanted: Any) -> Any:
+    return types.GenericAlias(dict, get_args(wanted))
+
+
 def _restored(wanted: Any, value: Any) -> Any:
-    plain = types.GenericAlias(dict, get_args(wanted))
-    return Map(msgspec.convert(value, plain, dec_hook=_restored))
+    return Map(msgspec.convert(value, _as_dict(wanted), dec_hook=_restored))
 
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=_plain)

@@ -9,6 +9,7 @@ import io
 import json
 import re
 import time
+from asyncio import gather
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -106,8 +107,9 @@ class System:
             _, parked = await self.get(f"/ops/{service}/parked")
             yield f"parked of {service}", json.dumps(parked).encode()
         _, page = await self.get("/orders?limit=100")
-        for order in page["orders"]:
-            yield f"trace of {order['order_id']}", await self._trace(order["order_id"])
+        names = [order["order_id"] for order in page["orders"]]
+        for name, trace in zip(names, await gather(*map(self._trace, names)), strict=True):
+            yield f"trace of {name}", trace
 
     async def _trace(self, order: str) -> bytes:
         """What is told of an order over all services, from its webhook on."""

@@ -72,10 +72,14 @@ class DueStore(MemoryStore):
         return 2**62
 
     def due_now(self, now: int, limit: int) -> Sequence[DueTimer]:
-        while self.soon and self.soon[0][1] in self.timers_done:
-            heapq.heappop(self.soon)
-        rows = sorted(one for one in self.soon if one[0] <= now) if self.next_timer() <= now else []
-        return [self.timers[name] for _, name in rows if name not in self.timers_done][:limit]
+        rows: list[tuple[int, str]] = []
+        while self.next_timer() <= now and len(rows) < limit:
+            one = heapq.heappop(self.soon)
+            if one[1] not in self.timers_done:
+                rows.append(one)
+        for one in rows:
+            heapq.heappush(self.soon, one)
+        return [self.timers[name] for _, name in rows]
 
     def next_timer(self) -> int:
         """Return when the next timer is due."""
