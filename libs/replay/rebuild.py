@@ -26,6 +26,7 @@ UNBOUNDED: Mapping[str, str | int] = {
     "lock_timeout": 0,
     "idle_in_transaction_session_timeout": 0,
     "enable_seqscan": "on",
+    "enable_bitmapscan": "on",
     "plan_cache_mode": "auto",
 }
 _POSITIONS = """

@@ -100,9 +100,13 @@ class Table(Generic[R]):
         return f"CREATE TABLE {self.name} ({columns}, {key}) WITH (fillfactor = 70)"
 
     def index_ddl(self) -> Sequence[str]:
-        """Return the statements that create the projection's indexes."""
-        indexes = self.projection.indexes
-        return [f"CREATE INDEX ON {self.name} ({_names(index)})" for index in indexes]
+        """Return the statements that create the projection's indexes.
+
+        Each goes on with the key: a row looked for by its key is found by whichever is chosen.
+        """
+        key, indexes = self.projection.key, self.projection.indexes
+        columns = [(*index, *(c for c in key if c not in index)) for index in indexes]
+        return [f"CREATE INDEX ON {self.name} ({_names(index)})" for index in columns]
 
     def row(self, record: Iterable[Any]) -> R:
         """Return a row from a record of the selected columns."""

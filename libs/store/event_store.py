@@ -51,10 +51,13 @@ _EVENT = """lane, pseq, id::text AS id, stream_id AS stream, version, type, sche
     recorded_at AS at, cause::text AS cause, correlation::text AS correlation, trace"""
 _CLAIM_EFFECTS = """
     WITH taken AS (
-        SELECT id, doubt_since FROM effects
-        WHERE state IN ('planned', 'in-flight', 'unknown') AND kind = ANY ($4::text[])
-            AND CASE state WHEN 'in-flight' THEN lease_till ELSE next_at END <= $1
-        ORDER BY next_at, id LIMIT $3 FOR UPDATE SKIP LOCKED
+        SELECT due.id, due.doubt_since FROM unnest($4::text[]) AS k(kind) CROSS JOIN LATERAL (
+            SELECT id, doubt_since, next_at FROM effects
+            WHERE state IN ('planned', 'in-flight', 'unknown') AND kind = k.kind
+                AND next_at <= $1
+                AND CASE state WHEN 'in-flight' THEN lease_till ELSE next_at END <= $1
+            ORDER BY next_at, id LIMIT $3 FOR UPDATE SKIP LOCKED
+        ) AS due ORDER BY due.next_at, due.id LIMIT $3
     )
     UPDATE effects e SET state = 'in-flight', attempt = e.attempt + 1, token = e.token + 1,
         lease_till = $2, doubt_since = CASE e.doubt_since WHEN 0 THEN $1 ELSE e.doubt_since END

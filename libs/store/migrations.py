@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from libs.store.pool import Pool, sql
 
 # Append only; a step that has run anywhere is never changed.
-STEPS: Sequence[str] = ("schema.sql", "effects.sql", "applied.sql", "waiting.sql")
+STEPS: Sequence[str] = ("schema.sql", "effects.sql", "applied.sql", "waiting.sql", "order.sql")
 
 
 class StoreMismatch(Exception):  # noqa: N818

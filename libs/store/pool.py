@@ -19,13 +19,15 @@ else:
     Connection = asyncpg.Connection
 
 # Server-side bounds on what a paused process can hold. Plans are made while tables are small and
-# kept while they grow: none of them may read a table from one end to the other.
+# kept while they grow: none of them may read a table from one end to the other, or gather all that
+# is open (a bitmap does) to sort it and take three.
 BOUNDS = {
     "statement_timeout": "5000",
     "lock_timeout": "3000",
     "idle_in_transaction_session_timeout": "5000",
     "jit": "off",
     "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
     "plan_cache_mode": "force_generic_plan",
 }
 

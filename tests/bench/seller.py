@@ -31,7 +31,9 @@ class Shop:
         """Wait until the services are ready, and fill the shelves."""
         await eventually(self._ready, 60)
         dsn = database_dsn(self.servers.postgres, "lonja_inventory")
-        self.inventory = await asyncpg.connect(dsn)
+        # Planned anew each time: the table grows while it is looked at.
+        bounds = {"plan_cache_mode": "force_custom_plan", "enable_seqscan": "off"}
+        self.inventory = await asyncpg.connect(dsn, server_settings=bounds)
         async with aiohttp.ClientSession() as http:
             for n in range(SKUS):
                 path = f"{self.url}/inventory/stock/SKU{n}/receipts"

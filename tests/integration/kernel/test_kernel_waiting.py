@@ -1,0 +1,90 @@
+"""A look at what waits costs what it takes, not what is there: also by a plan of the first day."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from libs.replay.table import Table
+from libs.store.event_store import PostgresStore
+from libs.store.migrations import migrate
+from libs.store.pool import close_pool, open_pool
+from libs.values.lanes import PARTITIONS
+from services.inventory.read_model import RESERVATIONS, ReservationRow
+
+pytestmark = pytest.mark.stack
+ROWS: Table[ReservationRow] = Table(RESERVATIONS, "rm_reservations_1")
+WAITING, LOOKS, TAKEN = 20_000, 5, 3
+FILL = (
+    """INSERT INTO effects (id, kind, stream, request, planned_at, next_at)
+    SELECT 'e' || n, 'shop.report', 's', '', n, n FROM generate_series(1, $1) AS n""",
+    """INSERT INTO timers (id, due, stream, command)
+    SELECT 't' || n, n, 's', '' FROM generate_series(1, $1) AS n""",
+    """INSERT INTO inbox (provider, account, key, topic, received_at, body, trace)
+    SELECT 'p', 'a', 'k' || n, 't', n, '', '' FROM generate_series(1, $1) AS n""",
+)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def narrow(database: str) -> AsyncIterator[PostgresStore]:
+    """A store with one connection, whose plans are kept."""
+    pool = await open_pool(database, size=1)
+    await migrate(pool, "toy", "toy.events", PARTITIONS, "lock")
+    yield PostgresStore(pool)
+    await close_pool(pool)
+
+
+async def look(store: PostgresStore, now: int) -> tuple[int, int]:
+    assert not await store.claim_effects(["other.report"], now, now + 1, TAKEN)
+    calls = await store.claim_effects(["else", "shop.report"], now, now + 1, TAKEN)
+    assert len(await store.received([], TAKEN)) in {0, TAKEN}
+    return len(calls), len(await store.due(now, TAKEN))
+
+
+async def read(store: PostgresStore) -> dict[str, int]:
+    """The rows that were read of each table so far."""
+    await store.pool.execute("SELECT pg_stat_force_next_flush()")
+    rows = await store.pool.fetch(
+        "SELECT t.relname, t.seq_tup_read + coalesce(sum(i.idx_tup_read), 0)"
+        " FROM pg_stat_user_tables t JOIN pg_stat_user_indexes i USING (relid)"
+        " WHERE t.relname = ANY ($1) GROUP BY t.relname, t.seq_tup_read",
+        ["effects", "timers", "inbox", ROWS.name],
+    )
+    return {row[0]: int(row[1]) for row in rows}
+
+
+# When all is due, and when nearly all is for later.
+@pytest.mark.parametrize(("now", "found"), [(WAITING, (TAKEN, TAKEN)), (1, (1, 1))])
+async def test_a_look_reads_what_it_takes_however_much_waits(
+    narrow: PostgresStore, now: int, found: tuple[int, int]
+) -> None:
+    for _ in range(LOOKS):
+        assert await look(narrow, now) == (0, 0)
+    for statement in FILL:
+        await narrow.pool.execute(statement, WAITING)
+    before = await read(narrow)
+    assert await look(narrow, now) == found
+    for _ in range(LOOKS - 1):
+        await look(narrow, now)
+    after = await read(narrow)
+    # An effect is read once to be taken and once to be marked; those in flight are passed over.
+    most = LOOKS * (LOOKS + 2) * TAKEN
+    assert {name: n for name in after if (n := after[name] - before[name]) > most} == {}
+
+
+async def test_a_row_is_read_by_its_key_though_another_index_fits_in_part(
+    narrow: PostgresStore,
+) -> None:
+    keys = [(f"o{n}", "MUG") for n in range(TAKEN)]
+    async with narrow.pool.acquire() as connection:
+        for statement in (ROWS.ddl(), *ROWS.index_ddl()):
+            await connection.execute(statement)
+        for _ in range(LOOKS):
+            assert await ROWS.load(connection, keys) == {}
+        await ROWS.copy(connection, (ReservationRow(f"o{n}", "MUG") for n in range(WAITING)))
+    before = await read(narrow)
+    async with narrow.pool.acquire() as connection:
+        for _ in range(LOOKS):
+            assert len(await ROWS.load(connection, keys)) == TAKEN
+    after = await read(narrow)
+    assert after[ROWS.name] - before[ROWS.name] <= LOOKS * TAKEN
