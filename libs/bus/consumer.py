@@ -81,7 +81,7 @@ class Source:
         self._cursors: dict[Place, Cursor] = {}
         self._gaps = Gaps()
         self.read = 0
-        self._idle = idle
+        self.tempo, self._idle = tempo, idle
         self._passed: dict[Place, Position] = {}  # not written yet
         self._save = 0.0
 
@@ -189,7 +189,7 @@ class Source:
             )  # fmt: skip
         standing = _behind(position, screened.cursor, position.applied)
         self.positions[place] = standing
-        if standing.next_offset != position.next_offset or standing.last_pseq != position.last_pseq:
+        if standing != position:
             self._passed[place] = standing
             if not taken:
                 self.feed.reached(place, standing.next_offset)

@@ -51,7 +51,7 @@ class Projector:
     ) -> None:
         self.pool, self.hub, self.topics = pool, hub, topics
         self.projections, self.codec = projections, codec
-        self.committed, self.tempo = committed, tempo
+        self.committed = committed
         self.pulse = Pulse()
         self.foreign = 0
         self._pace, self._save, self._look = Pace(tempo), 0.0, 0.0
@@ -72,7 +72,7 @@ class Projector:
         prefix = topic.removesuffix(topic_of("", service))
         database = await self.pool.fetchval("SELECT current_database()")
         self.feed = Feed(
-            self.hub, f"{prefix}{database}.read", self.topics, self._claim, tempo=self.tempo
+            self.hub, f"{prefix}{database}.read", self.topics, self._claim, tempo=self._pace.tempo
         )
         await self._reload()
         await self.feed.start()

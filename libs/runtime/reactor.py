@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 
 from libs.bus.consumer import Source
-from libs.bus.pace import PROMPT, Pace, Tempo
+from libs.bus.pace import Pace
 from libs.bus.records import Place, Record
 from libs.eventsourcing.inputs import FromTopic, Input, Position
 from libs.runtime.interpret import Interpreter
@@ -22,12 +22,11 @@ class Reactor:
     """Reacts to other services' facts for one service."""
 
     def __init__(
-        self, source: Source, interpreter: Interpreter, loop: TurnLoop, seal: Seal,
-        tempo: Tempo = PROMPT,
-    ) -> None:  # fmt: skip
+        self, source: Source, interpreter: Interpreter, loop: TurnLoop, seal: Seal
+    ) -> None:
         self.source, self.interpreter, self.loop, self.seal = source, interpreter, loop, seal
         self.pulse = Pulse()
-        self._pace = Pace(tempo)
+        self._pace = Pace(source.tempo)
         self.halted: set[tuple[str, int]] = set()
 
     async def run(self) -> None:

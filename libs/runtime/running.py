@@ -122,18 +122,14 @@ class RunningService:
         if service.reacts:
             topics = {topic_of(self.settings.topic_prefix, name): name for name in service.reacts}
             source = Source(
-                self.pool,
-                self.hub,
-                f"{self.name}.reactor",
-                topics,
-                idle=interpreter.idle,
+                self.pool, self.hub, f"{self.name}.reactor", topics, idle=interpreter.idle,
                 tempo=service.reacting,
-            )
+            )  # fmt: skip
 
             async def seal(field: str, raw: bytes) -> bytes:
                 return await inbox.sealed(field, raw, self.clock())
 
-            self.reactor = Reactor(source, interpreter, self.loop, seal, service.reacting)
+            self.reactor = Reactor(source, interpreter, self.loop, seal)
             await source.start()
             self._go("reactor", self.reactor.run())
         alone: list[Callable[[], Coroutine[Any, Any, None]]] = []  # in one process at a time

@@ -1,6 +1,7 @@
 """Fixtures: a store on an empty database, and whichever store a test is run for."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 import pytest_asyncio
@@ -13,12 +14,19 @@ from libs.store.store import Store
 from libs.values.lanes import PARTITIONS
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def postgres(database: str) -> AsyncIterator[PostgresStore]:
-    pool = await open_pool(database, size=20)
+@asynccontextmanager
+async def store_on(database: str, size: int) -> AsyncIterator[PostgresStore]:
+    """A store with so many connections on an empty database."""
+    pool = await open_pool(database, size=size)
     await migrate(pool, "toy", "toy.events", PARTITIONS, "lock")
     yield PostgresStore(pool)
     await close_pool(pool)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def postgres(database: str) -> AsyncIterator[PostgresStore]:
+    async with store_on(database, size=20) as made:
+        yield made
 
 
 @pytest.fixture(params=["memory", "postgres"])

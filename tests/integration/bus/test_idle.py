@@ -31,13 +31,14 @@ async def standing(toy: Toy) -> dict[int, int]:
     return dict(map(tuple, rows))
 
 
+async def at_the_end(toy: Toy) -> bool:
+    """Whether every position is written behind the last event of its partition."""
+    return await standing(toy) == await toy.heads()
+
+
 async def assert_even_things_once(toy: Toy, each: int) -> None:
     """Every event of an even thing is applied once, no other is, and all positions are written."""
-
-    async def at_the_end() -> bool:
-        return await standing(toy) == await toy.heads()
-
-    await until(at_the_end, 40)
+    await until(partial(at_the_end, toy), 40)
     rows = await toy.pool.fetch("SELECT stream, count(*) FROM applied GROUP BY stream")
     assert Counter(dict(map(tuple, rows))) == Counter(
         {f"thing-t{n}": each for n in range(0, THINGS, 2)}
@@ -54,11 +55,7 @@ async def test_positions_are_written_where_all_is_idle(applied: Toy) -> None:
     async with running(applied.relay()), applying(Applier(applied, idle=lambda _: True)):
         for _ in range(3):
             await applied.commit(counted(100, THINGS))
-
-            async def at_the_end() -> bool:
-                return await standing(applied) == await applied.heads()
-
-            await until(at_the_end, 20)
+            await until(partial(at_the_end, applied), 20)
     assert not await applied.pool.fetchval("SELECT count(*) FROM applied")
 
 
@@ -93,10 +90,7 @@ async def test_a_zombie_does_not_write_how_far_it_passed(applied: Toy) -> None:
         assert await standing(applied) == before
 
         async def claimed_again() -> bool:
-            return (
-                not await zombie.source.get(1000)
-                and await standing(applied) == await applied.heads()
-            )
+            return not await zombie.source.get(1000) and await at_the_end(applied)
 
         await until(claimed_again, 20)
         await zombie.source.stop()

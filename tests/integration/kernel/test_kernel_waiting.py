@@ -7,10 +7,8 @@ import pytest_asyncio
 
 from libs.replay.table import Table
 from libs.store.event_store import PostgresStore
-from libs.store.migrations import migrate
-from libs.store.pool import close_pool, open_pool
-from libs.values.lanes import PARTITIONS
 from services.inventory.read_model import RESERVATIONS, ReservationRow
+from tests.contract.stores import store_on
 
 pytestmark = pytest.mark.stack
 ROWS: Table[ReservationRow] = Table(RESERVATIONS, "rm_reservations_1")
@@ -28,10 +26,8 @@ FILL = (
 @pytest_asyncio.fixture(loop_scope="session")
 async def narrow(database: str) -> AsyncIterator[PostgresStore]:
     """A store with one connection, whose plans are kept."""
-    pool = await open_pool(database, size=1)
-    await migrate(pool, "toy", "toy.events", PARTITIONS, "lock")
-    yield PostgresStore(pool)
-    await close_pool(pool)
+    async with store_on(database, size=1) as made:
+        yield made
 
 
 async def look(store: PostgresStore, now: int) -> tuple[int, int]:
