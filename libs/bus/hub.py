@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from operator import attrgetter
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import OffsetOutOfRangeError
+from aiokafka.errors import KafkaTimeoutError, OffsetOutOfRangeError
 
 from libs.bus.client import let_go
 from libs.bus.pace import CALM, Pace, Tempo
@@ -166,11 +166,15 @@ class Hub:
         parts = parts_of(self._services)
         if not parts:
             return
-        new = [part for part in parts if (part.topic, part.partition) not in self._windows]
-        ends = await consumer.end_offsets(new) if new else {}
-        consumer.assign(parts)  # forgets where it was
+        consumer.assign(parts)  # forgets where it was, and has the client learn its new topics
+        new = []
         for part in parts:
-            place = (part.topic, part.partition)
-            if part in ends:
-                self._windows[place] = Window(ends[part])
-            consumer.seek(part, self._windows[place].end)
+            window = self._windows.get((part.topic, part.partition))
+            if window is None:
+                new.append(part)
+            else:
+                consumer.seek(part, window.end)
+        if new and not await consumer.seek_to_end(*new):
+            raise KafkaTimeoutError
+        for part in new:
+            self._windows[part.topic, part.partition] = Window(await consumer.position(part))

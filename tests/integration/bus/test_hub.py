@@ -1,8 +1,11 @@
 """One reader for a whole process: who follows it loses nothing, however far behind it is."""
 
+import asyncio
+
 import pytest
 
 from libs.bus import hub
+from libs.bus.topics import ensure_topics, topic_of
 from libs.values.lanes import PARTITIONS
 from tests.integration.bus.applier import Applier, applying
 from tests.integration.bus.test_consumer import assert_applied_once
@@ -51,3 +54,15 @@ async def test_a_hub_that_is_closed_is_done_without(applied: Toy) -> None:
         applied.hub.doubt()
         relay.poke(await applied.commit(counted(300)))
         await assert_applied_once(applied)
+
+
+async def test_topics_that_are_followed_later_are_read_at_once(applied: Toy) -> None:
+    later = {topic_of(f"{applied.prefix}{n}.", "toy"): "toy" for n in range(6)}
+    await ensure_topics(applied.kafka, list(later))
+    applied.hub.follow(applied.topics)
+    await eventually(lambda: applied.hub.take((applied.topic, 0), 0, 1) == (), 20)
+    for topic in later:
+        applied.hub.follow({topic: "toy"})
+        await asyncio.sleep(0.02)
+    places = [(topic, lane) for topic in later for lane in range(PARTITIONS)]
+    await eventually(lambda: all(applied.hub.take(p, 0, 1) == () for p in places), 2)
