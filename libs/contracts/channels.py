@@ -1167,6 +1167,129 @@ def read_ChannelReportRequested(b: bytes, i: int) -> tuple[ChannelReportRequeste
     return ChannelReportRequested(entity=f_entity, occurred_at=f_occurred_at, account=f_account, provider=f_provider, external_id=f_external_id, order_id=f_order_id, report_id=f_report_id, kind=f_kind, subject=f_subject, lines=f_lines, whole=f_whole, carrier=f_carrier, tracking_code=f_tracking_code, tracking_url=f_tracking_url, reason=f_reason, due_by=f_due_by), i
 
 
+class ItemAwaited(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Order lines wait for a listing whose SKU is no item of ours yet."""
+
+    entity: str
+    occurred_at: int
+    sku: str
+    listing: c.ListingName
+
+
+def write_ItemAwaited(o: list[bytes], v: ItemAwaited) -> None:
+    if v.__class__ is not ItemAwaited:
+        wrong(v, "ItemAwaited")
+    e108 = v.entity.encode()
+    if 0 in e108:
+        nul()
+    x109 = v.occurred_at
+    if x109.__class__ is not int:
+        wrong(x109, "int")
+    e110 = v.sku.encode()
+    if 0 in e110:
+        nul()
+    o += (NUMBERS[len(e108)], e108, NUMBERS[x109], NUMBERS[len(e110)], e110,)
+    c.write_ListingName(o, v.listing)
+
+
+def read_ItemAwaited(b: bytes, i: int) -> tuple[ItemAwaited, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_sku = b[i + 1 : j].decode()
+    i = j
+    f_listing, i = c.read_ListingName(b, i)
+    return ItemAwaited(entity=f_entity, occurred_at=f_occurred_at, sku=f_sku, listing=f_listing), i
+
+
+class ItemKnown(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Stock is kept of an item, and listings that waited for one of its SKU can be linked to it."""
+
+    entity: str
+    occurred_at: int
+    sku: str
+    components: tuple[c.Component, ...]
+    listings: tuple[c.ListingName, ...]
+
+
+def write_ItemKnown(o: list[bytes], v: ItemKnown) -> None:
+    if v.__class__ is not ItemKnown:
+        wrong(v, "ItemKnown")
+    e111 = v.entity.encode()
+    if 0 in e111:
+        nul()
+    x112 = v.occurred_at
+    if x112.__class__ is not int:
+        wrong(x112, "int")
+    e113 = v.sku.encode()
+    if 0 in e113:
+        nul()
+    o += (NUMBERS[len(e111)], e111, NUMBERS[x112], NUMBERS[len(e113)], e113,)
+    a114 = v.components
+    if a114.__class__ is not tuple:
+        wrong(a114, "tuple")
+    if a114:
+        o.append(NUMBERS[len(a114)])
+        for i115 in a114:
+            c.write_Component(o, i115)
+    o.append(b"\0")
+    a116 = v.listings
+    if a116.__class__ is not tuple:
+        wrong(a116, "tuple")
+    if a116:
+        o.append(NUMBERS[len(a116)])
+        for i117 in a116:
+            c.write_ListingName(o, i117)
+    o.append(b"\0")
+
+
+def read_ItemKnown(b: bytes, i: int) -> tuple[ItemKnown, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_sku = b[i + 1 : j].decode()
+    i = j
+    f_components_l: list[c.Component] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_components_, i = c.read_Component(b, i)
+            f_components_l.append(f_components_)
+    i += 1
+    f_components = tuple(f_components_l)
+    f_listings_l: list[c.ListingName] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_listings_, i = c.read_ListingName(b, i)
+            f_listings_l.append(f_listings_)
+    i += 1
+    f_listings = tuple(f_listings_l)
+    return ItemKnown(entity=f_entity, occurred_at=f_occurred_at, sku=f_sku, components=f_components, listings=f_listings), i
+
+
 class ListingLineResolved(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The link that an order line waited for is there."""
 
@@ -1184,38 +1307,38 @@ class ListingLineResolved(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ListingLineResolved(o: list[bytes], v: ListingLineResolved) -> None:
     if v.__class__ is not ListingLineResolved:
         wrong(v, "ListingLineResolved")
-    e108 = v.entity.encode()
-    if 0 in e108:
+    e118 = v.entity.encode()
+    if 0 in e118:
         nul()
-    x109 = v.occurred_at
-    if x109.__class__ is not int:
-        wrong(x109, "int")
-    e110 = v.account.encode()
-    if 0 in e110:
+    x119 = v.occurred_at
+    if x119.__class__ is not int:
+        wrong(x119, "int")
+    e120 = v.account.encode()
+    if 0 in e120:
         nul()
-    e111 = v.listing_id.encode()
-    if 0 in e111:
+    e121 = v.listing_id.encode()
+    if 0 in e121:
         nul()
-    e112 = v.external_id.encode()
-    if 0 in e112:
+    e122 = v.external_id.encode()
+    if 0 in e122:
         nul()
-    e113 = v.line_id.encode()
-    if 0 in e113:
+    e123 = v.line_id.encode()
+    if 0 in e123:
         nul()
-    e114 = v.sku.encode()
-    if 0 in e114:
+    e124 = v.sku.encode()
+    if 0 in e124:
         nul()
-    x115 = v.units_per_listing
-    if x115.__class__ is not int:
-        wrong(x115, "int")
-    o += (NUMBERS[len(e108)], e108, NUMBERS[x109], NUMBERS[len(e110)], e110, NUMBERS[len(e111)], e111, NUMBERS[len(e112)], e112, NUMBERS[len(e113)], e113, NUMBERS[len(e114)], e114, NUMBERS[x115],)
-    a116 = v.components
-    if a116.__class__ is not tuple:
-        wrong(a116, "tuple")
-    if a116:
-        o.append(NUMBERS[len(a116)])
-        for i117 in a116:
-            c.write_Component(o, i117)
+    x125 = v.units_per_listing
+    if x125.__class__ is not int:
+        wrong(x125, "int")
+    o += (NUMBERS[len(e118)], e118, NUMBERS[x119], NUMBERS[len(e120)], e120, NUMBERS[len(e121)], e121, NUMBERS[len(e122)], e122, NUMBERS[len(e123)], e123, NUMBERS[len(e124)], e124, NUMBERS[x125],)
+    a126 = v.components
+    if a126.__class__ is not tuple:
+        wrong(a126, "tuple")
+    if a126:
+        o.append(NUMBERS[len(a126)])
+        for i127 in a126:
+            c.write_Component(o, i127)
     o.append(b"\0")
 
 
@@ -1291,43 +1414,43 @@ class ListingLinked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ListingLinked(o: list[bytes], v: ListingLinked) -> None:
     if v.__class__ is not ListingLinked:
         wrong(v, "ListingLinked")
-    e118 = v.entity.encode()
-    if 0 in e118:
-        nul()
-    x119 = v.occurred_at
-    if x119.__class__ is not int:
-        wrong(x119, "int")
-    e120 = v.account.encode()
-    if 0 in e120:
-        nul()
-    e121 = v.listing_id.encode()
-    if 0 in e121:
-        nul()
-    e122 = v.channel_sku.encode()
-    if 0 in e122:
-        nul()
-    e123 = v.sku.encode()
-    if 0 in e123:
-        nul()
-    x124 = v.units_per_listing
-    if x124.__class__ is not int:
-        wrong(x124, "int")
-    o += (NUMBERS[len(e118)], e118, NUMBERS[x119], NUMBERS[len(e120)], e120, NUMBERS[len(e121)], e121, NUMBERS[len(e122)], e122, NUMBERS[len(e123)], e123, NUMBERS[x124],)
-    a125 = v.components
-    if a125.__class__ is not tuple:
-        wrong(a125, "tuple")
-    if a125:
-        o.append(NUMBERS[len(a125)])
-        for i126 in a125:
-            c.write_Component(o, i126)
-    o.append(b"\0")
-    x127 = v.valid_from
-    if x127.__class__ is not int:
-        wrong(x127, "int")
-    e128 = v.by.encode()
+    e128 = v.entity.encode()
     if 0 in e128:
         nul()
-    o += (NUMBERS[x127], NUMBERS[len(e128)], e128,)
+    x129 = v.occurred_at
+    if x129.__class__ is not int:
+        wrong(x129, "int")
+    e130 = v.account.encode()
+    if 0 in e130:
+        nul()
+    e131 = v.listing_id.encode()
+    if 0 in e131:
+        nul()
+    e132 = v.channel_sku.encode()
+    if 0 in e132:
+        nul()
+    e133 = v.sku.encode()
+    if 0 in e133:
+        nul()
+    x134 = v.units_per_listing
+    if x134.__class__ is not int:
+        wrong(x134, "int")
+    o += (NUMBERS[len(e128)], e128, NUMBERS[x129], NUMBERS[len(e130)], e130, NUMBERS[len(e131)], e131, NUMBERS[len(e132)], e132, NUMBERS[len(e133)], e133, NUMBERS[x134],)
+    a135 = v.components
+    if a135.__class__ is not tuple:
+        wrong(a135, "tuple")
+    if a135:
+        o.append(NUMBERS[len(a135)])
+        for i136 in a135:
+            c.write_Component(o, i136)
+    o.append(b"\0")
+    x137 = v.valid_from
+    if x137.__class__ is not int:
+        wrong(x137, "int")
+    e138 = v.by.encode()
+    if 0 in e138:
+        nul()
+    o += (NUMBERS[x137], NUMBERS[len(e138)], e138,)
 
 
 def read_ListingLinked(b: bytes, i: int) -> tuple[ListingLinked, int]:
@@ -1406,31 +1529,31 @@ class ListingNeeded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ListingNeeded(o: list[bytes], v: ListingNeeded) -> None:
     if v.__class__ is not ListingNeeded:
         wrong(v, "ListingNeeded")
-    e129 = v.entity.encode()
-    if 0 in e129:
+    e139 = v.entity.encode()
+    if 0 in e139:
         nul()
-    x130 = v.occurred_at
-    if x130.__class__ is not int:
-        wrong(x130, "int")
-    e131 = v.account.encode()
-    if 0 in e131:
+    x140 = v.occurred_at
+    if x140.__class__ is not int:
+        wrong(x140, "int")
+    e141 = v.account.encode()
+    if 0 in e141:
         nul()
-    e132 = v.listing_id.encode()
-    if 0 in e132:
+    e142 = v.listing_id.encode()
+    if 0 in e142:
         nul()
-    e133 = v.channel_sku.encode()
-    if 0 in e133:
+    e143 = v.channel_sku.encode()
+    if 0 in e143:
         nul()
-    e134 = v.title.encode()
-    if 0 in e134:
+    e144 = v.title.encode()
+    if 0 in e144:
         nul()
-    e135 = v.external_id.encode()
-    if 0 in e135:
+    e145 = v.external_id.encode()
+    if 0 in e145:
         nul()
-    e136 = v.line_id.encode()
-    if 0 in e136:
+    e146 = v.line_id.encode()
+    if 0 in e146:
         nul()
-    o += (NUMBERS[len(e129)], e129, NUMBERS[x130], NUMBERS[len(e131)], e131, NUMBERS[len(e132)], e132, NUMBERS[len(e133)], e133, NUMBERS[len(e134)], e134, NUMBERS[len(e135)], e135, NUMBERS[len(e136)], e136,)
+    o += (NUMBERS[len(e139)], e139, NUMBERS[x140], NUMBERS[len(e141)], e141, NUMBERS[len(e142)], e142, NUMBERS[len(e143)], e143, NUMBERS[len(e144)], e144, NUMBERS[len(e145)], e145, NUMBERS[len(e146)], e146,)
 
 
 def read_ListingNeeded(b: bytes, i: int) -> tuple[ListingNeeded, int]:
@@ -1491,22 +1614,22 @@ class ListingUnlinked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ListingUnlinked(o: list[bytes], v: ListingUnlinked) -> None:
     if v.__class__ is not ListingUnlinked:
         wrong(v, "ListingUnlinked")
-    e137 = v.entity.encode()
-    if 0 in e137:
+    e147 = v.entity.encode()
+    if 0 in e147:
         nul()
-    x138 = v.occurred_at
-    if x138.__class__ is not int:
-        wrong(x138, "int")
-    e139 = v.account.encode()
-    if 0 in e139:
+    x148 = v.occurred_at
+    if x148.__class__ is not int:
+        wrong(x148, "int")
+    e149 = v.account.encode()
+    if 0 in e149:
         nul()
-    e140 = v.listing_id.encode()
-    if 0 in e140:
+    e150 = v.listing_id.encode()
+    if 0 in e150:
         nul()
-    e141 = v.by.encode()
-    if 0 in e141:
+    e151 = v.by.encode()
+    if 0 in e151:
         nul()
-    o += (NUMBERS[len(e137)], e137, NUMBERS[x138], NUMBERS[len(e139)], e139, NUMBERS[len(e140)], e140, NUMBERS[len(e141)], e141,)
+    o += (NUMBERS[len(e147)], e147, NUMBERS[x148], NUMBERS[len(e149)], e149, NUMBERS[len(e150)], e150, NUMBERS[len(e151)], e151,)
 
 
 def read_ListingUnlinked(b: bytes, i: int) -> tuple[ListingUnlinked, int]:
@@ -2248,6 +2371,44 @@ def decode_ChannelReportRequested(data: bytes) -> ChannelReportRequested:
     return value
 
 
+def encode_ItemAwaited(value: ItemAwaited) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_ItemAwaited(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_ItemAwaited(data: bytes) -> ItemAwaited:
+    try:
+        value, end = read_ItemAwaited(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
+def encode_ItemKnown(value: ItemKnown) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_ItemKnown(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_ItemKnown(data: bytes) -> ItemKnown:
+    try:
+        value, end = read_ItemKnown(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
 def encode_ListingLineResolved(value: ListingLineResolved) -> bytes:
     o: list[bytes] = []
     try:
@@ -2336,6 +2497,8 @@ ChannelsEvent = (
     | ChannelReportInDoubt
     | ChannelReportRefused
     | ChannelReportRequested
+    | ItemAwaited
+    | ItemKnown
     | ListingLineResolved
     | ListingLinked
     | ListingNeeded
@@ -2354,6 +2517,8 @@ CONTRACTS = (
     Contract('lonja.channels.ChannelReportInDoubt', ChannelReportInDoubt, 1, encode_ChannelReportInDoubt, decode_ChannelReportInDoubt, {1: decode_ChannelReportInDoubt}),
     Contract('lonja.channels.ChannelReportRefused', ChannelReportRefused, 1, encode_ChannelReportRefused, decode_ChannelReportRefused, {1: decode_ChannelReportRefused}),
     Contract('lonja.channels.ChannelReportRequested', ChannelReportRequested, 1, encode_ChannelReportRequested, decode_ChannelReportRequested, {1: decode_ChannelReportRequested}),
+    Contract('lonja.channels.ItemAwaited', ItemAwaited, 1, encode_ItemAwaited, decode_ItemAwaited, {1: decode_ItemAwaited}),
+    Contract('lonja.channels.ItemKnown', ItemKnown, 1, encode_ItemKnown, decode_ItemKnown, {1: decode_ItemKnown}),
     Contract('lonja.channels.ListingLineResolved', ListingLineResolved, 1, encode_ListingLineResolved, decode_ListingLineResolved, {1: decode_ListingLineResolved}),
     Contract('lonja.channels.ListingLinked', ListingLinked, 1, encode_ListingLinked, decode_ListingLinked, {1: decode_ListingLinked}),
     Contract('lonja.channels.ListingNeeded', ListingNeeded, 1, encode_ListingNeeded, decode_ListingNeeded, {1: decode_ListingNeeded}),

@@ -1037,6 +1037,48 @@ def read_LineQuantity(b: bytes, i: int) -> tuple[LineQuantity, int]:
     return LineQuantity(line_id=f_line_id, quantity=f_quantity), i
 
 
+class ListingName(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A listing of a channel account, and the SKU that the channel shows for it."""
+
+    account: str
+    listing_id: str
+    channel_sku: str
+
+
+def write_ListingName(o: list[bytes], v: ListingName) -> None:
+    if v.__class__ is not ListingName:
+        wrong(v, "ListingName")
+    e73 = v.account.encode()
+    if 0 in e73:
+        nul()
+    e74 = v.listing_id.encode()
+    if 0 in e74:
+        nul()
+    e75 = v.channel_sku.encode()
+    if 0 in e75:
+        nul()
+    o += (NUMBERS[len(e73)], e73, NUMBERS[len(e74)], e74, NUMBERS[len(e75)], e75,)
+
+
+def read_ListingName(b: bytes, i: int) -> tuple[ListingName, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_listing_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_channel_sku = b[i + 1 : j].decode()
+    i = j
+    return ListingName(account=f_account, listing_id=f_listing_id, channel_sku=f_channel_sku), i
+
+
 class Version(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Orders what a provider tells of one order: its update time (microseconds), then a counter."""
 
@@ -1047,13 +1089,13 @@ class Version(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_Version(o: list[bytes], v: Version) -> None:
     if v.__class__ is not Version:
         wrong(v, "Version")
-    x73 = v.updated_at
-    if x73.__class__ is not int:
-        wrong(x73, "int")
-    x74 = v.counter
-    if x74.__class__ is not int:
-        wrong(x74, "int")
-    o += (NUMBERS[x73], NUMBERS[x74],)
+    x76 = v.updated_at
+    if x76.__class__ is not int:
+        wrong(x76, "int")
+    x77 = v.counter
+    if x77.__class__ is not int:
+        wrong(x77, "int")
+    o += (NUMBERS[x76], NUMBERS[x77],)
 
 
 def read_Version(b: bytes, i: int) -> tuple[Version, int]:
@@ -1082,10 +1124,10 @@ class RelatedOrder(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_RelatedOrder(o: list[bytes], v: RelatedOrder) -> None:
     if v.__class__ is not RelatedOrder:
         wrong(v, "RelatedOrder")
-    e75 = v.external_id.encode()
-    if 0 in e75:
+    e78 = v.external_id.encode()
+    if 0 in e78:
         nul()
-    o += (bytes_Relation[v.relation], NUMBERS[len(e75)], e75,)
+    o += (bytes_Relation[v.relation], NUMBERS[len(e78)], e78,)
 
 
 def read_RelatedOrder(b: bytes, i: int) -> tuple[RelatedOrder, int]:
@@ -1124,69 +1166,69 @@ class OrderLine(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderLine(o: list[bytes], v: OrderLine) -> None:
     if v.__class__ is not OrderLine:
         wrong(v, "OrderLine")
-    e76 = v.line_id.encode()
-    if 0 in e76:
-        nul()
-    e77 = v.external_line_id.encode()
-    if 0 in e77:
-        nul()
-    e78 = v.listing_id.encode()
-    if 0 in e78:
-        nul()
-    e79 = v.channel_sku.encode()
+    e79 = v.line_id.encode()
     if 0 in e79:
         nul()
-    u80 = v.sku
-    if u80 is None:
-        p81 = b"\0"
-    else:
-        e82 = u80.encode()
-        if 0 in e82:
-            nul()
-        p81 = b"\2" + NUMBERS[len(e82)] + e82
-    x83 = v.units_per_listing
-    if x83.__class__ is not int:
-        wrong(x83, "int")
-    o += (NUMBERS[len(e76)], e76, NUMBERS[len(e77)], e77, NUMBERS[len(e78)], e78, NUMBERS[len(e79)], e79, p81, NUMBERS[x83],)
-    a84 = v.components
-    if a84.__class__ is not tuple:
-        wrong(a84, "tuple")
-    if a84:
-        o.append(NUMBERS[len(a84)])
-        for i85 in a84:
-            write_Component(o, i85)
-    o.append(b"\0")
-    e86 = v.kind_word.encode()
-    if 0 in e86:
+    e80 = v.external_line_id.encode()
+    if 0 in e80:
         nul()
-    x87 = v.quantity
-    if x87.__class__ is not int:
-        wrong(x87, "int")
-    x88 = v.requires_shipping
-    if x88.__class__ is not bool:
-        wrong(x88, "bool")
-    e89 = v.title.encode()
+    e81 = v.listing_id.encode()
+    if 0 in e81:
+        nul()
+    e82 = v.channel_sku.encode()
+    if 0 in e82:
+        nul()
+    u83 = v.sku
+    if u83 is None:
+        p84 = b"\0"
+    else:
+        e85 = u83.encode()
+        if 0 in e85:
+            nul()
+        p84 = b"\2" + NUMBERS[len(e85)] + e85
+    x86 = v.units_per_listing
+    if x86.__class__ is not int:
+        wrong(x86, "int")
+    o += (NUMBERS[len(e79)], e79, NUMBERS[len(e80)], e80, NUMBERS[len(e81)], e81, NUMBERS[len(e82)], e82, p84, NUMBERS[x86],)
+    a87 = v.components
+    if a87.__class__ is not tuple:
+        wrong(a87, "tuple")
+    if a87:
+        o.append(NUMBERS[len(a87)])
+        for i88 in a87:
+            write_Component(o, i88)
+    o.append(b"\0")
+    e89 = v.kind_word.encode()
     if 0 in e89:
         nul()
-    e90 = v.unit_price.encode()
-    if 0 in e90:
+    x90 = v.quantity
+    if x90.__class__ is not int:
+        wrong(x90, "int")
+    x91 = v.requires_shipping
+    if x91.__class__ is not bool:
+        wrong(x91, "bool")
+    e92 = v.title.encode()
+    if 0 in e92:
         nul()
-    o += (bytes_LineKind[v.kind], NUMBERS[len(e86)], e86, NUMBERS[x87], bytes_FulfilledBy[v.fulfilled_by], b"\1" if x88 else b"\0", NUMBERS[len(e89)], e89, NUMBERS[len(e90)], e90,)
+    e93 = v.unit_price.encode()
+    if 0 in e93:
+        nul()
+    o += (bytes_LineKind[v.kind], NUMBERS[len(e89)], e89, NUMBERS[x90], bytes_FulfilledBy[v.fulfilled_by], b"\1" if x91 else b"\0", NUMBERS[len(e92)], e92, NUMBERS[len(e93)], e93,)
     write_Amounts(o, v.amounts)
-    a91 = v.discounts
-    if a91.__class__ is not tuple:
-        wrong(a91, "tuple")
-    if a91:
-        o.append(NUMBERS[len(a91)])
-        for i92 in a91:
-            write_Discount(o, i92)
+    a94 = v.discounts
+    if a94.__class__ is not tuple:
+        wrong(a94, "tuple")
+    if a94:
+        o.append(NUMBERS[len(a94)])
+        for i95 in a94:
+            write_Discount(o, i95)
     o.append(b"\0")
-    u93 = v.settlement_amounts
-    if u93 is None:
+    u96 = v.settlement_amounts
+    if u96 is None:
         o.append(b"\0")
     else:
         o.append(b"\2")
-        write_Amounts(o, u93)
+        write_Amounts(o, u96)
 
 
 def read_OrderLine(b: bytes, i: int) -> tuple[OrderLine, int]:
@@ -1295,21 +1337,21 @@ class Tender(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_Tender(o: list[bytes], v: Tender) -> None:
     if v.__class__ is not Tender:
         wrong(v, "Tender")
-    e95 = v.kind_word.encode()
-    if 0 in e95:
+    e98 = v.kind_word.encode()
+    if 0 in e98:
         nul()
-    x96 = v.amount
-    if x96.__class__ is not int:
-        wrong(x96, "int")
-    u97 = v.reference
-    if u97 is None:
-        p98 = b"\0"
+    x99 = v.amount
+    if x99.__class__ is not int:
+        wrong(x99, "int")
+    u100 = v.reference
+    if u100 is None:
+        p101 = b"\0"
     else:
-        e99 = u97.encode()
-        if 0 in e99:
+        e102 = u100.encode()
+        if 0 in e102:
             nul()
-        p98 = b"\2" + NUMBERS[len(e99)] + e99
-    o += (bytes_TenderKind[v.kind], NUMBERS[len(e95)], e95, NUMBERS[x96], p98,)
+        p101 = b"\2" + NUMBERS[len(e102)] + e102
+    o += (bytes_TenderKind[v.kind], NUMBERS[len(e98)], e98, NUMBERS[x99], p101,)
 
 
 def read_Tender(b: bytes, i: int) -> tuple[Tender, int]:
@@ -1355,25 +1397,25 @@ class Totals(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_Totals(o: list[bytes], v: Totals) -> None:
     if v.__class__ is not Totals:
         wrong(v, "Totals")
-    x100 = v.net
-    if x100.__class__ is not int:
-        wrong(x100, "int")
-    x101 = v.discount
-    if x101.__class__ is not int:
-        wrong(x101, "int")
-    x102 = v.charges
-    if x102.__class__ is not int:
-        wrong(x102, "int")
-    x103 = v.tax
+    x103 = v.net
     if x103.__class__ is not int:
         wrong(x103, "int")
-    x104 = v.total
+    x104 = v.discount
     if x104.__class__ is not int:
         wrong(x104, "int")
-    x105 = v.rounding
+    x105 = v.charges
     if x105.__class__ is not int:
         wrong(x105, "int")
-    o += (NUMBERS[x100], NUMBERS[x101], NUMBERS[x102], NUMBERS[x103], NUMBERS[x104], NUMBERS[x105],)
+    x106 = v.tax
+    if x106.__class__ is not int:
+        wrong(x106, "int")
+    x107 = v.total
+    if x107.__class__ is not int:
+        wrong(x107, "int")
+    x108 = v.rounding
+    if x108.__class__ is not int:
+        wrong(x108, "int")
+    o += (NUMBERS[x103], NUMBERS[x104], NUMBERS[x105], NUMBERS[x106], NUMBERS[x107], NUMBERS[x108],)
 
 
 def read_Totals(b: bytes, i: int) -> tuple[Totals, int]:
@@ -1456,58 +1498,50 @@ class Order(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_Order(o: list[bytes], v: Order) -> None:
     if v.__class__ is not Order:
         wrong(v, "Order")
-    e106 = v.entity.encode()
-    if 0 in e106:
-        nul()
-    e107 = v.account.encode()
-    if 0 in e107:
-        nul()
-    e108 = v.provider.encode()
-    if 0 in e108:
-        nul()
-    e109 = v.external_id.encode()
+    e109 = v.entity.encode()
     if 0 in e109:
         nul()
-    e110 = v.display_number.encode()
+    e110 = v.account.encode()
     if 0 in e110:
         nul()
-    x111 = v.placed_at
-    if x111.__class__ is not int:
-        wrong(x111, "int")
-    e112 = v.time_zone.encode()
+    e111 = v.provider.encode()
+    if 0 in e111:
+        nul()
+    e112 = v.external_id.encode()
     if 0 in e112:
         nul()
-    e113 = v.currency.encode()
+    e113 = v.display_number.encode()
     if 0 in e113:
         nul()
-    u114 = v.settlement_currency
-    if u114 is None:
-        p115 = b"\0"
-    else:
-        e116 = u114.encode()
-        if 0 in e116:
-            nul()
-        p115 = b"\2" + NUMBERS[len(e116)] + e116
-    e117 = v.status_word.encode()
-    if 0 in e117:
+    x114 = v.placed_at
+    if x114.__class__ is not int:
+        wrong(x114, "int")
+    e115 = v.time_zone.encode()
+    if 0 in e115:
         nul()
-    o += (NUMBERS[len(e106)], e106, NUMBERS[len(e107)], e107, NUMBERS[len(e108)], e108, NUMBERS[len(e109)], e109, NUMBERS[len(e110)], e110, NUMBERS[x111], NUMBERS[len(e112)], e112, NUMBERS[len(e113)], e113, p115, bytes_Commitment[v.commitment], bytes_Funds[v.funds], bytes_Custody[v.custody], NUMBERS[len(e117)], e117,)
-    write_Version(o, v.version)
-    x118 = v.test
-    if x118.__class__ is not bool:
-        wrong(x118, "bool")
-    x119 = v.cancelled
-    if x119.__class__ is not bool:
-        wrong(x119, "bool")
-    u120 = v.expires_at
-    if u120 is None:
-        p121 = b"\0"
+    e116 = v.currency.encode()
+    if 0 in e116:
+        nul()
+    u117 = v.settlement_currency
+    if u117 is None:
+        p118 = b"\0"
     else:
-        x122 = u120
-        if x122.__class__ is not int:
-            wrong(x122, "int")
-        p121 = b"\2" + NUMBERS[x122]
-    u123 = v.ship_by
+        e119 = u117.encode()
+        if 0 in e119:
+            nul()
+        p118 = b"\2" + NUMBERS[len(e119)] + e119
+    e120 = v.status_word.encode()
+    if 0 in e120:
+        nul()
+    o += (NUMBERS[len(e109)], e109, NUMBERS[len(e110)], e110, NUMBERS[len(e111)], e111, NUMBERS[len(e112)], e112, NUMBERS[len(e113)], e113, NUMBERS[x114], NUMBERS[len(e115)], e115, NUMBERS[len(e116)], e116, p118, bytes_Commitment[v.commitment], bytes_Funds[v.funds], bytes_Custody[v.custody], NUMBERS[len(e120)], e120,)
+    write_Version(o, v.version)
+    x121 = v.test
+    if x121.__class__ is not bool:
+        wrong(x121, "bool")
+    x122 = v.cancelled
+    if x122.__class__ is not bool:
+        wrong(x122, "bool")
+    u123 = v.expires_at
     if u123 is None:
         p124 = b"\0"
     else:
@@ -1515,7 +1549,7 @@ def write_Order(o: list[bytes], v: Order) -> None:
         if x125.__class__ is not int:
             wrong(x125, "int")
         p124 = b"\2" + NUMBERS[x125]
-    u126 = v.deliver_by
+    u126 = v.ship_by
     if u126 is None:
         p127 = b"\0"
     else:
@@ -1523,77 +1557,77 @@ def write_Order(o: list[bytes], v: Order) -> None:
         if x128.__class__ is not int:
             wrong(x128, "int")
         p127 = b"\2" + NUMBERS[x128]
-    u129 = v.service_level
+    u129 = v.deliver_by
     if u129 is None:
         p130 = b"\0"
     else:
-        e131 = u129.encode()
-        if 0 in e131:
+        x131 = u129
+        if x131.__class__ is not int:
+            wrong(x131, "int")
+        p130 = b"\2" + NUMBERS[x131]
+    u132 = v.service_level
+    if u132 is None:
+        p133 = b"\0"
+    else:
+        e134 = u132.encode()
+        if 0 in e134:
             nul()
-        p130 = b"\2" + NUMBERS[len(e131)] + e131
-    x132 = v.priority
-    if x132.__class__ is not int:
-        wrong(x132, "int")
-    if not -2147483648 <= x132 < 2147483648:
+        p133 = b"\2" + NUMBERS[len(e134)] + e134
+    x135 = v.priority
+    if x135.__class__ is not int:
+        wrong(x135, "int")
+    if not -2147483648 <= x135 < 2147483648:
         beyond()
-    o += (b"\1" if x118 else b"\0", b"\1" if x119 else b"\0", p121, p124, p127, p130, bytes_ShortagePolicy[v.shortage], NUMBERS[x132],)
-    a133 = v.related_orders
-    if a133.__class__ is not tuple:
-        wrong(a133, "tuple")
-    if a133:
-        o.append(NUMBERS[len(a133)])
-        for i134 in a133:
-            write_RelatedOrder(o, i134)
+    o += (b"\1" if x121 else b"\0", b"\1" if x122 else b"\0", p124, p127, p130, p133, bytes_ShortagePolicy[v.shortage], NUMBERS[x135],)
+    a136 = v.related_orders
+    if a136.__class__ is not tuple:
+        wrong(a136, "tuple")
+    if a136:
+        o.append(NUMBERS[len(a136)])
+        for i137 in a136:
+            write_RelatedOrder(o, i137)
     o.append(b"\0")
     write_Customer(o, v.customer)
-    a135 = v.lines
-    if a135.__class__ is not tuple:
-        wrong(a135, "tuple")
-    if a135:
-        o.append(NUMBERS[len(a135)])
-        for i136 in a135:
-            write_OrderLine(o, i136)
+    a138 = v.lines
+    if a138.__class__ is not tuple:
+        wrong(a138, "tuple")
+    if a138:
+        o.append(NUMBERS[len(a138)])
+        for i139 in a138:
+            write_OrderLine(o, i139)
     o.append(b"\0")
-    a137 = v.charges
-    if a137.__class__ is not tuple:
-        wrong(a137, "tuple")
-    if a137:
-        o.append(NUMBERS[len(a137)])
-        for i138 in a137:
-            write_Charge(o, i138)
+    a140 = v.charges
+    if a140.__class__ is not tuple:
+        wrong(a140, "tuple")
+    if a140:
+        o.append(NUMBERS[len(a140)])
+        for i141 in a140:
+            write_Charge(o, i141)
     o.append(b"\0")
-    a139 = v.discounts
-    if a139.__class__ is not tuple:
-        wrong(a139, "tuple")
-    if a139:
-        o.append(NUMBERS[len(a139)])
-        for i140 in a139:
-            write_Discount(o, i140)
+    a142 = v.discounts
+    if a142.__class__ is not tuple:
+        wrong(a142, "tuple")
+    if a142:
+        o.append(NUMBERS[len(a142)])
+        for i143 in a142:
+            write_Discount(o, i143)
     o.append(b"\0")
-    a141 = v.tenders
-    if a141.__class__ is not tuple:
-        wrong(a141, "tuple")
-    if a141:
-        o.append(NUMBERS[len(a141)])
-        for i142 in a141:
-            write_Tender(o, i142)
+    a144 = v.tenders
+    if a144.__class__ is not tuple:
+        wrong(a144, "tuple")
+    if a144:
+        o.append(NUMBERS[len(a144)])
+        for i145 in a144:
+            write_Tender(o, i145)
     o.append(b"\0")
     write_Totals(o, v.totals)
-    u143 = v.settlement_totals
-    if u143 is None:
+    u146 = v.settlement_totals
+    if u146 is None:
         o.append(b"\0")
     else:
         o.append(b"\2")
-        write_Totals(o, u143)
-    u145 = v.received
-    if u145 is None:
-        p146 = b"\0"
-    else:
-        x147 = u145
-        if x147.__class__ is not int:
-            wrong(x147, "int")
-        p146 = b"\2" + NUMBERS[x147]
-    u148 = v.refunded
+        write_Totals(o, u146)
+    u148 = v.received
     if u148 is None:
         p149 = b"\0"
     else:
@@ -1601,7 +1635,15 @@ def write_Order(o: list[bytes], v: Order) -> None:
         if x150.__class__ is not int:
             wrong(x150, "int")
         p149 = b"\2" + NUMBERS[x150]
-    o += (p146, p149,)
+    u151 = v.refunded
+    if u151 is None:
+        p152 = b"\0"
+    else:
+        x153 = u151
+        if x153.__class__ is not int:
+            wrong(x153, "int")
+        p152 = b"\2" + NUMBERS[x153]
+    o += (p149, p152,)
 
 
 def read_Order(b: bytes, i: int) -> tuple[Order, int]:
@@ -1824,19 +1866,19 @@ class OrderReference(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderReference(o: list[bytes], v: OrderReference) -> None:
     if v.__class__ is not OrderReference:
         wrong(v, "OrderReference")
-    e151 = v.order_id.encode()
-    if 0 in e151:
-        nul()
-    e152 = v.account.encode()
-    if 0 in e152:
-        nul()
-    e153 = v.provider.encode()
-    if 0 in e153:
-        nul()
-    e154 = v.external_id.encode()
+    e154 = v.order_id.encode()
     if 0 in e154:
         nul()
-    o += (NUMBERS[len(e151)], e151, NUMBERS[len(e152)], e152, NUMBERS[len(e153)], e153, NUMBERS[len(e154)], e154,)
+    e155 = v.account.encode()
+    if 0 in e155:
+        nul()
+    e156 = v.provider.encode()
+    if 0 in e156:
+        nul()
+    e157 = v.external_id.encode()
+    if 0 in e157:
+        nul()
+    o += (NUMBERS[len(e154)], e154, NUMBERS[len(e155)], e155, NUMBERS[len(e156)], e156, NUMBERS[len(e157)], e157,)
 
 
 def read_OrderReference(b: bytes, i: int) -> tuple[OrderReference, int]:
@@ -1873,13 +1915,13 @@ class RefusedLocation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_RefusedLocation(o: list[bytes], v: RefusedLocation) -> None:
     if v.__class__ is not RefusedLocation:
         wrong(v, "RefusedLocation")
-    e155 = v.location.encode()
-    if 0 in e155:
+    e158 = v.location.encode()
+    if 0 in e158:
         nul()
-    e156 = v.code.encode()
-    if 0 in e156:
+    e159 = v.code.encode()
+    if 0 in e159:
         nul()
-    o += (NUMBERS[len(e155)], e155, NUMBERS[len(e156)], e156,)
+    o += (NUMBERS[len(e158)], e158, NUMBERS[len(e159)], e159,)
 
 
 def read_RefusedLocation(b: bytes, i: int) -> tuple[RefusedLocation, int]:
@@ -1906,17 +1948,17 @@ class RowParts(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_RowParts(o: list[bytes], v: RowParts) -> None:
     if v.__class__ is not RowParts:
         wrong(v, "RowParts")
-    e157 = v.line_id.encode()
-    if 0 in e157:
+    e160 = v.line_id.encode()
+    if 0 in e160:
         nul()
-    o += (NUMBERS[len(e157)], e157,)
-    a158 = v.parts
-    if a158.__class__ is not tuple:
-        wrong(a158, "tuple")
-    if a158:
-        o.append(NUMBERS[len(a158)])
-        for i159 in a158:
-            write_Component(o, i159)
+    o += (NUMBERS[len(e160)], e160,)
+    a161 = v.parts
+    if a161.__class__ is not tuple:
+        wrong(a161, "tuple")
+    if a161:
+        o.append(NUMBERS[len(a161)])
+        for i162 in a161:
+            write_Component(o, i162)
     o.append(b"\0")
 
 
@@ -1948,17 +1990,17 @@ class SaleCharge(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_SaleCharge(o: list[bytes], v: SaleCharge) -> None:
     if v.__class__ is not SaleCharge:
         wrong(v, "SaleCharge")
-    x160 = v.net
-    if x160.__class__ is not int:
-        wrong(x160, "int")
-    o += (bytes_ChargeKind[v.kind], NUMBERS[x160],)
-    a161 = v.taxes
-    if a161.__class__ is not tuple:
-        wrong(a161, "tuple")
-    if a161:
-        o.append(NUMBERS[len(a161)])
-        for i162 in a161:
-            write_TaxLine(o, i162)
+    x163 = v.net
+    if x163.__class__ is not int:
+        wrong(x163, "int")
+    o += (bytes_ChargeKind[v.kind], NUMBERS[x163],)
+    a164 = v.taxes
+    if a164.__class__ is not tuple:
+        wrong(a164, "tuple")
+    if a164:
+        o.append(NUMBERS[len(a164)])
+        for i165 in a164:
+            write_TaxLine(o, i165)
     o.append(b"\0")
 
 
@@ -2003,44 +2045,44 @@ class SaleFact(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_SaleFact(o: list[bytes], v: SaleFact) -> None:
     if v.__class__ is not SaleFact:
         wrong(v, "SaleFact")
-    e163 = v.reference.encode()
-    if 0 in e163:
+    e166 = v.reference.encode()
+    if 0 in e166:
         nul()
-    e164 = v.source_event.encode()
-    if 0 in e164:
+    e167 = v.source_event.encode()
+    if 0 in e167:
         nul()
-    e165 = v.source_type.encode()
-    if 0 in e165:
-        nul()
-    x166 = v.source_version
-    if x166.__class__ is not int:
-        wrong(x166, "int")
-    x167 = v.occurred_at
-    if x167.__class__ is not int:
-        wrong(x167, "int")
-    e168 = v.business_date.encode()
+    e168 = v.source_type.encode()
     if 0 in e168:
         nul()
-    e169 = v.holder.encode()
-    if 0 in e169:
-        nul()
-    x170 = v.amount
+    x169 = v.source_version
+    if x169.__class__ is not int:
+        wrong(x169, "int")
+    x170 = v.occurred_at
     if x170.__class__ is not int:
         wrong(x170, "int")
-    e171 = v.currency.encode()
+    e171 = v.business_date.encode()
     if 0 in e171:
         nul()
-    x172 = v.charges_amount
-    if x172.__class__ is not int:
-        wrong(x172, "int")
-    o += (bytes_SaleFactKind[v.kind], NUMBERS[len(e163)], e163, NUMBERS[len(e164)], e164, NUMBERS[len(e165)], e165, NUMBERS[x166], NUMBERS[x167], NUMBERS[len(e168)], e168, NUMBERS[len(e169)], e169, bytes_TenderKind[v.tender], NUMBERS[x170], NUMBERS[len(e171)], e171, NUMBERS[x172],)
-    a173 = v.lines
-    if a173.__class__ is not tuple:
-        wrong(a173, "tuple")
-    if a173:
-        o.append(NUMBERS[len(a173)])
-        for i174 in a173:
-            write_LineAmount(o, i174)
+    e172 = v.holder.encode()
+    if 0 in e172:
+        nul()
+    x173 = v.amount
+    if x173.__class__ is not int:
+        wrong(x173, "int")
+    e174 = v.currency.encode()
+    if 0 in e174:
+        nul()
+    x175 = v.charges_amount
+    if x175.__class__ is not int:
+        wrong(x175, "int")
+    o += (bytes_SaleFactKind[v.kind], NUMBERS[len(e166)], e166, NUMBERS[len(e167)], e167, NUMBERS[len(e168)], e168, NUMBERS[x169], NUMBERS[x170], NUMBERS[len(e171)], e171, NUMBERS[len(e172)], e172, bytes_TenderKind[v.tender], NUMBERS[x173], NUMBERS[len(e174)], e174, NUMBERS[x175],)
+    a176 = v.lines
+    if a176.__class__ is not tuple:
+        wrong(a176, "tuple")
+    if a176:
+        o.append(NUMBERS[len(a176)])
+        for i177 in a176:
+            write_LineAmount(o, i177)
     o.append(b"\0")
 
 
@@ -2127,23 +2169,23 @@ class SaleLine(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_SaleLine(o: list[bytes], v: SaleLine) -> None:
     if v.__class__ is not SaleLine:
         wrong(v, "SaleLine")
-    e175 = v.line_id.encode()
-    if 0 in e175:
+    e178 = v.line_id.encode()
+    if 0 in e178:
         nul()
-    x176 = v.quantity
-    if x176.__class__ is not int:
-        wrong(x176, "int")
-    x177 = v.net
-    if x177.__class__ is not int:
-        wrong(x177, "int")
-    o += (NUMBERS[len(e175)], e175, bytes_LineKind[v.kind], NUMBERS[x176], NUMBERS[x177],)
-    a178 = v.taxes
-    if a178.__class__ is not tuple:
-        wrong(a178, "tuple")
-    if a178:
-        o.append(NUMBERS[len(a178)])
-        for i179 in a178:
-            write_TaxLine(o, i179)
+    x179 = v.quantity
+    if x179.__class__ is not int:
+        wrong(x179, "int")
+    x180 = v.net
+    if x180.__class__ is not int:
+        wrong(x180, "int")
+    o += (NUMBERS[len(e178)], e178, bytes_LineKind[v.kind], NUMBERS[x179], NUMBERS[x180],)
+    a181 = v.taxes
+    if a181.__class__ is not tuple:
+        wrong(a181, "tuple")
+    if a181:
+        o.append(NUMBERS[len(a181)])
+        for i182 in a181:
+            write_TaxLine(o, i182)
     o.append(b"\0")
 
 
@@ -2189,16 +2231,16 @@ class ShipmentRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentRow(o: list[bytes], v: ShipmentRow) -> None:
     if v.__class__ is not ShipmentRow:
         wrong(v, "ShipmentRow")
-    e180 = v.order_id.encode()
-    if 0 in e180:
+    e183 = v.order_id.encode()
+    if 0 in e183:
         nul()
-    e181 = v.line_id.encode()
-    if 0 in e181:
+    e184 = v.line_id.encode()
+    if 0 in e184:
         nul()
-    x182 = v.quantity
-    if x182.__class__ is not int:
-        wrong(x182, "int")
-    o += (NUMBERS[len(e180)], e180, NUMBERS[len(e181)], e181, NUMBERS[x182],)
+    x185 = v.quantity
+    if x185.__class__ is not int:
+        wrong(x185, "int")
+    o += (NUMBERS[len(e183)], e183, NUMBERS[len(e184)], e184, NUMBERS[x185],)
 
 
 def read_ShipmentRow(b: bytes, i: int) -> tuple[ShipmentRow, int]:
@@ -2232,16 +2274,16 @@ class ShipmentUnits(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentUnits(o: list[bytes], v: ShipmentUnits) -> None:
     if v.__class__ is not ShipmentUnits:
         wrong(v, "ShipmentUnits")
-    e183 = v.order_id.encode()
-    if 0 in e183:
+    e186 = v.order_id.encode()
+    if 0 in e186:
         nul()
-    e184 = v.sku.encode()
-    if 0 in e184:
+    e187 = v.sku.encode()
+    if 0 in e187:
         nul()
-    x185 = v.units
-    if x185.__class__ is not int:
-        wrong(x185, "int")
-    o += (NUMBERS[len(e183)], e183, NUMBERS[len(e184)], e184, NUMBERS[x185],)
+    x188 = v.units
+    if x188.__class__ is not int:
+        wrong(x188, "int")
+    o += (NUMBERS[len(e186)], e186, NUMBERS[len(e187)], e187, NUMBERS[x188],)
 
 
 def read_ShipmentUnits(b: bytes, i: int) -> tuple[ShipmentUnits, int]:

@@ -1,5 +1,7 @@
 """What channels can be told to record: what a shop said of an order, and what a listing sells."""
 
+import re
+
 import msgspec
 
 from libs.contracts import channels, common
@@ -77,7 +79,29 @@ class NeedListing(msgspec.Struct, frozen=True, tag=True):
 
 ListingCommand = LinkListing | UnlinkListing | NeedListing
 
+
+class KnowItem(msgspec.Struct, frozen=True, tag=True):
+    """Stock is kept of an item; None for `components` says that they are not told here."""
+
+    entity: str
+    sku: str
+    components: tuple[common.Component, ...] | None
+    at: int
+
+
+class AwaitItem(msgspec.Struct, frozen=True, tag=True):
+    """Order lines wait for a listing that an item of this SKU would resolve."""
+
+    entity: str
+    sku: str
+    listing: common.ListingName
+    at: int
+
+
+ItemCommand = KnowItem | AwaitItem
+
 EQUAL_SKU = "rule:equal-sku"
+_SKU = re.compile("[!-~ ]{1,100}")  # what inventory takes as one
 
 
 def order_stream(account: str, external_id: str) -> str:
@@ -88,3 +112,14 @@ def order_stream(account: str, external_id: str) -> str:
 def listing_stream(account: str, listing_id: str) -> str:
     """Return the stream of a listing."""
     return f"listing-{account}:{listing_id}"
+
+
+def item_stream(sku: str) -> str:
+    """Return the stream of what waits for an item of our stock."""
+    return f"item-{sku}"
+
+
+def equal_sku(channel_sku: str) -> str | None:
+    """Return the SKU that equals a channel's by the rule; None where there can be none."""
+    sku = channel_sku.strip().upper()
+    return sku if _SKU.fullmatch(sku) else None

@@ -7,6 +7,7 @@ import msgspec
 
 from libs.contracts import common
 from libs.runtime.ports import Ports, Rows
+from services.channels.commands import equal_sku
 from services.channels.listing_decider import per_listing
 from services.channels.process import Link, Wanted
 from services.channels.read_model import ITEMS, LISTINGS, ItemRow, ListingRow
@@ -51,7 +52,7 @@ class Links:
             return Link(row.sku, row.units_per_listing, row.components, components)
         if row is not None and row.blocked:
             return None
-        sku = one.channel_sku.strip().upper()
+        sku = equal_sku(one.channel_sku)
         item = await self._items.get(sku) if sku else None
         if item is None:
             return None

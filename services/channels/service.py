@@ -2,9 +2,10 @@
 
 from libs.contracts import channels, fulfilment, inventory, orders
 from libs.runtime.ports import Service
-from services.channels import api, reporting
+from services.channels import api, linking, reporting
 from services.channels.decider import CHANNEL_ORDER
 from services.channels.intake import ChannelIntake
+from services.channels.item_decider import ITEM
 from services.channels.listing_decider import LISTING
 from services.channels.outbound.kinds import kinds
 from services.channels.read_model import CHANNEL_ORDERS, ITEMS, LISTINGS
@@ -14,8 +15,13 @@ SERVICE = Service(
     name="channels",
     contracts=channels.CONTRACTS,
     reads=(*inventory.CONTRACTS, *orders.CONTRACTS, *fulfilment.CONTRACTS),
-    deciders=(CHANNEL_ORDER, LISTING),
-    reacts={"orders": reporting.react_to_orders, "fulfilment": reporting.react_to_fulfilment},
+    deciders=(CHANNEL_ORDER, LISTING, ITEM),
+    reacts={
+        "orders": reporting.react_to_orders,
+        "fulfilment": reporting.react_to_fulfilment,
+        "inventory": linking.react_to_inventory,
+        "channels": linking.react_to_ourselves,
+    },
     plan=reporting.plan,
     projections=(LISTINGS, ITEMS, CHANNEL_ORDERS, REPORTS),
     routes=api.routes,

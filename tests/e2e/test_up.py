@@ -13,6 +13,7 @@ import pytest
 
 from services.console.http import Http
 from tests.e2e.launching import ended, family, lonja, nothing_is_left, services_pid, told
+from tests.e2e.test_hostile import CONFIG, order, signed
 from tests.support import eventually
 
 pytestmark = pytest.mark.timeout(240)
@@ -66,11 +67,21 @@ async def test_a_second_start_is_quick_and_killed_services_come_back(tmp_path: P
 
 
 @pytest.mark.stack
-async def test_an_import_shows_its_plan_and_can_be_repeated(tmp_path: Path) -> None:
+async def test_an_import_shows_its_plan_can_be_repeated_and_an_order_that_waited_for_it_goes_on(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "lonja.toml").write_text(CONFIG)
     path = tmp_path / "stock.csv"
     path.write_text("sku,quantity,document\nmug,5,d1\ncup,3,\nplate,x,\n")
     async with lonja(tmp_path, "up", "--json", "--port", "0") as process:
         url = (await told(process, "ready"))["url"]
+        body = order(1, "mug ")
+        async with aiohttp.ClientSession(url) as session:
+            shop = "/channels/webhooks/shopify/shop"
+            async with session.post(shop, data=body, headers=signed(body, "d-1")) as answer:
+                assert answer.status == 200
+        async with Http(url) as http:
+            await eventually(lambda: state(http, "held"), 20)
         for options, lines in (
             ([], "Nothing is done"),
             (["--apply"], "2 lines"),
@@ -81,10 +92,13 @@ async def test_an_import_shows_its_plan_and_can_be_repeated(tmp_path: Path) -> N
             assert "line 4 is refused: quantity-not-whole PLATE" in said, errors
             assert said.splitlines()[-1].startswith(lines), said
         async with Http(url) as http:
-            ready: Callable[[], bool | Awaitable[bool]] = partial(
-                on_hand, http, {"MUG": 5, "CUP": 3}
-            )
-            await eventually(ready)
+            await eventually(lambda: state(http, "dispatched"), 20)
+            await eventually(lambda: on_hand(http, {"MUG": 4, "CUP": 3}))
+
+
+async def state(http: Http, wanted: str) -> bool:
+    rows = (await http.get("/orders"))["orders"]
+    return [row["state"] for row in rows] == [wanted]
 
 
 async def on_hand(http: Http, wanted: dict[str, int]) -> bool:

@@ -184,6 +184,8 @@ def _wanted(world: World, order: Order, row: OrderRow) -> dict[str, int]:
                 wanted[sku] += units * count
         elif code != CARD:
             expect("P7", row.state == "held", f"{row.order_id} has an unlinked line")
+            known = (code.strip().upper(),) in world.tables["channels"]["items"]
+            expect("P7", not known, f"{row.order_id} waits for {code}, of which stock is kept")
     return dict(wanted)
 
 

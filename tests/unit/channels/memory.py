@@ -19,6 +19,7 @@ from libs.web.app import build_app
 from services.channels.api import routes
 from services.channels.decider import CHANNEL_ORDER
 from services.channels.intake import ChannelIntake
+from services.channels.item_decider import ITEM
 from services.channels.listing_decider import LISTING
 from services.channels.read_model import ITEMS, LISTINGS, ItemRow
 from services.channels.report_rows import REPORTS
@@ -42,6 +43,7 @@ SETTINGS = Settings.model_validate(
 DECIDERS: dict[str, Decider[Any, Any, Any]] = {
     "channelorder": CHANNEL_ORDER,
     "listing": LISTING,
+    "item": ITEM,
 }
 
 
