@@ -15,6 +15,16 @@ import pytest_asyncio
 from libs.stack.stack import Servers, database_dsn, running_stack
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What may take longest is begun first, so that no worker is left with it at the end."""
+    items.sort(key=_longest, reverse=True)
+
+
+def _longest(item: pytest.Item) -> float:
+    mark = item.get_closest_marker("timeout")
+    return float(mark.args[0]) if mark is not None else 0.0
+
+
 @contextlib.contextmanager
 def own_folder() -> Iterator[Path]:
     """A short path that PostgreSQL's own user may pass, whatever other test runs do.

@@ -148,6 +148,7 @@ class RunningService:
         house = Housekeeping(
             self.name, Retention(self.pool), self.vault, self.settings.limits, self.clock
         )
+        self.pulses["housekeeping"] = house.pulse
         alone.append(house.run)
         self._go("leader", leading(self.pool, "leader", alone))
         self._watch()

@@ -3,9 +3,13 @@
 from collections.abc import Sequence
 
 from libs.store.pool import Pool, sql
+from libs.telemetry.logs import log
 
 # Append only; a step that has run anywhere is never changed.
-STEPS: Sequence[str] = ("schema.sql", "effects.sql", "applied.sql", "waiting.sql", "order.sql")
+STEPS: Sequence[str] = (
+    "schema.sql", "effects.sql", "applied.sql", "waiting.sql", "order.sql", "keeping.sql",
+)  # fmt: skip
+PATIENCE = 3600.0  # seconds for a step: an index of a large table takes its time
 
 
 class StoreMismatch(Exception):  # noqa: N818
@@ -19,14 +23,17 @@ async def migrate(pool: Pool, service: str, topic: str, partitions: int, registr
     the store was created with: events would be numbered or read wrongly.
     """
     async with pool.acquire() as connection, connection.transaction():
-        await connection.execute("SELECT pg_advisory_xact_lock(7077)")
+        await connection.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
+        await connection.execute("SELECT pg_advisory_xact_lock(7077)", timeout=PATIENCE)
         await connection.execute(
             "CREATE TABLE IF NOT EXISTS migrations (step integer PRIMARY KEY, name text NOT NULL)"
         )
         done = await connection.fetchval("SELECT coalesce(max(step), 0) FROM migrations")
         for step, name in enumerate(STEPS, 1):
             if step > done:
-                await connection.execute(sql(name))
+                if done:
+                    log.info("store-upgraded", service=service, what=name)
+                await connection.execute(sql(name), timeout=PATIENCE)
                 await connection.execute("INSERT INTO migrations VALUES ($1, $2)", step, name)
         await connection.execute(sql("commit.sql"))
         await connection.execute(

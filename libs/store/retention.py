@@ -7,22 +7,38 @@ from collections.abc import Sequence
 
 from libs.store.pool import Pool
 
-PAGE = 200
+PAGE = 200  # rows that are read and sealed again
+AT_ONCE = 2000  # rows that one statement drops
 
 _BODIES = """
-    UPDATE inbox SET body = NULL WHERE body IS NOT NULL
-    AND state NOT IN ('received', 'parked') AND received_at < $1"""
+    UPDATE inbox SET body = NULL FROM (
+        SELECT seq FROM inbox WHERE body IS NOT NULL AND received_at < $1
+            AND state NOT IN ('received', 'parked') ORDER BY received_at LIMIT $2
+    ) old WHERE inbox.seq = old.seq"""
 # Longer than any provider retries: a delivery or a command that comes again is new.
 _OLD = (
-    "DELETE FROM inbox WHERE state NOT IN ('received', 'parked') AND received_at < $1",
-    "DELETE FROM commands WHERE at < $1",
-    "DELETE FROM timers WHERE done_at < $1",
-    """DELETE FROM effects WHERE planned_at < $1
-       AND state IN ('confirmed', 'rejected', 'reconciled', 'suppressed')""",
+    """DELETE FROM inbox USING (
+        SELECT seq FROM inbox WHERE body IS NULL AND received_at < $1
+            AND state NOT IN ('received', 'parked') ORDER BY received_at LIMIT $2
+    ) old WHERE inbox.seq = old.seq""",
+    """DELETE FROM commands USING (
+        SELECT key FROM commands WHERE at < $1 ORDER BY at LIMIT $2
+    ) old WHERE commands.key = old.key""",
+    """DELETE FROM timers USING (
+        SELECT id FROM timers WHERE done_at IS NOT NULL AND done_at < $1
+            ORDER BY done_at LIMIT $2
+    ) old WHERE timers.id = old.id""",
+    """DELETE FROM effects USING (
+        SELECT id FROM effects WHERE planned_at < $1
+            AND state IN ('confirmed', 'rejected', 'reconciled', 'suppressed')
+            ORDER BY planned_at LIMIT $2
+    ) old WHERE effects.id = old.id""",
 )
-_UNRESOLVED = """
+_OPEN = """
     SELECT seq, body, provider || '/' || account FROM inbox
-    WHERE state IN ('received', 'parked') AND body IS NOT NULL AND received_at < $1 AND seq > $2
+    WHERE state = '{}' AND body IS NOT NULL AND received_at < $1 AND seq > $2"""
+_UNRESOLVED = f"""
+    {_OPEN.format("received")} UNION ALL {_OPEN.format("parked")}
     ORDER BY seq LIMIT $3"""
 _RESEAL = "UPDATE inbox SET body = $2 WHERE seq = $1 AND body IS NOT NULL"
 _PARKED = """
@@ -39,12 +55,13 @@ class Retention:
         self.pool = pool
 
     async def drop_bodies(self, before: int) -> int:
-        """Drop the bodies of finished deliveries; how many."""
-        return _count(await self.pool.execute(_BODIES, before))
+        """Drop bodies of finished deliveries, the oldest first; how many, 0 where none is left."""
+        return _count(await self.pool.execute(_BODIES, before, AT_ONCE))
 
     async def drop_rows(self, before: int) -> int:
-        """Drop finished deliveries, command keys, timers and effects; how many."""
-        return sum([_count(await self.pool.execute(statement, before)) for statement in _OLD])
+        """Drop finished deliveries, command keys, timers and effects; how many, 0 at the end."""
+        dropped = [await self.pool.execute(one, before, AT_ONCE) for one in _OLD]
+        return sum(map(_count, dropped))
 
     async def unresolved(self, before: int, after: int) -> Sequence[tuple[int, bytes, str]]:
         """Return a page of (number, sealed body, field) of deliveries that are not finished."""

@@ -1,6 +1,7 @@
 """Many seeds over a few processes; keeps what failed, and says how far it is."""
 
 import multiprocessing
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ from tests.simulation.quiet import quiet
 from tests.simulation.running import run
 
 BLOCK = 50  # seeds that a process takes at a time
-PROCESSES = 2
+# One for each processor that no other worker of the test run has.
+PROCESSES = max(1, (os.cpu_count() or 2) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,22 @@ def _captures_anew(real: Decide) -> Decide:
     return decide
 
 
+def _captures_twice(real: Decide) -> Decide:
+    """A capture in doubt counts as one that came too late: money is set aside anew, and taken."""
+
+    def decide(command: Any, state: PaymentState) -> Sequence[Any]:
+        if not isinstance(command, commands.RecordDoubt) or command.what != "capture":
+            return real(command, state)
+        late = commands.RecordRefusal(
+            command.effect_id, "capture", command.subject, "authorisation-expired", "", command.at
+        )
+        return real(late, state)
+
+    return decide
+
+
 DOUBTS = (
+    Bug("captured-twice", "P3", whole=True, decides={"payment": _captures_twice}),
     Bug("captured-anew-in-doubt", "P3", whole=True, decides={"payment": _captures_anew}),
     Bug("sent-again-without-asking", "P1", whole=True, kinds=_honoured_for_ever),
     Bug("absent-without-asking", "P1", whole=True, kinds=_presumes),

@@ -14,9 +14,10 @@ ROOT = Path(__file__).parents[2]
 SEEDS = 2_000  # of the three services between a webhook and reserved stock
 WHOLE_SEEDS = 300  # of all seven, to the ledger; each takes some five times as long
 BUG_SEEDS = 1_000
+# One after the other, on one processor: the others have what waits for servers meanwhile.
+pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("simulation")]
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize(("seeds", "whole"), [(SEEDS, False), (WHOLE_SEEDS, True)])
 def test_all_promises_are_kept_in_every_world(
     capsys: pytest.CaptureFixture[str], seeds: int, *, whole: bool
@@ -30,7 +31,6 @@ def test_all_promises_are_kept_in_every_world(
     assert not failed, "\n".join(f"{one.broken}\n  replay: {one.replay}" for one in failed)
 
 
-@pytest.mark.timeout(600)
 def test_every_planted_bug_is_found(capsys: pytest.CaptureFixture[str]) -> None:
     found = search_all(list(BUGS), BUG_SEEDS)
     with capsys.disabled():
@@ -38,7 +38,7 @@ def test_every_planted_bug_is_found(capsys: pytest.CaptureFixture[str]) -> None:
             told = f"found at seed {one.seed}: {one.broken[:100]}" if one else "NOT FOUND"
             sys.stdout.write(f"\n{name}: {told}")
         sys.stdout.flush()
-    assert len(found) >= 28
+    assert len(found) >= 29
     assert not [name for name, one in found.items() if one is None]
 
 

@@ -8,6 +8,7 @@ from libs.contracts import common
 from libs.values.ids import short
 
 Fields = dict[str, str]
+Taken = tuple[int | None, int | None]  # received of the buyer, given back; None: it does not say
 
 
 class Terms(msgspec.Struct, frozen=True):

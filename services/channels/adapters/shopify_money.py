@@ -12,9 +12,9 @@ import msgspec
 from libs.contracts import common
 from services.channels.adapters import amounts
 from services.channels.adapters import parsing as read
+from services.channels.adapters.neutral import Taken
 
 Json = Mapping[str, Any]
-Taken = tuple[int | None, int | None]
 _TOOK = frozenset({"paid", "part_paid", "part_refunded", "refunded"})
 
 

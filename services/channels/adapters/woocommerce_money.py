@@ -10,10 +10,10 @@ from typing import Any
 
 from services.channels.adapters import amounts
 from services.channels.adapters import parsing as read
+from services.channels.adapters.neutral import Taken
 from services.channels.adapters.parsing import ChannelDataError
 
 Json = Mapping[str, Any]
-Taken = tuple[int | None, int | None]
 _NOTES = ("_stripe_charge_captured", "_stripe_currency", "_stripe_net", "_stripe_fee")
 
 

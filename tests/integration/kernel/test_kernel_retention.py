@@ -11,7 +11,7 @@ from libs.security.vault.sealing import Shredded, decode_sealed
 from libs.security.vault.vault import DAY
 from libs.store.event_store import PostgresStore
 from libs.store.migrations import STEPS, first_start, migrate, pending
-from libs.store.pool import close_pool, open_pool, sql
+from libs.store.pool import BOUNDS, close_pool, open_pool, sql
 from libs.store.retention import Retention
 from libs.values.lanes import PARTITIONS
 from tests.contract import toy
@@ -125,6 +125,16 @@ async def test_a_database_of_the_first_schema_is_brought_up_to_date(database: st
     assert await pending(pool) == 0
     (timer,) = await PostgresStore(pool).due(NOON, 10)
     assert (timer.id, timer.cause, timer.trace) == ("old", "", "")
+    await close_pool(pool)
+
+
+async def test_a_step_may_take_longer_than_any_other_statement(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(BOUNDS, "statement_timeout", "1")
+    pool = await open_pool(database)
+    await migrate(pool, "toy", "toy.events", PARTITIONS, "lock")
+    assert await pending(pool) == 0
     await close_pool(pool)
 
 
