@@ -18,7 +18,7 @@ from libs.replay.filling import IN_MEMORY, Filling, Progress, RebuildFailed
 from libs.replay.models import Model, create, make_live, models, prepare, sweep
 from libs.replay.table import Table, table_name
 from libs.replay.verifying import Comparison, compare
-from libs.store.pool import Connection, Pool, session
+from libs.store.pool import LONG, Connection, Pool, session
 
 ATTEMPTS = 50  # to be ahead of the live rows when both stand still for a moment
 UNBOUNDED: Mapping[str, str | int] = {
@@ -72,7 +72,7 @@ async def rebuild(
         if from_nothing:
             await _drop(connection, projection)
         model = (await models(connection))[projection.name]
-        copy = Table(projection, table_name(projection.name, model.generation + 1))
+        copy = Table(projection, table_name(projection.name, model.generation + 1), LONG)
         async with connection.transaction():
             await create(connection, copy)
         swapped = False
@@ -90,7 +90,7 @@ async def rebuild(
                 elif not verify:
                     await filling.to_ends(connection)
                     await filling.flush(connection)
-            rows = await connection.fetchval(f"SELECT count(*) FROM {copy.name}")
+            rows = await connection.fetchval(f"SELECT count(*) FROM {copy.name}", timeout=LONG)
         finally:
             if not connection.is_closed():
                 await sweep(connection, (await models(connection))[projection.name])
@@ -140,7 +140,7 @@ async def _swap(connection: Connection, model: Model, filling: Filling) -> None:
     await filling.to_ends(connection)
     await filling.flush(connection)
     for statement in table.index_ddl():
-        await connection.execute(statement, timeout=3600)
+        await connection.execute(statement, timeout=LONG)
     for _ in range(ATTEMPTS):
         await filling.to_ends(connection)
         await filling.flush(connection)

@@ -41,10 +41,13 @@ def table_name(name: str, generation: int) -> str:
 
 
 class Table(Generic[R]):
-    """The statements and conversions of one table (or view) of a projection."""
+    """The statements and conversions of one table (or view) of a projection.
 
-    def __init__(self, projection: Projection[R], name: str) -> None:
-        self.projection, self.name = projection, name
+    `patience` is how many seconds a statement may take; None for what its connection allows.
+    """
+
+    def __init__(self, projection: Projection[R], name: str, patience: float | None = None) -> None:
+        self.projection, self.name, self.patience = projection, name, patience
         fields = msgspec.structs.fields(projection.row)
         self.columns = tuple(field.name for field in fields)
         kinds = [_column(field.type) for field in fields]
@@ -134,16 +137,16 @@ class Table(Generic[R]):
         columns = list(map(list, zip(*keys, strict=True)))
         if not columns:
             return {}
-        rows = map(self.row, await connection.fetch(self._load, *columns))
+        rows = map(self.row, await connection.fetch(self._load, *columns, timeout=self.patience))
         return {self.key(row): row for row in rows}
 
     async def write(self, connection: Connection, rows: dict[Key, R | None]) -> None:
         """Insert or replace rows, and delete those that are None; in key order."""
         kept, gone = self.arrays(rows)
         if kept:
-            await connection.execute(self._upsert, *kept)
+            await connection.execute(self._upsert, *kept, timeout=self.patience)
         if gone:
-            await connection.execute(self._delete, *gone)
+            await connection.execute(self._delete, *gone, timeout=self.patience)
 
     def arrays(self, rows: dict[Key, R | None]) -> tuple[list[list[Any]], list[list[Any]]]:
         """Return what `upsert` and `deletion` take of these rows, in key order; none is empty."""
@@ -154,8 +157,9 @@ class Table(Generic[R]):
     async def copy(self, connection: Connection, rows: Iterable[R]) -> None:
         """Fill the empty table."""
         await connection.copy_records_to_table(
-            self.name, records=map(self.values, rows), columns=list(self.columns)
-        )
+            self.name, records=map(self.values, rows), columns=list(self.columns),
+            timeout=self.patience,
+        )  # fmt: skip
 
 
 def _names(columns: Iterable[str]) -> str:

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 
-from libs.store.pool import Pool, sql
+from libs.store.pool import LONG, Pool, sql
 from libs.telemetry.logs import log
 
 # Append only; a step that has run anywhere is never changed.
 STEPS: Sequence[str] = (
     "schema.sql", "effects.sql", "applied.sql", "waiting.sql", "order.sql", "keeping.sql",
 )  # fmt: skip
-PATIENCE = 3600.0  # seconds for a step: an index of a large table takes its time
 
 
 class StoreMismatch(Exception):  # noqa: N818
@@ -24,7 +23,7 @@ async def migrate(pool: Pool, service: str, topic: str, partitions: int, registr
     """
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
-        await connection.execute("SELECT pg_advisory_xact_lock(7077)", timeout=PATIENCE)
+        await connection.execute("SELECT pg_advisory_xact_lock(7077)", timeout=LONG)
         await connection.execute(
             "CREATE TABLE IF NOT EXISTS migrations (step integer PRIMARY KEY, name text NOT NULL)"
         )
@@ -33,7 +32,7 @@ async def migrate(pool: Pool, service: str, topic: str, partitions: int, registr
             if step > done:
                 if done:
                     log.info("store-upgraded", service=service, what=name)
-                await connection.execute(sql(name), timeout=PATIENCE)
+                await connection.execute(sql(name), timeout=LONG)
                 await connection.execute("INSERT INTO migrations VALUES ($1, $2)", step, name)
         await connection.execute(sql("commit.sql"))
         await connection.execute(

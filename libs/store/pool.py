@@ -31,6 +31,9 @@ BOUNDS = {
     "plan_cache_mode": "force_generic_plan",
 }
 
+ANSWER = 30.0  # seconds that a statement is waited for
+LONG = 3600.0  # and one that goes through a whole table, while nobody waits for it
+
 # Repeating the turn from its reads may succeed.
 PASSING = (
     asyncpg.DeadlockDetectedError,
@@ -82,8 +85,9 @@ async def open_pool(dsn: str, *, size: int = 6, timeouts: bool = True) -> Pool:
     """
     settings = BOUNDS if timeouts else {"jit": "off"}
     pool: Pool = await asyncpg.create_pool(
-        dsn, min_size=1, max_size=size, server_settings=settings, command_timeout=30, reset=_as_is
-    )
+        dsn, min_size=1, max_size=size, server_settings=settings, command_timeout=ANSWER,
+        reset=_as_is,
+    )  # fmt: skip
     return pool
 
 

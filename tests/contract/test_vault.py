@@ -20,6 +20,7 @@ from libs.security.vault.postgres import PostgresKeys, PostgresVault
 from libs.security.vault.sealing import Shredded, Unreadable, seal
 from libs.security.vault.vault import DAY, Wanted, inbox_day, reseal
 from libs.store.pool import Pool, close_pool, open_pool
+from tests.contract.stores import rows_read
 
 MASTER, OTHER = MasterKey(bytes(range(32))), MasterKey(bytes(32))
 NOW = 1_780_000_000_000_000
@@ -289,6 +290,26 @@ async def test_two_hundred_new_subjects_are_one_question_and_cached_ones_none(
     assert table.questions == 1
     await vault.keys_for(wanted)
     assert table.questions == 1
+
+
+@pytest.mark.stack
+async def test_keys_that_time_ends_are_found_without_reading_the_others(database: str) -> None:
+    pool = await open_pool(database, size=1)  # whose plans are of an empty table
+    vault = PostgresVault(pool, MASTER)
+    await vault.migrate()
+    for _ in range(6):
+        assert await vault.destroy_expired("shop", NOW) + await vault.destroy_retained(NOW) == 0
+    await PostgresKeys(pool).add(
+        [KeyRow(f"sub_{n}", "contact", f"key_{n}", b"x") for n in range(20_000)], "k"
+    )
+    await vault.keys_for([(inbox_day("shop", NOW), "inbox"), (ANN[0], "statutory")])
+    await vault.retain(ANN[0], NOW)
+    before = await rows_read(pool, "subject_keys")
+    assert await vault.destroy_expired("shop", NOW + 40 * DAY) == 1
+    assert await vault.destroy_retained(NOW + 40 * DAY) == 1
+    after = await rows_read(pool, "subject_keys")
+    assert after["subject_keys"] - before["subject_keys"] < 50
+    await close_pool(pool)
 
 
 @pytest.mark.stack

@@ -13,11 +13,12 @@ from libs.security.vault.vault import DAY
 from libs.store import retention
 from libs.store.event_store import PostgresStore
 from services.inventory.read_model import RESERVATIONS, ReservationRow
-from tests.contract.stores import store_on
+from tests.contract.stores import rows_read, store_on
 from tests.contract.toy import NOON
 
 pytestmark = pytest.mark.stack
 ROWS: Table[ReservationRow] = Table(RESERVATIONS, "rm_reservations_1")
+TABLES = ("effects", "timers", "inbox", "commands", ROWS.name)
 WAITING, LOOKS, TAKEN = 20_000, 5, 3
 FILL = (
     """INSERT INTO effects (id, kind, stream, request, planned_at, next_at)
@@ -43,18 +44,6 @@ async def look(store: PostgresStore, now: int) -> tuple[int, int]:
     return len(calls), len(await store.due(now, TAKEN))
 
 
-async def read(store: PostgresStore) -> dict[str, int]:
-    """The rows that were read of each table so far."""
-    await store.pool.execute("SELECT pg_stat_force_next_flush()")
-    rows = await store.pool.fetch(
-        "SELECT t.relname, t.seq_tup_read + coalesce(sum(i.idx_tup_read), 0)"
-        " FROM pg_stat_user_tables t JOIN pg_stat_user_indexes i USING (relid)"
-        " WHERE t.relname = ANY ($1) GROUP BY t.relname, t.seq_tup_read",
-        ["effects", "timers", "inbox", "commands", ROWS.name],
-    )
-    return {row[0]: int(row[1]) for row in rows}
-
-
 # When all is due, and when nearly all is for later.
 @pytest.mark.parametrize(("now", "found"), [(WAITING, (TAKEN, TAKEN)), (1, (1, 1))])
 async def test_a_look_reads_what_it_takes_however_much_waits(
@@ -64,11 +53,11 @@ async def test_a_look_reads_what_it_takes_however_much_waits(
         assert await look(narrow, now) == (0, 0)
     for statement in FILL:
         await narrow.pool.execute(statement, WAITING)
-    before = await read(narrow)
+    before = await rows_read(narrow.pool, *TABLES)
     assert await look(narrow, now) == found
     for _ in range(LOOKS - 1):
         await look(narrow, now)
-    after = await read(narrow)
+    after = await rows_read(narrow.pool, *TABLES)
     # An effect is read once to be taken and once to be marked; those in flight are passed over.
     most = LOOKS * (LOOKS + 2) * TAKEN
     assert {name: n for name in after if (n := after[name] - before[name]) > most} == {}
@@ -84,11 +73,11 @@ async def test_a_row_is_read_by_its_key_though_another_index_fits_in_part(
         for _ in range(LOOKS):
             assert await ROWS.load(connection, keys) == {}
         await ROWS.copy(connection, (ReservationRow(f"o{n}", "MUG") for n in range(WAITING)))
-    before = await read(narrow)
+    before = await rows_read(narrow.pool, *TABLES)
     async with narrow.pool.acquire() as connection:
         for _ in range(LOOKS):
             assert len(await ROWS.load(connection, keys)) == TAKEN
-    after = await read(narrow)
+    after = await rows_read(narrow.pool, *TABLES)
     assert after[ROWS.name] - before[ROWS.name] <= LOOKS * TAKEN
 
 
@@ -123,9 +112,9 @@ async def test_a_sweep_reads_what_is_due_however_much_is_kept(
     await narrow.pool.execute("INSERT INTO inbox (provider, account, key, topic, received_at, body,"
                               " trace, state) SELECT 'p', 'a', 'w' || n, 't', 1, NULL, '', 'parked'"
                               " FROM generate_series(1, $1) AS n", TAKEN)  # fmt: skip
-    before = await read(narrow)
+    before = await rows_read(narrow.pool, *TABLES)
     await house.sweep()
-    after = await read(narrow)
+    after = await rows_read(narrow.pool, *TABLES)
     # Each is found and gone, also from the index; what is open and old is passed over in every page.
     most = 10 * due
     assert {name: n for name in after if (n := after[name] - before[name]) > most} == {}

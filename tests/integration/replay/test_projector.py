@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import Any
@@ -15,6 +16,8 @@ from libs.replay.memory import MemoryRows
 from libs.replay.projector import Projector
 from libs.replay.rebuild import rebuild
 from libs.replay.rows import TableRows
+from libs.replay.table import Table
+from libs.store import pool
 from tests.integration.bus.toy import CODEC, Counted, Toy, counted, lane_with_things, running
 from tests.support import eventually
 
@@ -370,6 +373,30 @@ async def test_a_rebuild_from_nothing_brings_the_rows_back(toy: Toy, in_memory: 
             await toy.commit(counted(10))
             await caught_up(toy, SEEN)
             assert await toy.pool.fetchval("SELECT count(*) FROM seen") == 310
+
+
+async def test_a_copy_may_take_longer_than_any_other_statement(
+    toy: Toy, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = Table.values
+
+    def slowly(table: Table[Any], row: Any) -> list[Any]:
+        time.sleep(0.005)
+        return values(table, row)
+
+    monkeypatch.setattr(Table, "values", slowly)
+    monkeypatch.setattr(pool, "ANSWER", 0.5)
+    impatient = await pool.open_pool(database)
+    async with running(toy.relay()):
+        await toy.commit(counted(300))
+        await eventually(lambda: published(toy, 300))
+        done = await rebuild(impatient, toy.kafka, toy.topics, SEEN, CODEC, swap=True)
+    assert (done.rows, done.swapped) == (300, True)
+    await pool.close_pool(impatient)
+
+
+async def published(toy: Toy, count: int) -> bool:
+    return sum(map(len, (await toy.published()).values())) == count
 
 
 async def test_another_version_of_a_projection_is_rebuilt_at_its_start(toy: Toy) -> None:
