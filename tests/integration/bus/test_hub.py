@@ -65,4 +65,4 @@ async def test_topics_that_are_followed_later_are_read_at_once(applied: Toy) -> 
         applied.hub.follow({topic: "toy"})
         await asyncio.sleep(0.02)
     places = [(topic, lane) for topic in later for lane in range(PARTITIONS)]
-    await eventually(lambda: all(applied.hub.take(p, 0, 1) == () for p in places), 2)
+    await eventually(lambda: all(applied.hub.take(p, 0, 1) == () for p in places), 3.5)
