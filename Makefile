@@ -3,7 +3,6 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 INSTALL := install --disable-pip-version-check --require-hashes -r requirements.lock
-export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: help setup run lint check test contracts bench clean
 .DEFAULT_GOAL := help
