@@ -25,7 +25,7 @@ from services.sandbox.retail import rows as files
 from services.sandbox.retail.plan import plan_run
 from services.sandbox.retail.rows import Row
 
-RATE = 20.0  # orders a second: what two cores carry to the end without a queue
+RATE = 10.0  # orders a second: what two slow cores carry to the end without a queue
 
 
 class Options(msgspec.Struct, frozen=True):
