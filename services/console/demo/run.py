@@ -25,16 +25,14 @@ from services.sandbox.retail import rows as files
 from services.sandbox.retail.plan import plan_run
 from services.sandbox.retail.rows import Row
 
-RATE = 10.0  # orders a second: what two slow cores carry to the end without a queue
-
 
 class Options(msgspec.Struct, frozen=True):
-    """What was asked for; None is "whatever the run says"."""
+    """What was asked for; None is "whatever the run says". A `rate` of 0 has no limit."""
 
     data: Path
-    orders: int | None = None
-    seed: int | None = None
-    rate: float | None = None
+    orders: int | None
+    seed: int | None
+    rate: float
     rows: Path | None = None
     port: int | None = None
     leave: bool = False
@@ -70,8 +68,9 @@ async def choose(options: Options, output: Output) -> Memory:
         )
         raise Stop("not-a-demo", text)
     read(options.rows)
-    rate = RATE if options.rate is None else options.rate or None
-    fresh = memories.begin(seed=options.seed, orders=options.orders, rate=rate, rows=options.rows)
+    fresh = memories.begin(
+        seed=options.seed, orders=options.orders, rate=options.rate or None, rows=options.rows
+    )
     return memories.keep(options.data, fresh)
 
 
