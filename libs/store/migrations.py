@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from libs.store.pool import LONG, Pool, sql
+from libs.store.pool import LONG, Pool, sql, upgrade_alone
 from libs.telemetry.logs import log
 
 # Append only; a step that has run anywhere is never changed.
@@ -22,8 +22,7 @@ async def migrate(pool: Pool, service: str, topic: str, partitions: int, registr
     the store was created with: events would be numbered or read wrongly.
     """
     async with pool.acquire() as connection, connection.transaction():
-        await connection.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
-        await connection.execute("SELECT pg_advisory_xact_lock(7077)", timeout=LONG)
+        await upgrade_alone(connection, 7077)
         await connection.execute(
             "CREATE TABLE IF NOT EXISTS migrations (step integer PRIMARY KEY, name text NOT NULL)"
         )

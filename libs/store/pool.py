@@ -110,6 +110,12 @@ async def session(pool: Pool, **settings: str | int) -> AsyncIterator[Connection
                 connection.terminate()
 
 
+async def upgrade_alone(connection: Connection, lock: int) -> None:
+    """Let no other process upgrade beside this transaction, which may take the time it needs."""
+    await connection.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", lock, timeout=LONG)
+
+
 async def close_pool(pool: Pool) -> None:
     """Close a pool; after 5 s by force (`close` can hang on a pending cancel, asyncpg#1356)."""
     try:

@@ -25,13 +25,18 @@ class Item(msgspec.Struct, frozen=True):
     asked: Map[str, common.ListingName] = Map()
 
 
+def parts_of(sku: str, components: tuple[common.Component, ...]) -> tuple[common.Component, ...]:
+    """Return what one unit of an item takes: itself, or the parts of a kit."""
+    return components or (common.Component(sku=sku, units=1),)
+
+
 def decide(command: commands.ItemCommand, state: Item) -> Sequence[ItemEvent]:
     """Return who waits, or whom the rule can link now."""
     match command:
         case commands.KnowItem(sku=sku, components=components):
             if components is None and state.components:
                 return []
-            parts = components or (common.Component(sku=sku, units=1),)
+            parts = parts_of(sku, components or ())
             if parts == state.components:
                 return []
             waiting = () if state.components else tuple(state.asked.values())

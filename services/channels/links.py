@@ -8,6 +8,7 @@ import msgspec
 from libs.contracts import common
 from libs.runtime.ports import Ports, Rows
 from services.channels.commands import equal_sku
+from services.channels.item_decider import parts_of
 from services.channels.listing_decider import per_listing
 from services.channels.process import Link, Wanted
 from services.channels.read_model import ITEMS, LISTINGS, ItemRow, ListingRow
@@ -62,4 +63,4 @@ class Links:
 
 def components_of(item: ItemRow) -> tuple[common.Component, ...]:
     """Return what one unit of an item takes: itself, or the parts of a kit."""
-    return item.components or (common.Component(sku=item.sku, units=1),)
+    return parts_of(item.sku, item.components)

@@ -8,7 +8,7 @@ from libs.runtime.errors import ConfigurationError
 from libs.security.vault.keyring import KeyringVault, KeyRow
 from libs.security.vault.masterkey import MasterKey
 from libs.security.vault.vault import Wanted
-from libs.store.pool import LONG, Pool
+from libs.store.pool import LONG, Pool, upgrade_alone
 
 _ADD = """
     INSERT INTO subject_keys (subject, clearance, key_id, wrapped, kek_id)
@@ -90,8 +90,7 @@ class PostgresVault(KeyringVault):
     async def migrate(self) -> None:
         """Create the table. Raises ConfigurationError where another master key wrapped its keys."""
         async with self.pool.acquire() as connection, connection.transaction():
-            await connection.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
-            await connection.execute("SELECT pg_advisory_xact_lock(7076)", timeout=LONG)
+            await upgrade_alone(connection, 7076)
             schema = (Path(__file__).parent / "schema.sql").read_text()
             await connection.execute(schema, timeout=LONG)
             other = await connection.fetchval(_OTHER_MASTER, self.master.kek_id)
