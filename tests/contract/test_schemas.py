@@ -22,7 +22,7 @@ from libs.codec.lint import violations
 from libs.codec.schemas import ROOT, load
 from libs.contracts import orders
 from libs.stack.jars import classpath
-from libs.stack.kafka import java
+from libs.stack.java import java
 from libs.stack.stack import Servers
 from tests.contracts import EVERY_CONTRACT
 

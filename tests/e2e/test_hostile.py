@@ -22,7 +22,7 @@ import pytest_asyncio
 from libs.security.secrets import Secret
 from libs.security.signing import sign_standard, sign_woocommerce
 from libs.stack.jars import classpath
-from libs.stack.kafka import java
+from libs.stack.java import java
 from libs.stack.stack import Servers, attach, database_dsn
 from services.console.composition import SERVICES
 from tests.e2e.launching import lonja, told

@@ -49,6 +49,7 @@ async def test_no_end_of_the_launcher_leaves_a_process(
 
 
 @pytest.mark.stack
+@pytest.mark.alone
 async def test_a_second_start_is_quick_and_killed_services_come_back(tmp_path: Path) -> None:
     async with lonja(tmp_path, "up", "--json", "--port", "0") as process:
         await told(process, "ready")
@@ -166,6 +167,7 @@ async def test_wrong_usage_is_exit_code_2(tmp_path: Path, words: list[str]) -> N
     assert "Traceback" not in errors
 
 
+@pytest.mark.alone
 async def test_help_is_quick_and_names_every_verb(tmp_path: Path) -> None:
     began = time.monotonic()
     async with lonja(tmp_path, "--help") as process:
