@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[2]
 SEEDS = 2_000  # of the three services between a webhook and reserved stock
 WHOLE_SEEDS = 300  # of all seven, to the ledger; each takes some five times as long
 BUG_SEEDS = 1_000
-# One after the other, on one processor: the others have what waits for servers meanwhile.
-pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("simulation")]
+# The longest of all, so the first; a worker plays this file while others have what needs servers.
+pytestmark = pytest.mark.timeout(2400)
 
 
 @pytest.mark.parametrize(("seeds", "whole"), [(SEEDS, False), (WHOLE_SEEDS, True)])

@@ -131,7 +131,11 @@ async def test_a_database_of_the_first_schema_is_brought_up_to_date(database: st
 async def test_a_step_may_take_longer_than_any_other_statement(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(BOUNDS, "statement_timeout", "1")
+    def slow(name: str) -> str:
+        return sql(name) + ("; SELECT pg_sleep(0.5)" if name == "schema.sql" else "")
+
+    monkeypatch.setattr("libs.store.migrations.sql", slow)
+    monkeypatch.setitem(BOUNDS, "statement_timeout", "300")
     pool = await open_pool(database)
     await migrate(pool, "toy", "toy.events", PARTITIONS, "lock")
     assert await pending(pool) == 0
