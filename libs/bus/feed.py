@@ -86,7 +86,12 @@ class Feed:
         self._consumer = (
             consumer  # known before it is started, so that it is stopped whatever happens
         )
-        await consumer.start()
+        try:
+            await consumer.start()
+        except Exception:
+            self._consumer = None  # the next look at it begins another one
+            await let_go(consumer)
+            raise
 
     async def stop(self) -> None:
         """Leave the group; gives up waiting after a few seconds."""

@@ -3,6 +3,7 @@
 `lonja` is text, because CloudEvents' own SDK reads every header of a record as UTF-8.
 """
 
+import re
 import struct
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ import msgspec
 from libs.codec.errors import DecodeError
 
 _OURS = struct.Struct(">QQ32x")  # pseq, version; cause and correlation are taken as text
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 Headers = list[tuple[str, bytes]]
 
 
@@ -32,6 +34,13 @@ class EventHeaders(msgspec.Struct, frozen=True, gc=False):
 
 def _uuid(text: str) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def _named(event_id: str, pseq: int, version: int) -> str:
+    """Return the id of an event that is numbered and named as ours are. Raises ValueError."""
+    if not (pseq and version and _ID.fullmatch(event_id)):
+        raise ValueError("not of ours")
+    return event_id
 
 
 def time_text(at: int) -> str:
@@ -86,10 +95,11 @@ def parse_headers(headers: Sequence[tuple[str, bytes]]) -> EventHeaders | None:
         exact = len(numbers) == 2 * _OURS.size  # blanks would pass by `fromhex`
         pseq, version = _OURS.unpack(bytes.fromhex(numbers) if exact else b"")
         return EventHeaders(
-            found["ce_id"].decode(), found["ce_source"].decode().removeprefix("/lonja/"),
+            _named(found["ce_id"].decode(), pseq, version),
+            found["ce_source"].decode().removeprefix("/lonja/"),
             found["ce_type"].decode(), time_number(found["ce_time"].decode()),
-            found["traceparent"].decode(), pseq, version, _uuid(numbers[32:64]),
-            _uuid(numbers[64:]),
+            found["traceparent"].decode(), pseq, version,
+            _uuid(numbers[32:64]), _uuid(numbers[64:]),
         )  # fmt: skip
     except (struct.error, KeyError, AttributeError, ValueError) as error:
         raise DecodeError(

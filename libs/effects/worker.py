@@ -40,6 +40,8 @@ class EffectWorker:
         self.budgets = {kind.provider: Budget(kind.per_second, kind.burst) for kind in kinds}
         self.running: dict[asyncio.Task[None], str] = {}
         self.fresh = asyncio.Event()
+        self._beginning = asyncio.Lock()
+        self._draining = False
         self.pulse = Pulse()
 
     def poke(self) -> None:
@@ -64,6 +66,10 @@ class EffectWorker:
     async def step(self) -> int:
         """Begin what may be tried now, within each provider's budget; how many calls."""
         self.pulse.beat()
+        async with self._beginning:
+            return 0 if self._draining else await self._begin()
+
+    async def _begin(self) -> int:
         begun = 0
         for provider, budget in self.budgets.items():
             kinds = [kind for kind in self.kinds.values() if kind.provider == provider]
@@ -139,7 +145,13 @@ class EffectWorker:
         )  # fmt: skip
 
     async def drain(self, seconds: float) -> None:
-        """Wait for calls under way; what is not back then is in doubt when the lease ends."""
+        """Begin no more, and wait for calls under way.
+
+        What is not back then is in doubt when the lease ends.
+        """
+        self._draining = True
+        async with self._beginning:  # what has just been claimed is begun, and waited for
+            pass
         if self.running:
             await asyncio.wait(list(self.running), timeout=seconds)
         cut = list(self.running)

@@ -87,17 +87,22 @@ class Projector:
         with self.pulse:
             while True:
                 try:
-                    async with self.pool.acquire() as connection:
-                        while True:
-                            await self.step(connection)
-                except Stale as stale:
-                    if stale.generation:
-                        await self._reload()
-                    self.feed.release(self.feed.held, 0 if stale.generation else RECLAIM)
+                    await self._steps()
                 except Exception as error:
                     log.error("projector-failed", cause=type(error).__name__)
                     await asyncio.sleep(0.5)
                     await self._again()
+
+    async def _steps(self) -> None:
+        """Step until somebody else has written; then find out who it was, and go on from there."""
+        try:
+            async with self.pool.acquire() as connection:
+                while True:
+                    await self.step(connection)
+        except Stale as stale:
+            if stale.generation:
+                await self._reload()
+            self.feed.release(self.feed.held, 0 if stale.generation else RECLAIM)
 
     def halted(self) -> Mapping[str, str]:
         """Return the projections that have halted or wait at a gap, with the reason."""

@@ -31,14 +31,18 @@ class Reactor:
 
     async def run(self) -> None:
         """Run until cancelled."""
+        failed = False
         with self.pulse:
             while True:
                 self.pulse.beat()
                 try:
+                    if failed:
+                        await self.source.restart()
+                    failed = False
                     await self.step()
                 except Exception as error:
                     log.error("reactor-failed", cause=type(error).__name__)
-                    await self.source.restart()
+                    failed = True
                     await asyncio.sleep(0.5)
 
     async def step(self) -> None:

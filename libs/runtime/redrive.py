@@ -40,13 +40,26 @@ class ParkedWork:
         self.interpreter, self.vault = interpreter, vault
 
     async def redrive(self, stream: str, source: str, by: str) -> Sequence[Redriven]:
-        """Try all that is parked for a stream and source again, up to the first failure."""
-        parked = await self.store.parked(stream, source, LIMIT)
-        for item in parked:
-            if item.stream.startswith("intake-inbox/"):
-                await self.store.reopen(item.input_id)
-        inputs = [await self._again(item, by) for item in parked]
-        return await self._settle(parked, inputs)
+        """Try all that is parked for a stream and source again, up to the first failure.
+
+        What the source has sent meanwhile is parked behind the others, and tried with them.
+        """
+        told: list[Redriven] = []
+        tried: set[tuple[str, int]] = set()
+        while all(one.code is None for one in told):
+            parked = [
+                item
+                for item in await self.store.parked(stream, source, LIMIT)
+                if (item.input_id, item.work) not in tried
+            ]
+            if not parked:
+                break
+            for item in parked:
+                tried.add((item.input_id, item.work))
+                if item.stream.startswith("intake-inbox/"):
+                    await self.store.reopen(item.input_id)
+            told += await self._settle(parked, [await self._again(item, by) for item in parked])
+        return told
 
     async def discard(
         self, parked_id: str, stream: str, source: str, by: str, reason: str

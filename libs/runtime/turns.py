@@ -176,8 +176,8 @@ def _end(given: Input, settled: Settled) -> Reply | str | bool | None:
             return None if seq in settled.inbox else False
         case FromTimer(id=timer):
             return None if timer in settled.timers else False
-        case FromEffect(id=effect):
-            return None if effect in settled.effects else False
+        case FromEffect(id=effect, token=token):
+            return None if (effect, token) in settled.effects else False
         case FromOperator(parked_id=parked_id):
             return None if parked_id in settled.unparked else False
 

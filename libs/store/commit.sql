@@ -125,6 +125,11 @@ BEGIN
     END IF;
     IF cardinality(k_gone) > 0 THEN
         PERFORM 1 FROM parked WHERE id = ANY (k_gone) ORDER BY id FOR UPDATE;
+        -- A delivery that is given up (one tried again is 'received') is at its end: its body goes in time.
+        UPDATE inbox i SET state = 'ignored', reason = 'discarded', finished = i.finished + 1
+        FROM parked p WHERE p.id = ANY (k_gone) AND p.stream LIKE 'intake-inbox/%' AND i.state = 'parked'
+            AND 'inbox/' || i.provider || '/' || i.account || '/' || i.key = p.input_id
+            AND NOT EXISTS (SELECT 1 FROM parked o WHERE o.input_id = p.input_id AND o.id <> ALL (k_gone));
         DELETE FROM parked WHERE id = ANY (k_gone);
         GET DIAGNOSTICS n = ROW_COUNT;
         IF n <> cardinality(k_gone) THEN

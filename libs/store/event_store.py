@@ -137,7 +137,7 @@ class PostgresStore:
                 " ORDER BY seq FOR UPDATE", [seq for seq, _, _ in turn.inbox],
             )  # fmt: skip
             effects = await connection.fetch(
-                "SELECT e.id FROM unnest($1::text[], $2::bigint[]) AS u(id, token)"
+                "SELECT e.id, e.token FROM unnest($1::text[], $2::bigint[]) AS u(id, token)"
                 " JOIN effects e USING (id) WHERE e.token = u.token AND e.state = 'in-flight'"
                 " ORDER BY e.id FOR UPDATE OF e",
                 [done.id for done in turn.effects_done], [done.token for done in turn.effects_done],
@@ -155,7 +155,8 @@ class PostgresStore:
             {row[0]: StoredReply(row[1], row[2]) for row in replies},
             frozenset(seq for seq, _, _ in turn.inbox) - {row[0] for row in inbox},
             frozenset(turn.timers_done) - {row[0] for row in timers},
-            frozenset(done.id for done in turn.effects_done) - {row[0] for row in effects},
+            frozenset((done.id, done.token) for done in turn.effects_done)
+            - set(map(tuple, effects)),
             frozenset(turn.unparked) - {row[0] for row in parked},
         )
 

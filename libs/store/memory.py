@@ -115,10 +115,30 @@ class MemoryStore:
         for done in turn.effects_done:
             self.effects[done.id].ended(done)
         for gone in turn.unparked:
-            del self.aside[gone]
+            self._given_up(self.aside.pop(gone))
         for parked in turn.parked:
             self.aside[parked.id] = parked
         return self._append(turn)
+
+    def _given_up(self, parked: Parked) -> None:
+        """End a delivery that nobody will read again; one that is tried again has been opened."""
+        if any(one.input_id == parked.input_id for one in self.aside.values()):
+            return
+        for entry in self._parked_entries(parked.input_id):
+            entry.state, entry.reason = "ignored", "discarded"
+            entry.finished += 1
+
+    def _parked_entries(self, input_id: str) -> Sequence[InboxEntry]:
+        return [
+            entry
+            for entry in self.inbox
+            if entry.state == "parked"
+            and input_id == "/".join(("inbox", *self._named(entry.delivery)))
+        ]
+
+    @staticmethod
+    def _named(delivery: Delivery) -> tuple[str, str, str]:
+        return delivery.provider, delivery.account, delivery.key
 
     def _check(self, turn: Turn) -> None:
         for key, position in turn.positions.items():
@@ -197,7 +217,7 @@ class MemoryStore:
             frozenset(
                 t for t in turn.timers_done if t in self.timers_done or t not in self.timers
             ),
-            frozenset(done.id for done in turn.effects_done if not self._in_flight(done)),
+            frozenset((d.id, d.token) for d in turn.effects_done if not self._in_flight(d)),
             frozenset(gone for gone in turn.unparked if gone not in self.aside),
         )  # fmt: skip
 
@@ -237,10 +257,8 @@ class MemoryStore:
 
     def reopen_now(self, input_id: str) -> None:
         """Let a parked delivery be taken again."""
-        for entry in self.inbox:
-            d = entry.delivery
-            if entry.state == "parked" and f"inbox/{d.provider}/{d.account}/{d.key}" == input_id:
-                entry.state = "received"
+        for entry in self._parked_entries(input_id):
+            entry.state = "received"
 
     def due_now(self, now: int, limit: int) -> Sequence[DueTimer]:
         """Return timers that are due."""

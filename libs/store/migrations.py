@@ -8,6 +8,7 @@ from libs.telemetry.logs import log
 # Append only; a step that has run anywhere is never changed.
 STEPS: Sequence[str] = (
     "schema.sql", "effects.sql", "applied.sql", "waiting.sql", "order.sql", "keeping.sql",
+    "discarded.sql",
 )  # fmt: skip
 
 

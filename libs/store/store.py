@@ -106,7 +106,7 @@ class Settled(msgspec.Struct, frozen=True):
     replies: Mapping[str, StoredReply]
     inbox: frozenset[int]
     timers: frozenset[str]
-    effects: frozenset[str]
+    effects: frozenset[tuple[str, int]]  # with the token: an older attempt may have ended alone
     unparked: frozenset[str]
 
 

@@ -8,6 +8,7 @@ import pytest
 from libs.store.memory import MemoryStore
 from libs.store.store import Repeated, Store
 from tests.contract import toy
+from tests.contract.instances import Runs
 from tests.contract.toy import NOON, Put
 from tests.contract.turns import done, turn_of
 
@@ -71,14 +72,27 @@ async def test_an_effect_whose_lease_has_gone_to_another_is_repeated(store: Stor
     old = await turn_of(store, toy.answered("e", 1, "shelf-a", Put("old")))
     with pytest.raises(Repeated):
         await store.commit(old)
-    assert (await store.settled(old)).effects == {"e"}
+    assert (await store.settled(old)).effects == {("e", 1)}
     mine = await turn_of(store, toy.answered("e", 2, "shelf-a", Put("mine")))
     assert (await store.settled(mine)).effects == frozenset()
     await store.commit(mine)
-    assert (await store.settled(mine)).effects == {"e"}
+    assert (await store.settled(mine)).effects == {("e", 2)}
     with pytest.raises(Repeated):
         await store.commit(await turn_of(store, toy.answered("e", 2, "shelf-a", Put("twice"))))
     assert await toy.documents(store, "shelf-a") == ["effect:e", "mine"]
+
+
+async def test_of_two_results_of_one_effect_in_a_turn_the_newer_takes_effect(store: Store) -> None:
+    runs = Runs(store)
+    await runs.run(toy.call("1", "shelf-a", Put("effect:e")))
+    await toy.call_out(store, "e", 2)
+    await runs.run(
+        toy.answered("e", 1, "shelf-a", Put("old")),
+        toy.answered("e", 2, "shelf-a", Put("mine")),
+        toy.call("2", "shelf-b", Put("another's")),
+    )
+    assert await toy.documents(store, "shelf-a") == ["effect:e", "mine"]
+    assert await toy.documents(store, "shelf-b") == ["another's"]
 
 
 async def test_what_is_not_there_counts_as_settled(store: Store) -> None:
@@ -89,7 +103,8 @@ async def test_what_is_not_there_counts_as_settled(store: Store) -> None:
     with pytest.raises(Repeated):
         await store.commit(turn)
     settled = await store.settled(turn)
-    assert settled.timers == settled.effects == {"gone"}
+    assert settled.timers == {"gone"}
+    assert settled.effects == {("gone", 1)}
 
 
 async def test_what_is_parked_is_shown_in_order_with_its_bytes_and_notes(store: Store) -> None:

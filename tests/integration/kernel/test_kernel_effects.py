@@ -212,3 +212,19 @@ async def test_two_workers_do_each_effect_once(store: Store) -> None:
     assert sorted(call.id for call in outside.performed) == sorted(names)
     stories = (await toy.documents(store, "shelf-a"))[30:]
     assert sorted(stories) == sorted(f"confirmed/{name}" for name in names)
+
+
+async def test_nothing_is_begun_behind_a_drain(store: Store) -> None:
+    outside, names = Outside(), [str(n) for n in range(40)]
+    runs = await planned(store, *names)
+    async with looping(runs) as loop:
+        made = worker(store, loop, outside, Clock(), burst=10, per_second=1000)
+        running = asyncio.create_task(made.run())
+        await eventually(lambda: outside.performed)
+        await made.drain(10)
+        called = len(outside.performed)
+        await asyncio.sleep(0.1)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        assert len(outside.performed) == called
+        assert not made.running

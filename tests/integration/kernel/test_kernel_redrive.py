@@ -72,6 +72,30 @@ async def test_redrive_applies_all_in_order_and_the_last_clears_the_note(store: 
     assert (await applied(store))[-1] == "4"
 
 
+async def test_what_the_source_sends_meanwhile_is_redriven_with_the_rest(store: Any) -> None:
+    await parked_three(store)
+
+    class Late:
+        """One more record is parked behind the others once they have been listed."""
+
+        def __init__(self) -> None:
+            self.coming = [read(4, "late")]
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(store, name)
+
+        async def parked(self, *what: Any) -> Any:
+            found = await store.parked(*what)
+            while self.coming:
+                await Runs(store).run(self.coming.pop())
+            return found
+
+    done = await redrive(Late(), "shelf-hot")
+    assert [one.code for one in done] == [None] * 4
+    assert (await applied(store))[-1] == "late"
+    assert (await store.heads(["shelf-hot"]))["shelf-hot"].notes == {}
+
+
 async def test_redrive_stops_at_the_first_failure_and_leaves_the_queue_as_it_is(
     store: Store,
 ) -> None:

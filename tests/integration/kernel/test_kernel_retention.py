@@ -3,8 +3,10 @@
 import msgspec
 import pytest
 
+from libs.eventsourcing.inputs import Failure
 from libs.runtime.housekeeping import Housekeeping
 from libs.runtime.inbox import StoreInbox
+from libs.runtime.redrive import ParkedWork
 from libs.runtime.settings import Limits
 from libs.security.vault.memory import MemoryVault
 from libs.security.vault.sealing import Shredded, decode_sealed
@@ -15,7 +17,7 @@ from libs.store.pool import BOUNDS, close_pool, open_pool, sql
 from libs.store.retention import Retention
 from libs.values.lanes import PARTITIONS
 from tests.contract import toy
-from tests.contract.instances import Runs
+from tests.contract.instances import Runs, looping
 from tests.contract.toy import CONSUMER, NOON, TOPIC, Put
 
 
@@ -87,6 +89,45 @@ async def test_parked_bytes_outlive_their_day_key_too(postgres: PostgresStore) -
     (parked,) = await postgres.parked(None, None, 10)
     assert parked.raw is not None
     assert await shop.vault.open(decode_sealed(parked.raw), parked.stream) == b"nonsense"
+
+
+async def not_understood(shop: Shop, key: str) -> None:
+    """A delivery that was parked because nobody could read it."""
+    await shop.accept(key)
+    failed = msgspec.structs.replace(
+        toy.delivered(1, "shelf-a", Put("x"), source=f"delivery/{key}"), work=(),
+        intake="intake-inbox/a", id=f"inbox/p/a/{key}", failure=Failure("not-json", "", b""),
+    )  # fmt: skip
+    await Runs(shop.store).run(failed)
+
+
+async def test_a_delivery_that_was_given_up_is_forgotten_like_any_other(
+    postgres: PostgresStore,
+) -> None:
+    shop = Shop(postgres)
+    await not_understood(shop, "one")
+    (parked,) = await postgres.parked(None, None, 10)
+    runs = Runs(postgres)
+    async with looping(runs) as loop:
+        work = ParkedWork(runs.mind, postgres, loop, toy.INTERPRETER, shop.vault)
+        await work.discard(parked.id, parked.stream, parked.source, "anna", "spam")
+    await shop.sweep(29)
+    assert await shop.body("one") == b"one"
+    await shop.sweep(31)
+    assert await shop.body("one") is None
+
+
+async def test_what_was_given_up_before_this_step_is_forgotten_too(
+    postgres: PostgresStore,
+) -> None:
+    shop = Shop(postgres)
+    await not_understood(shop, "one")
+    await not_understood(shop, "two")
+    await postgres.pool.execute("DELETE FROM parked WHERE input_id = 'inbox/p/a/one'")
+    await postgres.pool.execute(sql("discarded.sql"))
+    await shop.sweep(31)
+    assert await shop.body("one") is None
+    assert await shop.body("two") == b"two"
 
 
 async def test_command_keys_finished_timers_and_effects_go_after_ninety_days(

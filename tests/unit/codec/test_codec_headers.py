@@ -18,8 +18,8 @@ HEADERS = st.builds(
     type=st.just("lonja.orders.OrderPlaced"),
     time=st.integers(0, 4_102_444_800_000_000),
     traceparent=st.just("00-" + "a" * 32 + "-" + "b" * 16 + "-01"),
-    pseq=st.integers(0, 2**64 - 1),
-    version=st.integers(0, 2**64 - 1),
+    pseq=st.integers(1, 2**64 - 1),
+    version=st.integers(1, 2**64 - 1),
     cause=UUIDS,
     correlation=UUIDS,
 )
@@ -79,6 +79,10 @@ def test_a_record_without_our_header_is_foreign() -> None:
         ("ce_time", b"yesterday"),
         ("ce_time", b"0001-01-01T00:00:00"),
         ("ce_id", b"\xff"),
+        ("ce_id", b"order-1"),
+        ("ce_id", b"6F9619FF-8B86-D011-B42D-00CF4FC964FF"),
+        ("lonja", b"0" * 16 + b"0" * 15 + b"2" + b"0" * 64),
+        ("lonja", b"0" * 15 + b"7" + b"0" * 16 + b"0" * 64),
         ("ce_type", None),
     ],
 )
