@@ -106,6 +106,36 @@ def test_an_unallocated_discount_is_shared_by_largest_remainder() -> None:
     assert order.totals.rounding == 0
 
 
+@pytest.mark.parametrize(
+    "given",
+    [{"discount_allocations": [{"amount": "5.00", "discount_application_index": 0}]},
+     {"total_discount": "5.00"}],
+)  # fmt: skip
+def test_a_cancelled_lines_discount_goes_with_it(given: Any) -> None:
+    items = payloads.shopify()["line_items"]
+    items[0] |= {"current_quantity": 2}
+    items[1] |= given | {"current_quantity": 0}
+    order = read_shopify(
+        line_items=items, total_discounts="5.00", total_price="33.00", total_tax="4.00",
+        current_total_price="28.00", current_subtotal_price="20.00", current_total_tax="4.00",
+        discount_applications=[{"code": "MUGFREE", "type": "discount_code"}],
+    ).order  # fmt: skip
+    assert [(line.external_line_id, line.amounts.net) for line in order.lines] == [("1", 2000)]
+    assert order.totals.rounding == 0
+
+
+def test_of_an_unallocated_discount_what_is_left_is_shared() -> None:
+    items = payloads.shopify()["line_items"]
+    items[0] |= {"current_quantity": 2}
+    items[1] |= {"current_quantity": 0}
+    order = read_shopify(
+        line_items=items, total_discounts="5.00", current_total_discounts="4.00",
+        current_total_price="24.00", current_subtotal_price="16.00", current_total_tax="4.00",
+    ).order  # fmt: skip
+    assert [line.amounts.discount for line in order.lines] == [400]
+    assert order.totals.rounding == 0
+
+
 def test_two_currencies_are_kept_side_by_side() -> None:
     def both(gbp: Any, eur: Any) -> Any:
         return {
