@@ -241,5 +241,5 @@ CHANNEL_ORDER = Decider(
     initial=ChannelOrder(),
     decide=decide,
     evolve=evolve,
-    version=3,
+    version=4,
 )
