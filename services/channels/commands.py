@@ -9,12 +9,16 @@ from services.channels.reports import ReportCommand
 
 
 class RecordOrder(msgspec.Struct, frozen=True, tag=True):
-    """A channel told an order, whole; the last three say why, where it states it as cancelled."""
+    """A channel told an order, whole; `by` and the reasons where it states it as cancelled.
+
+    `restored` says that the channel has taken its deletion back.
+    """
 
     order: common.Order
     by: common.Party = "unknown"
     reason: str = ""
     reason_word: str = ""
+    restored: bool = False
 
 
 class RecordSetAside(msgspec.Struct, frozen=True, tag=True):

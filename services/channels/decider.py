@@ -69,7 +69,8 @@ def decide(command: commands.ChannelOrderCommand, state: ChannelOrder) -> Sequen
 
 
 def _record(command: commands.RecordOrder, state: ChannelOrder) -> Sequence[OrderEvent]:
-    order = replace(command.order, cancelled=True) if state.deleted else command.order
+    gone = state.deleted and not command.restored
+    order = replace(command.order, cancelled=True) if gone else command.order
     if not state.received:
         if state.set_aside and order.version.updated_at < state.updated_at:
             return []
@@ -79,6 +80,8 @@ def _record(command: commands.RecordOrder, state: ChannelOrder) -> Sequence[Orde
     if version is None:
         return []
     order = replace(order, version=version)
+    if state.deleted and command.restored:
+        return [channels.ChannelOrderChanged(**_names(order), order=order)]
     content, money, word = _fingerprints(order)
     if state.cancelled != order.cancelled:
         if not order.cancelled:
@@ -120,8 +123,11 @@ def evolve(state: ChannelOrder, event: OrderEvent) -> ChannelOrder:
     match event:
         case channels.ChannelOrderReceived(order=order) | channels.ChannelOrderChanged(order=order):
             content, money, word = _fingerprints(order)
+            # What is deleted changes by its restoration only; it is received as cancelled.
+            back = isinstance(event, channels.ChannelOrderChanged) or not order.cancelled
             moved = replace(
                 state, received=True, cancelled=order.cancelled, rank=_rank(order),
+                deleted=state.deleted and not back,
                 content=content, money=money, word=word,
                 reporting=replace(state.reporting, lines=reports.lines_of(order)),
             )  # fmt: skip
@@ -175,7 +181,8 @@ def _cancelled(
 def _deleted(
     command: commands.RecordDeletion, state: ChannelOrder
 ) -> channels.ChannelOrderCancelled:
-    # A deletion has no time of its own; it comes after all that was told, and nothing comes after.
+    # A deletion has no time of its own; it comes after all that was told, and only the order's
+    # restoration comes after it.
     version = common.Version(updated_at=max(state.updated_at, 0), counter=state.counter + 1)
     return channels.ChannelOrderCancelled(
         entity=command.entity, occurred_at=command.at, account=command.account,
@@ -234,5 +241,5 @@ CHANNEL_ORDER = Decider(
     initial=ChannelOrder(),
     decide=decide,
     evolve=evolve,
-    version=3,
+    version=4,
 )

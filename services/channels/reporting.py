@@ -55,7 +55,7 @@ def react_to_orders(envelope: Envelope[Any]) -> Reactions:
 
 
 def plan(envelope: Envelope[Any]) -> Sequence[Timer | Effect]:
-    """Plan the call; asking anew is another effect, the report's own id stays its key."""
+    """Plan the call; asking anew is another effect (`outbound/` gives it its key)."""
     match envelope.event:
         case channels.ChannelReportRequested() as event:
             name = derive("channel report", event.report_id, envelope.id)

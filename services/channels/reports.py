@@ -17,6 +17,7 @@ from libs.values.ids import derive
 
 HOUR = 3_600_000_000  # microseconds
 REPORT_WITHIN = 24 * HOUR  # where the channel told no deadline of its own
+REFUSED = "refused-by-channel"  # the channel's own word; it may keep it under the request's key
 REMEMBERED = 64  # settled reports of one order; a repeat that old comes no more
 
 State = Literal["open", "in-doubt", "confirmed", "refused"]
@@ -83,11 +84,15 @@ class Line(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Report(msgspec.Struct, frozen=True, array_like=True):
-    """A report and how it stands; `request` is what was last asked for."""
+    """A report and how it stands; `request` is what was last asked for.
+
+    `refusals` counts the channel's own words; a doubt is none, and neither is what it never heard.
+    """
 
     state: State
     request: channels.ChannelReportRequested
     since: int = 0
+    refusals: int = 0
 
 
 class Reporting(msgspec.Struct, frozen=True):
@@ -205,7 +210,7 @@ def _settle(command: SettleReport, state: Reporting) -> Sequence[ReportEvent]:
         return [channels.ChannelReportConfirmed(**names, answer=f"by {command.by}", attempts=0)]
     if known.state != "refused":
         raise Refused("report-not-refused", "It is under way; only a refused report is retried.")
-    return [replace(known.request, occurred_at=command.at)]
+    return [replace(known.request, occurred_at=command.at, refusals=known.refusals)]
 
 
 def _names(request: channels.ChannelReportRequested, at: int) -> dict[str, Any]:
@@ -221,7 +226,7 @@ def evolve(state: Reporting, event: ReportEvent) -> Reporting:
     """Fold one event."""
     match event:
         case channels.ChannelReportRequested():
-            known = Report("open", event)
+            known = Report("open", event, refusals=event.refusals)
             first = event.report_id not in state.reports
             told = _told(state, event) if first and event.kind == "dispatch" else state.told
             return replace(state, told=told, reports=state.reports.set(event.report_id, known))
@@ -229,7 +234,8 @@ def evolve(state: Reporting, event: ReportEvent) -> Reporting:
             settled = (*state.settled, event.report_id)[-REMEMBERED:]
             return replace(state, reports=_without(state.reports, event.report_id), settled=settled)
         case channels.ChannelReportRefused():
-            return _moved(state, event.report_id, "refused", event.occurred_at)
+            sure = event.code == REFUSED
+            return _moved(state, event.report_id, "refused", event.occurred_at, int(sure))
         case channels.ChannelReportInDoubt():
             return _moved(state, event.report_id, "in-doubt", event.since)
         case _:
@@ -250,7 +256,7 @@ def _without(reports: Map[str, Report], name: str) -> Map[str, Report]:
     return reports.delete(name) if name in reports else reports
 
 
-def _moved(state: Reporting, name: str, to: State, since: int) -> Reporting:
+def _moved(state: Reporting, name: str, to: State, since: int, refusals: int = 0) -> Reporting:
     known = state.reports[name]
-    moved = replace(known, state=to, since=since)
+    moved = replace(known, state=to, since=since, refusals=known.refusals + refusals)
     return replace(state, reports=state.reports.set(name, moved))

@@ -45,13 +45,17 @@ class Person:
 
 
 class Whole(msgspec.Struct, frozen=True):
-    """An order, whole; its customer is not sealed yet and its lines are not linked yet."""
+    """An order, whole; its customer is not sealed yet and its lines are not linked yet.
+
+    `restored` says that its channel has taken its deletion back.
+    """
 
     order: common.Order
     person: Person
     by: common.Party = "unknown"
     reason: str = ""
     reason_word: str = ""
+    restored: bool = False
 
 
 class Draft(msgspec.Struct, frozen=True):

@@ -129,14 +129,14 @@ def _custody(funds: common.Funds, terms: Terms) -> common.Custody:
 
 def _service_level(data: Json) -> str | None:
     for line in read.records(data, "shipping_lines"):
-        return read.text(line, "code")[:100] or None
+        return read.free_text(line, "code")[:100] or None
     return None
 
 
 def _order_discounts(data: Json, side: Side) -> tuple[common.Discount, ...]:
     return tuple(
         common.Discount(
-            code=read.text(one, "code")[:100] or None,
+            code=read.free_text(one, "code")[:100] or None,
             amount=read.amount(one, "amount", side.currency),
             allocated_by="channel",
         )

@@ -7,7 +7,7 @@ from libs.contracts import common
 from services.channels.adapters import amounts
 from services.channels.adapters import parsing as read
 from services.channels.adapters.neutral import Terms, line_id
-from services.channels.adapters.shopify_money import Side
+from services.channels.adapters.shopify_money import Side, current
 
 Json = Mapping[str, Any]
 _Priced = tuple[int, tuple[common.Discount, ...], tuple[common.TaxLine, ...]]
@@ -59,7 +59,19 @@ def _priced(
         )
         for one in shipping
     ]
-    return _shared(data, found, side, included, len(items))
+    told = (*items, *read.records(data, "shipping_lines"))
+    if not any(_discounted(one, side) for one in told):
+        _share_discount(data, found, side, len(items))
+    _share_taxes(data, found, side, included)
+    return found
+
+
+def _discounted(item: Json, side: Side) -> bool:
+    """Say whether Shopify told a discount of this line or charge, be it gone by now."""
+    shares = read.records(item, "discount_allocations")
+    return bool(side.amount(item, "total_discount")) or any(
+        side.amount(one, "amount") for one in shares
+    )
 
 
 def _line_money(
@@ -103,18 +115,19 @@ def _taxes(
     )
 
 
-def _shared(
-    data: Json, found: list[_Priced], side: Side, included: bool, lines: int
-) -> list[_Priced]:
-    """Share out what Shopify told for the whole order only (older payloads)."""
-    given = sum(one.amount for _, discounts, _ in found for one in discounts)
-    missing = side.amount(data, "total_discounts") - given
-    if missing > 0 and not given and lines:
+def _share_discount(data: Json, found: list[_Priced], side: Side, lines: int) -> None:
+    """Share out a discount that Shopify told for the whole order only (older payloads)."""
+    whole = current(data, "total_discounts", side)
+    if whole > 0 and lines:
         codes = [read.free_text(one, "code") for one in read.records(data, "discount_codes")]
         code = codes[0] or None if codes else None
-        shares = amounts.shared_discounts(missing, [gross for gross, _, _ in found[:lines]], code)
+        shares = amounts.shared_discounts(whole, [gross for gross, _, _ in found[:lines]], code)
         for i, share in enumerate(shares):
             found[i] = (found[i][0], share, found[i][2])
+
+
+def _share_taxes(data: Json, found: list[_Priced], side: Side, included: bool) -> None:
+    """Share out taxes that Shopify told for the whole order only (older payloads)."""
     taxes = _taxes(data, side, included, 1, 1)
     if taxes and found and not any(own for _, _, own in found):
         weights = [
@@ -122,7 +135,6 @@ def _shared(
         ]
         for i, own in enumerate(amounts.shared_taxes(taxes, weights)):
             found[i] = (found[i][0], found[i][1], own)
-    return found
 
 
 def _line(

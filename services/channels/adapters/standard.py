@@ -21,7 +21,11 @@ from services.channels.adapters.neutral import (
     filled,
 )
 from services.channels.adapters.standard_lines import charges, lines_left, order_discounts, totals
-from services.channels.adapters.words import business_reference, payment_reference
+from services.channels.adapters.words import (
+    business_reference,
+    cancellation_reason,
+    payment_reference,
+)
 
 Json = Mapping[str, Any]
 
@@ -96,7 +100,7 @@ def _told(data: Json, name: str, currency: str) -> int | None:
 
 def _cancellation(data: Json) -> tuple[common.Party, str, str]:
     for one in read.records(data, "cancellations"):
-        by, reason = read.text(one, "by"), read.text(one, "reason")[:60]
+        by, reason = read.text(one, "by"), cancellation_reason(read.text(one, "reason"))
         party = by if by in _PARTIES else "unknown"
         return party, reason or "cancelled", reason  # type: ignore[return-value]
     return "unknown", "cancelled", ""

@@ -1,7 +1,8 @@
 """WooCommerce's orders (REST API v3 shapes, webhook topics `order.*`). Pure.
 
-A `checkout-draft` is no order, whatever topic brings it; `order.deleted` carries an id only; line
-totals are net of tax even where prices include it. Source: woocommerce-rest-api-docs, wp-api-v3.
+A `checkout-draft` is no order, whatever topic brings it; `order.deleted` carries an id only,
+`order.restored` the order out of the bin; line totals are net of tax even where prices include it.
+Source: woocommerce-rest-api-docs, wp-api-v3.
 What was taken stands beside the order only where its gateway notes it (the Stripe plugin does).
 """
 
@@ -49,7 +50,7 @@ def understand(topic: str, data: Json, terms: Terms) -> Understood:
     if status in _DRAFTS:
         version = _version(data)
         return Draft(external_id, "draft", status, version, version.updated_at)
-    return _whole(data, external_id, status, terms)
+    return _whole(data, external_id, status, terms, restored=topic == "order.restored")
 
 
 def _version(data: Json) -> common.Version:
@@ -58,7 +59,7 @@ def _version(data: Json) -> common.Version:
     return common.Version(updated_at=moment, counter=0)
 
 
-def _whole(data: Json, external_id: str, status: str, terms: Terms) -> Whole:
+def _whole(data: Json, external_id: str, status: str, terms: Terms, *, restored: bool) -> Whole:
     currency = read.currency_code(data, "currency")
     found_lines = lines(data, external_id, terms, currency)
     found_charges = charges(data, currency)
@@ -80,7 +81,7 @@ def _whole(data: Json, external_id: str, status: str, terms: Terms) -> Whole:
         tenders=_tenders(data, funds, totals.total if received is None else received),
         totals=totals, settlement_totals=None, received=received, refunded=refunded,
     )  # fmt: skip
-    return Whole(order, person, "unknown", status, status)
+    return Whole(order, person, "unknown", status, status, restored)
 
 
 def _funds(data: Json, status: str, currency: str) -> common.Funds:

@@ -18,7 +18,7 @@ def lines(
     """Read the lines that have units."""
     rates = _rates(data)
     coupons = read.records(data, "coupon_lines")
-    code = read.text(coupons[0], "code") or None if len(coupons) == 1 else None
+    code = read.free_text(coupons[0], "code")[:100] or None if len(coupons) == 1 else None
     return tuple(
         _line(item, external_id, terms, currency, rates, code)
         for item in read.records(data, "line_items")

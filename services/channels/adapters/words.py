@@ -4,8 +4,24 @@ import re
 from collections.abc import Mapping
 
 from libs.contracts import common
+from libs.security.cardnumbers import holds_card_number
 
 _REFERENCE = re.compile(r"(?=.*[0-9])[A-Za-z0-9][A-Za-z0-9 ./#_-]{0,39}")
+_LETTERS = re.compile(r"[A-Za-z]+")
+_CODE = 3  # letters beside digits that are a code ("INV-33"), more of them may be a name
+_NUMBER = re.compile(r"[0-9]+(?:[ ./#_-]+[0-9]+)*")
+_YEAR = re.compile(r"(?:19|20)[0-9]{2}(?![0-9])")
+_TRUNK = re.compile(r"00?[1-9]")  # what a phone number begins with, to another town or country
+_PHONE = 9  # digits of the shortest phone number that is written with its town's
+_BUSINESS = frozenset({
+    "advance", "after", "contract", "date", "day", "days", "delivery", "due", "eom", "from", "in",
+    "invoice", "net", "no", "number", "of", "order", "p", "o", "po", "project", "purchase", "quote",
+    "ref", "reference", "within",
+})  # fmt: skip
+_REASONS = frozenset({
+    "address", "buyer", "channel", "customer", "declined", "duplicate", "fraud", "inventory",
+    "other", "out-of-stock", "payment-expired", "price", "seller", "staff",
+})  # fmt: skip
 _SHOPIFY: Mapping[str, common.TenderKind] = {
     "shopify_payments": "card", "stripe": "card", "authorize_net": "card", "adyen": "card",
     "gift_card": "gift_card", "shopify_store_credit": "store_credit",
@@ -31,9 +47,20 @@ def woo_tender(word: str) -> common.TenderKind:
     return _WOO.get(word.lower(), "unknown")
 
 
+def cancellation_reason(value: str) -> str:
+    """Return a known word for why an order was cancelled, "" for what a person wrote instead."""
+    word = re.sub(r"[ _]", "-", value.strip().lower())
+    return word if word in _REASONS else ""
+
+
 def business_reference(value: str) -> str | None:
-    """Return a reference with a number in it ("PO-1234", "Net 30"), never other free text."""
-    return value if _REFERENCE.fullmatch(value) else None
+    """Return a reference with a number in it ("PO-1234", "Net 30"), never other free text.
+
+    What may be a name, a phone number or a card number is none.
+    """
+    if not _REFERENCE.fullmatch(value) or _may_be_card(value):
+        return None
+    return None if _may_name(value) or _may_call(value) else value
 
 
 def payment_reference(value: str) -> str | None:
@@ -41,10 +68,31 @@ def payment_reference(value: str) -> str | None:
     found = value.strip()
     if not re.fullmatch(r"[A-Za-z0-9_.:/-]{1,128}", found):
         return None
-    digits = re.sub(r"[^0-9]", "", found)
-    return None if found.isdigit() and 12 <= len(digits) <= 19 and _luhn(digits) else found
+    return None if _may_be_card(found) else found
 
 
-def _luhn(digits: str) -> bool:
-    doubled = (int(d) * 2 if i % 2 else int(d) for i, d in enumerate(reversed(digits)))
-    return sum(d - 9 if d > 9 else d for d in doubled) % 10 == 0
+def _may_be_card(value: str) -> bool:
+    """Look through whatever stands between the digits."""
+    return holds_card_number(re.sub(r"[^A-Za-z0-9]+", " ", value))
+
+
+def _may_name(value: str) -> bool:
+    """Say whether a word of it is neither a business's word nor a short code beside digits."""
+    return any(
+        word.lower() not in _BUSINESS and (part.isalpha() or len(word) > _CODE)
+        for part in re.split(r"[ .]+", value)
+        for word in _LETTERS.findall(part)
+    )
+
+
+def _may_call(value: str) -> bool:
+    """Say whether a number of it is as long as a phone number, and begins or is grouped like one.
+
+    What begins with a year is a document's number.
+    """
+    return any(
+        len(re.sub("[^0-9]", "", number)) >= _PHONE
+        and not _YEAR.match(number)
+        and (not number.isdigit() or _TRUNK.match(number) is not None)
+        for number in _NUMBER.findall(value)
+    )

@@ -16,6 +16,15 @@ def report_of(call: Call) -> ChannelReportRequested:
     return report
 
 
+def key_of(report: ChannelReportRequested) -> str:
+    """Return the key of the request: another one as soon as the channel has refused it.
+
+    A channel that keeps answers by key would repeat its refusal; where there was no answer, the
+    same key makes sure that it is done once.
+    """
+    return f"{report.report_id}-{report.refusals}" if report.refusals else report.report_id
+
+
 def tell(call: Call, result: Result, now: int) -> RecordReport | None:
     """Return the result as a command to the order's stream; the last doubt is a person's matter."""
     name = report_of(call).report_id

@@ -68,8 +68,10 @@ class ShopifyReports:
         raise _Ended(Rejected("order-too-large", "Tell it by hand in the shop, then confirm."))
 
     async def _fulfil(self, order: dict[str, Any], report: ChannelReportRequested) -> Result:
-        """Tell each fulfilment order its lines; all of them belong to one parcel."""
-        wanted = gql.by_fulfilment_order(order, report)
+        """Tell each fulfilment order its lines; all of them belong to one parcel, told at once."""
+        wanted, waiting = gql.by_fulfilment_order(order, report)
+        if waiting:
+            return Rejected("fulfilment-on-hold", "Release it in the shop, then retry.")
         if not wanted:
             return Rejected("refused-by-channel", "nothing-to-fulfil")
         data = await self._call(gql.FULFIL, {"fulfillment": gql.fulfilment(wanted, report)})

@@ -97,13 +97,22 @@ def cut_off(order: Mapping[str, Any], parcels: int) -> bool:
 
 def by_fulfilment_order(
     order: Mapping[str, Any], report: ChannelReportRequested
-) -> list[dict[str, Any]]:
-    """Return the report's units by open fulfilment order, under its own ids of lines."""
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the report's units by open fulfilment order, under its own ids of lines.
+
+    Beside them those that remain in others (on hold, say): they cannot be told yet. Units that
+    the shop has taken off meanwhile are in neither.
+    """
     left = {f"gid://shopify/LineItem/{o.external_line_id}": o.quantity for o in report.lines}
+    nodes = order["fulfillmentOrders"]["nodes"]
+    ready = [one for one in nodes if one.get("status") in _OPEN]
+    others = [one for one in nodes if one.get("status") not in _OPEN]
+    return _parts(ready, left), _parts(others, left)
+
+
+def _parts(nodes: Sequence[Mapping[str, Any]], left: dict[str, int]) -> list[dict[str, Any]]:
     found = []
-    for one in order["fulfillmentOrders"]["nodes"]:
-        if one.get("status") not in _OPEN:
-            continue
+    for one in nodes:
         rows = _rows(one["lineItems"]["nodes"], left)
         if rows:
             found.append({"fulfillmentOrderId": one["id"], "fulfillmentOrderLineItems": rows})

@@ -7,8 +7,10 @@ from libs.contracts.channels import ChannelReportRequested
 from libs.effects.http import NotReached, Outside, undecided
 from libs.effects.kinds import Confirmed, NotYet, Rejected, Result
 from libs.store.store import Call
-from services.channels.outbound.report import report_of
+from services.channels.outbound.report import key_of, report_of
+from services.channels.reports import REFUSED
 
+_NOT_HEARD = frozenset({401, 403})
 _PATHS = {"dispatch": "/fulfilments", "cancellation": "/cancellations"}
 
 
@@ -24,7 +26,7 @@ class StandardReports:
         path = _PATHS.get(report.kind)
         if path is None:
             return Rejected("report-not-supported", report.kind)
-        headers = {"Idempotency-Key": report.report_id}
+        headers = {"Idempotency-Key": key_of(report)}
         try:
             answer = await self._store.call("POST", path, json=_body(report), headers=headers)
         except NotReached:
@@ -35,10 +37,12 @@ class StandardReports:
         told = answer.body if isinstance(answer.body, dict) else {}
         if 200 <= answer.status < 300:
             return Confirmed(str(told.get("id", ""))[:60])
-        code = str(told.get("code", f"status-{answer.status}"))[:100]
+        code = str(told.get("code") or "")[:100]
+        if answer.status in _NOT_HEARD or not code:  # it says nothing of what is under the key
+            return Rejected("channel-not-connected", f"status-{answer.status}")
         if report.kind == "cancellation" and code == "order-cancelled":
             return Confirmed(code)  # the store has cancelled it itself meanwhile
-        return Rejected("refused-by-channel", code)
+        return Rejected(REFUSED, code)
 
     async def ask(self, call: Call) -> Result:
         """Post it again: the store answers a known key with its first answer."""

@@ -1,8 +1,10 @@
 """Whatever a provider sends, an adapter answers with an order or with a code, and never crashes."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -50,6 +52,60 @@ JUNK = st.recursive(
     ),
     max_leaves=6,
 )
+
+WRITTEN: Any = {  # what a person may have written into an order, by provider
+    "shopify": lambda text: with_discount(text) | {
+        "po_number": text, "payment_terms": {"payment_terms_name": text},
+        "discount_codes": [{"code": text, "amount": "1.00"}],
+        "shipping_lines": [{"id": 9, "code": text, "price": "4.00", "tax_lines": []}],
+    },
+    "woocommerce": lambda text: with_coupon(text) | {"transaction_id": text},
+    "standard": lambda text: {
+        "status": "cancelled", "purchase_order_number": text, "payment_terms": text,
+        "tenders": [{"kind": "card", "amount": "34.00", "reference": text}],
+        "discounts": [{"code": text, "amount": "1.00"}],
+        "cancellations": [
+            {"line_id": "line_1", "quantity": 2, "by": "buyer", "reason": text}
+        ],
+    },
+}  # fmt: skip
+
+
+def with_discount(code: Any) -> Any:
+    items = payloads.shopify()["line_items"]
+    items[0]["discount_allocations"] = [{"amount": "1.00", "discount_application_index": 0}]
+    return {"line_items": items, "discount_applications": [{"code": code}]}
+
+
+def with_coupon(code: Any) -> Any:
+    items = payloads.woocommerce()["line_items"]
+    items[0]["subtotal"] = "25.00"
+    return {"line_items": items, "coupon_lines": [{"id": 1, "code": code, "discount": "5.00"}]}
+
+
+@st.composite
+def card_numbers(draw: Any) -> Any:
+    """A number that its issuer could have given, as one writes it."""
+    head = "4" + draw(st.text("0123456789", min_size=14, max_size=14))
+    number = next(head + last for last in "0123456789" if luhn(head + last))
+    return draw(st.sampled_from(["", " ", "-"])).join(re.findall(r"\d{4}", number))
+
+
+def luhn(number: Any) -> Any:
+    """ISO/IEC 7812's sum, as it is told: every second digit from the right counts twice."""
+    twice = [int(one) for one in number[-2::-2]]
+    once = [int(one) for one in number[-1::-2]]
+    return (sum(once) + sum(2 * one - 9 * (one > 4) for one in twice)) % 10 == 0
+
+
+def texts(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            yield from texts(one)
+    elif isinstance(value, str):
+        yield value
 
 
 def attempt(read: Any) -> Any:
@@ -114,3 +170,20 @@ def test_what_is_shared_out_adds_up(discount: Any, tax: Any) -> None:
     assert sum(line.amounts.discount for line in order.lines) == discount
     parts = [line.amounts for line in order.lines] + [one.amounts for one in order.charges]
     assert sum(map(amounts.tax_of, parts)) == tax
+
+
+@settings(max_examples=examples(200), deadline=None)
+@given(
+    provider=st.sampled_from(sorted(WRITTEN)), card=card_numbers(),
+    around=st.sampled_from(["{}", "PO {}", "ref-{}", "Net 30 {}"]),
+)  # fmt: skip
+def test_no_card_number_that_a_person_wrote_is_in_an_order(
+    provider: Any, card: Any, around: Any
+) -> None:
+    understand, _, topic = ADAPTERS[provider]
+    payload = getattr(payloads, provider)(**WRITTEN[provider](around.format(card)))
+    found = understand(topic, payloads.parsed(payload), TERMS)
+    assert isinstance(found, Whole)
+    digits = re.sub(r"\D", "", card)
+    said = [*texts(msgspec.to_builtins(found.order)), found.reason, found.reason_word]
+    assert [text for text in said if digits in re.sub(r"\D", "", text)] == []

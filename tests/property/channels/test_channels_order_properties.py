@@ -96,6 +96,22 @@ def test_an_order_is_received_once(case: Any) -> None:
     assert isinstance(events[0], channels.ChannelOrderReceived)
 
 
+@settings(max_examples=examples(200), deadline=None)
+@given(st.lists(st.sampled_from(["told", "told-cancelled", "deleted", "restored"]), max_size=8))
+def test_a_deletion_stands_until_the_shop_restores_the_order(said: Any) -> None:
+    deleted = cancelled = False
+    what = [version(1, 2, "paid", False)]
+    for number, word in enumerate(said, 2):
+        if word == "deleted":
+            deleted = True
+            what.append(commands.RecordDeletion("main", BASE.account, BASE.external_id, 1))
+        else:
+            deleted, cancelled = deleted and word != "restored", word == "told-cancelled"
+            order = version(number, 2, "paid", cancelled)
+            what.append(replace(order, restored=word == "restored"))
+    assert view(run(what))[2] == (deleted or cancelled)
+
+
 def listing_commands() -> Any:
     component = (common.Component(sku="TEE", units=1),)
     names: dict[str, Any] = {"entity": "main", "account": "shop", "listing_id": "1", "at": 1}

@@ -106,6 +106,36 @@ def test_an_unallocated_discount_is_shared_by_largest_remainder() -> None:
     assert order.totals.rounding == 0
 
 
+@pytest.mark.parametrize(
+    "given",
+    [{"discount_allocations": [{"amount": "5.00", "discount_application_index": 0}]},
+     {"total_discount": "5.00"}],
+)  # fmt: skip
+def test_a_cancelled_lines_discount_goes_with_it(given: Any) -> None:
+    items = payloads.shopify()["line_items"]
+    items[0] |= {"current_quantity": 2}
+    items[1] |= given | {"current_quantity": 0}
+    order = read_shopify(
+        line_items=items, total_discounts="5.00", total_price="33.00", total_tax="4.00",
+        current_total_price="28.00", current_subtotal_price="20.00", current_total_tax="4.00",
+        discount_applications=[{"code": "MUGFREE", "type": "discount_code"}],
+    ).order  # fmt: skip
+    assert [(line.external_line_id, line.amounts.net) for line in order.lines] == [("1", 2000)]
+    assert order.totals.rounding == 0
+
+
+def test_of_an_unallocated_discount_what_is_left_is_shared() -> None:
+    items = payloads.shopify()["line_items"]
+    items[0] |= {"current_quantity": 2}
+    items[1] |= {"current_quantity": 0}
+    order = read_shopify(
+        line_items=items, total_discounts="5.00", current_total_discounts="4.00",
+        current_total_price="24.00", current_subtotal_price="16.00", current_total_tax="4.00",
+    ).order  # fmt: skip
+    assert [line.amounts.discount for line in order.lines] == [400]
+    assert order.totals.rounding == 0
+
+
 def test_two_currencies_are_kept_side_by_side() -> None:
     def both(gbp: Any, eur: Any) -> Any:
         return {
@@ -247,6 +277,47 @@ def test_a_broken_order_is_refused_with_a_code(change: Any, code: Any) -> None:
     with pytest.raises(ChannelDataError) as refused:
         read_shopify(**change)
     assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["PO-4711", "PO 4711", "P.O. 4711", "PO4711/2", "PO-2024-000123", "AB-17", "4500012345",
+     "0000012345", "Order No. 4711", "Net 30", "NET_30", "Net 30 days", "2/10 Net 30"],
+)  # fmt: skip
+def test_a_reference_of_a_business_is_kept(value: Any) -> None:
+    given = {"purchase_order_number": value, "payment_terms": value}
+    told = {"po_number": value, "payment_terms": {"payment_terms_name": value}}
+    for order in (read_store(**given).order, read_shopify(**told).order):
+        assert order.customer.purchase_order_number == value
+        assert order.customer.payment_terms == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["Jane Doe", "Jane Doe 07700 900123", "Jane 4711", "ann 4711", "Jane-Doe-85", "jane85",
+     "07700 900123", "07700900123", "PO 0044 7700 900123", "202-456-1414", "12 High Street",
+     "4111 1111 1111 1111", "PO 4111111111111111", "4242-4242/4242_4242"],
+)  # fmt: skip
+def test_a_person_or_a_card_is_no_reference_of_a_business(value: Any) -> None:
+    given = {"purchase_order_number": value, "payment_terms": value}
+    told = {"po_number": value, "payment_terms": {"payment_terms_name": value}}
+    for order in (read_store(**given).order, read_shopify(**told).order):
+        assert order.customer.purchase_order_number is None
+        assert order.customer.payment_terms is None
+
+
+@pytest.mark.parametrize(
+    ("said", "reason", "word"),
+    [("customer", "customer", "customer"), ("Out of stock", "out-of-stock", "out-of-stock"),
+     ("", "cancelled", ""), ("call Jane Doe jane@example.com 07700 900123", "cancelled", ""),
+     ("jane", "cancelled", "")],
+)  # fmt: skip
+def test_of_a_stores_reason_to_cancel_only_a_known_word_is_taken(
+    said: Any, reason: Any, word: Any
+) -> None:
+    gone = {"line_id": "line_1", "quantity": 2, "by": "buyer", "reason": said}
+    found = read_store(status="cancelled", cancellations=[gone])
+    assert (found.by, found.reason, found.reason_word) == ("buyer", reason, word)
 
 
 def test_a_card_number_is_never_taken_for_a_reference() -> None:

@@ -10,16 +10,24 @@ from libs.eventsourcing.testing import given
 from services.channels import commands
 from services.channels.adapters import woocommerce
 from services.channels.decider import CHANNEL_ORDER
+from services.channels.process import Link, listings_of, order_work
 from tests.unit.channels import payloads
 from tests.unit.channels.payloads import TERMS
 
+DELETION = commands.RecordDeletion(entity="main", account="shop", external_id="2001", at=5)
+KNOWN = Link(sku="X", units_per_listing=1, base=(), components=())
 FIRST, LATER, LAST = "2024-03-01T10:00:05", "2024-03-01T11:00:00", "2024-03-01T12:00:00"
 
 
-def told(at: Any = FIRST, **changes: Any) -> Any:
+def told(at: Any = FIRST, topic: Any = "order.updated", **changes: Any) -> Any:
     payload = payloads.woocommerce(date_modified_gmt=at, **changes)
-    found: Any = woocommerce.understand("order.updated", payloads.parsed(payload), TERMS)
-    return commands.RecordOrder(found.order, found.by, found.reason, found.reason_word)
+    found: Any = woocommerce.understand(topic, payloads.parsed(payload), TERMS)
+    ((_, command),) = order_work(found, dict.fromkeys(listings_of(found.order), KNOWN), 0)
+    return command
+
+
+def restored(at: Any = LATER, **changes: Any) -> Any:
+    return told(at, "order.restored", **changes)
 
 
 def draft(at: Any = FIRST) -> Any:
@@ -131,9 +139,31 @@ def test_an_order_that_is_paid_after_its_cancellation_lives_again() -> None:
 
 
 def test_a_deleted_order_stays_deleted() -> None:
-    deletion = commands.RecordDeletion(entity="main", account="shop", external_id="2001", at=5)
-    assert types(told(), deletion, deletion, told(LAST)) == ["Received", "Cancelled", "Touched"]
-    assert types(deletion, told()) == ["Cancelled", "Received", "Cancelled"]
+    assert types(told(), DELETION, DELETION, told(LAST)) == ["Received", "Cancelled", "Touched"]
+    assert types(DELETION, told()) == ["Cancelled", "Received", "Cancelled"]
+
+
+def test_an_order_that_its_shop_restores_lives_again() -> None:
+    trashed = told(LATER, status="trash")
+    outcome = given(CHANNEL_ORDER).when(told(), trashed, DELETION, restored(LAST))
+    (event,) = outcome.events
+    assert isinstance(event, channels.ChannelOrderChanged)
+    assert (event.order.cancelled, event.order.funds) == (False, "paid")
+    assert CHANNEL_ORDER.decide(restored(LAST), outcome.state) == []
+    assert types(DELETION, restored()) == ["Cancelled", "Received"]
+    ended = [told(), DELETION, restored(), DELETION, restored(), told(LAST)]
+    assert types(*ended) == ["Received", "Cancelled", "Changed", "Cancelled", "Touched"]
+
+
+def test_a_cancelled_order_that_is_restored_may_still_be_paid() -> None:
+    cancelled = [told(), told(LATER, status="cancelled"), DELETION]
+    back = [restored(LAST, status="cancelled"), told("2024-03-01T13:00:00")]
+    assert types(*cancelled, *back) == ["Received", "Cancelled", "Cancelled", "Changed", "Changed"]
+
+
+def test_an_order_that_is_restored_without_a_deletion_is_just_told() -> None:
+    assert types(told(), restored()) == ["Received", "Touched"]
+    assert types(restored(), told()) == ["Received"]
 
 
 def test_our_own_additions_make_no_new_version() -> None:

@@ -1,10 +1,13 @@
 """What shops are told: asked for once per parcel or cancellation, ended once, decided by people."""
 
+import asyncio
+from functools import reduce
 from typing import Any
 
 import msgspec
 
 from libs.contracts import channels, common, fulfilment, orders
+from libs.effects.http import Answered
 from libs.effects.kinds import Confirmed, Rejected, Unknown
 from libs.eventsourcing.envelope import Envelope
 from libs.eventsourcing.testing import given
@@ -13,6 +16,7 @@ from services.channels import reports
 from services.channels.commands import order_stream
 from services.channels.decider import CHANNEL_ORDER
 from services.channels.outbound.report import ATTEMPTS, report_of, tell
+from services.channels.outbound.standard import StandardReports
 from services.channels.report_rows import REPORTS
 from services.channels.reporting import plan, react_to_fulfilment, react_to_orders
 from tests.unit.channels.test_channels_orders import told as record
@@ -181,6 +185,57 @@ def test_each_request_plans_one_call_and_its_result_goes_back_to_the_order() -> 
     last = Call(effect.id, effect.kind, effect.stream, effect.request, ATTEMPTS, 1, 0, NOON)
     final = result(last, Unknown("timeout"))
     assert (final.outcome, final.code) == ("refused", "outcome-unknown")
+
+
+class Store:
+    """A store that keeps its first answer under a key, and knows no order until it is told one."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Answered] = {}
+        self.known = False
+        self.instead: Answered | None = None
+
+    async def call(self, method: str, path: str, *, json: Any, headers: Any) -> Answered:
+        assert (method, path, json["external_id"]) == ("POST", "/fulfilments", "2001")
+        answer = Answered(201, {}, {"id": f"ful_{len(self.kept)}"})
+        unknown = Answered(404, {}, {"code": "order-unknown"})
+        kept = self.kept.setdefault(headers["Idempotency-Key"], answer if self.known else unknown)
+        return self.instead or kept
+
+
+def attempted(store: Any, state: Any, attempt: int = 1) -> Any:
+    """What the order's state is after an attempt at the request that stands in it."""
+    (known,) = state.reporting.reports.values()
+    (effect,) = planned(known.request)
+    call = Call(effect.id, effect.kind, effect.stream, effect.request, attempt, 1, 0, NOON)
+    found = asyncio.run(StandardReports(store, lambda: NOON).perform(call))
+    return reduce(CHANNEL_ORDER.evolve, decided(result(call, found), state), state)
+
+
+def retried(state: Any) -> Any:
+    retry = reports.SettleReport(name("dispatch", "s1"), "retry", "ann", NOON + 5)
+    return reduce(CHANNEL_ORDER.evolve, decided(retry, state), state)
+
+
+def test_what_a_store_refused_is_another_request_when_it_is_retried() -> None:
+    store, state = Store(), begun(dispatched("s1", *ALL)).state
+    for _ in range(2):
+        state = retried(attempted(store, state))
+    store.known = True
+    assert not attempted(store, state).reporting.reports, "it is confirmed"
+    assert len(store.kept) == 3
+
+
+def test_what_a_store_left_in_doubt_is_the_same_request_when_it_is_retried() -> None:
+    store, state = Store(), attempted(Store(), begun(dispatched("s1", *ALL)).state)
+    store.known = True
+    closed = Answered(401, {}, {"code": "not-authorised"})
+    for store.instead in (Answered(503, {}, None), closed, Answered(404, {}, "<html>"), closed):
+        state = attempted(store, retried(state), ATTEMPTS)
+        assert state.reporting.reports[name("dispatch", "s1")].state == "refused"
+    store.instead = None
+    assert not attempted(store, retried(state)).reporting.reports, "it is confirmed"
+    assert len(store.kept) == 1
 
 
 def test_the_row_says_how_it_stands_and_whether_it_was_late() -> None:
