@@ -8,7 +8,7 @@ from libs.security.cardnumbers import holds_card_number
 
 _REFERENCE = re.compile(r"(?=.*[0-9])[A-Za-z0-9][A-Za-z0-9 ./#_-]{0,39}")
 _LETTERS = re.compile(r"[A-Za-z]+")
-_CODE = 3  # letters beside digits that are a code ("INV-33"), more of them may be a name
+_CODE = 3  # letters beside digits that are a code ("inv-33"); more, not all large, may be a name
 _NUMBER = re.compile(r"[0-9]+(?:[ ./#_-]+[0-9]+)*")
 _YEAR = re.compile(r"(?:19|20)[0-9]{2}(?![0-9])")
 _TRUNK = re.compile(r"00?[1-9]")  # what a phone number begins with, to another town or country
@@ -77,9 +77,10 @@ def _may_be_card(value: str) -> bool:
 
 
 def _may_name(value: str) -> bool:
-    """Say whether a word of it is neither a business's word nor a short code beside digits."""
+    """Say whether a word of it is neither a business's word nor, beside digits, a code."""
     return any(
-        word.lower() not in _BUSINESS and (part.isalpha() or len(word) > _CODE)
+        word.lower() not in _BUSINESS
+        and (part.isalpha() or (len(word) > _CODE and not word.isupper()))
         for part in re.split(r"[ .]+", value)
         for word in _LETTERS.findall(part)
     )

@@ -281,8 +281,8 @@ def test_a_broken_order_is_refused_with_a_code(change: Any, code: Any) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["PO-4711", "PO 4711", "P.O. 4711", "PO4711/2", "PO-2024-000123", "AB-17", "4500012345",
-     "0000012345", "Order No. 4711", "Net 30", "NET_30", "Net 30 days", "2/10 Net 30"],
+    ["PO-4711", "PO 4711", "P.O. 4711", "PO4711/2", "PO-2024-000123", "AB-17", "ACME-4711",
+     "4500012345",     "0000012345", "Order No. 4711", "Net 30", "NET_30", "Net 30 days", "2/10 Net 30"],
 )  # fmt: skip
 def test_a_reference_of_a_business_is_kept(value: Any) -> None:
     given = {"purchase_order_number": value, "payment_terms": value}
