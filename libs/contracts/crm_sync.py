@@ -557,6 +557,58 @@ def read_ErasureRequested(b: bytes, i: int) -> tuple[ErasureRequested, int]:
     return ErasureRequested(entity=f_entity, occurred_at=f_occurred_at, customer_id=f_customer_id, subjects=f_subjects, by=f_by, answer_by=f_answer_by, last_order_at=f_last_order_at), i
 
 
+class MergeNoted(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A person made this customer one with another; what made them one goes with the customer when it is forgotten."""
+
+    entity: str
+    occurred_at: int
+    customer_id: str
+    index: str
+
+
+def write_MergeNoted(o: list[bytes], v: MergeNoted) -> None:
+    if v.__class__ is not MergeNoted:
+        wrong(v, "MergeNoted")
+    e53 = v.entity.encode()
+    if 0 in e53:
+        nul()
+    x54 = v.occurred_at
+    if x54.__class__ is not int:
+        wrong(x54, "int")
+    e55 = v.customer_id.encode()
+    if 0 in e55:
+        nul()
+    e56 = v.index.encode()
+    if 0 in e56:
+        nul()
+    o += (NUMBERS[len(e53)], e53, NUMBERS[x54], NUMBERS[len(e55)], e55, NUMBERS[len(e56)], e56,)
+
+
+def read_MergeNoted(b: bytes, i: int) -> tuple[MergeNoted, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_customer_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_index = b[i + 1 : j].decode()
+    i = j
+    return MergeNoted(entity=f_entity, occurred_at=f_occurred_at, customer_id=f_customer_id, index=f_index), i
+
+
 class MergeSuggested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Weak evidence: a person confirms."""
 
@@ -571,22 +623,22 @@ class MergeSuggested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_MergeSuggested(o: list[bytes], v: MergeSuggested) -> None:
     if v.__class__ is not MergeSuggested:
         wrong(v, "MergeSuggested")
-    e53 = v.entity.encode()
-    if 0 in e53:
-        nul()
-    x54 = v.occurred_at
-    if x54.__class__ is not int:
-        wrong(x54, "int")
-    e55 = v.customer_id.encode()
-    if 0 in e55:
-        nul()
-    e56 = v.other_id.encode()
-    if 0 in e56:
-        nul()
-    e57 = v.index.encode()
+    e57 = v.entity.encode()
     if 0 in e57:
         nul()
-    o += (NUMBERS[len(e53)], e53, NUMBERS[x54], NUMBERS[len(e55)], e55, NUMBERS[len(e56)], e56, c.bytes_EvidenceKind[v.kind], NUMBERS[len(e57)], e57,)
+    x58 = v.occurred_at
+    if x58.__class__ is not int:
+        wrong(x58, "int")
+    e59 = v.customer_id.encode()
+    if 0 in e59:
+        nul()
+    e60 = v.other_id.encode()
+    if 0 in e60:
+        nul()
+    e61 = v.index.encode()
+    if 0 in e61:
+        nul()
+    o += (NUMBERS[len(e57)], e57, NUMBERS[x58], NUMBERS[len(e59)], e59, NUMBERS[len(e60)], e60, c.bytes_EvidenceKind[v.kind], NUMBERS[len(e61)], e61,)
 
 
 def read_MergeSuggested(b: bytes, i: int) -> tuple[MergeSuggested, int]:
@@ -634,22 +686,22 @@ class RetentionExtended(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_RetentionExtended(o: list[bytes], v: RetentionExtended) -> None:
     if v.__class__ is not RetentionExtended:
         wrong(v, "RetentionExtended")
-    e58 = v.entity.encode()
-    if 0 in e58:
+    e62 = v.entity.encode()
+    if 0 in e62:
         nul()
-    x59 = v.occurred_at
-    if x59.__class__ is not int:
-        wrong(x59, "int")
-    e60 = v.customer_id.encode()
-    if 0 in e60:
+    x63 = v.occurred_at
+    if x63.__class__ is not int:
+        wrong(x63, "int")
+    e64 = v.customer_id.encode()
+    if 0 in e64:
         nul()
-    e61 = v.subject.encode()
-    if 0 in e61:
+    e65 = v.subject.encode()
+    if 0 in e65:
         nul()
-    x62 = v.last_order_at
-    if x62.__class__ is not int:
-        wrong(x62, "int")
-    o += (NUMBERS[len(e58)], e58, NUMBERS[x59], NUMBERS[len(e60)], e60, NUMBERS[len(e61)], e61, NUMBERS[x62],)
+    x66 = v.last_order_at
+    if x66.__class__ is not int:
+        wrong(x66, "int")
+    o += (NUMBERS[len(e62)], e62, NUMBERS[x63], NUMBERS[len(e64)], e64, NUMBERS[len(e65)], e65, NUMBERS[x66],)
 
 
 def read_RetentionExtended(b: bytes, i: int) -> tuple[RetentionExtended, int]:
@@ -697,25 +749,25 @@ class SubjectParted(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_SubjectParted(o: list[bytes], v: SubjectParted) -> None:
     if v.__class__ is not SubjectParted:
         wrong(v, "SubjectParted")
-    e63 = v.entity.encode()
-    if 0 in e63:
-        nul()
-    x64 = v.occurred_at
-    if x64.__class__ is not int:
-        wrong(x64, "int")
-    e65 = v.index.encode()
-    if 0 in e65:
-        nul()
-    e66 = v.customer_id.encode()
-    if 0 in e66:
-        nul()
-    e67 = v.by.encode()
+    e67 = v.entity.encode()
     if 0 in e67:
         nul()
-    e68 = v.reason.encode()
-    if 0 in e68:
+    x68 = v.occurred_at
+    if x68.__class__ is not int:
+        wrong(x68, "int")
+    e69 = v.index.encode()
+    if 0 in e69:
         nul()
-    o += (NUMBERS[len(e63)], e63, NUMBERS[x64], NUMBERS[len(e65)], e65, NUMBERS[len(e66)], e66, NUMBERS[len(e67)], e67, NUMBERS[len(e68)], e68,)
+    e70 = v.customer_id.encode()
+    if 0 in e70:
+        nul()
+    e71 = v.by.encode()
+    if 0 in e71:
+        nul()
+    e72 = v.reason.encode()
+    if 0 in e72:
+        nul()
+    o += (NUMBERS[len(e67)], e67, NUMBERS[x68], NUMBERS[len(e69)], e69, NUMBERS[len(e70)], e70, NUMBERS[len(e71)], e71, NUMBERS[len(e72)], e72,)
 
 
 def read_SubjectParted(b: bytes, i: int) -> tuple[SubjectParted, int]:
@@ -770,28 +822,28 @@ class SubjectSeen(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_SubjectSeen(o: list[bytes], v: SubjectSeen) -> None:
     if v.__class__ is not SubjectSeen:
         wrong(v, "SubjectSeen")
-    e69 = v.entity.encode()
-    if 0 in e69:
-        nul()
-    x70 = v.occurred_at
-    if x70.__class__ is not int:
-        wrong(x70, "int")
-    e71 = v.index.encode()
-    if 0 in e71:
-        nul()
-    e72 = v.customer_id.encode()
-    if 0 in e72:
-        nul()
-    e73 = v.subject.encode()
+    e73 = v.entity.encode()
     if 0 in e73:
         nul()
-    e74 = v.account.encode()
-    if 0 in e74:
-        nul()
-    e75 = v.by.encode()
+    x74 = v.occurred_at
+    if x74.__class__ is not int:
+        wrong(x74, "int")
+    e75 = v.index.encode()
     if 0 in e75:
         nul()
-    o += (NUMBERS[len(e69)], e69, NUMBERS[x70], NUMBERS[len(e71)], e71, c.bytes_EvidenceKind[v.kind], NUMBERS[len(e72)], e72, NUMBERS[len(e73)], e73, NUMBERS[len(e74)], e74, c.bytes_IdentityStrength[v.strength], NUMBERS[len(e75)], e75,)
+    e76 = v.customer_id.encode()
+    if 0 in e76:
+        nul()
+    e77 = v.subject.encode()
+    if 0 in e77:
+        nul()
+    e78 = v.account.encode()
+    if 0 in e78:
+        nul()
+    e79 = v.by.encode()
+    if 0 in e79:
+        nul()
+    o += (NUMBERS[len(e73)], e73, NUMBERS[x74], NUMBERS[len(e75)], e75, c.bytes_EvidenceKind[v.kind], NUMBERS[len(e76)], e76, NUMBERS[len(e77)], e77, NUMBERS[len(e78)], e78, c.bytes_IdentityStrength[v.strength], NUMBERS[len(e79)], e79,)
 
 
 def read_SubjectSeen(b: bytes, i: int) -> tuple[SubjectSeen, int]:
@@ -952,6 +1004,25 @@ def decode_ErasureRequested(data: bytes) -> ErasureRequested:
     return value
 
 
+def encode_MergeNoted(value: MergeNoted) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_MergeNoted(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_MergeNoted(data: bytes) -> MergeNoted:
+    try:
+        value, end = read_MergeNoted(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
 def encode_MergeSuggested(value: MergeSuggested) -> bytes:
     o: list[bytes] = []
     try:
@@ -1035,6 +1106,7 @@ Crm_syncEvent = (
     | CustomersUnmerged
     | ErasureCompleted
     | ErasureRequested
+    | MergeNoted
     | MergeSuggested
     | RetentionExtended
     | SubjectParted
@@ -1048,6 +1120,7 @@ CONTRACTS = (
     Contract('lonja.crm_sync.CustomersUnmerged', CustomersUnmerged, 1, encode_CustomersUnmerged, decode_CustomersUnmerged, {1: decode_CustomersUnmerged}),
     Contract('lonja.crm_sync.ErasureCompleted', ErasureCompleted, 1, encode_ErasureCompleted, decode_ErasureCompleted, {1: decode_ErasureCompleted}),
     Contract('lonja.crm_sync.ErasureRequested', ErasureRequested, 1, encode_ErasureRequested, decode_ErasureRequested, {1: decode_ErasureRequested}),
+    Contract('lonja.crm_sync.MergeNoted', MergeNoted, 1, encode_MergeNoted, decode_MergeNoted, {1: decode_MergeNoted}),
     Contract('lonja.crm_sync.MergeSuggested', MergeSuggested, 1, encode_MergeSuggested, decode_MergeSuggested, {1: decode_MergeSuggested}),
     Contract('lonja.crm_sync.RetentionExtended', RetentionExtended, 1, encode_RetentionExtended, decode_RetentionExtended, {1: decode_RetentionExtended}),
     Contract('lonja.crm_sync.SubjectParted', SubjectParted, 1, encode_SubjectParted, decode_SubjectParted, {1: decode_SubjectParted}),

@@ -93,13 +93,19 @@ def _writes(router: APIRouter, ports: Ports) -> None:
     async def merge(
         customer_id: CustomerId, body: views.MergeIn, write: WriteRequest
     ) -> views.Done:
-        """Say that two customers are one; it can be undone, and no order's reference moves."""
+        """Say that two customers are one; it can be undone, and no order's reference moves.
+
+        409 erasure-requested where one of them is to be forgotten, 410 subject-erased where it is.
+        """
         first = await identity.known(customer_id)
         second = await identity.known(body.other_id)
+        named = _named(first, customer_id), _named(second, body.other_id)
+        if await identity.leaving(first) or await identity.leaving(second):
+            raise Problem("erasure-requested", "A customer is to be forgotten; join nobody to it.")
         index = commands.hand_index(customer_id, body.other_id, write.key)
         command = commands.MergeByHand(
-            entity=first.entity, index=index, first=_named(first, customer_id),
-            second=_named(second, body.other_id), by=body.by, at=ports.clock(),
+            entity=first.entity, index=index, first=named[0], second=named[1], by=body.by,
+            at=ports.clock(),
         )  # fmt: skip
         return await execute(commands.evidence_stream(index), command, write, customer_id)
 

@@ -7,6 +7,7 @@ from libs.values.ids import short
 
 BY_EVIDENCE = "evidence"
 BY_ERASURE = "erasure"
+_BY_HAND = "hand_"
 
 
 class SightCustomer(msgspec.Struct, frozen=True, tag=True):
@@ -35,6 +36,16 @@ class UnmergeCustomer(msgspec.Struct, frozen=True, tag=True):
     at: int
 
 
+class NoteMerge(msgspec.Struct, frozen=True, tag=True):
+    """A person made this customer one with another, by a merge of this index."""
+
+    entity: str
+    customer_id: str
+    subject: str
+    index: str
+    at: int
+
+
 class ForgetCustomer(msgspec.Struct, frozen=True, tag=True):
     """The customer's contact key is gone: what told who it was goes, too."""
 
@@ -44,7 +55,7 @@ class ForgetCustomer(msgspec.Struct, frozen=True, tag=True):
     at: int
 
 
-CustomerCommand = SightCustomer | UnmergeCustomer | ForgetCustomer
+CustomerCommand = SightCustomer | UnmergeCustomer | NoteMerge | ForgetCustomer
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -149,4 +160,9 @@ def index_of(evidence: Evidence, account: str) -> str:
 
 def hand_index(first: str, second: str, key: str) -> str:
     """Return the index of a merge by hand: another merge of the same two is another one."""
-    return "hand_" + short(*sorted((first, second)), key)
+    return _BY_HAND + short(*sorted((first, second)), key)
+
+
+def by_hand(index: str) -> bool:
+    """Say whether the index is that of a merge by hand."""
+    return index.startswith(_BY_HAND)

@@ -35,6 +35,7 @@ class Customer(msgspec.Struct, frozen=True):
 CustomerEvent = (
     events.CustomerSeen
     | events.CustomersUnmerged
+    | events.MergeNoted
     | events.CustomerForgotten
     | events.RetentionExtended
 )
@@ -60,6 +61,8 @@ def decide_customer(command: commands.CustomerCommand, state: Customer) -> Seque
                     by=command.by, reason=command.reason, indexes=fresh,
                 )
             ]  # fmt: skip
+        case commands.NoteMerge():
+            return _noted(command, state)
         case commands.ForgetCustomer():
             if state.forgotten:
                 return []
@@ -101,6 +104,25 @@ def _sighted(command: commands.SightCustomer, state: Customer) -> Sequence[Custo
     ]  # fmt: skip
 
 
+def _noted(command: commands.NoteMerge, state: Customer) -> Sequence[CustomerEvent]:
+    """Remember what an erasure is to part; who is forgotten already parts from it at once."""
+    if command.index in (state.parted if state.forgotten else state.evidence):
+        return []
+    if state.forgotten:
+        return [
+            events.CustomerForgotten(
+                entity=command.entity, occurred_at=command.at, customer_id=command.customer_id,
+                subject=command.subject, indexes=(command.index,),
+            )
+        ]  # fmt: skip
+    return [
+        events.MergeNoted(
+            entity=command.entity, occurred_at=command.at, customer_id=command.customer_id,
+            index=command.index,
+        )
+    ]  # fmt: skip
+
+
 def _kept(command: commands.SightCustomer, state: Customer) -> Sequence[CustomerEvent]:
     """Look at nothing but the date: an invoice of today is kept as long as any other."""
     if command.occurred_at <= state.kept_from:
@@ -126,9 +148,15 @@ def evolve_customer(state: Customer, event: object) -> Customer:
         case events.CustomersUnmerged():
             gone = dict.fromkeys(event.indexes, True)
             return replace(state, parted=state.parted.update(gone))
+        case events.MergeNoted(index=index):
+            return replace(state, evidence=state.evidence.set(index, True))
         case events.CustomerForgotten():
             # A buyer whose keys went before any order was read is known all the same.
-            return replace(state, subject=event.subject, evidence=Map(), forgotten=True)
+            gone = dict.fromkeys(event.indexes, True)
+            return replace(
+                state, subject=event.subject, evidence=Map(), parted=state.parted.update(gone),
+                forgotten=True,
+            )  # fmt: skip
         case events.RetentionExtended():
             return replace(state, kept_from=event.last_order_at)
         case _:
@@ -136,5 +164,6 @@ def evolve_customer(state: Customer, event: object) -> Customer:
 
 
 CUSTOMER = Decider(
-    "customer", commands.CustomerCommand, Customer, Customer(), decide_customer, evolve_customer
-)
+    "customer", commands.CustomerCommand, Customer, Customer(), decide_customer, evolve_customer,
+    version=2,
+)  # fmt: skip

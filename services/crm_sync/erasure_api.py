@@ -96,7 +96,7 @@ class Erasures:
         )
 
 
-# A subject that joins behind an erasure makes it planned again.
+# A subject that evidence joins behind an erasure makes it planned again; a merge by hand cannot.
 _NEXT = {
     "planned": "show the plan to whoever asked, then request the erasure",
     "requested": "wait for the vault; look at the effects of crm_sync if it takes long",

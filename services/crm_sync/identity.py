@@ -1,6 +1,7 @@
 """Which customers are one: a walk over whom strong evidence names, made anew for each question.
 
 It reads rows and changes nothing. The answer depends on the set of rows only, not on their order.
+A merge by hand joins nobody to who is to be forgotten: it parts them, a moment later, for ever.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -11,7 +12,7 @@ import msgspec
 from libs.eventsourcing.projection import Key
 from libs.runtime.ports import Ports, Rows
 from libs.web.problems import Problem
-from services.crm_sync import read_model
+from services.crm_sync import commands, read_model
 from services.crm_sync.evidence_decider import COMMON
 
 R = TypeVar("R", bound=msgspec.Struct)
@@ -56,6 +57,7 @@ class Identity:
     def __init__(self, ports: Ports) -> None:
         self.customers: Rows[read_model.CustomerRow] = ports.rows(read_model.CUSTOMERS)
         self.named: Rows[read_model.NamedRow] = ports.rows(read_model.NAMED)
+        self.erasures: Rows[read_model.ErasureRow] = ports.rows(read_model.ERASURES)
 
     async def person(self, customer_id: str) -> Person | None:
         """Return the person that a customer is, by any of its ids; None for an unknown one."""
@@ -69,9 +71,7 @@ class Identity:
                 if mine in read:
                     continue
                 read.add(mine)
-                async for link in everything(self.named, read_model.NAMED.key, index=mine):
-                    if link.strength != "strong":
-                        continue
+                for link in await self._joined_by(mine):
                     links[link.index, link.customer_id] = link
                     if link.customer_id not in members:
                         members[link.customer_id] = await self._member(link)
@@ -89,6 +89,21 @@ class Identity:
                 links[link.index, link.customer_id] = link
                 found.append(link.index)
         return found
+
+    async def _joined_by(self, index: str) -> list[read_model.NamedRow]:
+        """Return whom evidence makes one; a merge by hand where they stay or go together."""
+        named = everything(self.named, read_model.NAMED.key, index=index)
+        links = [link async for link in named if link.strength == "strong"]
+        if commands.by_hand(index):
+            asked = [await self.erasures.get(link.subject) for link in links]
+            if len({row and row.customer_id for row in asked}) > 1:
+                return []
+        return links
+
+    async def leaving(self, person: Person) -> bool:
+        """Say whether anybody of a person was asked to be forgotten."""
+        asked = [await self.erasures.get(subject) for subject in person.subjects]
+        return any(row is not None for row in asked)
 
     async def _member(self, link: read_model.NamedRow) -> read_model.CustomerRow:
         """Evidence may be ahead of the customer whom it names: two streams, two partitions."""
@@ -120,6 +135,8 @@ class Identity:
         found: dict[tuple[str, str], tuple[str, read_model.NamedRow]] = {}
         for member in sorted(own):
             async for mine in everything(self.named, read_model.NAMED.key, customer_id=member):
+                if commands.by_hand(mine.index):
+                    continue
                 shared = await self.named.find(index=mine.index, limit=COMMON + 1)
                 if len(shared) >= COMMON:
                     continue

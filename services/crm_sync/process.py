@@ -56,8 +56,9 @@ def react_to_orders(envelope: Envelope[Any]) -> Reactions:
 
 
 @reacting(
-    events.CustomerSeen, events.CustomersUnmerged, events.ErasureCompleted, events.CustomerForgotten
-)
+    events.CustomerSeen, events.SubjectSeen, events.CustomersUnmerged, events.ErasureCompleted,
+    events.CustomerForgotten,
+)  # fmt: skip
 def react_to_ourselves(envelope: Envelope[Any]) -> Reactions:
     """Carry what one stream has decided to the streams that it concerns."""
     at = envelope.at
@@ -65,6 +66,10 @@ def react_to_ourselves(envelope: Envelope[Any]) -> Reactions:
         case events.CustomerSeen() as event:
             named = commands.Named(event.customer_id, event.subject, event.account)
             return [_name(event, one, named, at) for one in event.evidence if one.kind in COMPARED]
+        case events.SubjectSeen() as event if commands.by_hand(event.index):
+            who = event.customer_id
+            note = commands.NoteMerge(event.entity, who, event.subject, event.index, at)
+            return ((customer_stream(who), note),)
         case events.CustomersUnmerged() as event:
             who = event.merged_id
             return [

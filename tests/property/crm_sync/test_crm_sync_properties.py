@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from libs.contracts import common
 from libs.contracts import crm_sync as events
-from services.crm_sync import commands, read_model
+from services.crm_sync import commands, read_model, views
 from services.crm_sync.commands import customer_id, customer_stream, evidence_stream
+from services.crm_sync.erasure_api import Erasures
 from tests.examples import examples
 from tests.unit.crm_sync.world import World, placed, proof, sealed
 
@@ -29,6 +30,7 @@ ordering = st.tuples(
     st.integers(0, 6), st.integers(0, 1), st.lists(evidence, max_size=3).map(tuple)
 )
 stories = st.lists(ordering, min_size=1, max_size=12)
+pairs = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=5)  # places in a story
 
 
 def subject_of(one: Order) -> str:
@@ -53,19 +55,27 @@ def run(story: Sequence[Order], rng: random.Random) -> World:
     return world
 
 
-def expected(story: Sequence[Order]) -> set[frozenset[str]]:
-    """Said by itself: subjects that share strong evidence, a relay's only within its account."""
+def expected(story: Sequence[Order], hands: Sequence[tuple[str, str]] = ()) -> set[frozenset[str]]:
+    """Said by itself: subjects that share strong evidence, a relay's only within its account.
+
+    And those whom a person joined.
+    """
     groups = {subject_of(one): {subject_of(one)} for one in story}
     named: dict[Any, str] = {}
+
+    def join(first: str, second: str) -> None:
+        joined = groups[first] | groups[second]
+        for name in joined:
+            groups[name] = joined
+
+    for first, second in hands:
+        join(first, second)
     for one in story:
         for proven in one[2]:
             if proven.strength != "strong":
                 continue
             key = (proven.index, one[1] if proven.relay else None)
-            first = named.setdefault(key, subject_of(one))
-            joined = groups[first] | groups[subject_of(one)]
-            for name in joined:
-                groups[name] = joined
+            join(named.setdefault(key, subject_of(one)), subject_of(one))
     return {frozenset(group) for group in groups.values()}
 
 
@@ -154,12 +164,28 @@ def part(world: World, who: str, named: Sequence[str]) -> None:
         world.tell(customer_stream(customer_id(who)), command)
 
 
-def erase(world: World, who: str) -> None:
+def ask(world: World, who: str, subjects: tuple[str, ...]) -> None:
     command = commands.RequestErasure(
-        "main", customer_id(who), (who,), 0, "operator", world.now, world.now
+        "main", customer_id(who), subjects, 0, "operator", world.now, world.now
     )
     world.tell(commands.erasure_stream(customer_id(who)), command)
+
+
+def erase(world: World, who: str) -> None:
+    ask(world, who, (who,))
     asyncio.run(world.perform())
+
+
+def join(world: World, first: str, second: str) -> None:
+    """Merge two by hand, as a request that was accepted before it knew of any erasure."""
+    index = commands.hand_index(first, second, f"key-{first}-{second}")
+    both = [commands.Named(customer_id(s), s, f"a{s.split('_')[1]}") for s in (first, second)]
+    merge = commands.MergeByHand("main", index, both[0], both[1], "operator", world.now)
+    world.tell(evidence_stream(index), merge)
+
+
+def planned(world: World, who: str) -> views.ErasureOut:
+    return asyncio.run(Erasures(world.ports).shown(customer_id(who)))
 
 
 @settings(max_examples=examples(100), deadline=None)
@@ -188,16 +214,44 @@ def test_merges_by_hand_join_and_are_undone_one_by_one(
 ) -> None:
     world = run([(n, 0, ()) for n in numbers], rng)
     names = [f"sub_0_{n}" for n in numbers]
-    hands = []
     for first, second in itertools.pairwise(names):
-        index = commands.hand_index(first, second, f"key-{first}")
-        hands.append((index, second))
-        both = [commands.Named(customer_id(s), s, "a0") for s in (first, second)]
-        merge = commands.MergeByHand("main", index, both[0], both[1], "operator", world.now)
-        world.tell(evidence_stream(index), merge)
+        join(world, first, second)
     world.settle()
     assert world.partition() == {frozenset(names)}
-    index, second = hands[-1]
-    part(world, second, [index])
+    first, second = names[-2:]
+    part(world, second, [commands.hand_index(first, second, f"key-{first}-{second}")])
     world.settle()
     assert world.partition() == {frozenset(names[:-1]), frozenset({second})}
+
+
+@settings(max_examples=examples(100), deadline=None)
+@given(stories, pairs, randoms)
+def test_a_merge_by_hand_joins_nobody_to_who_is_erased_whenever_it_was_made(
+    story: list[Order], chosen: list[tuple[int, int]], rng: random.Random
+) -> None:
+    world = run(story, rng)
+    names = [subject_of(one) for one in story]
+    who = rng.choice(names)
+    wanted = {(names[one % len(names)], names[two % len(names)]) for one, two in chosen}
+    merges = sorted(pair for pair in wanted if len(set(pair)) == 2)
+    shown: tuple[str, ...] = ()
+    for deed in rng.sample([*merges, None], len(merges) + 1):
+        if deed is None:
+            shown = planned(world, who).subjects
+            ask(world, who, shown)
+        else:
+            join(world, *deed)
+        for _ in range(rng.randint(0, 6)):
+            world.step()
+        if shown:
+            assert {key.subject for key in planned(world, who).keys} <= set(shown)
+        if rng.random() < 0.3:
+            asyncio.run(world.answer())
+    asyncio.run(world.perform())
+    assert not set(shown) & {row.subject for row in world.folded(read_model.NAMED).values()}
+    assert planned(world, who).state == "completed"
+    left = [pair for pair in merges if not set(pair) & set(shown)]
+    living = expected([one for one in story if subject_of(one) not in shown], left)
+    assert world.partition() == living | {frozenset({one}) for one in shown}
+    for projection in read_model.ALL:
+        assert world.folded(projection, rng) == world.folded(projection)

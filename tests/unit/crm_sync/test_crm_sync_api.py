@@ -11,7 +11,13 @@ from libs.runtime.settings import Server
 from libs.security.vault.sealing import seal
 from libs.web.app import build_app
 from services.crm_sync.api import routes
-from services.crm_sync.commands import customer_id
+from services.crm_sync.commands import (
+    MergeByHand,
+    Named,
+    customer_id,
+    evidence_stream,
+    hand_index,
+)
 from tests.unit.channels.memory import call
 from tests.unit.crm_sync.world import NOW, World, placed, proof
 
@@ -231,6 +237,54 @@ async def test_nobody_is_joined_to_an_erased_customer(desk: Desk) -> None:
     status, told = await desk.post(f"{cyd}/merges", {"other_id": desk.id("ann")})
     assert (status, told["code"]) == (410, "subject-erased")
     assert (await desk.get(f"/{desk.id('ann')}"))[1]["suggestions"] == []
+
+
+async def test_an_erasure_undoes_what_was_joined_by_hand(desk: Desk) -> None:
+    ann = f"/{desk.id('ann')}"
+    await desk.post(f"{ann}/merges", {"other_id": desk.id("cyd"), "by": "evidence"})
+    _, plan = await desk.get(f"{ann}/erasure")
+    assert len(plan["subjects"]) == 3
+    await desk.post(f"{ann}/erasure", {"subjects": plan["subjects"]})
+    _, waiting = await desk.get(f"{ann}/erasure")
+    assert (waiting["state"], waiting["subjects"]) == ("requested", plan["subjects"])
+    await desk.world.perform()
+    for name in ("ann", "bob", "cyd"):
+        _, one = await desk.get(f"/{desk.id(name)}")
+        assert (len(one["members"]), one["links"], one["orders"]) == (1, [], 1)
+        _, done = await desk.get(f"/{desk.id(name)}/erasure")
+        assert (done["state"], [row["rows"] for row in done["read_models"]]) == (
+            "completed",
+            [0, 0],
+        )
+
+
+async def test_nobody_is_joined_to_who_is_to_be_forgotten(desk: Desk) -> None:
+    ann, bob, cyd = (desk.id(name) for name in ("ann", "bob", "cyd"))
+    _, plan = await desk.get(f"/{ann}/erasure")
+    await desk.post(f"/{ann}/erasure", {"subjects": plan["subjects"]})
+    for one, other in ((ann, cyd), (cyd, ann), (cyd, bob)):
+        status, told = await desk.post(f"/{one}/merges", {"other_id": other})
+        assert (status, told["code"]) == (409, "erasure-requested")
+    assert len((await desk.get(f"/{cyd}"))[1]["members"]) == 1
+
+
+async def test_a_merge_that_crosses_with_an_erasure_joins_nobody(desk: Desk) -> None:
+    """The wish to be forgotten was not to be seen yet when the merge was accepted."""
+    ann, cyd = (Named(desk.id(name), desk.subjects[name], "shop") for name in ("ann", "cyd"))
+    index = hand_index(ann.customer_id, cyd.customer_id, "late")
+    merge = MergeByHand("main", index, ann, cyd, "eve", NOW)
+    _, plan = await desk.get(f"/{ann.customer_id}/erasure")
+    await desk.post(f"/{ann.customer_id}/erasure", {"subjects": plan["subjects"]})
+    desk.world.tell(evidence_stream(index), merge)
+    for state in ("requested", "completed"):
+        _, one = await desk.get(f"/{cyd.customer_id}")
+        assert ([m["subject"] for m in one["members"]], one["orders"]) == ([cyd.subject], 1)
+        assert index not in {suggested["index"] for suggested in one["suggestions"]}
+        _, told = await desk.get(f"/{ann.customer_id}/erasure")
+        assert told["state"] == state
+        assert cyd.subject not in {key["subject"] for key in told["keys"]}
+        await desk.world.perform()
+    assert (await desk.get(f"/{cyd.customer_id}/contact"))[0] == 200
 
 
 async def test_only_operators_read_what_is_personal(desk: Desk) -> None:

@@ -117,6 +117,18 @@ def test_a_forgotten_customer_is_not_seen_again() -> None:
     assert types(given(CUSTOMER).when(forget).events) == ["CustomerForgotten"]
 
 
+def test_a_merge_by_hand_is_forgotten_with_the_customer_whichever_comes_first() -> None:
+    forget = commands.ForgetCustomer("main", "cus_a", "sub_a", NOW)
+    note = commands.NoteMerge("main", "cus_a", "sub_a", "hand_1", NOW)
+    assert types(given(CUSTOMER).when(sight(), note).events) == ["MergeNoted"]
+    (told,) = given(CUSTOMER).when(sight(proof("email", "bi_1")), note, forget).events
+    assert told.indexes == ("bi_1", "hand_1")
+    (told,) = given(CUSTOMER).when(sight(), forget, note).events
+    assert (type(told).__name__, told.indexes) == ("CustomerForgotten", ("hand_1",))
+    for known in ((note,), (note, forget), (forget, note)):
+        assert given(CUSTOMER).when(sight(), *known, note).events == []
+
+
 def test_an_erasure_asks_and_is_done_once_for_each_subject() -> None:
     def ask(*subjects: str) -> commands.RequestErasure:
         return commands.RequestErasure("main", "cus_a", subjects, 5, "operator", 9, NOW)

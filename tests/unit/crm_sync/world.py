@@ -141,6 +141,11 @@ class World:
             pass
 
     async def perform(self) -> None:
+        """Do the planned effects, and deliver what follows."""
+        await self.answer()
+        self.settle()
+
+    async def answer(self) -> None:
         """Do the planned effects, twice, as a worker that died in between would."""
         kinds = {kind.name: kind for kind in effects(self.ports)}
         for effect in self.effects:
@@ -151,7 +156,6 @@ class World:
             if command is not None:
                 self.tell(effect.stream, command)
         self.effects.clear()
-        self.settle()
 
     def folded(self, projection: Projection[Any], rng: random.Random | None = None) -> Any:
         """Fold the log, or any interleaving of its streams."""
