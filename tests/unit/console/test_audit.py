@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.console.audit.books import by_order
+from services.console.audit.books import at_provider, by_order
 from services.console.audit.journal import JournalCheck
 from services.console.audit.log import LogCheck
 from services.console.audit.money import DAY, MoneyCheck
@@ -70,14 +70,17 @@ def dispatched(story: Story, units: int = 2, *, shipment: str = "s1", rows: int 
     )  # fmt: skip
 
 
-def placed(story: Story, total: int = 1000, name: str = "OrderPlaced") -> Story:
+def placed(
+    story: Story, total: int = 1000, name: str = "OrderPlaced", *, order_id: str = "o1",
+    lines: tuple[str, ...] = ("l1",),
+) -> Story:  # fmt: skip
     order = {
         "account": "shop",
         "external_id": "1",
         "totals": {"total": total},
-        "lines": [{"line_id": "l1", "quantity": 2, "kind": "goods"}],
+        "lines": [{"line_id": line, "quantity": 2, "kind": "goods"} for line in lines],
     }
-    return story.tell("orders", name, "order-o1", order_id="o1", order=order)
+    return story.tell("orders", name, f"order-{order_id}", order_id=order_id, order=order)
 
 
 def captured(
@@ -99,7 +102,9 @@ def cleared(story: Story) -> Story:
     return story.tell("payments", "ShipmentCleared", "payment-o1", shipment_id="s1", order_id="o1")
 
 
-def posted(story: Story, debit: int = 1000, credit: int = 1000, source: str = "e1") -> Story:
+def posted(
+    story: Story, debit: int = 1000, credit: int = 1000, source: str = "e1", order: str = "o1"
+) -> Story:
     lines = [
         {"account": "1100", "debit": debit, "credit": 0, "functional_debit": debit,
          "functional_credit": 0, "dimension": "stripe"},
@@ -107,9 +112,9 @@ def posted(story: Story, debit: int = 1000, credit: int = 1000, source: str = "e
          "functional_credit": credit, "dimension": ""},
     ]  # fmt: skip
     return story.tell(
-        "accounting", "EntryPosted", "sale-o1", entity="main", entry_id=f"en-{source}",
-        kind="payment", reference="o1", currency="GBP", source_event=source,
-        source_type="PaymentCaptured", lines=lines,
+        "accounting", "EntryPosted", f"sale-{order}", entity="main",
+        entry_id=f"en-{source}-{order}", kind="payment", reference="o1", order_id=order,
+        currency="GBP", source_event=source, source_type="PaymentCaptured", lines=lines,
     )  # fmt: skip
 
 
@@ -143,6 +148,25 @@ def test_a_promise_without_stock_is_found_and_one_mended_in_its_turn_is_not() ->
     mended.tell("inventory", "ShortfallDetected", "stock-A", NOW + 1, sku="A", location="main",
                 orders=[{"order_id": "o1", "units": 1}])  # fmt: skip
     assert codes(StockCheck(), mended.records) == []
+
+
+def test_an_oversell_that_a_later_receipt_covers_is_found() -> None:
+    def covered(at: int) -> list[str]:
+        story = reserved(received(3), "o1", 5)
+        story.tell("inventory", "StockReceived", "stock-A", at, sku="A", location="main",
+                   quantity=10)  # fmt: skip
+        return codes(StockCheck(), story.records)
+
+    assert covered(NOW + DAY) == ["promised-without-stock"]
+    assert covered(NOW) == []
+
+
+def test_a_promise_of_a_place_that_never_had_any_is_found() -> None:
+    story = received(5).tell(
+        "inventory", "StockReserved", "stock-A", sku="A", order_id="o1",
+        allocations=[{"location": "shop", "units": 1}],
+    )  # fmt: skip
+    assert codes(StockCheck(), story.records) == ["promised-without-stock"]
 
 
 def test_units_given_back_twice_are_found() -> None:
@@ -217,6 +241,55 @@ def test_a_ledger_that_differs_is_found() -> None:
     assert codes(MoneyCheck(NOW), story.records) == ["ledger-differs"]
 
 
+def test_money_that_a_dispute_has_lost_is_in_nobodys_hands_any_more() -> None:
+    def tell(story: Story, name: str, debit: str, credit: str) -> Story:
+        story.tell("payments", name, "payment-o1", dispute_id="d1", order_id="o1",
+                   holder="stripe", amount=1000)  # fmt: skip
+        sides = ((debit, 1000, 0), (credit, 0, 1000))
+        lines = [{"account": account, "dimension": "stripe", "debit": left, "credit": right}
+                 for account, left, right in sides]  # fmt: skip
+        return story.tell("accounting", "EntryPosted", "sale-o1", lines=lines)
+
+    story = tell(posted(captured(placed(Story()))), "DisputeOpened", "1300", "1100")
+    assert codes(MoneyCheck(NOW), story.records) == []
+    lost = tell(story, "DisputeLost", "6100", "1300").records
+    assert codes(MoneyCheck(NOW), lost) == []
+    assert codes(MoneyCheck(NOW), lost[:-1]) == ["ledger-differs"]
+
+
+@pytest.mark.parametrize(
+    ("what", "taken", "found"),
+    [
+        ("refund", 800, []),
+        ("refund", 1000, []),
+        ("refund", 700, ["books-differ"]),
+        ("refund", 1200, ["books-differ"]),
+        ("capture", 1200, []),
+        ("capture", 800, ["books-differ"]),
+        ("void", 1200, ["books-differ"]),
+        ("authorise", 1200, ["books-differ"]),
+    ],
+)
+def test_a_providers_books_may_differ_by_what_is_in_doubt_of_captures_and_refunds(
+    what: str, taken: int, found: list[str]
+) -> None:
+    story = captured(placed(Story()))
+    story.tell("payments", "PaymentAuthorised", "payment-o1", intent_id="i", holder="stripe")
+    story.tell("payments", "PaymentOutcomeUnknown", "payment-o1", effect_id="f", what=what,
+               intent_id="i", amount=200, since=NOW)  # fmt: skip
+    money = MoneyCheck(NOW)
+    codes(money, story.records)
+    assert [one.code for one in at_provider(_books(taken), money)[0]] == found
+    settled = story.tell("payments", "PaymentOutcomeResolved", "payment-o1", effect_id="f")
+    money.see(settled.records[-1])
+    assert [one.code for one in at_provider(_books(1000), money)[0]] == []
+
+
+def _books(taken: int) -> dict[str, Any]:
+    return {"account": "stripe", "captured_minor": {"GBP": taken + 50},
+            "refunded_minor": {"GBP": 50}, "double_charges": [], "faults": {}}  # fmt: skip
+
+
 def test_a_parcel_that_left_before_its_money_was_there_is_found() -> None:
     story = dispatched(placed(Story()))
     assert codes(MoneyCheck(NOW), story.records) == ["sent-unpaid"]
@@ -242,6 +315,12 @@ def test_a_fact_that_is_posted_twice_is_found() -> None:
     assert codes(JournalCheck(), posted(posted(Story())).records) == ["posted-twice"]
 
 
+def test_a_fact_of_several_orders_is_posted_once_for_each() -> None:
+    story = posted(posted(Story()), order="o2")
+    assert codes(JournalCheck(), story.records) == []
+    assert codes(JournalCheck(), posted(story, order="o2").records) == ["posted-twice"]
+
+
 def test_parcels_sent_twice_beyond_the_order_and_labels_bought_twice_are_found() -> None:
     story = dispatched(placed(Story()))
     assert codes(ParcelsCheck(), story.records) == []
@@ -255,13 +334,11 @@ def test_parcels_sent_twice_beyond_the_order_and_labels_bought_twice_are_found()
     assert codes(ParcelsCheck(), labels.records) == []
 
 
-def reported(story: Story, *, confirmed_at: int | None = NOW + 5, due: int = NOW + 10) -> Story:
-    names: dict[str, Any] = {
-        "report_id": "r1",
-        "order_id": "o1",
-        "kind": "dispatch",
-        "subject": "s1",
-    }
+def reported(
+    story: Story, *, confirmed_at: int | None = NOW + 5, due: int = NOW + 10, report: str = "r1",
+    kind: str = "dispatch", subject: str = "s1",
+) -> Story:  # fmt: skip
+    names = {"report_id": report, "order_id": "o1", "kind": kind, "subject": subject}
     story.tell("channels", "ChannelReportRequested", "channelorder-shop:1", due_by=due, **names)
     if confirmed_at is not None:
         story.tell(
