@@ -1,5 +1,7 @@
 """The audit's checks: a clean story has no finding, and each lie about it has its own."""
 
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +13,9 @@ from services.console.audit.money import DAY, MoneyCheck
 from services.console.audit.parcels import ParcelsCheck
 from services.console.audit.record import Record
 from services.console.audit.reports import ReportsCheck
+from services.console.audit.run import hear
 from services.console.audit.stock import StockCheck
+from services.console.audit.topics import Foreign, read_record
 
 NOW = 1_800_000_000_000_000
 
@@ -126,13 +130,39 @@ def test_a_log_without_holes_is_sound_and_a_repeat_of_the_relay_is_none() -> Non
 def test_a_hole_two_histories_and_streams_out_of_order_are_found() -> None:
     story = reserved(received(5), "o1", 2)
     first, second = story.records
-    assert codes(LogCheck(), [second]) == ["hole-in-the-log", "version-out-of-order"]
-    other = Record("inventory", "X", "stock-A", 1, 1, "another", NOW, 0, 9, {})
-    assert codes(LogCheck(), [first, other]) == ["two-histories"]
+    assert codes(LogCheck(), [second]) == ["hole-in-the-log"]
+    for early in (first, second):
+        other = replace(early, id="another", offset=9)
+        assert "two-histories" in codes(LogCheck(), [early, other])
+    assert codes(LogCheck(), [first, replace(second, version=3)]) == ["version-out-of-order"]
+
+
+def test_what_a_relay_sends_again_is_judged_once_and_a_hole_that_is_filled_is_none() -> None:
+    story = posted(captured(placed(reserved(received(5), "o1", 2))))
+    first, second, *others = story.records
+    for told in (
+        [*story.records, *story.records],
+        [second, *others, first, second],
+        [second, *others, first],
+    ):
+        log, stock, money = LogCheck(), StockCheck(), MoneyCheck(NOW)
+        for record in told:
+            hear(record, log, (stock, money))
+        assert [*log.findings(), *stock.findings(), *money.findings()] == []
+        assert stock.figures()["units_on_hand"] == 5
 
 
 def test_an_order_that_is_placed_twice_is_found() -> None:
     assert codes(LogCheck(), placed(placed(Story())).records) == ["received-twice"]
+    twice = placed(placed(Story()), order_id="o2")
+    assert codes(LogCheck(), twice.records) == ["received-twice"]
+
+
+def test_a_record_without_our_headers_is_foreign_whatever_its_own_hold() -> None:
+    for value in (b"\xff", None):
+        message = SimpleNamespace(headers=[("trace", value)], key=b"k", value=b"v")
+        with pytest.raises(Foreign):
+            read_record("orders", message, {})
 
 
 def test_units_that_add_up_are_sound() -> None:
