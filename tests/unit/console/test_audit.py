@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from services.console.audit import databases
 from services.console.audit.books import at_provider, by_order
 from services.console.audit.journal import JournalCheck
 from services.console.audit.log import LogCheck
@@ -364,6 +365,24 @@ def test_parcels_sent_twice_beyond_the_order_and_labels_bought_twice_are_found()
     assert codes(ParcelsCheck(), labels.records) == []
 
 
+def test_what_is_sent_again_after_a_parcel_was_lost_is_not_beyond_the_order() -> None:
+    def again(decision: str) -> Story:
+        story = dispatched(placed(Story())).tell(
+            "orders", "OrderDecisionTaken", "order-o1", order_id="o1", decision=decision,
+            lines=[{"line_id": "l1", "quantity": 2}],
+        )  # fmt: skip
+        return dispatched(story, shipment="s2")
+
+    assert codes(ParcelsCheck(), again("reship").records) == []
+    assert codes(ParcelsCheck(), again("refund").records) == ["sent-beyond-order"]
+    more = dispatched(again("reship"), shipment="s3")
+    assert codes(ParcelsCheck(), more.records) == ["sent-beyond-order"]
+
+
+def test_units_that_nobody_has_ordered_are_found_when_they_leave() -> None:
+    assert codes(ParcelsCheck(), dispatched(Story()).records) == ["sent-beyond-order"]
+
+
 def reported(
     story: Story, *, confirmed_at: int | None = NOW + 5, due: int = NOW + 10, report: str = "r1",
     kind: str = "dispatch", subject: str = "s1",
@@ -390,3 +409,59 @@ def test_a_dispatch_never_told_told_late_or_twice_is_found() -> None:
     assert codes(ReportsCheck(NOW + 12), silent.records) == ["reported-late"]
     twice = reported(dispatched(Story())).records
     assert codes(ReportsCheck(NOW + 6), [*twice, twice[-1]]) == ["confirmed-twice"]
+
+
+def test_a_dispatch_told_under_two_names_is_found() -> None:
+    story = reported(reported(dispatched(Story())), report="r2")
+    assert codes(ReportsCheck(NOW + 6), story.records) == ["confirmed-twice"]
+
+
+def test_a_dispatch_that_never_was_is_not_to_be_told() -> None:
+    assert codes(ReportsCheck(NOW + 6), reported(Story()).records) == ["reported-untruly"]
+
+
+def test_what_a_channel_has_taken_out_of_its_order_need_not_be_told() -> None:
+    story = dispatched(placed(Story()))
+    assert codes(ReportsCheck(NOW), story.records) == ["not-reported"]
+    assert codes(ReportsCheck(NOW), placed(story, 0, "OrderAmended", lines=()).records) == []
+
+
+@pytest.mark.parametrize(
+    ("cause", "whole", "line", "found"),
+    [
+        ("policy", True, "l1", ["not-reported"]),
+        ("request", False, "l1", ["not-reported"]),
+        ("request", False, "gone", []),
+        ("channel", True, "l1", []),
+    ],
+)
+def test_a_cancellation_is_told_to_its_channel_unless_that_said_it(
+    cause: str, whole: bool, line: str, found: list[str]
+) -> None:
+    def cancelled() -> Story:
+        return placed(Story()).tell(
+            "orders", "OrderLinesCancelled", "order-o1", order_id="o1", cause=cause, whole=whole,
+            lines=[{"line_id": line, "quantity": 2}], reference={"account": "shop"},
+        )  # fmt: skip
+
+    story = cancelled()
+    assert codes(ReportsCheck(NOW), story.records) == found
+    told = reported(story, kind="cancellation", subject=story.records[-1].id)
+    if found:
+        assert codes(ReportsCheck(NOW), told.records) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "days", "found"),
+    [
+        ("dispatched", 20, []),
+        ("dispatched", 91, ["stuck"]),
+        ("confirmed", 2, []),
+        ("confirmed", 4, ["stuck"]),
+    ],
+)
+def test_an_order_with_its_carrier_is_stuck_much_later_than_one_with_us(
+    state: str, days: int, found: list[str]
+) -> None:
+    row = {"order_id": "o1", "state": state, "since": NOW}
+    assert [one.code for one in databases.stuck([row], NOW + days * DAY)] == found
