@@ -10,8 +10,9 @@ from services.console.audit.record import Finding
 MINUTE, DAY = 60_000_000, 86_400_000_000  # microseconds
 ENDED = frozenset({"completed", "cancelled"})
 QUEUES = frozenset({"waiting", "held", "part_confirmed"})
-# How long an order may be on its way in a state that nobody has to look at, microseconds.
-ON_ITS_WAY = 3 * DAY
+# How long an order may be in a state that nobody has to look at, microseconds: with us, and with
+# a carrier, of which a parcel's account may bear nothing to be heard for 90 days.
+WITH_US, WITH_THE_CARRIER = 3 * DAY, 90 * DAY
 
 _INBOX = """
     SELECT account || ' ' || key AS name, state, finished, received_at, reason FROM inbox
@@ -45,7 +46,7 @@ async def look(service: str, dsn: str, now: int) -> tuple[list[Finding], Mapping
     finally:
         await connection.close()
     found = [*_inbox(service, inbox), *_parked(service, parked), *_effects(effects)]
-    return [*found, *_orders(orders, now)], figures
+    return [*found, *stuck(orders, now)], figures
 
 
 async def _figures(connection: Any, *, orders: bool) -> Mapping[str, Any]:
@@ -84,7 +85,8 @@ def _effects(rows: Iterable[Any]) -> Iterable[Finding]:
         yield Finding("P3", "unknown-too-long", row["id"], text)
 
 
-def _orders(rows: Iterable[Any], now: int) -> Iterable[Finding]:
+def stuck(rows: Iterable[Any], now: int) -> Iterable[Finding]:
+    """Return orders that have not ended and that nobody is named for, or not in time."""
     for row in rows:
         name, state = row["order_id"], row["state"]
         if state in QUEUES:
@@ -94,5 +96,5 @@ def _orders(rows: Iterable[Any], now: int) -> Iterable[Finding]:
             if row["decide_by"] is not None and row["decide_by"] < now:
                 text = f"is {state} ({row['reason']}) beyond its deadline"
                 yield Finding("P7", "beyond-its-deadline", name, text)
-        elif now - row["since"] > ON_ITS_WAY:
+        elif now - row["since"] > (WITH_THE_CARRIER if state == "dispatched" else WITH_US):
             yield Finding("P7", "stuck", name, f"is {state} for days and nobody was told")

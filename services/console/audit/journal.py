@@ -19,7 +19,7 @@ class JournalCheck:
         self.credits: dict[tuple[str, str], int] = defaultdict(int)
         self._accounts: dict[str, int] = defaultdict(int)  # credits less debits
         self._tax: dict[str, int] = defaultdict(int)  # the same of the tax account, by rate
-        self._sources: dict[tuple[str, str, str], Record] = {}
+        self._sources: dict[tuple[str, str, str, str | None], Record] = {}
         self._found: list[Finding] = []
         self.entries = 0
 
@@ -44,7 +44,8 @@ class JournalCheck:
                 self._tax[line["dimension"]] += line["credit"] - line["debit"]
             if min(line["debit"], line["credit"]) < 0 or (line["debit"] and line["credit"]):
                 self._say("entry-line-malformed", data["entry_id"], str(line), record)
-        source = (data["source_event"], data["kind"], data["reference"])
+        # A parcel may hold several orders; each has its own part of it.
+        source = (data["source_event"], data["kind"], data["reference"], data["order_id"])
         if source in self._sources:
             text = f"{data['source_type']} {data['source_event']} is posted twice"
             self._say("posted-twice", data["entry_id"], text, record)

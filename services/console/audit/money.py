@@ -1,6 +1,6 @@
 """P3: no order is charged more than it costs, but for what is on its way back; all books agree."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,7 +16,7 @@ class MoneyCheck:
         self._now = now
         self.captured: dict[str, int] = defaultdict(int)  # by holder, less refunds
         self.refunded: dict[str, int] = defaultdict(int)
-        self.unknown: dict[str, int] = defaultdict(int)
+        self._lost: dict[str, int] = defaultdict(int)  # by holder, to disputes
         self._orders: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
         self._totals: dict[str, int] = {}  # by the newest version
         self._ended: set[str] = set()
@@ -63,7 +63,9 @@ class MoneyCheck:
             case "PaymentOutcomeUnknown":
                 self._doubts[data["effect_id"]] = record
             case "PaymentOutcomeResolved":
-                self._doubts[f"resolved {data['effect_id']}"] = record
+                self._doubts.pop(data["effect_id"], None)
+            case "DisputeLost":
+                self._lost[data["holder"]] += data["amount"]
             case "EntryPosted":
                 self._ledger(record)
             case "ShipmentCleared":
@@ -100,6 +102,7 @@ class MoneyCheck:
         yield from self._doubtful()
         for holder in self.captured.keys() | self._clearing.keys():
             ours = self.captured.get(holder, 0) - self.refunded.get(holder, 0)
+            ours -= self._lost.get(holder, 0)
             if ours != self._clearing.get(holder, 0):
                 text = f"payments say {ours}, the ledger {self._clearing.get(holder, 0)}"
                 yield Finding("P3", "ledger-differs", holder, text)
@@ -117,12 +120,16 @@ class MoneyCheck:
         order = self._by_channel.get((account, external_id), "")
         return self._with_channel.get((order, account), 0), self._going_back(order)
 
+    def unknown(self, holder: str) -> Counter[str]:
+        """Return what is in doubt at a holder, by what was asked of it; minor units."""
+        found = Counter[str]()
+        for record in self._doubts.values():
+            if self._holders.get(record.data["intent_id"], "") == holder:
+                found[record.data["what"]] += record.data["amount"]
+        return found
+
     def _doubtful(self) -> Iterable[Finding]:
         for name, record in self._doubts.items():
-            if name.startswith("resolved ") or f"resolved {name}" in self._doubts:
-                continue
-            holder = self._holders.get(record.data["intent_id"], "")
-            self.unknown[holder] += record.data["amount"]
             if self._now - record.data["since"] > DAY:
                 text = f"{record.data['what']} of {record.data['amount']} is unknown for a day"
                 yield Finding("P3", "unknown-too-long", name, text, (record.place,))
@@ -135,7 +142,8 @@ class MoneyCheck:
                     "captured_minor": self.captured.get(holder, 0),
                     "refunded_minor": self.refunded.get(holder, 0),
                     "ledger_minor": self._clearing.get(holder, 0),
-                    "unknown_minor": self.unknown.get(holder, 0),
+                    "unknown_minor": self.unknown(holder).total(),
+                    "lost_minor": self._lost.get(holder, 0),
                 }
                 for holder in sorted(self.captured.keys() | self._clearing.keys())
             },

@@ -12,6 +12,7 @@ class ParcelsCheck:
 
     def __init__(self) -> None:
         self._ordered: dict[tuple[str, str], int] = {}
+        self._again: dict[tuple[str, str], int] = defaultdict(int)  # units that a person sent anew
         self._sent: dict[tuple[str, str], int] = defaultdict(int)
         self._dispatched: dict[str, list[Record]] = defaultdict(list)
         self.labels: dict[str, Record] = {}  # our label id
@@ -27,6 +28,9 @@ class ParcelsCheck:
                 for line in data["order"]["lines"]:
                     name = (data["order_id"], line["line_id"])
                     self._ordered[name] = max(self._ordered.get(name, 0), line["quantity"])
+            case "OrderDecisionTaken" if data["decision"] == "reship":
+                for line in data["lines"]:
+                    self._again[data["order_id"], line["line_id"]] += line["quantity"]
             case "LabelBought":
                 self.labels[data["label_id"]] = record
                 self._labels_of[data["shipment_id"]].append(record)
@@ -48,8 +52,9 @@ class ParcelsCheck:
                 places = tuple(one.place for one in records)
                 yield Finding("P1", "sent-twice", shipment, f"{len(records)} hand-overs", places)
         for name, units in self._sent.items():
-            if name in self._ordered and units > self._ordered[name]:
-                text = f"{units} sent of {self._ordered[name]} ordered on {name[1]}"
+            ordered, again = self._ordered.get(name, 0), self._again.get(name, 0)
+            if units > ordered + again:
+                text = f"{units} sent of {ordered} ordered and {again} sent anew on {name[1]}"
                 yield Finding("P2", "sent-beyond-order", name[0], text)
         for shipment, records in self._labels_of.items():
             live = [one for one in records if one.data["label_id"] not in self._voided]

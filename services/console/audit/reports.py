@@ -5,35 +5,37 @@ from typing import Any
 
 from services.console.audit.record import Finding, Record
 
+About = tuple[str, str, str]  # kind of report, what it is about, order
+
 
 class ReportsCheck:
-    """Dispatches beside the reports of them; `now` in microseconds."""
+    """Dispatches and cancellations beside the reports of them; `now` in microseconds."""
 
     def __init__(self, now: int) -> None:
         self._now = now
-        self._due: dict[tuple[str, str], Record] = {}  # shipment, order
+        self._due: dict[About, tuple[Record, set[str]]] = {}  # with the lines that it is about
         self._asked: dict[str, Record] = {}
-        self._subjects: dict[tuple[str, str], str] = {}
         self._confirmed: dict[str, list[Record]] = {}
         self._refused: dict[str, Record] = {}
-        self._gifts: set[tuple[str, str]] = set()  # order, line: gift cards hand themselves over
+        self._lines: dict[str, dict[str, str]] = {}  # order -> line -> kind, by the newest version
 
     def see(self, record: Record) -> None:
         """Note what is due, asked for and answered."""
         data = record.data
         match record.type:
             case "OrderPlaced" | "OrderAmended":
-                for line in data["order"]["lines"]:
-                    if line["kind"] == "gift_card":
-                        self._gifts.add((data["order_id"], line["line_id"]))
+                lines = data["order"]["lines"]
+                self._lines[data["order_id"]] = {one["line_id"]: one["kind"] for one in lines}
             case "ShipmentDispatched":
-                for order in data["references"]:
-                    self._due[data["shipment_id"], order["order_id"]] = record
+                for name in (order["order_id"] for order in data["references"]):
+                    rows = {row["line_id"] for row in data["rows"] if row["order_id"] == name}
+                    self._due["dispatch", data["shipment_id"], name] = record, rows
+            case "OrderLinesCancelled" if data["reference"] and data["cause"] != "channel":
+                rows = {row["line_id"] for row in data["lines"]}
+                self._due["cancellation", record.id, data["order_id"]] = record, rows
             case "ChannelReportRequested":
                 self._asked[data["report_id"]] = record
                 self._refused.pop(data["report_id"], None)
-                if data["kind"] == "dispatch":
-                    self._subjects[data["subject"], data["order_id"]] = data["report_id"]
             case "ChannelReportConfirmed":
                 self._confirmed.setdefault(data["report_id"], []).append(record)
             case "ChannelReportRefused":
@@ -59,23 +61,45 @@ class ReportsCheck:
         }  # fmt: skip
 
     def findings(self) -> Iterable[Finding]:
-        """Return dispatches that a channel never heard of, heard of twice, or heard of too late."""
-        for name, record in self._due.items():
-            rows = (row for row in record.data["rows"] if row["order_id"] == name[1])
-            gifts = all((row["order_id"], row["line_id"]) in self._gifts for row in rows)
-            if name not in self._subjects and not gifts:
-                text = f"{name[0]} of {name[1]} was never reported to its channel"
-                yield Finding("P9", "not-reported", name[1], text, (record.place,))
+        """Return what a channel never heard of, heard untruly, twice, or too late."""
+        asked = {_about(record) for record in self._asked.values()}
+        for name, (record, rows) in self._due.items():
+            if name not in asked and self._concerns(name, record, rows):
+                text = f"{name[0]} {name[1]} of {name[2]} was never reported to its channel"
+                yield Finding("P9", "not-reported", name[2], text, (record.place,))
+        heard: dict[About, list[Record]] = {}
+        for answers in self._confirmed.values():
+            for answer in answers:
+                heard.setdefault(_about(answer), []).append(answer)
+        for name, answers in heard.items():
+            if len(answers) > 1:
+                places = tuple(answer.place for answer in answers)
+                text = f"{name[0]} {name[1]} was confirmed {len(answers)} times"
+                yield Finding("P9", "confirmed-twice", name[2], text, places)
         for report, record in self._asked.items():
             answers = self._confirmed.get(report, [])
             subject, due = record.data["order_id"], record.data["due_by"]
-            if len(answers) > 1:
-                places = tuple(answer.place for answer in answers)
-                yield Finding("P9", "confirmed-twice", subject, f"{report}", places)
+            if _about(record) not in self._due:
+                text = f"{record.data['kind']} {record.data['subject']} was told and never happened"
+                yield Finding("P9", "reported-untruly", subject, text, (record.place,))
             ended = answers[0].data["occurred_at"] if answers else self._now
             if ended > due:
                 text = f"{record.data['kind']} of {subject} missed its deadline"
                 yield Finding("P9", "reported-late", subject, text, (record.place,))
+
+    def _concerns(self, name: About, record: Record, rows: set[str]) -> bool:
+        """Say whether it is about anything that the channel still has in its order.
+
+        Gift cards are handed over by the channel that sold them.
+        """
+        kind, _, order = name
+        if kind == "cancellation" and record.data["whole"]:
+            return True
+        lines = self._lines.get(order)
+        if lines is None:
+            return True
+        known = {line for line, what in lines.items() if kind != "dispatch" or what != "gift_card"}
+        return bool(rows & known)
 
     def figures(self) -> Mapping[str, Any]:
         """Return reports that were due, confirmed, late, refused and still open."""
@@ -89,3 +113,7 @@ class ReportsCheck:
             "refused": len(self._refused.keys() - self._confirmed.keys()),
             "open": len(self._asked.keys() - self._confirmed.keys() - self._refused.keys()),
         }  # fmt: skip
+
+
+def _about(report: Record) -> About:
+    return report.data["kind"], report.data["subject"], report.data["order_id"]

@@ -1,6 +1,6 @@
 """One audit: reads topics, databases and outside books, and names each promise that is not kept."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ from services.console.audit.journal import JournalCheck
 from services.console.audit.log import LogCheck
 from services.console.audit.money import MoneyCheck
 from services.console.audit.parcels import ParcelsCheck
-from services.console.audit.record import Check, Finding
+from services.console.audit.record import Check, Finding, Record
 from services.console.audit.reports import ReportsCheck
 from services.console.audit.stock import StockCheck
 from services.console.audit.topics import MissingTopic, records
@@ -38,19 +38,26 @@ class Verdict:
         return not self.findings
 
 
+def hear(record: Record, log: LogCheck, checks: Iterable[Check]) -> None:
+    """Give the checks each record of a topic once, in the order of its partition."""
+    for one in log.taken(record):
+        for check in checks:
+            check.see(one)
+
+
 async def audit(sources: Sources, now: int, progress: Callable[[int, int], None]) -> Verdict:
     """Read everything and judge it; `now` in microseconds."""
-    money, reports = MoneyCheck(now), ReportsCheck(now)
-    checks: dict[str, Check] = {
-        "log": LogCheck(), "stock": StockCheck(), "parcels": ParcelsCheck(), "money": money,
-        "journal": JournalCheck(), "reports": reports,
+    log = LogCheck()
+    promises: dict[str, Check] = {
+        "stock": StockCheck(), "parcels": ParcelsCheck(), "money": MoneyCheck(now),
+        "journal": JournalCheck(), "reports": ReportsCheck(now),
     }  # fmt: skip
+    checks: dict[str, Check] = {"log": log, **promises}
     findings: list[Finding] = []
     try:
         async for batch, seen, total in records(sources.kafka, sources.topics):
             for record in batch:
-                for check in checks.values():
-                    check.see(record)
+                hear(record, log, promises.values())
             progress(seen, total)
     except MissingTopic as error:
         findings.append(Finding("P1", "topic-missing", str(error), "nothing is proved without it"))

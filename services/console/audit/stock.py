@@ -6,15 +6,17 @@ from typing import Any
 
 from services.console.audit.record import Finding, Record
 
+Places = dict[str, dict[str, int]]  # SKU -> location -> units
+
 
 class StockCheck:
     """A ledger of its own, per SKU and location, from inventory's events alone."""
 
     def __init__(self) -> None:
-        self._on_hand: dict[tuple[str, str], int] = defaultdict(int)
-        self._reserved: dict[tuple[str, str], int] = defaultdict(int)
+        self._on_hand: Places = defaultdict(lambda: defaultdict(int))
+        self._reserved: Places = defaultdict(lambda: defaultdict(int))
         self._has: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
-        self._debt: dict[str, Record] = {}
+        self._debt: dict[str, tuple[Record, str]] = {}  # SKU -> what breaks the rule for now
         self._shipped: dict[tuple[str, str, str], int] = defaultdict(int)
         self._dispatched: dict[tuple[str, str, str], int] = defaultdict(int)
         self._found: list[Finding] = []
@@ -58,7 +60,7 @@ class StockCheck:
         self._look(record)
 
     def _move(self, sku: str, location: str, units: int, record: Record) -> None:
-        self._on_hand[sku, location] += units
+        self._on_hand[sku][location] += units
         self.units[record.type] += units
 
     def _promise(
@@ -66,27 +68,29 @@ class StockCheck:
     ) -> None:
         sku, order = record.data["sku"], order or record.data["order_id"]
         for one in places:
-            self._reserved[sku, one["location"]] += sign * one["units"]
+            self._reserved[sku][one["location"]] += sign * one["units"]
             self._has[sku, order][one["location"]] += sign * one["units"]
             if self._has[sku, order][one["location"]] < 0:
                 text = f"{order} gave back more {sku} than it had at {one['location']}"
                 self._say("units-given-back-twice", sku, text, record)
 
     def _look(self, record: Record) -> None:
-        """Look at the rule; a turn may break it by a fact and mend it in its next events."""
+        """Look at the rule; a turn may break it by a fact and mend it in its next events.
+
+        The events of a turn have one time: what the turn before has left broken is named.
+        """
         sku = record.data["sku"]
+        before = self._debt.pop(sku, None)
+        if before is not None and before[0].at != record.at:
+            self._say("promised-without-stock", sku, before[1], before[0])
+        on_hand, reserved = self._on_hand[sku], self._reserved[sku]
         broken = [
-            f"{self._reserved[sku, place]} promised of {on_hand} on hand at {place}"
-            for (name, place), on_hand in self._on_hand.items()
-            if name == sku and not 0 <= self._reserved[sku, place] <= max(0, on_hand)
+            f"{reserved[place]} promised of {on_hand[place]} on hand at {place}"
+            for place in sorted(on_hand.keys() | reserved.keys())
+            if not 0 <= reserved[place] <= max(0, on_hand[place])
         ]
-        before = self._debt.get(sku)
-        if broken and before is not None and before.at != record.at:
-            self._say("promised-without-stock", sku, "; ".join(broken), before)
         if broken:
-            self._debt[sku] = record if before is None else before
-        else:
-            self._debt.pop(sku, None)
+            self._debt[sku] = record, "; ".join(broken)
 
     def _say(self, code: str, sku: str, text: str, record: Record) -> None:
         self._found.append(Finding("P2", code, sku, text, (record.place,)))
@@ -94,8 +98,8 @@ class StockCheck:
     def findings(self) -> Iterable[Finding]:
         """Return promises without stock, and parcels whose units did not leave once."""
         yield from self._found
-        for sku, record in self._debt.items():
-            yield Finding("P2", "promised-without-stock", sku, f"{sku} ends so", (record.place,))
+        for sku, (record, text) in self._debt.items():
+            yield Finding("P2", "promised-without-stock", sku, text, (record.place,))
         for name in self._dispatched.keys() | self._shipped.keys():
             sent, left = self._dispatched.get(name, 0), self._shipped.get(name, 0)
             if sent != left:
@@ -106,8 +110,8 @@ class StockCheck:
     def figures(self) -> Mapping[str, Any]:
         """Return SKUs, units on hand and promised."""
         return {
-            "skus": len({sku for sku, _ in self._on_hand}),
-            "units_on_hand": sum(self._on_hand.values()),
-            "units_promised": sum(self._reserved.values()),
+            "skus": len(self._on_hand),
+            "units_on_hand": sum(sum(places.values()) for places in self._on_hand.values()),
+            "units_promised": sum(sum(places.values()) for places in self._reserved.values()),
             "units_shipped": sum(self._shipped.values()),
         }

@@ -33,10 +33,11 @@ class Foreign(Exception):  # noqa: N818 - a record that is not ours
 
 def read_record(service: str, message: Any, known: Mapping[int, Any]) -> Record:
     """Read one message. Raises Foreign, or whatever makes it unreadable."""
-    headers = {name: value.decode() for name, value in message.headers}
-    ours = headers.get("lonja")
+    found = dict(message.headers)
+    ours = found.get("lonja")
     if ours is None or len(ours) != 96:
         raise Foreign
+    headers = {name: found[name].decode() for name in ("ce_type", "ce_id", "ce_time")}
     data: Any = fastavro.schemaless_reader(
         io.BytesIO(message.value[5:]), known[int.from_bytes(message.value[1:5], "big")], None
     )

@@ -1,17 +1,22 @@
 """The audit's checks: a clean story has no finding, and each lie about it has its own."""
 
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from services.console.audit.books import by_order
+from services.console.audit import databases
+from services.console.audit.books import at_provider, by_order
 from services.console.audit.journal import JournalCheck
 from services.console.audit.log import LogCheck
 from services.console.audit.money import DAY, MoneyCheck
 from services.console.audit.parcels import ParcelsCheck
 from services.console.audit.record import Record
 from services.console.audit.reports import ReportsCheck
+from services.console.audit.run import hear
 from services.console.audit.stock import StockCheck
+from services.console.audit.topics import Foreign, read_record
 
 NOW = 1_800_000_000_000_000
 
@@ -70,14 +75,17 @@ def dispatched(story: Story, units: int = 2, *, shipment: str = "s1", rows: int 
     )  # fmt: skip
 
 
-def placed(story: Story, total: int = 1000, name: str = "OrderPlaced") -> Story:
+def placed(
+    story: Story, total: int = 1000, name: str = "OrderPlaced", *, order_id: str = "o1",
+    lines: tuple[str, ...] = ("l1",),
+) -> Story:  # fmt: skip
     order = {
         "account": "shop",
         "external_id": "1",
         "totals": {"total": total},
-        "lines": [{"line_id": "l1", "quantity": 2, "kind": "goods"}],
+        "lines": [{"line_id": line, "quantity": 2, "kind": "goods"} for line in lines],
     }
-    return story.tell("orders", name, "order-o1", order_id="o1", order=order)
+    return story.tell("orders", name, f"order-{order_id}", order_id=order_id, order=order)
 
 
 def captured(
@@ -99,7 +107,9 @@ def cleared(story: Story) -> Story:
     return story.tell("payments", "ShipmentCleared", "payment-o1", shipment_id="s1", order_id="o1")
 
 
-def posted(story: Story, debit: int = 1000, credit: int = 1000, source: str = "e1") -> Story:
+def posted(
+    story: Story, debit: int = 1000, credit: int = 1000, source: str = "e1", order: str = "o1"
+) -> Story:
     lines = [
         {"account": "1100", "debit": debit, "credit": 0, "functional_debit": debit,
          "functional_credit": 0, "dimension": "stripe"},
@@ -107,9 +117,9 @@ def posted(story: Story, debit: int = 1000, credit: int = 1000, source: str = "e
          "functional_credit": credit, "dimension": ""},
     ]  # fmt: skip
     return story.tell(
-        "accounting", "EntryPosted", "sale-o1", entity="main", entry_id=f"en-{source}",
-        kind="payment", reference="o1", currency="GBP", source_event=source,
-        source_type="PaymentCaptured", lines=lines,
+        "accounting", "EntryPosted", f"sale-{order}", entity="main",
+        entry_id=f"en-{source}-{order}", kind="payment", reference="o1", order_id=order,
+        currency="GBP", source_event=source, source_type="PaymentCaptured", lines=lines,
     )  # fmt: skip
 
 
@@ -121,13 +131,39 @@ def test_a_log_without_holes_is_sound_and_a_repeat_of_the_relay_is_none() -> Non
 def test_a_hole_two_histories_and_streams_out_of_order_are_found() -> None:
     story = reserved(received(5), "o1", 2)
     first, second = story.records
-    assert codes(LogCheck(), [second]) == ["hole-in-the-log", "version-out-of-order"]
-    other = Record("inventory", "X", "stock-A", 1, 1, "another", NOW, 0, 9, {})
-    assert codes(LogCheck(), [first, other]) == ["two-histories"]
+    assert codes(LogCheck(), [second]) == ["hole-in-the-log"]
+    for early in (first, second):
+        other = replace(early, id="another", offset=9)
+        assert "two-histories" in codes(LogCheck(), [early, other])
+    assert codes(LogCheck(), [first, replace(second, version=3)]) == ["version-out-of-order"]
+
+
+def test_what_a_relay_sends_again_is_judged_once_and_a_hole_that_is_filled_is_none() -> None:
+    story = posted(captured(placed(reserved(received(5), "o1", 2))))
+    first, second, *others = story.records
+    for told in (
+        [*story.records, *story.records],
+        [second, *others, first, second],
+        [second, *others, first],
+    ):
+        log, stock, money = LogCheck(), StockCheck(), MoneyCheck(NOW)
+        for record in told:
+            hear(record, log, (stock, money))
+        assert [*log.findings(), *stock.findings(), *money.findings()] == []
+        assert stock.figures()["units_on_hand"] == 5
 
 
 def test_an_order_that_is_placed_twice_is_found() -> None:
     assert codes(LogCheck(), placed(placed(Story())).records) == ["received-twice"]
+    twice = placed(placed(Story()), order_id="o2")
+    assert codes(LogCheck(), twice.records) == ["received-twice"]
+
+
+def test_a_record_without_our_headers_is_foreign_whatever_its_own_hold() -> None:
+    for value in (b"\xff", None):
+        message = SimpleNamespace(headers=[("trace", value)], key=b"k", value=b"v")
+        with pytest.raises(Foreign):
+            read_record("orders", message, {})
 
 
 def test_units_that_add_up_are_sound() -> None:
@@ -143,6 +179,25 @@ def test_a_promise_without_stock_is_found_and_one_mended_in_its_turn_is_not() ->
     mended.tell("inventory", "ShortfallDetected", "stock-A", NOW + 1, sku="A", location="main",
                 orders=[{"order_id": "o1", "units": 1}])  # fmt: skip
     assert codes(StockCheck(), mended.records) == []
+
+
+def test_an_oversell_that_a_later_receipt_covers_is_found() -> None:
+    def covered(at: int) -> list[str]:
+        story = reserved(received(3), "o1", 5)
+        story.tell("inventory", "StockReceived", "stock-A", at, sku="A", location="main",
+                   quantity=10)  # fmt: skip
+        return codes(StockCheck(), story.records)
+
+    assert covered(NOW + DAY) == ["promised-without-stock"]
+    assert covered(NOW) == []
+
+
+def test_a_promise_of_a_place_that_never_had_any_is_found() -> None:
+    story = received(5).tell(
+        "inventory", "StockReserved", "stock-A", sku="A", order_id="o1",
+        allocations=[{"location": "shop", "units": 1}],
+    )  # fmt: skip
+    assert codes(StockCheck(), story.records) == ["promised-without-stock"]
 
 
 def test_units_given_back_twice_are_found() -> None:
@@ -217,6 +272,55 @@ def test_a_ledger_that_differs_is_found() -> None:
     assert codes(MoneyCheck(NOW), story.records) == ["ledger-differs"]
 
 
+def test_money_that_a_dispute_has_lost_is_in_nobodys_hands_any_more() -> None:
+    def tell(story: Story, name: str, debit: str, credit: str) -> Story:
+        story.tell("payments", name, "payment-o1", dispute_id="d1", order_id="o1",
+                   holder="stripe", amount=1000)  # fmt: skip
+        sides = ((debit, 1000, 0), (credit, 0, 1000))
+        lines = [{"account": account, "dimension": "stripe", "debit": left, "credit": right}
+                 for account, left, right in sides]  # fmt: skip
+        return story.tell("accounting", "EntryPosted", "sale-o1", lines=lines)
+
+    story = tell(posted(captured(placed(Story()))), "DisputeOpened", "1300", "1100")
+    assert codes(MoneyCheck(NOW), story.records) == []
+    lost = tell(story, "DisputeLost", "6100", "1300").records
+    assert codes(MoneyCheck(NOW), lost) == []
+    assert codes(MoneyCheck(NOW), lost[:-1]) == ["ledger-differs"]
+
+
+@pytest.mark.parametrize(
+    ("what", "taken", "found"),
+    [
+        ("refund", 800, []),
+        ("refund", 1000, []),
+        ("refund", 700, ["books-differ"]),
+        ("refund", 1200, ["books-differ"]),
+        ("capture", 1200, []),
+        ("capture", 800, ["books-differ"]),
+        ("void", 1200, ["books-differ"]),
+        ("authorise", 1200, ["books-differ"]),
+    ],
+)
+def test_a_providers_books_may_differ_by_what_is_in_doubt_of_captures_and_refunds(
+    what: str, taken: int, found: list[str]
+) -> None:
+    story = captured(placed(Story()))
+    story.tell("payments", "PaymentAuthorised", "payment-o1", intent_id="i", holder="stripe")
+    story.tell("payments", "PaymentOutcomeUnknown", "payment-o1", effect_id="f", what=what,
+               intent_id="i", amount=200, since=NOW)  # fmt: skip
+    money = MoneyCheck(NOW)
+    codes(money, story.records)
+    assert [one.code for one in at_provider(_books(taken), money)[0]] == found
+    settled = story.tell("payments", "PaymentOutcomeResolved", "payment-o1", effect_id="f")
+    money.see(settled.records[-1])
+    assert [one.code for one in at_provider(_books(1000), money)[0]] == []
+
+
+def _books(taken: int) -> dict[str, Any]:
+    return {"account": "stripe", "captured_minor": {"GBP": taken + 50},
+            "refunded_minor": {"GBP": 50}, "double_charges": [], "faults": {}}  # fmt: skip
+
+
 def test_a_parcel_that_left_before_its_money_was_there_is_found() -> None:
     story = dispatched(placed(Story()))
     assert codes(MoneyCheck(NOW), story.records) == ["sent-unpaid"]
@@ -242,6 +346,12 @@ def test_a_fact_that_is_posted_twice_is_found() -> None:
     assert codes(JournalCheck(), posted(posted(Story())).records) == ["posted-twice"]
 
 
+def test_a_fact_of_several_orders_is_posted_once_for_each() -> None:
+    story = posted(posted(Story()), order="o2")
+    assert codes(JournalCheck(), story.records) == []
+    assert codes(JournalCheck(), posted(story, order="o2").records) == ["posted-twice"]
+
+
 def test_parcels_sent_twice_beyond_the_order_and_labels_bought_twice_are_found() -> None:
     story = dispatched(placed(Story()))
     assert codes(ParcelsCheck(), story.records) == []
@@ -255,13 +365,29 @@ def test_parcels_sent_twice_beyond_the_order_and_labels_bought_twice_are_found()
     assert codes(ParcelsCheck(), labels.records) == []
 
 
-def reported(story: Story, *, confirmed_at: int | None = NOW + 5, due: int = NOW + 10) -> Story:
-    names: dict[str, Any] = {
-        "report_id": "r1",
-        "order_id": "o1",
-        "kind": "dispatch",
-        "subject": "s1",
-    }
+def test_what_is_sent_again_after_a_parcel_was_lost_is_not_beyond_the_order() -> None:
+    def again(decision: str) -> Story:
+        story = dispatched(placed(Story())).tell(
+            "orders", "OrderDecisionTaken", "order-o1", order_id="o1", decision=decision,
+            lines=[{"line_id": "l1", "quantity": 2}],
+        )  # fmt: skip
+        return dispatched(story, shipment="s2")
+
+    assert codes(ParcelsCheck(), again("reship").records) == []
+    assert codes(ParcelsCheck(), again("refund").records) == ["sent-beyond-order"]
+    more = dispatched(again("reship"), shipment="s3")
+    assert codes(ParcelsCheck(), more.records) == ["sent-beyond-order"]
+
+
+def test_units_that_nobody_has_ordered_are_found_when_they_leave() -> None:
+    assert codes(ParcelsCheck(), dispatched(Story()).records) == ["sent-beyond-order"]
+
+
+def reported(
+    story: Story, *, confirmed_at: int | None = NOW + 5, due: int = NOW + 10, report: str = "r1",
+    kind: str = "dispatch", subject: str = "s1",
+) -> Story:  # fmt: skip
+    names = {"report_id": report, "order_id": "o1", "kind": kind, "subject": subject}
     story.tell("channels", "ChannelReportRequested", "channelorder-shop:1", due_by=due, **names)
     if confirmed_at is not None:
         story.tell(
@@ -283,3 +409,59 @@ def test_a_dispatch_never_told_told_late_or_twice_is_found() -> None:
     assert codes(ReportsCheck(NOW + 12), silent.records) == ["reported-late"]
     twice = reported(dispatched(Story())).records
     assert codes(ReportsCheck(NOW + 6), [*twice, twice[-1]]) == ["confirmed-twice"]
+
+
+def test_a_dispatch_told_under_two_names_is_found() -> None:
+    story = reported(reported(dispatched(Story())), report="r2")
+    assert codes(ReportsCheck(NOW + 6), story.records) == ["confirmed-twice"]
+
+
+def test_a_dispatch_that_never_was_is_not_to_be_told() -> None:
+    assert codes(ReportsCheck(NOW + 6), reported(Story()).records) == ["reported-untruly"]
+
+
+def test_what_a_channel_has_taken_out_of_its_order_need_not_be_told() -> None:
+    story = dispatched(placed(Story()))
+    assert codes(ReportsCheck(NOW), story.records) == ["not-reported"]
+    assert codes(ReportsCheck(NOW), placed(story, 0, "OrderAmended", lines=()).records) == []
+
+
+@pytest.mark.parametrize(
+    ("cause", "whole", "line", "found"),
+    [
+        ("policy", True, "l1", ["not-reported"]),
+        ("request", False, "l1", ["not-reported"]),
+        ("request", False, "gone", []),
+        ("channel", True, "l1", []),
+    ],
+)
+def test_a_cancellation_is_told_to_its_channel_unless_that_said_it(
+    cause: str, whole: bool, line: str, found: list[str]
+) -> None:
+    def cancelled() -> Story:
+        return placed(Story()).tell(
+            "orders", "OrderLinesCancelled", "order-o1", order_id="o1", cause=cause, whole=whole,
+            lines=[{"line_id": line, "quantity": 2}], reference={"account": "shop"},
+        )  # fmt: skip
+
+    story = cancelled()
+    assert codes(ReportsCheck(NOW), story.records) == found
+    told = reported(story, kind="cancellation", subject=story.records[-1].id)
+    if found:
+        assert codes(ReportsCheck(NOW), told.records) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "days", "found"),
+    [
+        ("dispatched", 20, []),
+        ("dispatched", 91, ["stuck"]),
+        ("confirmed", 2, []),
+        ("confirmed", 4, ["stuck"]),
+    ],
+)
+def test_an_order_with_its_carrier_is_stuck_much_later_than_one_with_us(
+    state: str, days: int, found: list[str]
+) -> None:
+    row = {"order_id": "o1", "state": state, "since": NOW}
+    assert [one.code for one in databases.stuck([row], NOW + days * DAY)] == found
