@@ -1969,6 +1969,7 @@ class PaymentExpected(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     accept_risk: int = 0
     received: int | None = None
     refunded: int | None = None
+    credit_amount: int = 0
 
 
 def write_PaymentExpected(o: list[bytes], v: PaymentExpected) -> None:
@@ -2055,7 +2056,10 @@ def write_PaymentExpected(o: list[bytes], v: PaymentExpected) -> None:
         if x219.__class__ is not int:
             wrong(x219, "int")
         p218 = b"\2" + NUMBERS[x219]
-    o += (NUMBERS[x203], NUMBERS[len(e204)], e204, c.bytes_TenderKind[v.tender], p206, NUMBERS[x208], c.bytes_Funds[v.funds], NUMBERS[x209], NUMBERS[len(e210)], e210, NUMBERS[len(e211)], e211, NUMBERS[x212], NUMBERS[x213], p215, p218,)
+    x220 = v.credit_amount
+    if x220.__class__ is not int:
+        wrong(x220, "int")
+    o += (NUMBERS[x203], NUMBERS[len(e204)], e204, c.bytes_TenderKind[v.tender], p206, NUMBERS[x208], c.bytes_Funds[v.funds], NUMBERS[x209], NUMBERS[len(e210)], e210, NUMBERS[len(e211)], e211, NUMBERS[x212], NUMBERS[x213], p215, p218, NUMBERS[x220],)
 
 
 def read_PaymentExpected(b: bytes, i: int) -> tuple[PaymentExpected, int]:
@@ -2200,7 +2204,13 @@ def read_PaymentExpected(b: bytes, i: int) -> tuple[PaymentExpected, int]:
         f_refunded = f_refunded_
     elif n:
         branch()
-    return PaymentExpected(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, account=f_account, holder=f_holder, custody=f_custody, amount=f_amount, total=f_total, lines=f_lines, charges_amount=f_charges_amount, currency=f_currency, tender=f_tender, method=f_method, decide_by=f_decide_by, funds=f_funds, gift_amount=f_gift_amount, second_parcel=f_second_parcel, on_expiry=f_on_expiry, expiry_margin=f_expiry_margin, accept_risk=f_accept_risk, received=f_received, refunded=f_refunded), i
+    n = b[i]
+    if n < 128:
+        f_credit_amount = ZIGZAG[n]
+        i += 1
+    else:
+        f_credit_amount, i = long(b, i)
+    return PaymentExpected(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, account=f_account, holder=f_holder, custody=f_custody, amount=f_amount, total=f_total, lines=f_lines, charges_amount=f_charges_amount, currency=f_currency, tender=f_tender, method=f_method, decide_by=f_decide_by, funds=f_funds, gift_amount=f_gift_amount, second_parcel=f_second_parcel, on_expiry=f_on_expiry, expiry_margin=f_expiry_margin, accept_risk=f_accept_risk, received=f_received, refunded=f_refunded, credit_amount=f_credit_amount), i
 
 
 class PaymentNotRequired(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -2218,25 +2228,25 @@ class PaymentNotRequired(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_PaymentNotRequired(o: list[bytes], v: PaymentNotRequired) -> None:
     if v.__class__ is not PaymentNotRequired:
         wrong(v, "PaymentNotRequired")
-    e220 = v.entity.encode()
-    if 0 in e220:
+    e221 = v.entity.encode()
+    if 0 in e221:
         nul()
-    x221 = v.occurred_at
-    if x221.__class__ is not int:
-        wrong(x221, "int")
-    e222 = v.order_id.encode()
-    if 0 in e222:
+    x222 = v.occurred_at
+    if x222.__class__ is not int:
+        wrong(x222, "int")
+    e223 = v.order_id.encode()
+    if 0 in e223:
         nul()
-    x223 = v.revision
-    if x223.__class__ is not int:
-        wrong(x223, "int")
-    x224 = v.amount
+    x224 = v.revision
     if x224.__class__ is not int:
         wrong(x224, "int")
-    e225 = v.currency.encode()
-    if 0 in e225:
+    x225 = v.amount
+    if x225.__class__ is not int:
+        wrong(x225, "int")
+    e226 = v.currency.encode()
+    if 0 in e226:
         nul()
-    o += (NUMBERS[len(e220)], e220, NUMBERS[x221], NUMBERS[len(e222)], e222, NUMBERS[x223], c.bytes_NotRequiredReason[v.reason], NUMBERS[x224], NUMBERS[len(e225)], e225,)
+    o += (NUMBERS[len(e221)], e221, NUMBERS[x222], NUMBERS[len(e223)], e223, NUMBERS[x224], c.bytes_NotRequiredReason[v.reason], NUMBERS[x225], NUMBERS[len(e226)], e226,)
 
 
 def read_PaymentNotRequired(b: bytes, i: int) -> tuple[PaymentNotRequired, int]:
@@ -2294,31 +2304,31 @@ class PaymentOutcomeResolved(msgspec.Struct, frozen=True, gc=False, kw_only=True
 def write_PaymentOutcomeResolved(o: list[bytes], v: PaymentOutcomeResolved) -> None:
     if v.__class__ is not PaymentOutcomeResolved:
         wrong(v, "PaymentOutcomeResolved")
-    e226 = v.entity.encode()
-    if 0 in e226:
+    e227 = v.entity.encode()
+    if 0 in e227:
         nul()
-    x227 = v.occurred_at
-    if x227.__class__ is not int:
-        wrong(x227, "int")
-    e228 = v.order_id.encode()
-    if 0 in e228:
-        nul()
-    e229 = v.effect_id.encode()
+    x228 = v.occurred_at
+    if x228.__class__ is not int:
+        wrong(x228, "int")
+    e229 = v.order_id.encode()
     if 0 in e229:
         nul()
-    e230 = v.what.encode()
+    e230 = v.effect_id.encode()
     if 0 in e230:
         nul()
-    e231 = v.intent_id.encode()
+    e231 = v.what.encode()
     if 0 in e231:
         nul()
-    e232 = v.outcome.encode()
+    e232 = v.intent_id.encode()
     if 0 in e232:
         nul()
-    x233 = v.since
-    if x233.__class__ is not int:
-        wrong(x233, "int")
-    o += (NUMBERS[len(e226)], e226, NUMBERS[x227], NUMBERS[len(e228)], e228, NUMBERS[len(e229)], e229, NUMBERS[len(e230)], e230, NUMBERS[len(e231)], e231, NUMBERS[len(e232)], e232, NUMBERS[x233],)
+    e233 = v.outcome.encode()
+    if 0 in e233:
+        nul()
+    x234 = v.since
+    if x234.__class__ is not int:
+        wrong(x234, "int")
+    o += (NUMBERS[len(e227)], e227, NUMBERS[x228], NUMBERS[len(e229)], e229, NUMBERS[len(e230)], e230, NUMBERS[len(e231)], e231, NUMBERS[len(e232)], e232, NUMBERS[len(e233)], e233, NUMBERS[x234],)
 
 
 def read_PaymentOutcomeResolved(b: bytes, i: int) -> tuple[PaymentOutcomeResolved, int]:
@@ -2387,43 +2397,43 @@ class PaymentOutcomeUnknown(msgspec.Struct, frozen=True, gc=False, kw_only=True)
 def write_PaymentOutcomeUnknown(o: list[bytes], v: PaymentOutcomeUnknown) -> None:
     if v.__class__ is not PaymentOutcomeUnknown:
         wrong(v, "PaymentOutcomeUnknown")
-    e234 = v.entity.encode()
-    if 0 in e234:
+    e235 = v.entity.encode()
+    if 0 in e235:
         nul()
-    x235 = v.occurred_at
-    if x235.__class__ is not int:
-        wrong(x235, "int")
-    e236 = v.order_id.encode()
-    if 0 in e236:
-        nul()
-    e237 = v.effect_id.encode()
+    x236 = v.occurred_at
+    if x236.__class__ is not int:
+        wrong(x236, "int")
+    e237 = v.order_id.encode()
     if 0 in e237:
         nul()
-    e238 = v.what.encode()
+    e238 = v.effect_id.encode()
     if 0 in e238:
         nul()
-    e239 = v.intent_id.encode()
+    e239 = v.what.encode()
     if 0 in e239:
         nul()
-    x240 = v.amount
-    if x240.__class__ is not int:
-        wrong(x240, "int")
-    e241 = v.currency.encode()
-    if 0 in e241:
+    e240 = v.intent_id.encode()
+    if 0 in e240:
         nul()
-    x242 = v.since
-    if x242.__class__ is not int:
-        wrong(x242, "int")
-    x243 = v.deadline
+    x241 = v.amount
+    if x241.__class__ is not int:
+        wrong(x241, "int")
+    e242 = v.currency.encode()
+    if 0 in e242:
+        nul()
+    x243 = v.since
     if x243.__class__ is not int:
         wrong(x243, "int")
-    e244 = v.subject.encode()
-    if 0 in e244:
-        nul()
-    e245 = v.owner.encode()
+    x244 = v.deadline
+    if x244.__class__ is not int:
+        wrong(x244, "int")
+    e245 = v.subject.encode()
     if 0 in e245:
         nul()
-    o += (NUMBERS[len(e234)], e234, NUMBERS[x235], NUMBERS[len(e236)], e236, NUMBERS[len(e237)], e237, NUMBERS[len(e238)], e238, NUMBERS[len(e239)], e239, NUMBERS[x240], NUMBERS[len(e241)], e241, NUMBERS[x242], NUMBERS[x243], NUMBERS[len(e244)], e244, NUMBERS[len(e245)], e245,)
+    e246 = v.owner.encode()
+    if 0 in e246:
+        nul()
+    o += (NUMBERS[len(e235)], e235, NUMBERS[x236], NUMBERS[len(e237)], e237, NUMBERS[len(e238)], e238, NUMBERS[len(e239)], e239, NUMBERS[len(e240)], e240, NUMBERS[x241], NUMBERS[len(e242)], e242, NUMBERS[x243], NUMBERS[x244], NUMBERS[len(e245)], e245, NUMBERS[len(e246)], e246,)
 
 
 def read_PaymentOutcomeUnknown(b: bytes, i: int) -> tuple[PaymentOutcomeUnknown, int]:
@@ -2511,34 +2521,34 @@ class PaymentVoidRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_PaymentVoidRequested(o: list[bytes], v: PaymentVoidRequested) -> None:
     if v.__class__ is not PaymentVoidRequested:
         wrong(v, "PaymentVoidRequested")
-    e246 = v.entity.encode()
-    if 0 in e246:
+    e247 = v.entity.encode()
+    if 0 in e247:
         nul()
-    x247 = v.occurred_at
-    if x247.__class__ is not int:
-        wrong(x247, "int")
-    e248 = v.order_id.encode()
-    if 0 in e248:
-        nul()
-    e249 = v.intent_id.encode()
+    x248 = v.occurred_at
+    if x248.__class__ is not int:
+        wrong(x248, "int")
+    e249 = v.order_id.encode()
     if 0 in e249:
         nul()
-    x250 = v.amount
-    if x250.__class__ is not int:
-        wrong(x250, "int")
-    e251 = v.currency.encode()
-    if 0 in e251:
+    e250 = v.intent_id.encode()
+    if 0 in e250:
         nul()
-    e252 = v.reason.encode()
+    x251 = v.amount
+    if x251.__class__ is not int:
+        wrong(x251, "int")
+    e252 = v.currency.encode()
     if 0 in e252:
         nul()
-    e253 = v.provider_intent.encode()
+    e253 = v.reason.encode()
     if 0 in e253:
         nul()
-    e254 = v.holder.encode()
+    e254 = v.provider_intent.encode()
     if 0 in e254:
         nul()
-    o += (NUMBERS[len(e246)], e246, NUMBERS[x247], NUMBERS[len(e248)], e248, NUMBERS[len(e249)], e249, NUMBERS[x250], NUMBERS[len(e251)], e251, NUMBERS[len(e252)], e252, NUMBERS[len(e253)], e253, NUMBERS[len(e254)], e254,)
+    e255 = v.holder.encode()
+    if 0 in e255:
+        nul()
+    o += (NUMBERS[len(e247)], e247, NUMBERS[x248], NUMBERS[len(e249)], e249, NUMBERS[len(e250)], e250, NUMBERS[x251], NUMBERS[len(e252)], e252, NUMBERS[len(e253)], e253, NUMBERS[len(e254)], e254, NUMBERS[len(e255)], e255,)
 
 
 def read_PaymentVoidRequested(b: bytes, i: int) -> tuple[PaymentVoidRequested, int]:
@@ -2607,28 +2617,28 @@ class PaymentVoided(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_PaymentVoided(o: list[bytes], v: PaymentVoided) -> None:
     if v.__class__ is not PaymentVoided:
         wrong(v, "PaymentVoided")
-    e255 = v.entity.encode()
-    if 0 in e255:
+    e256 = v.entity.encode()
+    if 0 in e256:
         nul()
-    x256 = v.occurred_at
-    if x256.__class__ is not int:
-        wrong(x256, "int")
-    e257 = v.order_id.encode()
-    if 0 in e257:
-        nul()
-    e258 = v.intent_id.encode()
+    x257 = v.occurred_at
+    if x257.__class__ is not int:
+        wrong(x257, "int")
+    e258 = v.order_id.encode()
     if 0 in e258:
         nul()
-    x259 = v.amount
-    if x259.__class__ is not int:
-        wrong(x259, "int")
-    e260 = v.currency.encode()
-    if 0 in e260:
+    e259 = v.intent_id.encode()
+    if 0 in e259:
         nul()
-    e261 = v.reason.encode()
+    x260 = v.amount
+    if x260.__class__ is not int:
+        wrong(x260, "int")
+    e261 = v.currency.encode()
     if 0 in e261:
         nul()
-    o += (NUMBERS[len(e255)], e255, NUMBERS[x256], NUMBERS[len(e257)], e257, NUMBERS[len(e258)], e258, NUMBERS[x259], NUMBERS[len(e260)], e260, NUMBERS[len(e261)], e261,)
+    e262 = v.reason.encode()
+    if 0 in e262:
+        nul()
+    o += (NUMBERS[len(e256)], e256, NUMBERS[x257], NUMBERS[len(e258)], e258, NUMBERS[len(e259)], e259, NUMBERS[x260], NUMBERS[len(e261)], e261, NUMBERS[len(e262)], e262,)
 
 
 def read_PaymentVoided(b: bytes, i: int) -> tuple[PaymentVoided, int]:
@@ -2690,37 +2700,37 @@ class RefundFailed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_RefundFailed(o: list[bytes], v: RefundFailed) -> None:
     if v.__class__ is not RefundFailed:
         wrong(v, "RefundFailed")
-    e262 = v.entity.encode()
-    if 0 in e262:
+    e263 = v.entity.encode()
+    if 0 in e263:
         nul()
-    x263 = v.occurred_at
-    if x263.__class__ is not int:
-        wrong(x263, "int")
-    e264 = v.order_id.encode()
-    if 0 in e264:
-        nul()
-    e265 = v.refund_id.encode()
+    x264 = v.occurred_at
+    if x264.__class__ is not int:
+        wrong(x264, "int")
+    e265 = v.order_id.encode()
     if 0 in e265:
         nul()
-    e266 = v.capture_id.encode()
+    e266 = v.refund_id.encode()
     if 0 in e266:
         nul()
-    x267 = v.amount
-    if x267.__class__ is not int:
-        wrong(x267, "int")
-    e268 = v.currency.encode()
-    if 0 in e268:
+    e267 = v.capture_id.encode()
+    if 0 in e267:
         nul()
-    e269 = v.code.encode()
+    x268 = v.amount
+    if x268.__class__ is not int:
+        wrong(x268, "int")
+    e269 = v.currency.encode()
     if 0 in e269:
         nul()
-    e270 = v.provider_code.encode()
+    e270 = v.code.encode()
     if 0 in e270:
         nul()
-    x271 = v.deadline
-    if x271.__class__ is not int:
-        wrong(x271, "int")
-    o += (NUMBERS[len(e262)], e262, NUMBERS[x263], NUMBERS[len(e264)], e264, NUMBERS[len(e265)], e265, NUMBERS[len(e266)], e266, NUMBERS[x267], NUMBERS[len(e268)], e268, NUMBERS[len(e269)], e269, NUMBERS[len(e270)], e270, NUMBERS[x271],)
+    e271 = v.provider_code.encode()
+    if 0 in e271:
+        nul()
+    x272 = v.deadline
+    if x272.__class__ is not int:
+        wrong(x272, "int")
+    o += (NUMBERS[len(e263)], e263, NUMBERS[x264], NUMBERS[len(e265)], e265, NUMBERS[len(e266)], e266, NUMBERS[len(e267)], e267, NUMBERS[x268], NUMBERS[len(e269)], e269, NUMBERS[len(e270)], e270, NUMBERS[len(e271)], e271, NUMBERS[x272],)
 
 
 def read_RefundFailed(b: bytes, i: int) -> tuple[RefundFailed, int]:
@@ -2797,54 +2807,55 @@ class RefundMade(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     lines: tuple[c.LineAmount, ...]
     charges_amount: int
     reason: str
+    tender: c.TenderKind = 'unknown'
 
 
 def write_RefundMade(o: list[bytes], v: RefundMade) -> None:
     if v.__class__ is not RefundMade:
         wrong(v, "RefundMade")
-    e272 = v.entity.encode()
-    if 0 in e272:
+    e273 = v.entity.encode()
+    if 0 in e273:
         nul()
-    x273 = v.occurred_at
-    if x273.__class__ is not int:
-        wrong(x273, "int")
-    e274 = v.order_id.encode()
-    if 0 in e274:
-        nul()
-    e275 = v.refund_id.encode()
+    x274 = v.occurred_at
+    if x274.__class__ is not int:
+        wrong(x274, "int")
+    e275 = v.order_id.encode()
     if 0 in e275:
         nul()
-    e276 = v.capture_id.encode()
+    e276 = v.refund_id.encode()
     if 0 in e276:
         nul()
-    e277 = v.provider_reference.encode()
+    e277 = v.capture_id.encode()
     if 0 in e277:
         nul()
-    e278 = v.holder.encode()
+    e278 = v.provider_reference.encode()
     if 0 in e278:
         nul()
-    x279 = v.amount
-    if x279.__class__ is not int:
-        wrong(x279, "int")
-    e280 = v.currency.encode()
-    if 0 in e280:
+    e279 = v.holder.encode()
+    if 0 in e279:
         nul()
-    o += (NUMBERS[len(e272)], e272, NUMBERS[x273], NUMBERS[len(e274)], e274, NUMBERS[len(e275)], e275, NUMBERS[len(e276)], e276, NUMBERS[len(e277)], e277, NUMBERS[len(e278)], e278, c.bytes_Executor[v.executor], c.bytes_RefundOrigin[v.origin], NUMBERS[x279], NUMBERS[len(e280)], e280,)
-    a281 = v.lines
-    if a281.__class__ is not tuple:
-        wrong(a281, "tuple")
-    if a281:
-        o.append(NUMBERS[len(a281)])
-        for i282 in a281:
-            c.write_LineAmount(o, i282)
+    x280 = v.amount
+    if x280.__class__ is not int:
+        wrong(x280, "int")
+    e281 = v.currency.encode()
+    if 0 in e281:
+        nul()
+    o += (NUMBERS[len(e273)], e273, NUMBERS[x274], NUMBERS[len(e275)], e275, NUMBERS[len(e276)], e276, NUMBERS[len(e277)], e277, NUMBERS[len(e278)], e278, NUMBERS[len(e279)], e279, c.bytes_Executor[v.executor], c.bytes_RefundOrigin[v.origin], NUMBERS[x280], NUMBERS[len(e281)], e281,)
+    a282 = v.lines
+    if a282.__class__ is not tuple:
+        wrong(a282, "tuple")
+    if a282:
+        o.append(NUMBERS[len(a282)])
+        for i283 in a282:
+            c.write_LineAmount(o, i283)
     o.append(b"\0")
-    x283 = v.charges_amount
-    if x283.__class__ is not int:
-        wrong(x283, "int")
-    e284 = v.reason.encode()
-    if 0 in e284:
+    x284 = v.charges_amount
+    if x284.__class__ is not int:
+        wrong(x284, "int")
+    e285 = v.reason.encode()
+    if 0 in e285:
         nul()
-    o += (NUMBERS[x283], NUMBERS[len(e284)], e284,)
+    o += (NUMBERS[x284], NUMBERS[len(e285)], e285, c.bytes_TenderKind[v.tender],)
 
 
 def read_RefundMade(b: bytes, i: int) -> tuple[RefundMade, int]:
@@ -2918,7 +2929,9 @@ def read_RefundMade(b: bytes, i: int) -> tuple[RefundMade, int]:
         i, j = span(b, i)
     f_reason = b[i + 1 : j].decode()
     i = j
-    return RefundMade(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, refund_id=f_refund_id, capture_id=f_capture_id, provider_reference=f_provider_reference, holder=f_holder, executor=f_executor, origin=f_origin, amount=f_amount, currency=f_currency, lines=f_lines, charges_amount=f_charges_amount, reason=f_reason), i
+    f_tender = c.names_TenderKind[b[i]]
+    i += 1
+    return RefundMade(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, refund_id=f_refund_id, capture_id=f_capture_id, provider_reference=f_provider_reference, holder=f_holder, executor=f_executor, origin=f_origin, amount=f_amount, currency=f_currency, lines=f_lines, charges_amount=f_charges_amount, reason=f_reason, tender=f_tender), i
 
 
 class RefundRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -2943,52 +2956,52 @@ class RefundRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_RefundRequested(o: list[bytes], v: RefundRequested) -> None:
     if v.__class__ is not RefundRequested:
         wrong(v, "RefundRequested")
-    e285 = v.entity.encode()
-    if 0 in e285:
+    e286 = v.entity.encode()
+    if 0 in e286:
         nul()
-    x286 = v.occurred_at
-    if x286.__class__ is not int:
-        wrong(x286, "int")
-    e287 = v.order_id.encode()
-    if 0 in e287:
-        nul()
-    e288 = v.refund_id.encode()
+    x287 = v.occurred_at
+    if x287.__class__ is not int:
+        wrong(x287, "int")
+    e288 = v.order_id.encode()
     if 0 in e288:
         nul()
-    e289 = v.capture_id.encode()
+    e289 = v.refund_id.encode()
     if 0 in e289:
         nul()
-    e290 = v.intent_id.encode()
+    e290 = v.capture_id.encode()
     if 0 in e290:
         nul()
-    e291 = v.holder.encode()
+    e291 = v.intent_id.encode()
     if 0 in e291:
         nul()
-    x292 = v.amount
-    if x292.__class__ is not int:
-        wrong(x292, "int")
-    e293 = v.currency.encode()
-    if 0 in e293:
+    e292 = v.holder.encode()
+    if 0 in e292:
         nul()
-    o += (NUMBERS[len(e285)], e285, NUMBERS[x286], NUMBERS[len(e287)], e287, NUMBERS[len(e288)], e288, NUMBERS[len(e289)], e289, NUMBERS[len(e290)], e290, NUMBERS[len(e291)], e291, NUMBERS[x292], NUMBERS[len(e293)], e293,)
-    a294 = v.lines
-    if a294.__class__ is not tuple:
-        wrong(a294, "tuple")
-    if a294:
-        o.append(NUMBERS[len(a294)])
-        for i295 in a294:
-            c.write_LineAmount(o, i295)
+    x293 = v.amount
+    if x293.__class__ is not int:
+        wrong(x293, "int")
+    e294 = v.currency.encode()
+    if 0 in e294:
+        nul()
+    o += (NUMBERS[len(e286)], e286, NUMBERS[x287], NUMBERS[len(e288)], e288, NUMBERS[len(e289)], e289, NUMBERS[len(e290)], e290, NUMBERS[len(e291)], e291, NUMBERS[len(e292)], e292, NUMBERS[x293], NUMBERS[len(e294)], e294,)
+    a295 = v.lines
+    if a295.__class__ is not tuple:
+        wrong(a295, "tuple")
+    if a295:
+        o.append(NUMBERS[len(a295)])
+        for i296 in a295:
+            c.write_LineAmount(o, i296)
     o.append(b"\0")
-    x296 = v.charges_amount
-    if x296.__class__ is not int:
-        wrong(x296, "int")
-    e297 = v.reason.encode()
-    if 0 in e297:
-        nul()
-    e298 = v.provider_intent.encode()
+    x297 = v.charges_amount
+    if x297.__class__ is not int:
+        wrong(x297, "int")
+    e298 = v.reason.encode()
     if 0 in e298:
         nul()
-    o += (NUMBERS[x296], NUMBERS[len(e297)], e297, NUMBERS[len(e298)], e298, c.bytes_Executor[v.executor],)
+    e299 = v.provider_intent.encode()
+    if 0 in e299:
+        nul()
+    o += (NUMBERS[x297], NUMBERS[len(e298)], e298, NUMBERS[len(e299)], e299, c.bytes_Executor[v.executor],)
 
 
 def read_RefundRequested(b: bytes, i: int) -> tuple[RefundRequested, int]:
@@ -3085,40 +3098,40 @@ class ShipmentCleared(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentCleared(o: list[bytes], v: ShipmentCleared) -> None:
     if v.__class__ is not ShipmentCleared:
         wrong(v, "ShipmentCleared")
-    e299 = v.entity.encode()
-    if 0 in e299:
+    e300 = v.entity.encode()
+    if 0 in e300:
         nul()
-    x300 = v.occurred_at
-    if x300.__class__ is not int:
-        wrong(x300, "int")
-    e301 = v.order_id.encode()
-    if 0 in e301:
-        nul()
-    e302 = v.shipment_id.encode()
+    x301 = v.occurred_at
+    if x301.__class__ is not int:
+        wrong(x301, "int")
+    e302 = v.order_id.encode()
     if 0 in e302:
         nul()
-    x303 = v.amount
-    if x303.__class__ is not int:
-        wrong(x303, "int")
-    e304 = v.currency.encode()
-    if 0 in e304:
+    e303 = v.shipment_id.encode()
+    if 0 in e303:
         nul()
-    u305 = v.capture_id
-    if u305 is None:
-        p306 = b"\0"
+    x304 = v.amount
+    if x304.__class__ is not int:
+        wrong(x304, "int")
+    e305 = v.currency.encode()
+    if 0 in e305:
+        nul()
+    u306 = v.capture_id
+    if u306 is None:
+        p307 = b"\0"
     else:
-        e307 = u305.encode()
-        if 0 in e307:
+        e308 = u306.encode()
+        if 0 in e308:
             nul()
-        p306 = b"\2" + NUMBERS[len(e307)] + e307
-    o += (NUMBERS[len(e299)], e299, NUMBERS[x300], NUMBERS[len(e301)], e301, NUMBERS[len(e302)], e302, c.bytes_ClearanceBasis[v.basis], NUMBERS[x303], NUMBERS[len(e304)], e304, p306,)
-    a308 = v.lines
-    if a308.__class__ is not tuple:
-        wrong(a308, "tuple")
-    if a308:
-        o.append(NUMBERS[len(a308)])
-        for i309 in a308:
-            c.write_LineAmount(o, i309)
+        p307 = b"\2" + NUMBERS[len(e308)] + e308
+    o += (NUMBERS[len(e300)], e300, NUMBERS[x301], NUMBERS[len(e302)], e302, NUMBERS[len(e303)], e303, c.bytes_ClearanceBasis[v.basis], NUMBERS[x304], NUMBERS[len(e305)], e305, p307,)
+    a309 = v.lines
+    if a309.__class__ is not tuple:
+        wrong(a309, "tuple")
+    if a309:
+        o.append(NUMBERS[len(a309)])
+        for i310 in a309:
+            c.write_LineAmount(o, i310)
     o.append(b"\0")
 
 
@@ -3651,6 +3664,161 @@ def decode_PaymentExpected_v1(data: bytes) -> PaymentExpected:
     return value
 
 
+def read_PaymentExpected_v2(b: bytes, i: int) -> tuple[PaymentExpected, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_revision = ZIGZAG[n]
+        i += 1
+    else:
+        f_revision, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_holder = b[i + 1 : j].decode()
+    i = j
+    f_custody = c.names_Custody[b[i]]
+    i += 1
+    n = b[i]
+    if n < 128:
+        f_amount = ZIGZAG[n]
+        i += 1
+    else:
+        f_amount, i = long(b, i)
+    n = b[i]
+    if n < 128:
+        f_total = ZIGZAG[n]
+        i += 1
+    else:
+        f_total, i = long(b, i)
+    f_lines_l: list[c.LineAmount] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = c.read_LineAmount(b, i)
+            f_lines_l.append(f_lines_)
+    i += 1
+    f_lines = tuple(f_lines_l)
+    n = b[i]
+    if n < 128:
+        f_charges_amount = ZIGZAG[n]
+        i += 1
+    else:
+        f_charges_amount, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_currency = b[i + 1 : j].decode()
+    i = j
+    f_tender = c.names_TenderKind[b[i]]
+    i += 1
+    f_method: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_method_ = b[i + 1 : j].decode()
+        i = j
+        f_method = f_method_
+    elif n:
+        branch()
+    n = b[i]
+    if n < 128:
+        f_decide_by = ZIGZAG[n]
+        i += 1
+    else:
+        f_decide_by, i = long(b, i)
+    f_funds = c.names_Funds[b[i]]
+    i += 1
+    n = b[i]
+    if n < 128:
+        f_gift_amount = ZIGZAG[n]
+        i += 1
+    else:
+        f_gift_amount, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_second_parcel = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_on_expiry = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_expiry_margin = ZIGZAG[n]
+        i += 1
+    else:
+        f_expiry_margin, i = long(b, i)
+    n = b[i]
+    if n < 128:
+        f_accept_risk = ZIGZAG[n]
+        i += 1
+    else:
+        f_accept_risk, i = long(b, i)
+    f_received: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_received_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_received_, i = long(b, i)
+        f_received = f_received_
+    elif n:
+        branch()
+    f_refunded: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_refunded_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_refunded_, i = long(b, i)
+        f_refunded = f_refunded_
+    elif n:
+        branch()
+    return PaymentExpected(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, account=f_account, holder=f_holder, custody=f_custody, amount=f_amount, total=f_total, lines=f_lines, charges_amount=f_charges_amount, currency=f_currency, tender=f_tender, method=f_method, decide_by=f_decide_by, funds=f_funds, gift_amount=f_gift_amount, second_parcel=f_second_parcel, on_expiry=f_on_expiry, expiry_margin=f_expiry_margin, accept_risk=f_accept_risk, received=f_received, refunded=f_refunded), i
+
+
+def decode_PaymentExpected_v2(data: bytes) -> PaymentExpected:
+    try:
+        value, end = read_PaymentExpected_v2(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
 def encode_PaymentNotRequired(value: PaymentNotRequired) -> bytes:
     o: list[bytes] = []
     try:
@@ -3784,6 +3952,90 @@ def decode_RefundMade(data: bytes) -> RefundMade:
     return value
 
 
+def read_RefundMade_v1(b: bytes, i: int) -> tuple[RefundMade, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_refund_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_capture_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_provider_reference = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_holder = b[i + 1 : j].decode()
+    i = j
+    f_executor = c.names_Executor[b[i]]
+    i += 1
+    f_origin = c.names_RefundOrigin[b[i]]
+    i += 1
+    n = b[i]
+    if n < 128:
+        f_amount = ZIGZAG[n]
+        i += 1
+    else:
+        f_amount, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_currency = b[i + 1 : j].decode()
+    i = j
+    f_lines_l: list[c.LineAmount] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = c.read_LineAmount(b, i)
+            f_lines_l.append(f_lines_)
+    i += 1
+    f_lines = tuple(f_lines_l)
+    n = b[i]
+    if n < 128:
+        f_charges_amount = ZIGZAG[n]
+        i += 1
+    else:
+        f_charges_amount, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reason = b[i + 1 : j].decode()
+    i = j
+    return RefundMade(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, refund_id=f_refund_id, capture_id=f_capture_id, provider_reference=f_provider_reference, holder=f_holder, executor=f_executor, origin=f_origin, amount=f_amount, currency=f_currency, lines=f_lines, charges_amount=f_charges_amount, reason=f_reason), i
+
+
+def decode_RefundMade_v1(data: bytes) -> RefundMade:
+    try:
+        value, end = read_RefundMade_v1(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
 def encode_RefundRequested(value: RefundRequested) -> bytes:
     o: list[bytes] = []
     try:
@@ -3870,14 +4122,14 @@ CONTRACTS = (
     Contract('lonja.payments.PaymentDeclined', PaymentDeclined, 1, encode_PaymentDeclined, decode_PaymentDeclined, {1: decode_PaymentDeclined}),
     Contract('lonja.payments.PaymentDisagreed', PaymentDisagreed, 1, encode_PaymentDisagreed, decode_PaymentDisagreed, {1: decode_PaymentDisagreed}),
     Contract('lonja.payments.PaymentDisagreementSettled', PaymentDisagreementSettled, 1, encode_PaymentDisagreementSettled, decode_PaymentDisagreementSettled, {1: decode_PaymentDisagreementSettled}),
-    Contract('lonja.payments.PaymentExpected', PaymentExpected, 2, encode_PaymentExpected, decode_PaymentExpected, {1: decode_PaymentExpected_v1, 2: decode_PaymentExpected}),
+    Contract('lonja.payments.PaymentExpected', PaymentExpected, 3, encode_PaymentExpected, decode_PaymentExpected, {1: decode_PaymentExpected_v1, 2: decode_PaymentExpected_v2, 3: decode_PaymentExpected}),
     Contract('lonja.payments.PaymentNotRequired', PaymentNotRequired, 1, encode_PaymentNotRequired, decode_PaymentNotRequired, {1: decode_PaymentNotRequired}),
     Contract('lonja.payments.PaymentOutcomeResolved', PaymentOutcomeResolved, 1, encode_PaymentOutcomeResolved, decode_PaymentOutcomeResolved, {1: decode_PaymentOutcomeResolved}),
     Contract('lonja.payments.PaymentOutcomeUnknown', PaymentOutcomeUnknown, 1, encode_PaymentOutcomeUnknown, decode_PaymentOutcomeUnknown, {1: decode_PaymentOutcomeUnknown}),
     Contract('lonja.payments.PaymentVoidRequested', PaymentVoidRequested, 1, encode_PaymentVoidRequested, decode_PaymentVoidRequested, {1: decode_PaymentVoidRequested}),
     Contract('lonja.payments.PaymentVoided', PaymentVoided, 1, encode_PaymentVoided, decode_PaymentVoided, {1: decode_PaymentVoided}),
     Contract('lonja.payments.RefundFailed', RefundFailed, 1, encode_RefundFailed, decode_RefundFailed, {1: decode_RefundFailed}),
-    Contract('lonja.payments.RefundMade', RefundMade, 1, encode_RefundMade, decode_RefundMade, {1: decode_RefundMade}),
+    Contract('lonja.payments.RefundMade', RefundMade, 2, encode_RefundMade, decode_RefundMade, {1: decode_RefundMade_v1, 2: decode_RefundMade}),
     Contract('lonja.payments.RefundRequested', RefundRequested, 1, encode_RefundRequested, decode_RefundRequested, {1: decode_RefundRequested}),
     Contract('lonja.payments.ShipmentCleared', ShipmentCleared, 1, encode_ShipmentCleared, decode_ShipmentCleared, {1: decode_ShipmentCleared}),
 )

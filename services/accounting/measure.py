@@ -13,14 +13,17 @@ from libs.values.money import split
 
 Quantities = dict[tuple[str, str], int]  # (quantity, dimension) -> minor units
 Part = tuple[str, str, int]
-_VOUCHERS = ("gift_card", "store_credit")
+VOUCHERS = ("gift_card", "store_credit")  # what the buyer holds with us: a liability
 _BACK = {"tax": "returned-tax", "tax-held": "returned-tax-held"} | {
     f"sold-{kind}": f"returned-{kind}" for kind in ("gift_card", "donation")
 }
 
 
 class Facts(msgspec.Struct, frozen=True, array_like=True):
-    """What happened to a sale so far, summed. `ended`: cancelled as a whole."""
+    """What happened to a sale so far, summed. `ended`: cancelled as a whole.
+
+    `vouchers` and `restored` are what payments took of gift cards and credit, and gave back.
+    """
 
     captured: dict[str, int] = {}
     vouchers: dict[str, int] = {}
@@ -33,6 +36,7 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
     lost: dict[str, int] = {}
     cancelled: dict[str, int] = {}
     ended: bool = False
+    restored: dict[str, int] = {}
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -56,13 +60,14 @@ def measured(sale: accounting.SaleRecorded, facts: Facts) -> Quantities:
     whole = sum(found.values())
     redeemed = _redeemed(sale, facts, whole)
     paid = sum(facts.captured.values()) + sum(redeemed.values())
-    back = sum(facts.refunded.values())
+    back = sum(facts.refunded.values()) + sum(facts.restored.values())
     if back:
         excess = back - min(back, max(0, paid - whole))
         _add(found, _returned(groups, facts, excess))
     for name, by in (
-        ("redeemed", redeemed), ("captured", facts.captured), ("refunded", facts.refunded),
-        ("disputed", facts.disputed), ("dispute-won", facts.won), ("dispute-lost", facts.lost),
+        ("redeemed", redeemed), ("captured", facts.captured), ("restored", facts.restored),
+        ("refunded", facts.refunded), ("disputed", facts.disputed), ("dispute-won", facts.won),
+        ("dispute-lost", facts.lost),
     ):  # fmt: skip
         for dimension, amount in by.items():
             found[name, dimension] = amount
@@ -136,13 +141,14 @@ def _share(amount: int, units: int, of: int) -> int:
 def _redeemed(sale: accounting.SaleRecorded, facts: Facts, whole: int) -> dict[str, int]:
     """Return what was paid by voucher: by the order's word or the payment's, whichever is more.
 
-    What an order that has ended did not use goes back to the card.
+    What an order that has ended did not use goes back to the card; what payments took of it, and
+    the order does not use, goes back when payments say so.
     """
     if not (sale.gift_card or sale.store_credit or facts.vouchers):
         return {}
     left = whole
     found = {}
-    for tender, told in zip(_VOUCHERS, (sale.gift_card, sale.store_credit), strict=True):
+    for tender, told in zip(VOUCHERS, (sale.gift_card, sale.store_credit), strict=True):
         used = min(told, left) if facts.ended else told
         left -= min(used, left)
         found[tender] = max(used, facts.vouchers.get(tender, 0))

@@ -55,6 +55,10 @@ ROWS: tuple[Row, ...] = (
     Row("sold-gift_card", "gift_card_sold", _SENT, CUSTOMER, chart.VOUCHERS),
     Row("rounding", "rounding", _LAST, CUSTOMER, chart.ROUNDING),
     Row("refunded", "refund", _BACK, CUSTOMER, chart.CLEARING),
+    Row(
+        "restored", "gift_card_redeemed", f"{_BACK} to a gift card or store credit",
+        CUSTOMER, chart.VOUCHERS,
+    ),
     Row("returned", "refund", f"{_BACK} after dispatch", chart.RETURNS, CUSTOMER),
     Row("returned-gift_card", "refund", f"{_BACK} after dispatch", chart.VOUCHERS, CUSTOMER),
     Row("returned-donation", "refund", f"{_BACK} after dispatch", chart.DONATIONS, CUSTOMER),

@@ -123,8 +123,8 @@ def react_to_payments(envelope: Envelope[Any], companies: Companies) -> Reaction
         case payments.RefundMade():
             fact = _fact(
                 envelope, companies, "refunded", event.order_id, event.refund_id, event.lines,
-                holder=event.holder, amount=event.amount, currency=event.currency,
-                charges_amount=event.charges_amount,
+                holder=event.holder, tender=event.tender, amount=event.amount,
+                currency=event.currency, charges_amount=event.charges_amount,
             )  # fmt: skip
         case payments.DisputeOpened() | payments.DisputeWon() | payments.DisputeLost():
             kinds: dict[type, common.SaleFactKind] = {

@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from libs.contracts import accounting, common
-from services.accounting.measure import Facts, Quantities, measured
+from services.accounting.measure import VOUCHERS, Facts, Quantities, measured
 
 SaleEvent = (
     accounting.SaleRecorded
@@ -165,7 +165,7 @@ def applied(state: SaleState, fact: common.SaleFact) -> SaleState:
 
 def _added(facts: Facts, fact: common.SaleFact) -> Facts:
     match fact.kind:
-        case "captured" if fact.tender in ("gift_card", "store_credit"):
+        case "captured" if fact.tender in VOUCHERS:
             return replace(facts, vouchers=_plus(facts.vouchers, fact.tender, fact.amount))
         case "captured":
             return replace(facts, captured=_plus(facts.captured, fact.holder, fact.amount))
@@ -183,8 +183,10 @@ def _added(facts: Facts, fact: common.SaleFact) -> Facts:
             lines = _plus(facts.refunded_lines, "", fact.charges_amount)
             for line in fact.lines:
                 lines = _plus(lines, line.line_id, line.amount)
-            refunded = _plus(facts.refunded, fact.holder, fact.amount)
-            return replace(facts, refunded=refunded, refunded_lines=lines)
+            facts = replace(facts, refunded_lines=lines)
+            if fact.tender in VOUCHERS:
+                return replace(facts, restored=_plus(facts.restored, fact.tender, fact.amount))
+            return replace(facts, refunded=_plus(facts.refunded, fact.holder, fact.amount))
         case "cancelled" | "ended" | "reopened":
             sign = -1 if fact.kind == "reopened" else 1
             gone = facts.cancelled

@@ -12,7 +12,7 @@ from immutables import Map
 from libs.contracts import common, payments
 from services.payments.commands import PERSON_WITHIN, capture_id
 from services.payments.state import (
-    GIFT_HOLDER,
+    VOUCHERS,
     Intent,
     Parcel,
     PaymentState,
@@ -203,7 +203,7 @@ def _basis(state: PaymentState, share: int) -> common.ClearanceBasis:
     if state.later:
         return "on_account" if state.funds == "on_account" else "on_delivery"
     real = any(
-        one.status == "made" and one.holder != GIFT_HOLDER for one in state.captures.values()
+        one.status == "made" and one.holder not in VOUCHERS for one in state.captures.values()
     )
     if share == 0 or not real:
         return "not_required"

@@ -9,7 +9,7 @@ from libs.contracts import common, payments
 from services.payments import commands
 from services.payments.evolve import PaymentEvent
 from services.payments.settling import settle
-from services.payments.state import PaymentState
+from services.payments.state import VOUCHERS, PaymentState
 from services.payments.story import Story
 
 
@@ -33,8 +33,12 @@ def expect(command: commands.ExpectPayment, state: PaymentState) -> Sequence[Pay
 def _expected(command: commands.ExpectPayment, names: dict[str, Any]) -> payments.PaymentExpected:
     terms = command.terms
     ours = command.custody == "us"
-    gift = sum(one.amount for one in command.tenders if one.kind == "gift_card")
-    kinds = [one.kind for one in command.tenders if one.kind != "gift_card"]
+    carried = {
+        kind: sum(one.amount for one in command.tenders if one.kind == kind)
+        for kind in VOUCHERS.values()
+    }
+    kinds = [one.kind for one in command.tenders if one.kind not in carried]  # of the rest
+    gift = min(carried["gift_card"], command.total)
     tender: common.TenderKind = kinds[0] if kinds else "card" if ours else "unknown"
     return payments.PaymentExpected(
         **names, revision=command.revision, account=command.account,
@@ -42,9 +46,10 @@ def _expected(command: commands.ExpectPayment, names: dict[str, Any]) -> payment
         amount=command.amount, total=command.total, lines=command.lines,
         charges_amount=command.charges_amount, currency=command.currency, tender=tender,
         method=command.method, decide_by=command.decide_by, funds=command.funds,
-        gift_amount=min(gift, command.total), second_parcel=terms.second_parcel,
+        gift_amount=gift, second_parcel=terms.second_parcel,
         on_expiry=terms.on_expiry, expiry_margin=terms.margin, accept_risk=terms.accept_risk,
         received=command.received, refunded=command.refunded,
+        credit_amount=min(carried["store_credit"], command.total - gift),
     )  # fmt: skip
 
 
@@ -70,6 +75,6 @@ def with_terms(story: Story, terms: commands.Terms) -> None:
             method=state.method, decide_by=state.decide_by, funds=state.funds,
             gift_amount=state.gift, second_parcel=terms.second_parcel, on_expiry=terms.on_expiry,
             expiry_margin=terms.margin, accept_risk=terms.accept_risk, received=state.received,
-            refunded=state.returned,
+            refunded=state.returned, credit_amount=state.credit,
         )
     )  # fmt: skip

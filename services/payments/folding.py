@@ -23,9 +23,10 @@ def expected(state: PaymentState, event: payments.PaymentExpected) -> PaymentSta
         account=event.account, holder=event.holder, custody=event.custody, funds=event.funds,
         currency=event.currency, amount=event.amount, total=event.total,
         lines=Map({one.line_id: (one.quantity, one.amount) for one in event.lines}),
-        charges=event.charges_amount, gift=event.gift_amount, tender=event.tender,
-        method=event.method, decide_by=event.decide_by, second_parcel=event.second_parcel,
-        on_expiry=event.on_expiry, margin=event.expiry_margin, accept_risk=event.accept_risk,
+        charges=event.charges_amount, gift=event.gift_amount, credit=event.credit_amount,
+        tender=event.tender, method=event.method, decide_by=event.decide_by,
+        second_parcel=event.second_parcel, on_expiry=event.on_expiry,
+        margin=event.expiry_margin, accept_risk=event.accept_risk,
         halted="" if fresh else state.halted, later=False, received=event.received,
         returned=event.refunded,
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from libs.contracts import common, payments
 from services.payments.commands import PERSON_WITHIN, refund_id
-from services.payments.state import GIFT_HOLDER, PaymentState, goal, held, lack
+from services.payments.state import VOUCHERS, PaymentState, goal, held, lack
 from services.payments.story import Story
 
 _CHANNEL_DID = frozenset({"part_refunded", "refunded"})
@@ -54,9 +54,7 @@ def refund(story: Story) -> None:
     state = story.state
     guessed = state.returned is None and state.funds in _CHANNEL_DID
     excess = held(state) - goal(state)
-    order = sorted(
-        state.captures.items(), key=lambda item: (item[1].holder == GIFT_HOLDER, item[0])
-    )
+    order = sorted(state.captures.items(), key=lambda item: (item[1].holder in VOUCHERS, item[0]))
     for name, one in order:
         back = min(excess, one.amount - one.refunded)
         if one.status != "made" or back <= 0:
@@ -64,10 +62,10 @@ def refund(story: Story) -> None:
         excess -= back
         key = refund_id(state.order_id, len(story.state.refunds) + 1)
         executor: common.Executor = (
-            "us" if one.custody == "us" and one.holder != GIFT_HOLDER else "channel"
+            "us" if one.custody == "us" and one.holder not in VOUCHERS else "channel"
         )
         intent = state.intents.get(one.intent_id)
-        if executor == "channel" and one.holder != GIFT_HOLDER and guessed:
+        if executor == "channel" and one.holder not in VOUCHERS and guessed:
             refunded(story, key, name, back, "", executor, "channel", "channel-refunded")
             continue
         story.tell(
@@ -91,7 +89,7 @@ def _channel_says(story: Story, back: int) -> None:
             refunded(story, name, one.capture_id, part, "", "channel", "channel",
                      "channel-refunded")  # fmt: skip
     for name, taken in sorted(
-        story.state.captures.items(), key=lambda item: (item[1].holder == GIFT_HOLDER, item[0])
+        story.state.captures.items(), key=lambda item: (item[1].holder in VOUCHERS, item[0])
     ):
         part = min(more, taken.amount - taken.refunded)
         if taken.status == "made" and part > 0:
@@ -115,7 +113,7 @@ def ask_less(story: Story) -> None:
     for name, one in sorted(story.state.refunds.items(), reverse=True):
         state = story.state
         holder, less = state.captures[one.capture_id].holder, min(lack(state), one.amount)
-        debt = one.status == "asked" and one.executor == "channel" and holder != GIFT_HOLDER
+        debt = one.status == "asked" and one.executor == "channel" and holder not in VOUCHERS
         if debt and less:
             story.tell(
                 payments.RefundRequested(
@@ -137,6 +135,7 @@ def refunded(
             **story.names(), refund_id=name, capture_id=capture, provider_reference=reference,
             holder=one.holder, executor=executor, origin=origin, amount=amount,
             currency=story.state.currency, lines=(), charges_amount=0, reason=reason,
+            tender=one.tender,
         )
     )  # fmt: skip
 

@@ -10,9 +10,9 @@ from services.payments.commands import capture_id
 from services.payments.evolve import PaymentEvent
 from services.payments.refunding import ask_less, give_back, refund
 from services.payments.state import (
-    GIFT_HOLDER,
     LATER,
     TAKEN,
+    VOUCHERS,
     PaymentState,
     goal,
     held,
@@ -27,7 +27,7 @@ def settle(story: Story) -> list[PaymentEvent]:
     told = -1
     while story.state.known and told < len(story.events):  # one step may open the way for another
         told = len(story.events)
-        _gift(story)
+        _vouchers(story)
         _channel(story)
         _not_required(story)
         clear(story)
@@ -37,17 +37,20 @@ def settle(story: Story) -> list[PaymentEvent]:
     return story.events
 
 
-def _gift(story: Story) -> None:
-    """Record what gift cards carry: the channel has redeemed them with the order."""
-    state = story.state
-    have = sum(
-        one.amount - one.refunded
-        for one in state.captures.values()
-        if one.holder == GIFT_HOLDER and one.status == "made"
-    )
-    more = min(state.gift, goal(state)) - have
-    if more > 0 and state.funds not in {"voided", "expired", "refunded"}:
-        _record(story, min(more, lack(state)), GIFT_HOLDER, "gift_card")
+def _vouchers(story: Story) -> None:
+    """Record what gift cards and store credit carry: the channel has redeemed them already."""
+    if story.state.funds in {"voided", "expired", "refunded"}:
+        return
+    carried = {"gift_card": story.state.gift, "store_credit": story.state.credit}
+    for holder, tender in VOUCHERS.items():
+        state = story.state
+        have = sum(
+            one.amount - one.refunded
+            for one in state.captures.values()
+            if one.holder == holder and one.status == "made"
+        )
+        more = min(carried[tender], goal(state)) - have
+        _record(story, min(more, lack(state)), holder, tender)
 
 
 def _channel(story: Story) -> None:
@@ -107,7 +110,7 @@ def _reason(state: PaymentState) -> common.NotRequiredReason | None:
         return "zero_total"
     if state.funds in LATER:
         return "on_account" if state.funds == "on_account" else "on_delivery"
-    gift = [one for one in state.captures.values() if one.status == "made"]
-    if gift and all(one.holder == GIFT_HOLDER for one in gift) and held(state) >= goal(state):
+    made = [one for one in state.captures.values() if one.status == "made"]
+    if made and all(one.holder in VOUCHERS for one in made) and held(state) >= goal(state):
         return "gift_card"
     return None

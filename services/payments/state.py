@@ -18,7 +18,10 @@ MINIMUM: Mapping[str, int] = {
 REMITTED = frozenset({"channel_remits_gross", "channel_remits_net"})
 LATER = {"on_account": "on_account", "on_delivery": "on_delivery"}  # funds that are paid afterwards
 TAKEN = frozenset({"paid", "part_refunded", "refunded"})  # the channel has the money
-GIFT_HOLDER = "gift-card"
+# What the buyer holds with the channel itself, by the name that stands where a holder's does.
+VOUCHERS: Mapping[str, common.TenderKind] = {
+    "gift-card": "gift_card", "store-credit": "store_credit",
+}  # fmt: skip
 OPEN = frozenset({"asked", "action", "authorised"})
 
 
@@ -95,8 +98,9 @@ class PaymentState(msgspec.Struct, frozen=True):
 
     `amount` is what the confirmed units cost, `total` what the whole order does. `waived` is what
     went back outside (or was settled) and is not asked for again. `halted` says why no further
-    authorisation is asked for until a person, or a new statement, decides. `received` and
-    `returned` are what the channel says that it took in all and gave back, where it says so.
+    authorisation is asked for until a person, or a new statement, decides. `gift` and `credit` are
+    what gift cards and store credit carry. `received` and `returned` are what the channel says that
+    it took in all and gave back, where it says so.
     """
 
     order_id: str = ""
@@ -112,6 +116,7 @@ class PaymentState(msgspec.Struct, frozen=True):
     lines: Map[str, tuple[int, int]] = Map()
     charges: int = 0
     gift: int = 0
+    credit: int = 0
     tender: common.TenderKind = "unknown"
     method: str | None = None
     decide_by: int = 0

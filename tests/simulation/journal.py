@@ -4,12 +4,12 @@ from collections import defaultdict
 from typing import Any
 
 from libs.contracts import accounting
-from services.payments.state import GIFT_HOLDER
+from services.payments.state import VOUCHERS
 from tests.simulation.money import Money
 from tests.simulation.units import Units, expect
 
 CLEARING = {"1100", "1300"}  # the accounts that are told apart by a holder of money
-VOUCHERS = "2300"
+LIABILITY = "2300"  # of gift cards and store credit
 
 
 class Journal:
@@ -19,7 +19,7 @@ class Journal:
         self.sources: set[tuple[str, ...]] = set()
         self.clearing: dict[tuple[str, str], int] = defaultdict(int)
         self.entries: set[str] = set()
-        self.redeemed: dict[str, int] = defaultdict(int)
+        self.redeemed: dict[tuple[str, str], int] = defaultdict(int)
 
     def note(self, event: Any) -> None:
         """Note one event of accounting."""
@@ -40,8 +40,8 @@ class Journal:
         for line in lines:
             if line.account in CLEARING and event.order_id is not None:
                 self.clearing[event.order_id, line.dimension] += line.debit - line.credit
-            if line.account == VOUCHERS and event.kind == "gift_card_redeemed" and event.order_id:
-                self.redeemed[event.order_id] += line.debit - line.credit
+            if line.account == LIABILITY and event.kind == "gift_card_redeemed" and event.order_id:
+                self.redeemed[event.order_id, line.dimension] += line.debit - line.credit
 
     def rest(self, money: Money, units: Units, tables: dict[str, dict[Any, Any]]) -> None:
         """At rest, the ledger is payments' and inventory's, but for what waits to be posted."""
@@ -51,11 +51,12 @@ class Journal:
             if order in held:
                 continue
             ours = money.captured[order, holder] - money.refunded[order, holder]
-            if holder == GIFT_HOLDER:  # the buyer's card carries no less than was needed
-                by = self.redeemed[order]
-                expect("P3", ours <= by, f"{order}: {ours} by gift card, by the ledger {by}")
-                continue
             ledger = self.clearing[order, holder]
+            if holder in VOUCHERS:  # what the buyer holds carries no less than was needed
+                by = self.redeemed[order, VOUCHERS[holder]]
+                expect("P3", ours <= by, f"{order}: {ours} by {holder}, by the ledger {by}")
+                expect("P3", ledger == 0, f"{order}: {holder} owes {ledger} by the ledger")
+                continue
             expect("P3", ours == ledger, f"{order}: {holder} has {ours}, by the ledger {ledger}")
         counted: dict[str, int] = defaultdict(int)
         for (sku, _), count in units.on_hand.items():

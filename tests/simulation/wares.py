@@ -54,15 +54,17 @@ def _free(line: Line) -> Line:
 
 
 def redeemed(rng: Random, content: Content) -> int:
-    """Return the pence of an order that a gift card carries: seldom any, or all."""
+    """Return the pence of an order that a gift card or credit carries: seldom any, or all."""
     return rng.choice((0, 0, 0, content.total // 2, content.total))
 
 
 def with_gift(body: bytes, pence: int, rest: int) -> bytes:
-    """Return an order's message that tells of a gift card, and what other means carry."""
+    """Return an order's message that tells of a gift card, or of credit, and what others carry."""
     message: dict[str, Any] = msgspec.json.decode(body)
     data = message["data"]
-    card = {"kind": "gift-card", "amount": text(pence), "reference": f"gc_{data['external_id']}"}
+    name = data["external_id"]
+    kind = ("gift-card", "store-credit")[sum(name.encode()) % 2]  # the same in every message of it
+    carried = {"kind": kind, "amount": text(pence), "reference": f"gc_{name}"}
     others = [one | {"amount": text(rest)} for one in data["tenders"] if rest > 0]
-    data["tenders"] = [card, *others]
+    data["tenders"] = [carried, *others]
     return msgspec.json.encode(message)

@@ -47,7 +47,8 @@ taxes = st.builds(
     st.integers(0, 300), st.sampled_from(["0.2", "0.05"]),
     st.sampled_from(["seller", "channel", "carrier"]), st.booleans(),
 )  # fmt: skip
-TENDERS: tuple[common.TenderKind, ...] = ("card", "card", "gift_card")
+VOUCHERS: tuple[common.TenderKind, ...] = ("gift_card", "store_credit")
+TENDERS: tuple[common.TenderKind, ...] = ("card", "card", *VOUCHERS)
 KINDS: tuple[common.LineKind, ...] = ("goods", "gift_card", "donation", "digital")
 
 
@@ -65,7 +66,9 @@ def order_versions(draw: st.DrawFn) -> list[Any]:
         charges = tuple(shipping(n, tax(n // 5)) for n in draw(st.lists(money, max_size=2)))
         return order(
             *lines, charges=charges, rounding=draw(st.integers(-2, 2)), currency=currency,
-            gift_card=draw(st.sampled_from([0, 0, 700])), country=draw(st.sampled_from(["GB", ""])),
+            gift_card=draw(st.sampled_from([0, 0, 700])),
+            store_credit=draw(st.sampled_from([0, 0, 500])),
+            country=draw(st.sampled_from(["GB", ""])),
         )  # fmt: skip
 
     found: list[Any] = [placed(version())]
@@ -94,17 +97,17 @@ def payment_facts(draw: st.DrawFn, currency: str) -> list[Any]:
     for number in range(draw(st.integers(0, 5))):
         amount = draw(money)
         paid_in = draw(st.sampled_from([currency, currency, currency, "SEK"]))
-        holder = draw(st.sampled_from(["shop", "stripe"]))
+        tender = draw(st.sampled_from(TENDERS))
+        holder = tender if tender in VOUCHERS else draw(st.sampled_from(["shop", "stripe"]))
         match draw(st.integers(0, 5)):
             case 0 | 1 | 2:
-                tender = draw(st.sampled_from(TENDERS))
                 found.append(captured(amount, f"cap{number}", holder=holder, currency=paid_in,
                                       tender=tender))  # fmt: skip
             case 3 | 4:
                 rows = [(draw(st.sampled_from(NAMES)), amount)] if draw(st.booleans()) else []
                 found.append(refunded(amount, *rows, refund=f"ref{number}", holder=holder,
                                       charges=draw(st.sampled_from([0, 100])),
-                                      currency=paid_in))  # fmt: skip
+                                      currency=paid_in, tender=tender))  # fmt: skip
             case _:
                 kinds = (payments.DisputeOpened, payments.DisputeWon, payments.DisputeLost)
                 kind = draw(st.sampled_from(kinds))
@@ -189,18 +192,21 @@ def test_every_interleaving_ends_with_the_same_balances(
 
 @settings(max_examples=examples(200), deadline=None)
 @given(sales(), st.lists(st.integers(0, 9), max_size=15))
-def test_what_is_captured_less_refunded_is_what_clearing_holds(
+def test_what_is_captured_less_refunded_is_held_or_was_redeemed_and_nobody_owes_it(
     streams: list[list[Any]], choices: list[int]
 ) -> None:
     ledger = Story().tell(*interleaved(streams, choices)).ledger
     rate = ledger.states[f"sale-{ORDER}"].rate
     currency = streams[0][0].order.currency
     held: dict[str, int] = defaultdict(int)
+    restored: dict[str, int] = defaultdict(int)
     for event in streams[1] if rate else []:
         if event.currency == currency:
             match event:
                 case payments.PaymentCaptured():
                     held[event.holder] += event.amount if event.tender == "card" else 0
+                case payments.RefundMade() if event.tender in VOUCHERS:
+                    restored[event.tender] += event.amount
                 case payments.RefundMade() | payments.DisputeOpened():
                     held[event.holder] -= event.amount
                 case payments.DisputeWon():
@@ -209,6 +215,12 @@ def test_what_is_captured_less_refunded_is_what_clearing_holds(
         key[2]: amount for key, amount in ledger.balances().items() if key[1] == chart.CLEARING
     }
     assert books == {holder: amount for holder, amount in held.items() if amount}
+    back: dict[str, int] = defaultdict(int)
+    for entry in ledger.entries:
+        for one in entry.lines if entry.kind == "gift_card_redeemed" else ():
+            if one.account == chart.VOUCHERS and entry.source_type == "RefundMade":
+                back[one.dimension] += one.credit - one.debit
+    assert back == {tender: amount for tender, amount in restored.items() if amount}
 
 
 places = st.sampled_from(["attic", "main"])

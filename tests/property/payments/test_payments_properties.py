@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from libs.contracts import payments
+from libs.contracts import common, payments
 from libs.effects.kinds import Confirmed
 from libs.eventsourcing.decider import Refused
 from libs.eventsourcing.states import pack, unpack
@@ -34,6 +34,12 @@ from tests.unit.payments.samples import (
 POLICIES = ("capture_all", "one_parcel", "capture_then_reauthorise")
 units = st.integers(0, 3)
 prices = st.sampled_from([0, 29, 333, 1000])
+
+KINDS: tuple[common.TenderKind, ...] = ("gift_card", "store_credit")
+vouchers = st.lists(
+    st.builds(tender, st.sampled_from(KINDS), st.sampled_from([0, 300, 2000])),
+    unique_by=lambda one: one.kind,
+).map(tuple)
 
 statement = st.tuples(st.just("state"), units, units, st.sampled_from([0, 99]))
 parcel = st.tuples(st.just("pack"), st.sampled_from(["s1", "s2", "s3"]), units, units)
@@ -64,10 +70,10 @@ accounts = st.builds(
 class Told:
     """A payment that is told a story, and what is checked after each event."""
 
-    def __init__(self, terms: Terms, price: int, gift: int, *, mandate: bool) -> None:
+    def __init__(self, terms: Terms, price: int, vouchers: Any, *, mandate: bool) -> None:
         self.payment = Payment(terms, live=False)
         self.payment.provider.mandate = mandate
-        self.price, self.gift, self.revision, self.versions = price, gift, 0, 0
+        self.price, self.vouchers, self.revision, self.versions = price, vouchers, 0, 0
         self.state = PaymentState()
         self.seen = 0
 
@@ -77,9 +83,8 @@ class Told:
             case ("state", a, b, charges):
                 self.revision += 1
                 lines = (line("a", a, a * self.price), line("b", b, b * 500))
-                gifts = (tender("gift_card", self.gift),) if self.gift else ()
                 payment.fact(required(*lines, charges=charges if a + b else 0,
-                                      revision=self.revision, tenders=gifts))  # fmt: skip
+                                      revision=self.revision, tenders=self.vouchers))  # fmt: skip
             case ("pack", name, a, b):
                 payment.fact(packed(name, *(one for one in (("a", a), ("b", b)) if one[1])))
             case ("stop", name, a, b):
@@ -132,6 +137,12 @@ class Told:
         assert state == self.state
         assert held(state) <= goal(state), "too much is kept and not on its way back"
         assert held(state) + asked(state) + lack(state) >= goal(state) - state.waived
+        assert {one.holder for one in state.captures.values() if one.tender in KINDS} <= {
+            one.kind.replace("_", "-") for one in self.vouchers
+        }
+        for voucher in self.vouchers:
+            mine = [one for one in state.captures.values() if one.tender == voucher.kind]
+            assert sum(one.amount - one.refunded for one in mine) <= voucher.amount
         books = self.payment.provider
         card = [one for one in state.captures.values() if one.holder == "card"]
         made = sum(one.amount for one in card if one.status == "made")
@@ -154,11 +165,11 @@ class Told:
 
 
 @settings(max_examples=examples(300), deadline=None)
-@given(stories, accounts, prices, st.sampled_from([0, 0, 300]), st.booleans())
+@given(stories, accounts, prices, vouchers, st.booleans())
 def test_whatever_happens_the_books_agree_and_nothing_is_taken_twice(
-    story: list[Any], terms: Terms, price: int, gift: int, mandate: bool
+    story: list[Any], terms: Terms, price: int, carried: Any, mandate: bool
 ) -> None:
-    told = Told(terms, price, gift, mandate=mandate)
+    told = Told(terms, price, carried, mandate=mandate)
     for step in story:
         told.step(step)
     told.quiet()
@@ -228,7 +239,7 @@ def test_any_interleaving_of_statements_and_parcels_ends_alike(
 def test_rows_are_the_same_for_every_interleaving_of_streams(
     story: list[Any], terms: Terms, rng: Any
 ) -> None:
-    told = Told(terms, 333, 0, mandate=True)
+    told = Told(terms, 333, (), mandate=True)
     for step in story:
         told.step(step)
     mine = told.payment.log

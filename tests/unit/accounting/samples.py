@@ -105,13 +105,17 @@ def shipping(net: int, *taxes: common.TaxLine) -> common.Charge:
 
 def order(
     *lines: common.OrderLine, charges: tuple[common.Charge, ...] = (), rounding: int = 0,
-    currency: str = "GBP", country: str = "GB", gift_card: int = 0, test: bool = False,
+    currency: str = "GBP", country: str = "GB", gift_card: int = 0, store_credit: int = 0,
+    test: bool = False,
 ) -> common.Order:  # fmt: skip
     parts = [one.amounts for one in lines] + [one.amounts for one in charges]
     cost = sum(p.net + sum(t.amount for t in p.taxes if not t.included) for p in parts)
-    tenders = (
-        common.Tender(kind="gift_card", kind_word="", amount=gift_card, reference=None),
-    ) if gift_card else ()  # fmt: skip
+    vouchers: dict[common.TenderKind, int] = {"gift_card": gift_card, "store_credit": store_credit}
+    tenders = tuple(
+        common.Tender(kind=kind, kind_word="", amount=amount, reference=None)
+        for kind, amount in vouchers.items()
+        if amount
+    )
     return common.Order(
         entity="main", account="shop", provider="shopify", external_id="1", display_number="#1",
         placed_at=NOW, time_zone="Europe/London", currency=currency, settlement_currency=None,
@@ -177,12 +181,13 @@ def captured(
 
 def refunded(
     amount: int, *lines: tuple[str, int], refund: str = "ref1", charges: int = 0,
-    holder: str = "shop", currency: str = "GBP", order_id: str = ORDER,
+    holder: str = "shop", currency: str = "GBP", tender: common.TenderKind = "card",
+    order_id: str = ORDER,
 ) -> payments.RefundMade:  # fmt: skip
     return payments.RefundMade(
         entity="main", occurred_at=NOW, order_id=order_id, refund_id=refund, capture_id="cap1",
         provider_reference="p", holder=holder, executor="us", origin="us", amount=amount,
-        currency=currency, charges_amount=charges, reason="",
+        currency=currency, charges_amount=charges, reason="", tender=tender,
         lines=tuple(common.LineAmount(line_id=n, quantity=1, amount=a) for n, a in lines),
     )  # fmt: skip
 

@@ -104,6 +104,25 @@ def test_a_gift_card_that_payments_tells_too_counts_once() -> None:
     assert story.balances == {"1100 shop": 600, "2100": -1000, "2300 gift_card": 400}
 
 
+def test_a_refund_to_a_gift_card_restores_it_and_nobody_owes_us_anything() -> None:
+    sale = order(line("mug", 1, 1000), gift_card=300)
+    story = Story().tell(placed(sale), captured(300, "g", holder="gift-card", tender="gift_card"))
+    story.tell(captured(700), refunded(700))
+    assert story.balances == {"2100": -300, "2300 gift_card": 300}
+    story.tell(refunded(300, refund="ref2", holder="gift-card", tender="gift_card"))
+    assert story.balances == {}
+    assert story.tell(cancelled(("mug", 1), whole=True)).balances == {}
+
+
+def test_a_refund_to_store_credit_after_dispatch_reverses_revenue() -> None:
+    sale = order(line("mug", 1, 1000, tax(200)), store_credit=1200)
+    paid = captured(1200, holder="store-credit", tender="store_credit")
+    story = Story().tell(placed(sale), paid, dispatched(("mug", 1)))
+    assert story.balances == {"2200 0.2": -200, "2300 store_credit": 1200, "4000": -1000}
+    story.tell(refunded(1200, holder="store-credit", tender="store_credit"))
+    assert story.balances == {"4000": -1000, "4900": 1000}
+
+
 def test_a_cancellation_before_dispatch_takes_the_deposit_back_and_no_revenue() -> None:
     story = Story().tell(placed(TWO), captured(1561), cancelled(("mug", 3), whole=True))
     assert story.balances == {"1100 shop": 1561, "2100": -1561}

@@ -89,18 +89,23 @@ def placed(
 
 
 def captured(
-    story: Story, amount: int = 1000, capture: str = "c1", holder: str = "stripe"
-) -> Story:
+    story: Story, amount: int = 1000, capture: str = "c1", holder: str = "stripe",
+    tender: str = "card",
+) -> Story:  # fmt: skip
     return story.tell(
         "payments", "PaymentCaptured", "payment-o1", order_id="o1", capture_id=capture,
-        holder=holder, tender="card", amount=amount,
+        holder=holder, tender=tender, amount=amount,
     )  # fmt: skip
 
 
-def back(story: Story, amount: int, name: str = "RefundRequested", holder: str = "stripe") -> Story:
+def back(
+    story: Story, amount: int, name: str = "RefundRequested", holder: str = "stripe",
+    tender: str = "card",
+) -> Story:  # fmt: skip
     return story.tell(
-        "payments", name, "payment-o1", order_id="o1", refund_id="r1", holder=holder, amount=amount
-    )
+        "payments", name, "payment-o1", order_id="o1", refund_id="r1", holder=holder,
+        tender=tender, amount=amount,
+    )  # fmt: skip
 
 
 def cleared(story: Story) -> Story:
@@ -265,6 +270,33 @@ def test_each_order_of_a_shop_is_compared_with_its_own_books(
     assert [one.code for one in by_order("shop", told, money)] == found
     other = [{"number": "8", "external_id": "2", "taken_minor": 5, "owed_minor": 0}]
     assert [one.code for one in by_order("shop", other, money)] == ["order-books-differ"]
+
+
+def redeemed(story: Story, tender: str, *, back: int = 0, account: str = "2300") -> Story:
+    """Book 1000 as redeemed, or so much as given back."""
+    line = {"account": account, "debit": 0 if back else 1000, "credit": back, "dimension": tender}
+    name = "RefundMade" if back else "OrderPlaced"
+    return story.tell(
+        "accounting", "EntryPosted", "sale-o1", kind="gift_card_redeemed", source_type=name,
+        lines=[line],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("tender", ["gift_card", "store_credit"])
+def test_what_a_voucher_carries_is_a_liability_that_its_refund_restores(tender: str) -> None:
+    voucher: dict[str, Any] = {"holder": tender.replace("_", "-"), "tender": tender}
+
+    def paid() -> Story:
+        return captured(placed(Story()), **voucher)
+
+    assert codes(MoneyCheck(NOW), paid().records) == ["ledger-differs"]
+    assert codes(MoneyCheck(NOW), redeemed(paid(), tender).records) == []
+    lost = back(redeemed(paid(), tender), 300, "RefundMade", **voucher)
+    assert codes(MoneyCheck(NOW), lost.records) == ["ledger-differs"]
+    assert codes(MoneyCheck(NOW), redeemed(lost, tender, back=300).records) == []
+    owed = back(redeemed(paid(), tender), 300, "RefundMade", **voucher)
+    owed = redeemed(owed, voucher["holder"], back=300, account="1100")
+    assert codes(MoneyCheck(NOW), owed.records) == ["ledger-differs", "ledger-differs"]
 
 
 def test_a_ledger_that_differs_is_found() -> None:

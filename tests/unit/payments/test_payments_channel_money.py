@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from libs.contracts import payments
 from services.payments.standing import standing, waits
 from services.payments.state import held, lack, taken
@@ -122,6 +124,32 @@ def test_gift_cards_are_a_part_of_what_the_channel_took() -> None:
     assert amounts == {"gift-card": 300, "shop": 700}
     payment.fact(told(MUG, revision=2, received=1000, refunded=200, **gift))
     assert (back(payment), held(payment.state)) == ([("made", 200)], 800)
+
+
+@pytest.mark.parametrize("first", ["store_credit", "card"])
+def test_store_credit_carries_its_own_part_whichever_tender_comes_first(first: str) -> None:
+    tenders = [tender("store_credit", 300), tender("card", 700)]
+    tenders.sort(key=lambda one: one.kind != first)
+    payment = Payment()
+    payment.fact(told(MUGS, revision=1, received=1000, tenders=tuple(tenders)))
+    took = {(one.holder, one.tender, one.amount) for one in payment.state.captures.values()}
+    assert took == {("store-credit", "store_credit", 300), ("shop", "card", 700)}
+    gone: dict[str, Any] = {"refunded": 1000, "funds": "refunded", "total": 1000}
+    payment.fact(told(revision=2, received=1000, tenders=tuple(tenders), **gone))
+    made = [one for one in payment.events if isinstance(one, payments.RefundMade)]
+    assert [(one.tender, one.amount) for one in made] == [("card", 700), ("store_credit", 300)]
+
+
+@pytest.mark.parametrize("voucher", ["gift_card", "store_credit"])
+@pytest.mark.parametrize("amount", [0, 1000])
+def test_a_voucher_lends_its_kind_to_nothing_that_it_does_not_carry(
+    voucher: Any, amount: int
+) -> None:
+    payment = Payment()
+    tenders = (tender(voucher, 0), tender("card", amount))
+    payment.fact(told(MUGS, revision=1, received=1000, tenders=tenders))
+    took = [(one.holder, one.tender, one.amount) for one in payment.state.captures.values()]
+    assert took == [("shop", "card", 1000)]
 
 
 def test_a_channel_that_says_less_than_before_is_looked_into_until_it_says_it_again() -> None:

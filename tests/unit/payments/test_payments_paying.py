@@ -77,6 +77,7 @@ def test_a_channel_that_captures_at_our_order_is_waited_for() -> None:
         ({"funds": "on_account"}, "on_account", "on_account"),
         ({"funds": "on_delivery"}, "on_delivery", "on_delivery"),
         ({"tenders": (tender("gift_card", 1000),)}, "gift_card", "not_required"),
+        ({"tenders": (tender("store_credit", 1000),)}, "gift_card", "not_required"),
     ],
 )
 def test_what_need_not_be_paid_first_is_said_and_goes(
@@ -96,11 +97,14 @@ def test_an_order_of_nothing_needs_no_payment() -> None:
     assert payment.cleared() == [("s1", "not_required", 0)]
 
 
-def test_a_gift_card_reduces_what_the_card_pays() -> None:
+@pytest.mark.parametrize(
+    ("kind", "holder"), [("gift_card", "gift-card"), ("store_credit", "store-credit")]
+)
+def test_a_gift_card_or_store_credit_reduces_what_the_card_pays(kind: Any, holder: str) -> None:
     payment = Payment()
-    payment.fact(required(MUGS, tenders=(tender("gift_card", 400), tender("card", 600))))
-    gift = payment.last(payments.PaymentCaptured)
-    assert (gift.holder, gift.tender, gift.amount) == ("gift-card", "gift_card", 400)
+    payment.fact(required(MUGS, tenders=(tender(kind, 400), tender("card", 600))))
+    carried = payment.last(payments.PaymentCaptured)
+    assert (carried.holder, carried.tender, carried.amount) == (holder, kind, 400)
     payment.fact(packed("s1", ("a", 2)))
     assert payment.provider.captured == 600
     assert payment.cleared() == [("s1", "captured", 1000)]
