@@ -135,7 +135,6 @@ class MoneyCheck:
         order = self._by_channel.get((account, external_id), "")
         return self._with_channel.get((order, account), 0), self._going_back(order)
 
-<<<<<<< HEAD
     def unknown(self, holder: str) -> Counter[str]:
         """Return what is in doubt at a holder, by what was asked of it; minor units."""
         found = Counter[str]()
@@ -143,7 +142,7 @@ class MoneyCheck:
             if self._holders.get(record.data["intent_id"], "") == holder:
                 found[record.data["what"]] += record.data["amount"]
         return found
-=======
+
     def _unbooked(self) -> Iterable[Finding]:
         """Compare vouchers: the order's word may redeem more, a refund restores what it says."""
         for tender, sums in self._vouchers.items():
@@ -155,7 +154,6 @@ class MoneyCheck:
                     f"the ledger {ledger} with {restored}"
                 )
                 yield Finding("P3", "ledger-differs", tender, text)
->>>>>>> fix-tenders
 
     def _doubtful(self) -> Iterable[Finding]:
         for name, record in self._doubts.items():
