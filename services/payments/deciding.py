@@ -12,7 +12,7 @@ from services.payments.expecting import with_terms
 from services.payments.folding import NEVER
 from services.payments.refunding import again, void
 from services.payments.settling import settle
-from services.payments.state import Doubt, PaymentState, lack
+from services.payments.state import Doubt, PaymentState, lack, uncovered
 from services.payments.story import Story
 
 
@@ -140,7 +140,7 @@ def _release(story: Story, command: commands.Decide) -> None:
 
 def _settle(story: Story, command: commands.Decide) -> None:
     state = story.state
-    due = 0 if any(one.status == "asked" for one in state.captures.values()) else lack(state)
+    due = 0 if any(one.status == "asked" for one in state.captures.values()) else uncovered(state)
     told = [one.split(":")[:2] for one in state.disagreed]
     open_still = [pair for pair in told if ":".join(pair) not in state.settled]
     if not due and not open_still:

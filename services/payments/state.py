@@ -199,6 +199,15 @@ def set_aside(state: PaymentState) -> int:
     )
 
 
+def uncovered(state: PaymentState) -> int:
+    """Return what is due and no money is set aside for: asked for anew, or settled outside.
+
+    What is set aside and could not be captured covers nothing.
+    """
+    covered = 0 if state.halted == "capture-failed" else set_aside(state)
+    return max(lack(state) - covered, 0)
+
+
 def cost(state: PaymentState, parcels: Iterable[Parcel]) -> int:
     """Return what these parcels' units cost together; the first one carries the charges.
 
