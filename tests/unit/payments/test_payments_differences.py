@@ -1,6 +1,9 @@
 """What is kept and what is owed differ: the queue says by how much, and a person decides on that."""
 
+import pytest
+
 from libs.contracts import payments
+from libs.eventsourcing.decider import Refused
 from services.payments import commands
 from services.payments.standing import waits
 from services.payments.state import held
@@ -55,3 +58,78 @@ def test_what_could_not_be_captured_is_settled_outside_and_given_back() -> None:
     assert payment.last(payments.PaymentDecided).amount == 1000
     assert payment.types()[-1] == "PaymentVoided"
     assert payment.cleared() == [("s1", "not_required", 1000)]
+
+
+def sent_back(payment: Payment, amount: int) -> None:
+    """Send so much back in the provider's dashboard."""
+    payment.provider.by_hand("pi_0", amount)
+    tell_of_refunds(payment)
+
+
+def tell_of_refunds(payment: Payment) -> None:
+    """Let the provider tell what went back in all."""
+    payment.tell(
+        commands.RecordRefundSeen(
+            "main", payment.state.order_id, "card", "pi_0", "ch_0", payment.provider.refunded,
+            "GBP", NOW, NOW,
+        )
+    )  # fmt: skip
+
+
+def owing(left: int) -> Payment:
+    """Return a payment of 1000 whose order costs so much by now, and whose refund was refused."""
+    payment = Payment()
+    payment.fact(required(line("a", 2, 1000)), packed("s1", ("a", 2)))
+    payment.provider.refuses_refunds = True
+    payment.fact(required(line("a", 1, left), revision=2) if left else required(revision=2))
+    assert queue(payment) == [("refund", "refund-failed", 1000 - left)]
+    payment.provider.refuses_refunds = False
+    return payment
+
+
+@pytest.mark.parametrize("left", [0, 800])
+def test_a_refused_refund_that_is_made_by_hand_is_owed_no_more(left: int) -> None:
+    payment = owing(left)
+    sent_back(payment, 1000 - left)
+    made = payment.last(payments.RefundMade)
+    assert (made.origin, made.amount) == ("provider_dashboard", 1000 - left)
+    assert queue(payment) == []
+    with pytest.raises(Refused, match="No refused call"):
+        payment.tell(commands.Decide("retry", "anna", "because", NOW))
+    assert (held(payment.state), payment.state.waived) == (left, 0)
+
+
+@pytest.mark.parametrize("left", [0, 800])
+def test_a_part_of_a_refused_refund_by_hand_leaves_the_rest_to_be_sent_back(left: int) -> None:
+    payment = owing(left)
+    sent_back(payment, 50)
+    assert payment.provider.refunded == 1000 - left
+    assert (held(payment.state), payment.state.waived) == (left, 0)
+    assert queue(payment) == []
+
+
+def test_more_than_a_refused_refund_by_hand_is_somebody_elses_refund() -> None:
+    payment = owing(800)
+    sent_back(payment, 300)
+    made = [e.amount for e in payment.events if isinstance(e, payments.RefundMade)]
+    assert made == [200, 100]
+    assert (held(payment.state), payment.state.waived) == (700, 100)
+
+
+def test_what_went_back_while_all_is_asked_back_is_named_and_taken_once_that_is_refused() -> None:
+    payment = Payment(live=False)
+    payment.fact(required(line("a", 2, 1000)))
+    payment.answer_all()
+    payment.fact(packed("s1", ("a", 2)))
+    payment.answer_all()
+    payment.fact(required(revision=2))
+    sent_back(payment, 400)
+    assert payment.last(payments.PaymentDisagreed).expected_amount == 0
+    assert queue(payment) == [("disagreement", "amount-differs", 400)]
+    payment.provider.refuses_refunds = True
+    payment.answer_all()
+    payment.provider.refuses_refunds = False
+    tell_of_refunds(payment)
+    payment.answer_all()
+    assert payment.provider.refunded == 1000
+    assert held(payment.state) == 0
