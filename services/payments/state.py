@@ -94,9 +94,10 @@ class PaymentState(msgspec.Struct, frozen=True):
     """An order's payment. Amounts in minor units of `currency`, times in microseconds.
 
     `amount` is what the confirmed units cost, `total` what the whole order does. `waived` is what
-    went back outside (or was settled) and is not asked for again. `halted` says why no further
-    authorisation is asked for until a person, or a new statement, decides. `received` and
-    `returned` are what the channel says that it took in all and gave back, where it says so.
+    went back outside (or was settled) and is not asked for again, until the order costs less by
+    as much. `halted` says why no further authorisation is asked for until a person, or a new
+    statement, decides. `received` and `returned` are what the channel says that it took in all
+    and gave back, where it says so.
     """
 
     order_id: str = ""

@@ -5,6 +5,7 @@ import pytest
 from libs.contracts import payments
 from libs.eventsourcing.decider import Refused
 from services.payments import commands
+from services.payments.commands import Terms
 from services.payments.standing import waits
 from services.payments.state import held
 from tests.unit.payments.samples import NOW, Payment, line, packed, required
@@ -133,3 +134,14 @@ def test_what_went_back_while_all_is_asked_back_is_named_and_taken_once_that_is_
     payment.answer_all()
     assert payment.provider.refunded == 1000
     assert held(payment.state) == 0
+
+
+def test_what_comes_back_and_was_sent_back_by_hand_pays_for_no_other_parcel() -> None:
+    payment = Payment(Terms("card", "capture_then_reauthorise"))
+    payment.provider.mandate = True
+    payment.fact(required(line("a", 1, 5000), line("b", 1, 5000)), packed("s1", ("a", 1)))
+    sent_back(payment, 5000)
+    assert (held(payment.state), payment.state.waived) == (0, 5000)
+    payment.fact(required(line("a", 1, 0), line("b", 1, 5000), revision=2), packed("s2", ("b", 1)))
+    assert payment.cleared()[-1] == ("s2", "captured", 5000)
+    assert (held(payment.state), payment.state.waived) == (5000, 0)
