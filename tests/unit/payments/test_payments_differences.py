@@ -8,7 +8,7 @@ from services.payments import commands
 from services.payments.commands import Terms
 from services.payments.standing import waits
 from services.payments.state import held
-from tests.unit.payments.samples import NOW, Payment, line, packed, required
+from tests.unit.payments.samples import HOUR, NOW, Payment, line, packed, required
 
 SETTLE = commands.Decide("settle", "anna", "because", NOW)
 
@@ -145,3 +145,18 @@ def test_what_comes_back_and_was_sent_back_by_hand_pays_for_no_other_parcel() ->
     payment.fact(required(line("a", 1, 0), line("b", 1, 5000), revision=2), packed("s2", ("b", 1)))
     assert payment.cleared()[-1] == ("s2", "captured", 5000)
     assert (held(payment.state), payment.state.waived) == (5000, 0)
+
+
+def test_before_an_authorisation_ends_it_is_captured_and_the_others_stay() -> None:
+    day = 24 * HOUR
+    payment = Payment(Terms("card", "one_parcel", "capture", day))
+    payment.provider.mandate, payment.provider.expires = True, NOW + 7 * day
+    payment.fact(required(line("a", 1, 6000)))
+    payment.now = NOW + 6 * day - HOUR
+    payment.provider.expires = payment.now + day  # it ends sooner, and is decided on later
+    payment.fact(required(line("a", 1, 6000), line("b", 1, 4000), revision=2))
+    payment.due(NOW + 6 * day)
+    asked = [e for e in payment.events if isinstance(e, payments.PaymentCaptureRequested)]
+    assert [(one.provider_intent, one.amount) for one in asked] == [("pi_0", 6000)]
+    assert payment.provider.intents["pi_1"]["open"]
+    assert len(payment.provider.intents) == 2
