@@ -12,7 +12,7 @@ from services.payments.expecting import with_terms
 from services.payments.folding import NEVER
 from services.payments.refunding import again, void
 from services.payments.settling import settle
-from services.payments.state import Doubt, PaymentState, lack, uncovered
+from services.payments.state import Doubt, PaymentState, about_what, lack, uncovered, unsettled
 from services.payments.story import Story
 
 
@@ -141,8 +141,7 @@ def _release(story: Story, command: commands.Decide) -> None:
 def _settle(story: Story, command: commands.Decide) -> None:
     state = story.state
     due = 0 if any(one.status == "asked" for one in state.captures.values()) else uncovered(state)
-    told = [one.split(":")[:2] for one in state.disagreed]
-    open_still = [pair for pair in told if ":".join(pair) not in state.settled]
+    open_still = dict.fromkeys(about_what(told)[:2] for told in unsettled(state))
     if not due and not open_still:
         raise Refused("nothing-to-settle", "Nothing is due that could be settled outside.")
     _decided(story, command, due)

@@ -6,7 +6,15 @@ import msgspec
 from msgspec.structs import replace
 
 from libs.contracts import common
-from services.payments.state import PaymentState, contradicted, held, lack, uncovered
+from services.payments.state import (
+    PaymentState,
+    about_what,
+    contradicted,
+    held,
+    lack,
+    uncovered,
+    unsettled,
+)
 
 
 class Wait(msgspec.Struct, frozen=True):
@@ -153,10 +161,7 @@ def _open(state: PaymentState, at: int) -> Iterator[Wait]:
     if less := contradicted(state):
         yield Wait("disagreement", state.order_id, "channel-says-less", "operations",
                    "compare with the channel's books", less, at, person)  # fmt: skip
-    for told in state.disagreed:
-        rest, amount, _ = told.rsplit(":", 2)
-        code, _, reference = rest.partition(":")
-        if f"{code}:{reference}" not in state.settled:
-            action = "compare with the provider, then settle"
-            yield Wait("disagreement", reference, code, "operations", action, int(amount), at,
-                       person)  # fmt: skip
+    for told in unsettled(state):
+        code, reference, amount = about_what(told)
+        yield Wait("disagreement", reference, code, "operations",
+                   "compare with the provider, then settle", amount, at, person)  # fmt: skip

@@ -209,6 +209,18 @@ def uncovered(state: PaymentState) -> int:
     return max(lack(state) - covered, 0)
 
 
+def unsettled(state: PaymentState) -> tuple[str, ...]:
+    """Return the disagreements that no person has settled, as they were told."""
+    return tuple(told for told in state.disagreed if told not in state.settled)
+
+
+def about_what(told: str) -> tuple[str, str, int]:
+    """Return the code, the provider's reference and the amount of a disagreement."""
+    about, amount, _ = told.rsplit(":", 2)
+    code, _, reference = about.partition(":")
+    return code, reference, int(amount)
+
+
 def cost(state: PaymentState, parcels: Iterable[Parcel]) -> int:
     """Return what these parcels' units cost together; the first one carries the charges.
 

@@ -160,3 +160,21 @@ def test_before_an_authorisation_ends_it_is_captured_and_the_others_stay() -> No
     assert [(one.provider_intent, one.amount) for one in asked] == [("pi_0", 6000)]
     assert payment.provider.intents["pi_1"]["open"]
     assert len(payment.provider.intents) == 2
+
+
+def test_what_is_told_anew_after_a_settlement_waits_again() -> None:
+    payment = Payment()
+    payment.fact(required(line("a", 2, 1000)), packed("s1", ("a", 2)))
+    for number, amount in enumerate((1100, 5000), 1):
+        for _ in range(2):
+            payment.tell(
+                commands.RecordRefundSeen(
+                    "main", payment.state.order_id, "card", "pi_0", "ch_0", amount, "GBP", NOW, NOW
+                )
+            )  # fmt: skip
+        assert queue(payment) == [("disagreement", "amount-differs", amount)]
+        payment.tell(SETTLE)
+        assert queue(payment) == []
+        assert payment.types().count("PaymentDisagreementSettled") == number
+    with pytest.raises(Refused, match="Nothing is due"):
+        payment.tell(SETTLE)
