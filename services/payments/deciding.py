@@ -141,17 +141,20 @@ def _release(story: Story, command: commands.Decide) -> None:
 def _settle(story: Story, command: commands.Decide) -> None:
     state = story.state
     due = 0 if any(one.status == "asked" for one in state.captures.values()) else uncovered(state)
-    open_still = dict.fromkeys(about_what(told)[:2] for told in unsettled(state))
+    told = map(about_what, unsettled(state))
+    open_still = {(code, reference): amount for code, reference, amount in told}
     if not due and not open_still:
         raise Refused("nothing-to-settle", "Nothing is due that could be settled outside.")
     _decided(story, command, due)
-    for code, reference in open_still:
+    for (code, reference), amount in open_still.items():
         story.tell(
             payments.PaymentDisagreementSettled(
                 **story.names(), holder=state.holder, provider_reference=reference, code=code,
                 decision=command.reason, by=command.by,
             )
         )  # fmt: skip
+        if code == "capture-differs":
+            answering.captured_as_told(story, reference, amount, command.by)
 
 
 def _end_doubt(story: Story, command: commands.Decide) -> Sequence[PaymentEvent]:

@@ -74,7 +74,7 @@ def _succeeded(story: Story, command: commands.RecordIntentSeen, intent: Intent)
     if command.received > intent.amount:
         _differs(story, command, "capture-above-authorisation", intent.amount)
     elif waiting and more != sum(one.amount for one in waiting.values()):
-        _differs(story, command, "amount-differs", done + sum(c.amount for c in waiting.values()))
+        _differs(story, command, "capture-differs", done + sum(c.amount for c in waiting.values()))
     elif waiting:
         for key, one in waiting.items():
             story.resolve("", key, "adopted")

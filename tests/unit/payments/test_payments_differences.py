@@ -29,15 +29,21 @@ def test_a_rest_that_is_settled_leaves_what_is_set_aside_to_be_captured() -> Non
     assert (held(payment.state), payment.provider.captured) == (10_000, 10_000)
 
 
+def tell_of_amount(payment: Payment, amount: int) -> None:
+    """Let the provider tell of another amount than the authorisation has."""
+    [intent] = payment.state.intents
+    payment.tell(
+        commands.RecordIntentSeen(
+            "main", payment.state.order_id, "card", intent, "pi_0", "requires_capture", amount,
+            amount, 0, "GBP", "ch_0", "", None, NOW, NOW,
+        )
+    )  # fmt: skip
+
+
 def test_a_strangers_word_that_is_settled_forgives_nothing_that_is_set_aside() -> None:
     payment = Payment()
     payment.fact(required(line("a", 2, 10_000)))
-    [intent] = payment.state.intents
-    seen = commands.RecordIntentSeen(
-        "main", payment.state.order_id, "card", intent, "pi_0", "requires_capture", 9_000, 9_000,
-        0, "GBP", "ch_0", "", None, NOW, NOW,
-    )  # fmt: skip
-    payment.tell(seen)
+    tell_of_amount(payment, 9_000)
     payment.tell(SETTLE)
     payment.fact(packed("s1", ("a", 2)))
     assert payment.provider.captured == 10_000
@@ -178,3 +184,43 @@ def test_what_is_told_anew_after_a_settlement_waits_again() -> None:
         assert payment.types().count("PaymentDisagreementSettled") == number
     with pytest.raises(Refused, match="Nothing is due"):
         payment.tell(SETTLE)
+
+
+@pytest.mark.parametrize("taken", [400, 999])
+def test_a_capture_of_another_amount_is_made_once_a_person_has_settled_that(taken: int) -> None:
+    payment = Payment(live=False)
+    payment.fact(required(line("a", 2, 1000)))
+    payment.answer_all()
+    payment.fact(packed("s1", ("a", 2)))
+    [name] = payment.calls
+    payment.calls.clear()
+    payment.provider.intents["pi_0"].update(received=taken, open=False)
+    [capture] = payment.state.captures
+    payment.tell(commands.RecordCapture(name, capture, "ch_0", taken, "GBP", NOW))
+    payment.tell(
+        commands.RecordIntentSeen(
+            "main", payment.state.order_id, "card", next(iter(payment.state.intents)), "pi_0",
+            "succeeded", 1000, 0, taken, "GBP", "ch_0", "", None, NOW, NOW,
+        )
+    )  # fmt: skip
+    assert payment.types().count("PaymentDisagreed") == 1
+    assert ("disagreement", "capture-differs", taken) in queue(payment)
+    payment.tell(SETTLE)
+    assert held(payment.state) == payment.provider.captured == taken
+    reason = "below-provider-minimum" if taken == 999 else "no-mandate"
+    assert ("authorisation", reason, 1000 - taken) in queue(payment)
+    payment.tell(SETTLE)
+    assert queue(payment) == []
+    assert payment.cleared() == [("s1", "captured", 1000)]
+
+
+def test_another_amount_of_an_authorisation_is_never_taken_for_a_capture() -> None:
+    payment = Payment(live=False)
+    payment.fact(required(line("a", 2, 10_000)))
+    payment.answer_all()
+    tell_of_amount(payment, 9_000)
+    payment.fact(packed("s1", ("a", 2)))
+    payment.tell(SETTLE)
+    assert held(payment.state) == 0
+    payment.answer_all()
+    assert held(payment.state) == payment.provider.captured == 10_000

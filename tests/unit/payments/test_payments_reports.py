@@ -105,7 +105,7 @@ async def test_another_amount_than_asked_for_is_a_disagreement_and_nothing_is_ha
     for _ in range(2):
         await told.event("payment_intent.succeeded", less)
     told_of = told.payment.last(payments.PaymentDisagreed)
-    assert (told_of.code, told_of.amount, told_of.expected_amount) == ("amount-differs", 999, 1000)
+    assert (told_of.code, told_of.amount, told_of.expected_amount) == ("capture-differs", 999, 1000)
     assert told.payment.types().count("PaymentDisagreed") == 1
     assert told.payment.cleared() == []
 
