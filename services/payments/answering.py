@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from libs.contracts import payments
 from services.payments import commands
 from services.payments.authorising import authorised, decline
@@ -75,8 +77,9 @@ def captured(command: commands.RecordCapture, state: PaymentState) -> Sequence[P
         return []
     if capture.status != "made":
         if (command.amount, command.currency) != (capture.amount, state.currency):
-            code = "amount-differs" if command.currency == state.currency else "currency-differs"
-            story.disagree(code, capture.holder, command.reference, command.amount,
+            code = "capture-differs" if command.currency == state.currency else "currency-differs"
+            intent = state.intents[capture.intent_id]
+            story.disagree(code, capture.holder, intent.provider_intent, command.amount,
                            command.currency, capture.amount)  # fmt: skip
             return story.events
         story.resolve(command.effect_id, command.capture_id, "adopted", by=command.by)
@@ -102,6 +105,21 @@ def made(
             final=one.final,
         )
     )  # fmt: skip
+
+
+def captured_as_told(story: Story, provider_intent: str, amount: int, by: str) -> None:
+    """Tell that a capture which is asked for was made with the amount that its provider told.
+
+    It can be no more than was set aside.
+    """
+    for key, one in sorted(story.state.captures.items()):
+        if one.status != "asked":
+            continue
+        intent = story.state.intents[one.intent_id]
+        if intent.provider_intent == provider_intent and 0 < amount <= intent.amount:
+            story.resolve("", key, "adopted", by=by)
+            taken = replace(one, amount=amount, lines=(), charges=0)
+            made(story, key, taken, provider_intent)
 
 
 def capture_outside(story: Story, intent_id: str, amount: int, reference: str) -> None:

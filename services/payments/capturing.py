@@ -100,7 +100,7 @@ def _capture_for(story: Story, name: str, share: int) -> None:
         _delay(story, name, share, "one-parcel")
     else:
         amount = _captured_now(state, due, there, single=single)
-        _ask(story, name, amount, "parcel" if amount == due else "all", before)
+        _ask(story, name, amount, "parcel" if amount == due else "all", before, usable)
         _delay(story, name, share, "capture")
 
 
@@ -124,10 +124,12 @@ def _owed(story: Story) -> None:
     there = sum(one.amount - one.captured for _, one in usable)
     if 0 < due <= there:
         single = any(one.single for _, one in usable)
-        _ask(story, None, _captured_now(state, due, there, single=single), "owed", [])
+        amount = _captured_now(state, due, there, single=single)
+        _ask(story, None, amount, "owed", [], usable)
 
 
 def _usable(state: PaymentState) -> list[tuple[str, Intent]]:
+    """Return the authorisations that can be captured; those that end first come first."""
     found = [
         (name, one)
         for name, one in state.intents.items()
@@ -138,14 +140,15 @@ def _usable(state: PaymentState) -> list[tuple[str, Intent]]:
 
 
 def _ask(
-    story: Story, name: str | None, amount: int, reason: str, before: Sequence[Parcel]
-) -> None:
-    """Ask for captures that come to this amount, from the authorisations that end first."""
+    story: Story, name: str | None, amount: int, reason: str, before: Sequence[Parcel],
+    usable: Sequence[tuple[str, Intent]],
+) -> None:  # fmt: skip
+    """Ask for captures that come to this amount, from the first of these authorisations on."""
     state = story.state
     parcels = [state.parcels[name]] if name is not None and reason == "parcel" else []
     lines, charges = _shares(state, before, parcels, amount)
     left = amount
-    for intent_id, intent in _usable(state):
+    for intent_id, intent in usable:
         part = min(left, intent.amount - intent.captured)
         if part <= 0:
             break
@@ -171,7 +174,8 @@ def capture_all(story: Story, reason: str, *, only: str | None = None) -> bool:
     amount = min(sum(one.amount - one.captured for _, one in usable), lack(state))
     if amount <= 0:
         return False
-    _ask(story, None, amount, reason, [one for one in state.parcels.values() if one.cleared])
+    gone = [one for one in state.parcels.values() if one.cleared]
+    _ask(story, None, amount, reason, gone, usable)
     return True
 
 

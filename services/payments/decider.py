@@ -90,5 +90,5 @@ PAYMENT = Decider(
     initial=PaymentState(),
     decide=decide,
     evolve=evolve,
-    version=2,
+    version=3,
 )

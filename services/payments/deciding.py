@@ -12,7 +12,7 @@ from services.payments.expecting import with_terms
 from services.payments.folding import NEVER
 from services.payments.refunding import again, void
 from services.payments.settling import settle
-from services.payments.state import Doubt, PaymentState, lack
+from services.payments.state import Doubt, PaymentState, about_what, lack, uncovered, unsettled
 from services.payments.story import Story
 
 
@@ -140,19 +140,21 @@ def _release(story: Story, command: commands.Decide) -> None:
 
 def _settle(story: Story, command: commands.Decide) -> None:
     state = story.state
-    due = 0 if any(one.status == "asked" for one in state.captures.values()) else lack(state)
-    told = [one.split(":")[:2] for one in state.disagreed]
-    open_still = [pair for pair in told if ":".join(pair) not in state.settled]
+    due = 0 if any(one.status == "asked" for one in state.captures.values()) else uncovered(state)
+    told = map(about_what, unsettled(state))
+    open_still = {(code, reference): amount for code, reference, amount in told}
     if not due and not open_still:
         raise Refused("nothing-to-settle", "Nothing is due that could be settled outside.")
     _decided(story, command, due)
-    for code, reference in open_still:
+    for (code, reference), amount in open_still.items():
         story.tell(
             payments.PaymentDisagreementSettled(
                 **story.names(), holder=state.holder, provider_reference=reference, code=code,
                 decision=command.reason, by=command.by,
             )
         )  # fmt: skip
+        if code == "capture-differs":
+            answering.captured_as_told(story, reference, amount, command.by)
 
 
 def _end_doubt(story: Story, command: commands.Decide) -> Sequence[PaymentEvent]:

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from libs.contracts import payments
 from services.payments import folding
-from services.payments.state import Doubt, Intent, Parcel, PaymentState
+from services.payments.state import Doubt, Intent, Parcel, PaymentState, about_what, unsettled
 
 _REMEMBERED = 32
 
@@ -118,8 +118,9 @@ def evolve(state: PaymentState, event: PaymentEvent) -> PaymentState:
                 entity=state.entity or event.entity,
             )  # fmt: skip
         case payments.PaymentDisagreementSettled():
-            told = f"{event.code}:{event.provider_reference}"
-            return replace(state, settled=(*state.settled, told)[-_REMEMBERED:])
+            about = (event.code, event.provider_reference)
+            ended = tuple(one for one in unsettled(state) if about_what(one)[:2] == about)
+            return replace(state, settled=(*state.settled, *ended)[-_REMEMBERED:])
         case payments.PaymentDecided():
             return folding.decided(state, event)
         case _:

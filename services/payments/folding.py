@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from libs.contracts import common, payments
 from services.payments.commands import What
-from services.payments.state import Capture, Intent, Parcel, PaymentState, Refund
+from services.payments.state import Capture, Intent, Parcel, PaymentState, Refund, goal
 
 NEVER = "never-took-effect"  # the code of a call that is known to have left no trace
 _ATTEMPTS = 5  # calls in a row that left no trace, then a person looks
@@ -18,7 +18,7 @@ def disagreement(code: str, reference: str, amount: int, currency: str) -> str:
 
 def expected(state: PaymentState, event: payments.PaymentExpected) -> PaymentState:
     fresh = event.method != state.method or event.holder != state.holder
-    return replace(
+    stated = replace(
         state, order_id=event.order_id, entity=event.entity, revision=event.revision,
         account=event.account, holder=event.holder, custody=event.custody, funds=event.funds,
         currency=event.currency, amount=event.amount, total=event.total,
@@ -30,6 +30,8 @@ def expected(state: PaymentState, event: payments.PaymentExpected) -> PaymentSta
         halted="" if fresh else state.halted, later=False, received=event.received,
         returned=event.refunded,
     )  # fmt: skip
+    less = max(goal(state) - goal(stated), 0)  # what need not be paid need not be waived
+    return replace(stated, waived=max(state.waived - less, 0))
 
 
 def intent(state: PaymentState, name: str, status: str) -> PaymentState:

@@ -95,14 +95,14 @@ class PaymentsIntake:
         charge = msgspec.json.decode(event.data.object, type=stripe_answers.Charge)
         if charge.payment_intent is None:
             return self._unknown(row, event, charge.id, charge.amount, charge.currency)
-        if word == "refunded":
-            return await self._refunded(row, event, charge)
         expired = word == "expired"
         seen = stripe_answers.Intent(
             charge.payment_intent, charge.amount, charge.currency,
             "canceled" if expired else "succeeded", 0, charge.amount_captured, charge.id,
             cancellation_reason="expired" if expired else None, metadata=charge.metadata,
         )  # fmt: skip
+        if word == "refunded":
+            return await self._refunded(row, event, charge, seen)
         return await self._seen(row, event, seen, "expired" if expired else "")
 
     async def _seen(
@@ -124,8 +124,10 @@ class PaymentsIntake:
         return Interpreted(f"{row.account}:{seen.id}", ((payment_stream(order), command),))
 
     async def _refunded(
-        self, row: InboxRow, event: _Event, charge: stripe_answers.Charge
-    ) -> Interpreted:
+        self, row: InboxRow, event: _Event, charge: stripe_answers.Charge,
+        seen: stripe_answers.Intent,
+    ) -> Interpreted:  # fmt: skip
+        """Take what was captured, which may not be told yet, and then what went back of it."""
         intent = charge.payment_intent or ""
         if not charge.captured and not charge.amount_captured:  # set aside, and given back
             return Interpreted(f"{row.account}:{intent}", (), "nothing-captured")
@@ -138,7 +140,9 @@ class PaymentsIntake:
             currency=charge.currency.upper(), occurred_at=event.created * _SECOND,
             at=row.received_at,
         )  # fmt: skip
-        return Interpreted(f"{row.account}:{intent}", ((payment_stream(order), command),))
+        captured = await self._seen(row, event, seen, "")
+        work = (*captured.work, (payment_stream(order), command))
+        return Interpreted(f"{row.account}:{intent}", work)
 
     async def _dispute(self, row: InboxRow, event: _Event) -> Interpreted:
         dispute = msgspec.json.decode(event.data.object, type=_Dispute)

@@ -1,6 +1,6 @@
 """What a provider tells unasked: in any order, twice, late, or of the unknown. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -74,7 +74,7 @@ def _succeeded(story: Story, command: commands.RecordIntentSeen, intent: Intent)
     if command.received > intent.amount:
         _differs(story, command, "capture-above-authorisation", intent.amount)
     elif waiting and more != sum(one.amount for one in waiting.values()):
-        _differs(story, command, "amount-differs", done + sum(c.amount for c in waiting.values()))
+        _differs(story, command, "capture-differs", done + sum(c.amount for c in waiting.values()))
     elif waiting:
         for key, one in waiting.items():
             story.resolve("", key, "adopted")
@@ -110,7 +110,11 @@ def _cancelled(story: Story, command: commands.RecordIntentSeen, intent: Intent)
 
 
 def refund_seen(command: commands.RecordRefundSeen, state: PaymentState) -> Sequence[PaymentEvent]:
-    """Take what went back of a charge in all: our own refunds first, then somebody else's."""
+    """Take what went back of a charge in all: our own refunds first, then somebody else's.
+
+    A refund that was refused is still owed: what somebody sends back is taken for it first, also
+    where it is only a part. What fits nothing waits for a person.
+    """
     story = _story(state, command.order_id, command.entity, command.at)
     ours = _of_intent(state, command.provider_intent)
     known = sum(one.amount for one in ours.values())
@@ -122,12 +126,50 @@ def refund_seen(command: commands.RecordRefundSeen, state: PaymentState) -> Sequ
         return story.events
     back = [one for one in state.refunds.values() if one.capture_id in ours]
     more = command.refunded - sum(one.amount for one in back if one.status == "made")
-    for name, one in sorted(state.refunds.items()):
+    more = _our_own(story, command, ours, more)
+    more = _still_owed(story, command, ours, more)
+    more = _somebody_elses(story, command, ours, more)
+    if more > 0:
+        story.disagree("amount-differs", command.holder, command.reference, command.refunded,
+                       command.currency, command.refunded - more)  # fmt: skip
+    return settle(story)
+
+
+def _our_own(
+    story: Story, command: commands.RecordRefundSeen, ours: Mapping[str, Capture], more: int
+) -> int:
+    """Take what went back as the refunds that we have asked for; return the rest."""
+    for name, one in sorted(story.state.refunds.items()):
         if one.capture_id in ours and one.status == "asked" and one.amount <= more:
             more -= one.amount
             story.resolve("", name, "adopted")
             refunded(story, name, one.capture_id, one.amount, command.reference, one.executor,
                      "us", "no-longer-due")  # fmt: skip
+    return more
+
+
+def _still_owed(
+    story: Story, command: commands.RecordRefundSeen, ours: Mapping[str, Capture], more: int
+) -> int:
+    """Take what went back for refunds that were refused: the whole ones first, then a part."""
+    owed = {
+        name: one
+        for name, one in story.state.refunds.items()
+        if one.capture_id in ours and one.status == "failed"
+    }
+    for name, one in sorted(owed.items(), key=lambda item: (item[1].amount > more, item[0])):
+        part = min(more, one.amount)
+        if part > 0:
+            more -= part
+            refunded(story, name, one.capture_id, part, command.reference, one.executor,
+                     "provider_dashboard", "provider-dashboard")  # fmt: skip
+    return more
+
+
+def _somebody_elses(
+    story: Story, command: commands.RecordRefundSeen, ours: Mapping[str, Capture], more: int
+) -> int:
+    """Take what went back as refunds that nobody here has asked for; return the rest."""
     for key, taken in sorted(story.state.captures.items()):
         part = min(more, taken.amount - taken.refunded) if key in ours else 0
         if part > 0:
@@ -135,7 +177,7 @@ def refund_seen(command: commands.RecordRefundSeen, state: PaymentState) -> Sequ
             name = commands.refund_id(command.order_id, len(story.state.refunds) + 1)
             refunded(story, name, key, part, command.reference, "us", "provider_dashboard",
                      "provider-dashboard")  # fmt: skip
-    return settle(story)
+    return more
 
 
 def _of_intent(state: PaymentState, provider_intent: str) -> dict[str, Capture]:

@@ -6,7 +6,15 @@ import msgspec
 from msgspec.structs import replace
 
 from libs.contracts import common
-from services.payments.state import PaymentState, contradicted, held, lack, set_aside
+from services.payments.state import (
+    PaymentState,
+    about_what,
+    contradicted,
+    held,
+    lack,
+    uncovered,
+    unsettled,
+)
 
 
 class Wait(msgspec.Struct, frozen=True):
@@ -66,7 +74,7 @@ def standing(state: PaymentState) -> tuple[common.PaymentStanding, str]:
         return "in_doubt", "outcome-unknown"
     if "open" in state.disputes.values():
         return "disputed", "dispute-open"
-    if state.halted and missing > set_aside(state):
+    if state.halted and uncovered(state):
         return _halted(state.halted), state.halted
     if state.not_required == state.revision > 0:
         return "not_required", ""
@@ -125,9 +133,9 @@ def _open(state: PaymentState, at: int) -> Iterator[Wait]:
         yield Wait("outcome", name, f"{doubt.what}-unknown", owner, action,
                    _at_stake(state, doubt.what, doubt.subject), doubt.since,
                    doubt.since + 24 * 3_600_000_000)  # fmt: skip
-    if state.halted and lack(state) > set_aside(state):
+    if state.halted and (missing := uncovered(state)):
         owner, action = _NEXT.get(state.halted, _DECLINED)
-        yield Wait("authorisation", state.order_id, state.halted, owner, action, lack(state), at,
+        yield Wait("authorisation", state.order_id, state.halted, owner, action, missing, at,
                    person)  # fmt: skip
     for name, intent in sorted(state.intents.items()):
         if intent.status == "action":
@@ -153,10 +161,7 @@ def _open(state: PaymentState, at: int) -> Iterator[Wait]:
     if less := contradicted(state):
         yield Wait("disagreement", state.order_id, "channel-says-less", "operations",
                    "compare with the channel's books", less, at, person)  # fmt: skip
-    for told in state.disagreed:
-        rest, amount, _ = told.rsplit(":", 2)
-        code, _, reference = rest.partition(":")
-        if f"{code}:{reference}" not in state.settled:
-            action = "compare with the provider, then settle"
-            yield Wait("disagreement", reference, code, "operations", action, int(amount), at,
-                       person)  # fmt: skip
+    for told in unsettled(state):
+        code, reference, amount = about_what(told)
+        yield Wait("disagreement", reference, code, "operations",
+                   "compare with the provider, then settle", amount, at, person)  # fmt: skip

@@ -97,10 +97,10 @@ class PaymentState(msgspec.Struct, frozen=True):
     """An order's payment. Amounts in minor units of `currency`, times in microseconds.
 
     `amount` is what the confirmed units cost, `total` what the whole order does. `waived` is what
-    went back outside (or was settled) and is not asked for again. `halted` says why no further
-    authorisation is asked for until a person, or a new statement, decides. `gift` and `credit` are
-    what gift cards and store credit carry. `received` and `returned` are what the channel says that
-    it took in all and gave back, where it says so.
+    went back outside (or was settled) and is not asked for again, until the order costs less by
+    as much. `halted` says why no further authorisation is asked for until a person, or a new
+    statement, decides. `gift` and `credit` are what gift cards and store credit carry. `received`
+    and `returned` are what the channel says that it took in all and gave back, where it says so.
     """
 
     order_id: str = ""
@@ -202,6 +202,27 @@ def set_aside(state: PaymentState) -> int:
         for one in state.intents.values()
         if one.status in OPEN and not one.outside
     )
+
+
+def uncovered(state: PaymentState) -> int:
+    """Return what is due and no money is set aside for: asked for anew, or settled outside.
+
+    What is set aside and could not be captured covers nothing.
+    """
+    covered = 0 if state.halted == "capture-failed" else set_aside(state)
+    return max(lack(state) - covered, 0)
+
+
+def unsettled(state: PaymentState) -> tuple[str, ...]:
+    """Return the disagreements that no person has settled, as they were told."""
+    return tuple(told for told in state.disagreed if told not in state.settled)
+
+
+def about_what(told: str) -> tuple[str, str, int]:
+    """Return the code, the provider's reference and the amount of a disagreement."""
+    about, amount, _ = told.rsplit(":", 2)
+    code, _, reference = about.partition(":")
+    return code, reference, int(amount)
 
 
 def cost(state: PaymentState, parcels: Iterable[Parcel]) -> int:

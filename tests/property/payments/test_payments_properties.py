@@ -17,7 +17,16 @@ from services.payments.decider import PAYMENT
 from services.payments.evolve import evolve
 from services.payments.read_model import CAPTURES, DISAGREEMENTS, INTENTS, PAYMENTS
 from services.payments.standing import standing, waits
-from services.payments.state import PaymentState, asked, cost, goal, held, lack, set_aside
+from services.payments.state import (
+    PaymentState,
+    asked,
+    cost,
+    goal,
+    held,
+    lack,
+    set_aside,
+    uncovered,
+)
 from tests.examples import examples
 from tests.unit.memory import folded
 from tests.unit.payments.samples import (
@@ -129,6 +138,9 @@ class Told:
                 assert event.amount <= lack(before) - set_aside(before), "set aside twice"
             if isinstance(event, payments.PaymentCaptureRequested):
                 assert event.amount <= lack(before), "captured beyond what is due"
+            if isinstance(event, payments.PaymentDecided) and event.decision == "settle":
+                aside = 0 if before.halted == "capture-failed" else set_aside(before)
+                assert event.amount <= max(lack(before) - aside, 0), "forgiven, and set aside"
             if isinstance(event, payments.ShipmentCleared) and event.basis == "captured":
                 gone = [one for one in self.state.parcels.values() if one.cleared]
                 assert held(self.state) >= cost(self.state, gone) - self.state.waived
@@ -148,7 +160,11 @@ class Told:
         made = sum(one.amount for one in card if one.status == "made")
         maybe = sum(one.amount for one in card if one.status in {"asked", "failed"})
         assert made <= books.captured <= made + maybe
-        for one in waits(state, (), self.payment.now):
+        missing = 0 if state.later or not state.known else uncovered(state)
+        rows = waits(state, (), self.payment.now)
+        named = sum(one.at_risk_minor for one in rows if one.subject == state.order_id)
+        assert missing == named, "what is missing is not what the queue says"
+        for one in rows:
             assert (one.reason, one.owner, one.next_action) > ("", "", "")
             assert one.at_risk_minor >= 0
 

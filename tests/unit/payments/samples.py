@@ -80,6 +80,7 @@ class Provider:
         self.sent_back: dict[str, Confirmed] = {}
         self.by_key: dict[str, Any] = {}
         self.decline: tuple[str, bool] | None = None
+        self.refuses_refunds = False
         self.mandate = False
         self.expires: int | None = None
         self.requests: list[calls.Request] = []
@@ -122,6 +123,8 @@ class Provider:
                 return Confirmed()
             case calls.Refund() if request.again and request.refund_id in self.sent_back:
                 return self.sent_back[request.refund_id]
+            case calls.Refund() if self.refuses_refunds:
+                return Rejected("balance-insufficient", calls.Refusal("insufficient_balance"))
             case calls.Refund():
                 intent = self.intents[request.provider_intent]
                 assert (
@@ -131,6 +134,10 @@ class Provider:
                 done = Confirmed(calls.Done("re_" + key, request.amount, "GBP"))
                 self.sent_back[request.refund_id] = done
                 return done
+
+    def by_hand(self, name: str, amount: int) -> None:
+        """Send back what somebody asks for in the provider's dashboard."""
+        self.refunds[f"{name}/by-hand-{len(self.refunds)}"] = amount
 
     def refunded_of(self, name: str) -> int:
         return sum(n for key, n in self.refunds.items() if key.startswith(f"{name}/"))

@@ -16,6 +16,7 @@ from services.payments.disagreement_decider import DISAGREEMENT, DisagreementSta
 from services.payments.intake import PaymentsIntake
 from services.payments.read_model import INTENTS
 from services.payments.standing import standing
+from services.payments.state import held
 from tests.unit.memory import folded
 from tests.unit.payments.samples import NOW, ORDER, STREAM, Payment, line, packed, required
 
@@ -104,7 +105,7 @@ async def test_another_amount_than_asked_for_is_a_disagreement_and_nothing_is_ha
     for _ in range(2):
         await told.event("payment_intent.succeeded", less)
     told_of = told.payment.last(payments.PaymentDisagreed)
-    assert (told_of.code, told_of.amount, told_of.expected_amount) == ("amount-differs", 999, 1000)
+    assert (told_of.code, told_of.amount, told_of.expected_amount) == ("capture-differs", 999, 1000)
     assert told.payment.types().count("PaymentDisagreed") == 1
     assert told.payment.cleared() == []
 
@@ -187,6 +188,31 @@ async def test_our_own_refund_comes_back_as_an_echo() -> None:
     told.payment.answer_all()
     assert told.payment.types().count("RefundMade") == 1
     assert told.payment.last(payments.RefundMade).origin == "us"
+
+
+@pytest.mark.parametrize("order", [("captured", "refunded"), ("refunded", "captured")])
+@pytest.mark.parametrize("packs", [True, False])
+async def test_a_capture_and_what_went_back_of_it_are_told_in_any_order(
+    order: tuple[str, str], packs: bool
+) -> None:
+    told = Told(live=False)
+    told.payment.fact(required(MUGS))
+    told.payment.answer_all()
+    if packs:
+        told.payment.fact(packed("s1", ("a", 2)))
+    charge = {"id": "ch_0", "amount": 1000, "amount_captured": 1000, "amount_refunded": 300,
+              "captured": True, "currency": "gbp", "payment_intent": "pi_0",
+              "metadata": {}}  # fmt: skip
+    done = told.intent(status="succeeded", amount_capturable=0, amount_received=1000)
+    events = {"captured": ("payment_intent.succeeded", done),
+              "refunded": ("charge.refunded", charge)}  # fmt: skip
+    for word in order:
+        await told.event(*events[word])
+    told.payment.answer_all()
+    assert held(told.payment.state) == 700
+    assert told.payment.types().count("PaymentCaptured") == 1
+    assert told.payment.types().count("RefundMade") == 1
+    assert "PaymentDisagreed" not in told.payment.types()
 
 
 async def test_an_authorisation_that_is_given_back_is_no_refund() -> None:
