@@ -1,13 +1,15 @@
 """Reads stock and product lists and plans what to do with each line; it sends and writes nothing.
 
-Repeating changes nothing: a receipt's key is derived from its document and what it says, or where
-it has no document, from the whole file and its line; defining an item as it is records nothing.
+Repeating changes nothing: each line of a document is a receipt of its own, named after the document
+and what the line says, and inventory counts a name once; defining an item as it is records nothing.
 """
 
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -18,6 +20,7 @@ from services.console.http import part
 STOCK_COLUMNS = ("sku", "location", "quantity", "unit_cost", "currency", "document")
 PRODUCT_COLUMNS = ("sku", "description", "barcode", "components")
 _MOST_UNITS = 1_000_000_000
+_LONGEST_DOCUMENT = 179  # a receipt's name has 200 characters at most, and its line takes 21
 _COST = re.compile(r"\d{1,12}(\.\d{1,6})?")
 _SKU = re.compile(r"[!-~]([ -~]{0,98}[!-~])?")
 _PART = re.compile(r"(.+):(\d{1,9})")
@@ -36,7 +39,11 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class Write(msgspec.Struct, frozen=True):
-    """A line that will be sent: where to, with which key."""
+    """A line that will be sent: where to, with which key.
+
+    The key is of this run, not of the line: under a key of before, the answer of before comes
+    again, and nobody could say whether the line was in already.
+    """
 
     line: int
     sku: str
@@ -57,7 +64,8 @@ def plan(kind: str, text: str, run: str) -> Plan:
 
     Raises ValueError where the header is not the one expected.
     """
-    columns, understand = _KINDS[kind]
+    columns, understanding = _KINDS[kind]
+    understand = understanding(text)
     reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
     if reader.fieldnames is None or not set(columns[:1]) <= set(reader.fieldnames):
         raise ValueError(f"the first line must name the columns {','.join(columns)}")
@@ -71,10 +79,8 @@ def plan(kind: str, text: str, run: str) -> Plan:
         sku = cells["sku"].upper()
         try:
             _check(sku, row)
-            # An item may be defined one way, another way, and the first way again: a key per run.
-            place = run if kind == "products" else "" if cells["document"] else f"{text}{line}"
-            key = "import-" + short(kind, place, *(cells[name] for name in columns))
-            path, body = understand(sku, cells, key)
+            path, body = understand(sku, cells)
+            key = "import-" + short(kind, run, str(line))
             writes.append(Write(line, sku, path, key, body))
         except LineError as error:
             refused.append(Refused(line, str(error), sku[:100]))
@@ -88,7 +94,27 @@ def _check(sku: str, row: Mapping[str | None, Any]) -> None:
         raise LineError("sku-malformed" if sku else "sku-missing")
 
 
-def _stock(sku: str, cells: Mapping[str, str], key: str) -> tuple[str, dict[str, Any]]:
+def _deliveries(text: str) -> "_Understand":
+    """Return what understands receipts; lines without a document are of one: the whole file.
+
+    Equal lines of a document are told apart by their number, so their order does not matter.
+    """
+    file = "import-" + short(*sorted(text.splitlines()))
+    equal = Counter[tuple[str, ...]]()
+
+    def receipt(sku: str, cells: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
+        body = _receipt(cells)
+        document = cells["document"] or file
+        said = tuple(str(body[name]) for name in ("location", "quantity", "unit_cost", "currency"))
+        equal[document, sku, *said] += 1
+        line = short(sku, *said, str(equal[document, sku, *said]))
+        path = f"/inventory/stock/{part(sku)}/receipts"
+        return path, body | {"document": f"{document}#{line}", "by": "import"}
+
+    return receipt
+
+
+def _receipt(cells: Mapping[str, str]) -> dict[str, Any]:
     quantity, cost, currency = cells["quantity"], cells["unit_cost"], cells["currency"]
     if not re.fullmatch(r"\d{1,10}", quantity):
         raise LineError("quantity-not-whole" if quantity else "quantity-missing")
@@ -100,18 +126,21 @@ def _stock(sku: str, cells: Mapping[str, str], key: str) -> tuple[str, dict[str,
         raise LineError("currency-malformed")
     if bool(cost) != bool(currency):
         raise LineError("currency-missing" if cost else "unit-cost-missing")
-    body = {
+    if len(cells["document"]) > _LONGEST_DOCUMENT:
+        raise LineError("document-too-long")
+    return {
         "quantity": int(quantity),
         "location": cells["location"] or "main",
-        "unit_cost": cost or None,
+        "unit_cost": f"{Decimal(cost).normalize():f}" if cost else None,  # 4.00 is 4
         "currency": currency or None,
-        "document": cells["document"] or key,
-        "by": "import",
     }
-    return f"/inventory/stock/{part(sku)}/receipts", body
 
 
-def _product(sku: str, cells: Mapping[str, str], _: str) -> tuple[str, dict[str, Any]]:
+def _items(_: str) -> "_Understand":
+    return _item
+
+
+def _item(sku: str, cells: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
     if len(cells["description"]) > 200:
         raise LineError("description-too-long")
     if len(cells["barcode"]) > 40:
@@ -139,8 +168,8 @@ def components(sku: str, text: str) -> list[dict[str, Any]]:
     return [{"sku": name, "units": units} for name, units in found.items()]
 
 
-_Understand = Callable[[str, Mapping[str, str], str], tuple[str, dict[str, Any]]]
-_KINDS: Mapping[str, tuple[Sequence[str], _Understand]] = {
-    "stock": (STOCK_COLUMNS, _stock),
-    "products": (PRODUCT_COLUMNS, _product),
+_Understand = Callable[[str, Mapping[str, str]], tuple[str, dict[str, Any]]]
+_KINDS: Mapping[str, tuple[Sequence[str], Callable[[str], _Understand]]] = {
+    "stock": (STOCK_COLUMNS, _deliveries),
+    "products": (PRODUCT_COLUMNS, _items),
 }
