@@ -8,7 +8,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -62,23 +62,22 @@ class Plan(msgspec.Struct, frozen=True):
 def plan(kind: str, text: str, run: str) -> Plan:
     """Plan the lines of a "stock" or "products" file; `run` tells one import from another.
 
-    Raises ValueError where the header is not the one expected.
+    Raises ValueError where the header is not the one expected, or a line is not CSV.
     """
     columns, understanding = _KINDS[kind]
     understand = understanding(text)
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
-    if reader.fieldnames is None or not set(columns[:1]) <= set(reader.fieldnames):
-        raise ValueError(f"the first line must name the columns {','.join(columns)}")
-    if unknown := [name for name in reader.fieldnames if name not in columns]:
-        raise ValueError(f"there is no column {unknown[0]}; there are {','.join(columns)}")
+    rows = _rows(text)
+    _, header = next(rows, (1, []))
+    _expect(columns, header)
     writes: list[Write] = []
     refused: list[Refused] = []
-    for row in reader:
-        line = reader.line_num
-        cells = {name: (row.get(name) or "").strip() for name in columns}
+    for line, row in rows:
+        cells = dict.fromkeys(columns, "") | {
+            name: cell.strip() for name, cell in zip(header, row, strict=False)
+        }
         sku = cells["sku"].upper()
         try:
-            _check(sku, row)
+            _check(sku, header, row)
             path, body = understand(sku, cells)
             key = "import-" + short(kind, run, str(line))
             writes.append(Write(line, sku, path, key, body))
@@ -87,9 +86,35 @@ def plan(kind: str, text: str, run: str) -> Plan:
     return Plan(tuple(writes), tuple(refused))
 
 
-def _check(sku: str, row: Mapping[str | None, Any]) -> None:
-    if None in row:
+def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Give each row that is not blank with the number of the line where it begins."""
+    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise ValueError(f"line {line} is not CSV, is a quote not closed? ({error})") from error
+        if row:
+            yield line, row
+
+
+def _expect(columns: Sequence[str], header: Sequence[str]) -> None:
+    if not set(columns[:1]) <= set(header):
+        raise ValueError(f"the first line must name the columns {','.join(columns)}")
+    if unknown := [name for name in header if name not in columns]:
+        raise ValueError(f"there is no column {unknown[0]}; there are {','.join(columns)}")
+    if twice := [name for name in header if header.count(name) > 1]:
+        raise ValueError(f"the first line names the column {twice[0]} twice")
+
+
+def _check(sku: str, header: Sequence[str], row: Sequence[str]) -> None:
+    if len(row) > len(header):
         raise LineError("too-many-columns")
+    if any("\n" in cell for cell in row):
+        raise LineError("line-break-in-cell")  # a quote not closed goes on to the next one
     if not _SKU.fullmatch(sku):
         raise LineError("sku-malformed" if sku else "sku-missing")
 

@@ -1,7 +1,11 @@
 """What an import would do, line by line, before anything is sent."""
 
+from pathlib import Path
+
 import pytest
 
+from libs.cli.run import run
+from services.console.cli.importing import app
 from services.console.importing import Plan, plan
 
 HEADER = "sku,location,quantity,unit_cost,currency,document\n"
@@ -110,7 +114,46 @@ def test_an_item_can_be_defined_the_first_way_again() -> None:
     assert len(keys) == 2
 
 
-@pytest.mark.parametrize("text", ["", "quantity\n1\n", "sku,colour\nA,red\n"])
+@pytest.mark.parametrize("text", ["", "\n", "quantity\n1\n", "sku,colour\nA,red\n"])
 def test_a_file_with_other_columns_is_refused_as_a_whole(text: str) -> None:
     with pytest.raises(ValueError, match="column"):
         plan("stock", text, "run")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('A,main,1,,,"DN-1\nB,main,2,,,DN-2\n', 2),
+        ('A,main,1,,,DN-1\n\nB,main,2,,,"DN-2\n', 4),
+        ('A,main,1,,,"DN-1\nB,main,2,,,"DN-2"\n', 2),
+        ('A,main,1,,,"' + "B,main,2,,,DN-2\n" * 10_000, 2),
+    ],
+    ids=["to the end", "after a blank line", "to the next quote", "over more than a cell can hold"],
+)
+def test_a_quote_that_is_not_closed_is_named_by_its_line(text: str, line: int) -> None:
+    with pytest.raises(ValueError, match=rf"^line {line} is not CSV"):
+        stock(text)
+
+
+def test_a_quote_that_swallows_lines_up_to_the_next_one_is_refused() -> None:
+    planned = stock('A,main,1,,,"DN-1', 'B,main,2,,,DN-2"', "C,main,3,,,DN-3")
+    assert [(one.line, one.code) for one in planned.refused] == [(2, "line-break-in-cell")]
+    assert [(one.line, one.sku) for one in planned.writes] == [(4, "C")]
+
+
+def test_a_column_named_twice_refuses_the_file() -> None:
+    with pytest.raises(ValueError, match="the first line names the column quantity twice"):
+        plan("stock", "sku,quantity,quantity\nA,1,9\n", "run")
+
+
+@pytest.mark.parametrize(
+    "text", ['sku,quantity\nA,"1\n', 'sku,quantity\nA,"' + "1\n" * 100_000, "sku,sku\nA,B\n"]
+)
+def test_a_bad_file_ends_the_verb_with_one_line_and_the_code_of_bad_files(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "note.csv").write_text(text)
+    assert run(app, ["stock", str(tmp_path / "note.csv")], "lonja import") == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert told.endswith("[file-unreadable]\n")
