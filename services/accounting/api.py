@@ -117,7 +117,7 @@ def _queues(router: APIRouter, ports: Ports, companies: Companies) -> None:
             cursor=f"{last.subject}|{last.code}|{last.source_event}" if last else None,
         )
 
-    @router.post("/queues/{subject}/{code}/settle")
+    @router.post("/queues/{subject:path}/{code}/settle")
     async def settle(
         subject: Subject, code: Code, body: views.SettleIn, write: WriteRequest
     ) -> views.Done:

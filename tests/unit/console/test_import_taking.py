@@ -8,7 +8,7 @@ import pytest
 from libs.cli.output import Output
 from services.console.cli.importing import send
 from services.console.importing import Plan, plan
-from tests.unit.console.inventory import Inventory
+from tests.unit.inventory.memory import Inventory
 
 HEADER = "sku,location,quantity,unit_cost,currency,document\n"
 

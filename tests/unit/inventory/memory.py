@@ -1,6 +1,7 @@
-"""Inventory on memory behind its own routes, as the command line writes to it."""
+"""Inventory on memory behind its own routes, as the command line asks and writes to it."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from prometheus_client import CollectorRegistry
 
@@ -11,7 +12,7 @@ from libs.web.app import build_app
 from services.console.http import Refusal
 from services.inventory.api import routes
 from services.inventory.decider import STOCK
-from tests.unit.memory import AsgiClient, MemoryCommands
+from tests.unit.memory import AsgiClient, MemoryCommands, Response
 
 SETTINGS = Settings.model_validate({"locations": {"main": {}, "store": {}}})
 
@@ -34,7 +35,7 @@ class Answered(MemoryCommands):
 
 
 class Inventory:
-    """The whole service; `post` as the console's HTTP client has it."""
+    """The whole service; `get` and `post` as the console's HTTP client has them."""
 
     def __init__(self) -> None:
         self.commands = Answered()
@@ -50,12 +51,11 @@ class Inventory:
         app = build_app(Server(), [routes(ports)], CollectorRegistry(), refresh, dict)
         self.client = AsgiClient(app)
 
+    async def get(self, path: str, **query: str) -> Any:
+        return _read(await self.client.get(f"{path}?{urlencode(query)}"))
+
     async def post(self, path: str, body: Any = None, *, key: str = "") -> Any:
-        answer = await self.client.post(path, body, key)
-        told = answer.json()
-        if answer.status_code >= 400:
-            raise Refusal(answer.status_code, told["code"], told["detail"])
-        return told
+        return _read(await self.client.post(path, body, key))
 
     def on_hand(self) -> dict[tuple[str, str], int]:
         """Return the units by SKU and location."""
@@ -64,3 +64,10 @@ class Inventory:
             for stream, stock in self.commands.states.items()
             for place, level in stock.levels.items()
         }
+
+
+def _read(answer: Response) -> Any:
+    told = answer.json()
+    if answer.status_code >= 400:
+        raise Refusal(answer.status_code, told.get("code", ""), told["detail"])
+    return told
