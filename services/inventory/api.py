@@ -153,6 +153,8 @@ def _reads(router: APIRouter, ports: Ports) -> None:
 
 
 def _writes(router: APIRouter, ports: Ports) -> None:
+    company = ports.settings.stock_company
+
     def location(name: str) -> tuple[str, bool]:
         place = ports.settings.locations.get(name)
         if place is None:
@@ -170,7 +172,7 @@ def _writes(router: APIRouter, ports: Ports) -> None:
         """Say what an item is; with components it is a kit."""
         parts = tuple(Component(sku=_normal(p.sku), units=p.units) for p in body.components)
         command = commands.DefineItem(
-            "main", _normal(sku), body.description, body.barcode, parts, body.by, ports.clock()
+            company, _normal(sku), body.description, body.barcode, parts, body.by, ports.clock()
         )
         return await execute(_normal(sku), command, write)
 
@@ -179,7 +181,7 @@ def _writes(router: APIRouter, ports: Ports) -> None:
         """Record units that came in; who waits is served first."""
         place, ours = location(body.location)
         command = commands.ReceiveStock(
-            "main", _normal(sku), place, ours, body.quantity, body.unit_cost, body.currency,
+            company, _normal(sku), place, ours, body.quantity, body.unit_cost, body.currency,
             body.document or write.key, body.by, ports.clock(),
         )  # fmt: skip
         return await execute(_normal(sku), command, write)
@@ -189,7 +191,7 @@ def _writes(router: APIRouter, ports: Ports) -> None:
         """Record a count; a difference is a fact, whatever was promised."""
         place, ours = location(body.location)
         command = commands.CountStock(
-            "main", _normal(sku), place, ours, body.counted, body.document or write.key, body.by,
+            company, _normal(sku), place, ours, body.counted, body.document or write.key, body.by,
             ports.clock(),
         )  # fmt: skip
         return await execute(_normal(sku), command, write)
@@ -201,7 +203,7 @@ def _writes(router: APIRouter, ports: Ports) -> None:
             raise Problem("invalid-request", "An adjustment of 0 units is none.")
         place, ours = location(body.location)
         command = commands.AdjustStock(
-            "main", _normal(sku), place, ours, body.quantity, body.reason,
+            company, _normal(sku), place, ours, body.quantity, body.reason,
             body.document or write.key, body.note, body.by, ports.clock(),
         )  # fmt: skip
         return await execute(_normal(sku), command, write)
@@ -212,7 +214,7 @@ def _writes(router: APIRouter, ports: Ports) -> None:
         source, _ = location(body.location_from)
         place, ours = location(body.location_to)
         command = commands.MoveStock(
-            "main", _normal(sku), source, place, ours, body.quantity, body.document or write.key,
+            company, _normal(sku), source, place, ours, body.quantity, body.document or write.key,
             body.by, ports.clock(),
         )  # fmt: skip
         return await execute(_normal(sku), command, write)

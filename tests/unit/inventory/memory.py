@@ -37,11 +37,11 @@ class Answered(MemoryCommands):
 class Inventory:
     """The whole service; `get` and `post` as the console's HTTP client has them."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings = SETTINGS) -> None:
         self.commands = Answered()
         none: Any = None
         ports = Ports(
-            SETTINGS, lambda: 1_780_000_000_000_000, MemoryVault(), self.commands, none,
+            settings, lambda: 1_780_000_000_000_000, MemoryVault(), self.commands, none,
             self.commands.rows,
         )  # fmt: skip
 
