@@ -47,11 +47,24 @@ class Settings(Section):
     topic_prefix: str = ""
     database_prefix: str = "lonja_"
 
+    @property
+    def stock_company(self) -> str:
+        """Return the company that all stock is of: the only one, or of several, main."""
+        return next(iter(self.companies)) if len(self.companies) == 1 else "main"
+
     @model_validator(mode="after")
     def _names_known(self) -> Self:
+        owner = self.stock_company
+        if owner not in self.companies:
+            raise ValueError(
+                "companies: stock is of the only one, else of main, and none is called main"
+            )
         for name, account in self.channels.items():
             if account.entity not in self.companies:
                 raise ValueError(f"channels.{name}.entity: no company is called {account.entity}")
+            if account.entity != owner:
+                text = f"the stock is of {owner}, and {account.entity} could not book what it sells"
+                raise ValueError(f"channels.{name}.entity: {text}")
             if account.payments is not None and account.payments not in self.payments:
                 raise ValueError(f"channels.{name}.payments names no account of [payments]")
         for name, location in self.locations.items():

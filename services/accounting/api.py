@@ -80,8 +80,8 @@ def _stock(router: APIRouter, ports: Ports) -> None:
 
     @router.get("/stock-values")
     async def stock_values(
-        entity: str = "main", sku: str | None = None, cursor: str | None = None,
-        limit: Limit = 100, after: After = None,
+        entity: str = ports.settings.stock_company, sku: str | None = None,
+        cursor: str | None = None, limit: Limit = 100, after: After = None,
     ) -> views.StockValues:  # fmt: skip
         """List a company's units at cost, by SKU."""
         equal = {"entity": entity} | ({"sku": sku} if sku is not None else {})
@@ -117,7 +117,7 @@ def _queues(router: APIRouter, ports: Ports, companies: Companies) -> None:
             cursor=f"{last.subject}|{last.code}|{last.source_event}" if last else None,
         )
 
-    @router.post("/queues/{subject}/{code}/settle")
+    @router.post("/queues/{subject:path}/{code}/settle")
     async def settle(
         subject: Subject, code: Code, body: views.SettleIn, write: WriteRequest
     ) -> views.Done:

@@ -1,13 +1,15 @@
 """Reads stock and product lists and plans what to do with each line; it sends and writes nothing.
 
-Repeating changes nothing: a receipt's key is derived from its document and what it says, or where
-it has no document, from the whole file and its line; defining an item as it is records nothing.
+Repeating changes nothing: each line of a document is a receipt of its own, named after the document
+and what the line says, and inventory counts a name once; defining an item as it is records nothing.
 """
 
 import csv
 import io
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -18,6 +20,7 @@ from services.console.http import part
 STOCK_COLUMNS = ("sku", "location", "quantity", "unit_cost", "currency", "document")
 PRODUCT_COLUMNS = ("sku", "description", "barcode", "components")
 _MOST_UNITS = 1_000_000_000
+_LONGEST_DOCUMENT = 179  # a receipt's name has 200 characters at most, and its line takes 21
 _COST = re.compile(r"\d{1,12}(\.\d{1,6})?")
 _SKU = re.compile(r"[!-~]([ -~]{0,98}[!-~])?")
 _PART = re.compile(r"(.+):(\d{1,9})")
@@ -36,7 +39,11 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class Write(msgspec.Struct, frozen=True):
-    """A line that will be sent: where to, with which key."""
+    """A line that will be sent: where to, with which key.
+
+    The key is of this run, not of the line: under a key of before, the answer of before comes
+    again, and nobody could say whether the line was in already.
+    """
 
     line: int
     sku: str
@@ -55,40 +62,84 @@ class Plan(msgspec.Struct, frozen=True):
 def plan(kind: str, text: str, run: str) -> Plan:
     """Plan the lines of a "stock" or "products" file; `run` tells one import from another.
 
-    Raises ValueError where the header is not the one expected.
+    Raises ValueError where the header is not the one expected, or a line is not CSV.
     """
-    columns, understand = _KINDS[kind]
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
-    if reader.fieldnames is None or not set(columns[:1]) <= set(reader.fieldnames):
-        raise ValueError(f"the first line must name the columns {','.join(columns)}")
-    if unknown := [name for name in reader.fieldnames if name not in columns]:
-        raise ValueError(f"there is no column {unknown[0]}; there are {','.join(columns)}")
+    columns, understanding = _KINDS[kind]
+    understand = understanding(text)
+    rows = _rows(text)
+    _, header = next(rows, (1, []))
+    _expect(columns, header)
     writes: list[Write] = []
     refused: list[Refused] = []
-    for row in reader:
-        line = reader.line_num
-        cells = {name: (row.get(name) or "").strip() for name in columns}
+    for line, row in rows:
+        cells = dict.fromkeys(columns, "") | {
+            name: cell.strip() for name, cell in zip(header, row, strict=False)
+        }
         sku = cells["sku"].upper()
         try:
-            _check(sku, row)
-            # An item may be defined one way, another way, and the first way again: a key per run.
-            place = run if kind == "products" else "" if cells["document"] else f"{text}{line}"
-            key = "import-" + short(kind, place, *(cells[name] for name in columns))
-            path, body = understand(sku, cells, key)
+            _check(sku, header, row)
+            path, body = understand(sku, cells)
+            key = "import-" + short(kind, run, str(line))
             writes.append(Write(line, sku, path, key, body))
         except LineError as error:
             refused.append(Refused(line, str(error), sku[:100]))
     return Plan(tuple(writes), tuple(refused))
 
 
-def _check(sku: str, row: Mapping[str | None, Any]) -> None:
-    if None in row:
+def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Give each row that is not blank with the number of the line where it begins."""
+    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise ValueError(f"line {line} is not CSV, is a quote not closed? ({error})") from error
+        if row:
+            yield line, row
+
+
+def _expect(columns: Sequence[str], header: Sequence[str]) -> None:
+    if not set(columns[:1]) <= set(header):
+        raise ValueError(f"the first line must name the columns {','.join(columns)}")
+    if unknown := [name for name in header if name not in columns]:
+        raise ValueError(f"there is no column {unknown[0]}; there are {','.join(columns)}")
+    if twice := [name for name in header if header.count(name) > 1]:
+        raise ValueError(f"the first line names the column {twice[0]} twice")
+
+
+def _check(sku: str, header: Sequence[str], row: Sequence[str]) -> None:
+    if len(row) > len(header):
         raise LineError("too-many-columns")
+    if any("\n" in cell for cell in row):
+        raise LineError("line-break-in-cell")  # a quote not closed goes on to the next one
     if not _SKU.fullmatch(sku):
         raise LineError("sku-malformed" if sku else "sku-missing")
 
 
-def _stock(sku: str, cells: Mapping[str, str], key: str) -> tuple[str, dict[str, Any]]:
+def _deliveries(text: str) -> "_Understand":
+    """Return what understands receipts; lines without a document are of one: the whole file.
+
+    Equal lines of a document are told apart by their number, so their order does not matter.
+    """
+    file = "import-" + short(*sorted(text.splitlines()))
+    equal = Counter[tuple[str, ...]]()
+
+    def receipt(sku: str, cells: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
+        body = _receipt(cells)
+        document = cells["document"] or file
+        said = tuple(str(body[name]) for name in ("location", "quantity", "unit_cost", "currency"))
+        equal[document, sku, *said] += 1
+        line = short(sku, *said, str(equal[document, sku, *said]))
+        path = f"/inventory/stock/{part(sku)}/receipts"
+        return path, body | {"document": f"{document}#{line}", "by": "import"}
+
+    return receipt
+
+
+def _receipt(cells: Mapping[str, str]) -> dict[str, Any]:
     quantity, cost, currency = cells["quantity"], cells["unit_cost"], cells["currency"]
     if not re.fullmatch(r"\d{1,10}", quantity):
         raise LineError("quantity-not-whole" if quantity else "quantity-missing")
@@ -100,18 +151,21 @@ def _stock(sku: str, cells: Mapping[str, str], key: str) -> tuple[str, dict[str,
         raise LineError("currency-malformed")
     if bool(cost) != bool(currency):
         raise LineError("currency-missing" if cost else "unit-cost-missing")
-    body = {
+    if len(cells["document"]) > _LONGEST_DOCUMENT:
+        raise LineError("document-too-long")
+    return {
         "quantity": int(quantity),
         "location": cells["location"] or "main",
-        "unit_cost": cost or None,
+        "unit_cost": f"{Decimal(cost).normalize():f}" if cost else None,  # 4.00 is 4
         "currency": currency or None,
-        "document": cells["document"] or key,
-        "by": "import",
     }
-    return f"/inventory/stock/{part(sku)}/receipts", body
 
 
-def _product(sku: str, cells: Mapping[str, str], _: str) -> tuple[str, dict[str, Any]]:
+def _items(_: str) -> "_Understand":
+    return _item
+
+
+def _item(sku: str, cells: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
     if len(cells["description"]) > 200:
         raise LineError("description-too-long")
     if len(cells["barcode"]) > 40:
@@ -139,8 +193,8 @@ def components(sku: str, text: str) -> list[dict[str, Any]]:
     return [{"sku": name, "units": units} for name, units in found.items()]
 
 
-_Understand = Callable[[str, Mapping[str, str], str], tuple[str, dict[str, Any]]]
-_KINDS: Mapping[str, tuple[Sequence[str], _Understand]] = {
-    "stock": (STOCK_COLUMNS, _stock),
-    "products": (PRODUCT_COLUMNS, _product),
+_Understand = Callable[[str, Mapping[str, str]], tuple[str, dict[str, Any]]]
+_KINDS: Mapping[str, tuple[Sequence[str], Callable[[str], _Understand]]] = {
+    "stock": (STOCK_COLUMNS, _deliveries),
+    "products": (PRODUCT_COLUMNS, _items),
 }

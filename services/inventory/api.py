@@ -110,7 +110,21 @@ def _reads(router: APIRouter, ports: Ports) -> None:
         following = rows[-1].sku if len(rows) == limit else None
         return views.StockPage(stock=await summed(rows), cursor=following)
 
-    @router.get("/stock/{sku}")
+    # Before the SKU itself, which would take this path for its own: a SKU may hold slashes.
+    @router.get("/stock/{sku:path}/entries")
+    async def get_entries(
+        sku: Sku, cursor: int = 0, limit: Limit = 200, after: After = None
+    ) -> views.EntryPage:
+        """List the changes behind a SKU's units, oldest first."""
+        key = _normal(sku)
+        rows = await (await caught_up(entries, after)).find(
+            sku=key, after=(key, cursor), limit=limit
+        )
+        following = rows[-1].version if len(rows) == limit else None
+        shown = tuple(views.shown(views.EntryOut, row) for row in rows)
+        return views.EntryPage(entries=shown, cursor=following)
+
+    @router.get("/stock/{sku:path}")
     async def get_stock(sku: Sku, after: After = None) -> views.StockOut:
         """Show a SKU's units: on hand, reserved, held, waiting, available, by location."""
         await caught_up(reservations, after)
@@ -129,19 +143,6 @@ def _reads(router: APIRouter, ports: Ports) -> None:
             for row, (_, held, short, sold) in found
         )
 
-    @router.get("/stock/{sku}/entries")
-    async def get_entries(
-        sku: Sku, cursor: int = 0, limit: Limit = 200, after: After = None
-    ) -> views.EntryPage:
-        """List the changes behind a SKU's units, oldest first."""
-        key = _normal(sku)
-        rows = await (await caught_up(entries, after)).find(
-            sku=key, after=(key, cursor), limit=limit
-        )
-        following = rows[-1].version if len(rows) == limit else None
-        shown = tuple(views.shown(views.EntryOut, row) for row in rows)
-        return views.EntryPage(entries=shown, cursor=following)
-
     @router.get("/reservations/{order_id}")
     async def get_reservations(
         order_id: str, after: After = None
@@ -152,6 +153,8 @@ def _reads(router: APIRouter, ports: Ports) -> None:
 
 
 def _writes(router: APIRouter, ports: Ports) -> None:
+    company = ports.settings.stock_company
+
     def location(name: str) -> tuple[str, bool]:
         place = ports.settings.locations.get(name)
         if place is None:
@@ -164,54 +167,54 @@ def _writes(router: APIRouter, ports: Ports) -> None:
         )
         return views.Done(sku=sku, version=answer.version, events=answer.events, token=answer.token)
 
-    @router.post("/items/{sku}", status_code=201)
+    @router.post("/items/{sku:path}", status_code=201)
     async def define(sku: Sku, body: Item, write: WriteRequest) -> views.Done:
         """Say what an item is; with components it is a kit."""
         parts = tuple(Component(sku=_normal(p.sku), units=p.units) for p in body.components)
         command = commands.DefineItem(
-            "main", _normal(sku), body.description, body.barcode, parts, body.by, ports.clock()
+            company, _normal(sku), body.description, body.barcode, parts, body.by, ports.clock()
         )
         return await execute(_normal(sku), command, write)
 
-    @router.post("/stock/{sku}/receipts", status_code=201)
+    @router.post("/stock/{sku:path}/receipts", status_code=201)
     async def receive(sku: Sku, body: Receipt, write: WriteRequest) -> views.Done:
         """Record units that came in; who waits is served first."""
         place, ours = location(body.location)
         command = commands.ReceiveStock(
-            "main", _normal(sku), place, ours, body.quantity, body.unit_cost, body.currency,
+            company, _normal(sku), place, ours, body.quantity, body.unit_cost, body.currency,
             body.document or write.key, body.by, ports.clock(),
         )  # fmt: skip
         return await execute(_normal(sku), command, write)
 
-    @router.post("/stock/{sku}/counts", status_code=201)
+    @router.post("/stock/{sku:path}/counts", status_code=201)
     async def count(sku: Sku, body: Count, write: WriteRequest) -> views.Done:
         """Record a count; a difference is a fact, whatever was promised."""
         place, ours = location(body.location)
         command = commands.CountStock(
-            "main", _normal(sku), place, ours, body.counted, body.document or write.key, body.by,
+            company, _normal(sku), place, ours, body.counted, body.document or write.key, body.by,
             ports.clock(),
         )  # fmt: skip
         return await execute(_normal(sku), command, write)
 
-    @router.post("/stock/{sku}/adjustments", status_code=201)
+    @router.post("/stock/{sku:path}/adjustments", status_code=201)
     async def adjust(sku: Sku, body: Adjustment, write: WriteRequest) -> views.Done:
         """Record units found or written off, with a reason."""
         if not body.quantity:
             raise Problem("invalid-request", "An adjustment of 0 units is none.")
         place, ours = location(body.location)
         command = commands.AdjustStock(
-            "main", _normal(sku), place, ours, body.quantity, body.reason,
+            company, _normal(sku), place, ours, body.quantity, body.reason,
             body.document or write.key, body.note, body.by, ports.clock(),
         )  # fmt: skip
         return await execute(_normal(sku), command, write)
 
-    @router.post("/stock/{sku}/moves", status_code=201)
+    @router.post("/stock/{sku:path}/moves", status_code=201)
     async def move(sku: Sku, body: Move, write: WriteRequest) -> views.Done:
         """Record units that changed location."""
         source, _ = location(body.location_from)
         place, ours = location(body.location_to)
         command = commands.MoveStock(
-            "main", _normal(sku), source, place, ours, body.quantity, body.document or write.key,
+            company, _normal(sku), source, place, ours, body.quantity, body.document or write.key,
             body.by, ports.clock(),
         )  # fmt: skip
         return await execute(_normal(sku), command, write)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
+from urllib.parse import unquote
 
 from fastapi import FastAPI
 
@@ -102,7 +103,7 @@ class AsgiClient:
         path, _, query = path.partition("?")
         scope: Any = {
             "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method,
-            "path": path, "raw_path": path.encode(), "query_string": query.encode(),
+            "path": unquote(path), "raw_path": path.encode(), "query_string": query.encode(),
             "headers": list(headers), "scheme": "http", "server": ("orders", 80),
         }  # fmt: skip
         sent: list[Any] = []

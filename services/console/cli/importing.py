@@ -4,7 +4,7 @@ import asyncio
 import os
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
@@ -21,6 +21,14 @@ File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True
 Apply = Annotated[bool, typer.Option("--apply", help="Do it; without, only the plan is shown.")]
 Url = Annotated[str | None, typer.Option(help="Of the services; else those of this folder.")]
 _SHOWN = 20
+
+
+class Writer(Protocol):
+    """Whoever can write to the services."""
+
+    async def post(self, path: str, body: Any = None, *, key: str = "") -> Any:
+        """Write once and return the answer's JSON. Raises Refusal."""
+        ...
 
 
 @app.command()
@@ -46,8 +54,7 @@ def _import(kind: str, file: Path, url: str | None, output: Output, *, apply: bo
     if not apply:
         output.say("planned", "Nothing is done yet; --apply does it.", lines=len(planned.writes))
         return
-    failed = asyncio.run(_send(planned, url or _running(), output))
-    output.say("applied", f"{len(planned.writes) - failed} lines are in.", failed=failed)
+    failed = asyncio.run(_connected(planned, url or _running(), output))
     if failed or planned.refused:
         raise typer.Exit(1)
 
@@ -63,7 +70,7 @@ def _show(planned: "Plan", output: Output) -> None:
     for bad in planned.refused:
         output.say("refused", f"  line {bad.line} is refused: {bad.code} {bad.sku}",
                    line=bad.line, code=bad.code, sku=bad.sku)  # fmt: skip
-    text = f"{len(planned.writes)} lines to take in, {len(planned.refused)} refused."
+    text = f"{len(planned.writes)} lines to send, {len(planned.refused)} refused."
     output.say("plan", text, lines=len(planned.writes), refused=len(planned.refused))
 
 
@@ -77,25 +84,35 @@ def _running() -> str:
     return found
 
 
-async def _send(planned: "Plan", url: str, output: Output) -> int:
-    """Send each line once; the number of lines that were refused."""
-    from services.console.http import Http, Refusal  # noqa: PLC0415
+async def _connected(planned: "Plan", url: str, output: Output) -> int:
+    from services.console.http import Http  # noqa: PLC0415
 
     async with Http(url, os.environ.get("LONJA_TOKEN")) as http:
-
-        async def one(path: str, body: Any, key: str) -> Refusal | None:
-            try:
-                await http.post(path, body, key=key)
-            except Refusal as no:
-                return no
-            return None
-
-        sent = (one(line.path, line.body, line.key) for line in planned.writes)
         with output.waiting(f"Sending {len(planned.writes)} lines"):
-            answers = await asyncio.gather(*sent)
-    refusals = [
-        (line, no) for line, no in zip(planned.writes, answers, strict=True) if no is not None
-    ]
-    for line, no in refusals:
-        output.say("refused", f"  line {line.line} is refused: {no}", line=line.line, code=no.code)
-    return len(refusals)
+            return await send(planned, http, output)
+
+
+async def send(planned: "Plan", http: Writer, output: Output) -> int:
+    """Send each line once, say what came of it, and return the number that services refused.
+
+    A line that led to no event was in already.
+    """
+    from services.console.http import Refusal  # noqa: PLC0415
+
+    async def one(path: str, body: Any, key: str) -> bool | Refusal:
+        try:
+            return bool((await http.post(path, body, key=key))["events"])
+        except Refusal as no:
+            return no
+
+    sent = (one(line.path, line.body, line.key) for line in planned.writes)
+    answers = await asyncio.gather(*sent)
+    for line, no in zip(planned.writes, answers, strict=True):
+        if isinstance(no, Refusal):
+            text = f"  line {line.line} is refused: {no}"
+            output.say("refused", text, line=line.line, code=no.code)
+    new, known = answers.count(True), answers.count(False)
+    failed = len(answers) - new - known
+    text = f"{new} lines in, {known} were in already, {failed + len(planned.refused)} refused."
+    output.say("applied", text, lines=new, known=known, failed=failed)
+    return failed

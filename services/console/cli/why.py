@@ -2,13 +2,16 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from libs.cli.output import Json, Output, table, time_text
 from libs.cli.run import data_folder
 from services.console.cli.options import Data, Url
+
+if TYPE_CHECKING:
+    from services.console.queues import Reader
 
 app = typer.Typer(add_completion=False)
 
@@ -39,15 +42,22 @@ async def _why(
     data: Path, url: str | None, sku: str
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     from services.console.backends import client  # noqa: PLC0415 - --help stays quick
-    from services.console.http import part  # noqa: PLC0415
 
     async with client(data, url) as http:
-        path = f"/inventory/stock/{part(sku)}"
-        stock: dict[str, Any] = await http.get(path)
-        entries: list[dict[str, Any]] = []
-        cursor: int | None = 0
-        while cursor is not None:
-            page = await http.get(f"{path}/entries", limit="1000", cursor=str(cursor))
-            entries += page["entries"]
-            cursor = page["cursor"]
-        return stock, entries
+        return await behind(http, sku)
+
+
+async def behind(http: "Reader", sku: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return a SKU's stock and the entries behind it, oldest first. Raises Refusal."""
+    from services.console.http import part  # noqa: PLC0415
+
+    # In capitals, as it is kept: "a/entries" is no other SKU's entries.
+    path = f"/inventory/stock/{part(sku.strip().upper())}"
+    stock: dict[str, Any] = await http.get(path)
+    entries: list[dict[str, Any]] = []
+    cursor: int | None = 0
+    while cursor is not None:
+        page = await http.get(f"{path}/entries", limit="1000", cursor=str(cursor))
+        entries += page["entries"]
+        cursor = page["cursor"]
+    return stock, entries

@@ -4,18 +4,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
+from msgspec.structs import replace
 
 from libs.contracts import inventory
 from libs.eventsourcing.states import pack, unpack
+from libs.replay.memory import MemoryRows
 from libs.runtime.errors import ConfigurationError
-from libs.runtime.settings import load
+from libs.runtime.ports import Ports
+from libs.runtime.settings import Settings, load
 from services.accounting import commands
 from services.accounting.company import Company, business_date, converted
 from services.accounting.process import cost_stream
-from services.accounting.service import SERVICE, companies_of, configured
+from services.accounting.service import SERVICE, companies_of, configured, routes
+from services.inventory.commands import ShipUnits
 from tests.unit.accounting.samples import (
     NOW,
     REACTIONS,
+    Ledger,
     Story,
     captured,
     dispatched,
@@ -26,10 +32,10 @@ from tests.unit.accounting.samples import (
     tax,
     told,
 )
+from tests.unit.inventory.memory import Inventory
+from tests.unit.memory import AsgiClient, folded
 
 CONFIG = """
-[companies.main]
-currency = "GBP"
 [companies.iberia]
 currency = "EUR"
 time_zone = "Europe/Madrid"
@@ -67,6 +73,57 @@ def test_a_companys_currency_days_and_rates_are_in_its_commands(tmp_path: Path) 
 def test_a_channel_of_a_company_that_is_not_configured_stops_the_start(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="no company is called galia"):
         settings(tmp_path, CONFIG.format(entity="galia"))
+
+
+async def test_the_only_company_owns_the_stock_whatever_it_is_called(tmp_path: Path) -> None:
+    found = settings(tmp_path, CONFIG.format(entity="iberia"))
+    stock, ledger = Inventory(found), Ledger(companies_of(found))
+    receipt = {"quantity": 10, "unit_cost": "2.00", "currency": "EUR"}
+    await stock.post("/inventory/stock/MUG/receipts", receipt, key="r1")
+    stock.commands.tell("stock-MUG", ShipUnits("iberia", "MUG", "main", "ord_1", "s1", 10, NOW + 1))
+    for one in stock.commands.log:
+        ledger.hear(told(one.event, one.version, "inventory", "stock-MUG"))
+    assert ledger.short() == {"2500": -2000, "5000": 2000}
+    [state] = ledger.states.values()
+    assert (state.units, state.value, dict(state.held)) == (0, 0, {})
+
+
+@pytest.mark.parametrize("name", ["main", "iberia"])
+async def test_a_company_is_asked_for_its_stock_at_cost_without_being_named(name: str) -> None:
+    found = Settings.model_validate({"companies": {name: {}}})
+    ledger = Ledger(companies_of(found))
+    ledger.hear(told(replace(RECEIVED, entity=name), 1, "inventory", "stock-MUG"))
+    none: Any = None
+    rows: Any = lambda p: MemoryRows(lambda: folded(p, ledger.log))  # noqa: E731
+    app = FastAPI()
+    app.include_router(routes(Ports(found, lambda: NOW, none, none, none, rows)))
+    shown = (await AsgiClient(app).get("/accounting/stock-values")).json()["stock_values"]
+    assert [(one["entity"], one["units"]) for one in shown] == [(name, 10)]
+
+
+OTHERS = "[companies.acme]\n[companies.shopco]\n"
+MAIN = "[companies.main]\n[companies.shopco]\n"
+SHOP = '[channels.b]\nprovider = "shopify"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (OTHERS, "companies: .* none is called main"),
+        ("[companies]\n", "companies: .* none is called main"),
+        (MAIN + SHOP + 'entity = "shopco"', r"channels\.b\.entity: the stock is of main"),
+        ("[companies.acme]\n" + SHOP, r"channels\.b\.entity: no company is called main"),
+    ],
+)
+def test_companies_whose_stock_could_not_be_booked_stop_the_start(
+    tmp_path: Path, text: str, why: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=why):
+        settings(tmp_path, text)
+
+
+def test_of_several_companies_main_owns_the_stock_and_sells(tmp_path: Path) -> None:
+    assert settings(tmp_path, MAIN + SHOP + 'entity = "main"').stock_company == "main"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import json
 from functools import reduce
 from typing import Any
+from urllib.parse import unquote
 
 from prometheus_client import CollectorRegistry
 
@@ -130,7 +131,7 @@ class Shop:
 
 
 async def call(app: Any, method: str, path: str, body: bytes, headers: dict[str, str]) -> Any:
-    """Send one request to an ASGI application; return its status and JSON."""
+    """Send one request to an ASGI application, as a server does; return its status and JSON."""
     sent: list[Any] = []
     parts = [body[i : i + 65536] for i in range(0, len(body), 65536)] or [b""]
     messages = [
@@ -146,7 +147,8 @@ async def call(app: Any, method: str, path: str, body: bytes, headers: dict[str,
 
     path, _, query = path.partition("?")
     scope = {
-        "type": "http", "http_version": "1.1", "method": method, "path": path, "raw_path": path.encode(),
+        "type": "http", "http_version": "1.1", "method": method,
+        "path": unquote(path), "raw_path": path.encode(),
         "query_string": query.encode(), "root_path": "", "scheme": "http", "server": ("test", 80),
         "client": ("test", 1), "asgi": {"version": "3.0"},
         "headers": [(k.lower().encode(), v.encode()) for k, v in headers.items()],

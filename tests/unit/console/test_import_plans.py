@@ -1,7 +1,11 @@
 """What an import would do, line by line, before anything is sent."""
 
+from pathlib import Path
+
 import pytest
 
+from libs.cli.run import run
+from services.console.cli.importing import app
 from services.console.importing import Plan, plan
 
 HEADER = "sku,location,quantity,unit_cost,currency,document\n"
@@ -20,9 +24,10 @@ def test_a_line_becomes_a_receipt_of_the_normalised_sku() -> None:
     (write,) = stock(" 85123a ,main,6,2.55,GBP,delivery-1").writes
     assert (write.line, write.sku) == (2, "85123A")
     assert write.path == "/inventory/stock/85123A/receipts"
+    document, _, line = write.body.pop("document").partition("#")
+    assert (document, len(line)) == ("delivery-1", 20)
     assert write.body == {
-        "quantity": 6, "location": "main", "unit_cost": "2.55", "currency": "GBP",
-        "document": "delivery-1", "by": "import",
+        "quantity": 6, "location": "main", "unit_cost": "2.55", "currency": "GBP", "by": "import",
     }  # fmt: skip
 
 
@@ -45,6 +50,7 @@ def test_a_sku_stands_in_the_path_as_one_part() -> None:
         ("A,main,1,2,,", "currency-missing"),
         ("A,main,1,,GBP,", "unit-cost-missing"),
         ("A,main,1,,,d,extra", "too-many-columns"),
+        (f"A,main,1,,,{'d' * 180}", "document-too-long"),
     ],
 )
 def test_a_line_that_cannot_be_taken_is_refused_by_name(line: str, code: str) -> None:
@@ -57,22 +63,33 @@ def test_a_refused_line_names_its_number_and_stops_no_other() -> None:
     assert [(one.line, one.sku) for one in planned.refused] == [(3, "B")]
 
 
-def test_the_same_file_has_the_same_keys_whenever_it_is_imported() -> None:
+def receipts(planned: Plan) -> list[str]:
+    """Return the names that inventory counts once."""
+    return [write.body["document"] for write in planned.writes]
+
+
+def test_the_same_file_has_the_same_receipts_whenever_it_is_imported() -> None:
     text = HEADER + "A,main,1,,,\nA,main,1,,,\n"
     first, second = plan("stock", text, "monday"), plan("stock", text, "tuesday")
-    assert first == second
-    assert len({write.key for write in first.writes}) == 2
+    assert receipts(first) == receipts(second)
+    assert len(set(receipts(first))) == 2
+
+
+def test_each_import_has_keys_of_its_own_and_each_line_one() -> None:
+    text = HEADER + "A,main,1,,,\nA,main,1,,,\n"
+    plans = [plan("stock", text, run) for run in ("monday", "tuesday")]
+    assert len({write.key for planned in plans for write in planned.writes}) == 4
 
 
 def test_a_document_is_the_same_receipt_in_any_file() -> None:
-    alone = stock("A,main,1,,,d7").writes[0]
-    among = stock("B,main,9,,,", "A,main,1,,,d7").writes[1]
-    assert alone.key == among.key
-    assert stock("A,main,1,,,d8").writes[0].key != alone.key
+    alone = receipts(stock("A,main,1,,,d7"))[0]
+    among = receipts(stock("B,main,9,,,", "A,main,1,,,d7"))[1]
+    assert alone == among
+    assert receipts(stock("A,main,1,,,d8"))[0] != alone
 
 
 def test_equal_lines_of_different_files_are_different_receipts() -> None:
-    assert stock("A,main,1,,,").writes[0].key != stock("A,main,1,,,", "B,,1,,,").writes[0].key
+    assert receipts(stock("A,main,1,,,"))[0] != receipts(stock("A,main,1,,,", "B,,1,,,"))[0]
 
 
 def test_a_product_may_be_a_kit() -> None:
@@ -97,7 +114,46 @@ def test_an_item_can_be_defined_the_first_way_again() -> None:
     assert len(keys) == 2
 
 
-@pytest.mark.parametrize("text", ["", "quantity\n1\n", "sku,colour\nA,red\n"])
+@pytest.mark.parametrize("text", ["", "\n", "quantity\n1\n", "sku,colour\nA,red\n"])
 def test_a_file_with_other_columns_is_refused_as_a_whole(text: str) -> None:
     with pytest.raises(ValueError, match="column"):
         plan("stock", text, "run")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('A,main,1,,,"DN-1\nB,main,2,,,DN-2\n', 2),
+        ('A,main,1,,,DN-1\n\nB,main,2,,,"DN-2\n', 4),
+        ('A,main,1,,,"DN-1\nB,main,2,,,"DN-2"\n', 2),
+        ('A,main,1,,,"' + "B,main,2,,,DN-2\n" * 10_000, 2),
+    ],
+    ids=["to the end", "after a blank line", "to the next quote", "over more than a cell can hold"],
+)
+def test_a_quote_that_is_not_closed_is_named_by_its_line(text: str, line: int) -> None:
+    with pytest.raises(ValueError, match=rf"^line {line} is not CSV"):
+        stock(text)
+
+
+def test_a_quote_that_swallows_lines_up_to_the_next_one_is_refused() -> None:
+    planned = stock('A,main,1,,,"DN-1', 'B,main,2,,,DN-2"', "C,main,3,,,DN-3")
+    assert [(one.line, one.code) for one in planned.refused] == [(2, "line-break-in-cell")]
+    assert [(one.line, one.sku) for one in planned.writes] == [(4, "C")]
+
+
+def test_a_column_named_twice_refuses_the_file() -> None:
+    with pytest.raises(ValueError, match="the first line names the column quantity twice"):
+        plan("stock", "sku,quantity,quantity\nA,1,9\n", "run")
+
+
+@pytest.mark.parametrize(
+    "text", ['sku,quantity\nA,"1\n', 'sku,quantity\nA,"' + "1\n" * 100_000, "sku,sku\nA,B\n"]
+)
+def test_a_bad_file_ends_the_verb_with_one_line_and_the_code_of_bad_files(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "note.csv").write_text(text)
+    assert run(app, ["stock", str(tmp_path / "note.csv")], "lonja import") == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert told.endswith("[file-unreadable]\n")
