@@ -123,7 +123,7 @@ def evolve(state: ChannelOrder, event: OrderEvent) -> ChannelOrder:
             moved = replace(
                 state, received=True, cancelled=order.cancelled, rank=_rank(order),
                 content=content, money=money, word=word,
-                reporting=replace(state.reporting, lines=reports.lines_of(order)),
+                reporting=_reporting(state.reporting, order),
             )  # fmt: skip
             return _moved(moved, order.version, state)
         case channels.ChannelOrderFundsChanged():
@@ -147,6 +147,10 @@ def evolve(state: ChannelOrder, event: OrderEvent) -> ChannelOrder:
             return replace(state, reporting=reports.evolve(state.reporting, event))
         case _:
             assert_never(event)
+
+
+def _reporting(known: Reporting, order: common.Order) -> Reporting:
+    return replace(known, lines=reports.lines_at(known.lines, order))
 
 
 def _moved(state: ChannelOrder, to: common.Version, before: ChannelOrder) -> ChannelOrder:
@@ -234,5 +238,5 @@ CHANNEL_ORDER = Decider(
     initial=ChannelOrder(),
     decide=decide,
     evolve=evolve,
-    version=3,
+    version=4,
 )

@@ -74,12 +74,14 @@ ReportEvent = (
 class Line(msgspec.Struct, frozen=True, array_like=True):
     """A line as the channel knows it: its id, and units that a parcel can hold.
 
-    `gift` is a gift card, which the channel that sold it hands over by itself.
+    `gift` is a gift card, which the channel that sold it hands over by itself. `removed` is a line
+    that the channel has taken out of its order: it has no units, but may be in a parcel.
     """
 
     external_id: str
     units: int
     gift: bool = False
+    removed: bool = False
 
 
 class Report(msgspec.Struct, frozen=True, array_like=True):
@@ -91,7 +93,10 @@ class Report(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Reporting(msgspec.Struct, frozen=True):
-    """Lines by our id, units told as dispatched, reports by id, settled ones in their order."""
+    """Lines by our id, units told as dispatched, reports by id, settled ones in their order.
+
+    A line stays known once it was in the order.
+    """
 
     lines: Map[str, Line] = Map()
     told: Map[str, int] = Map()
@@ -104,18 +109,18 @@ def report_id(order_id: str, kind: str, subject: str) -> str:
     return derive("channel report", order_id, kind, subject)
 
 
-def lines_of(order: common.Order) -> Map[str, Line]:
-    """Return the lines that a report may name."""
-    return Map(
-        {
-            line.line_id: Line(
-                line.external_line_id,
-                line.quantity if line.requires_shipping else 0,
-                line.kind == "gift_card",
-            )
-            for line in order.lines
-        }
-    )
+def lines_at(known: Map[str, Line], order: common.Order) -> Map[str, Line]:
+    """Return the lines that a report may name at this version: its own, and removed ones."""
+    gone = {name: replace(line, units=0, removed=True) for name, line in known.items()}
+    now = {
+        line.line_id: Line(
+            line.external_line_id,
+            line.quantity if line.requires_shipping else 0,
+            line.kind == "gift_card",
+        )
+        for line in order.lines
+    }
+    return Map(gone | now)
 
 
 def decide(command: ReportCommand, state: Reporting) -> Sequence[ReportEvent]:
@@ -141,11 +146,10 @@ def _request(command: RequestReport, state: Reporting) -> Sequence[ReportEvent]:
             external_line_id=state.lines[row.line_id].external_id, quantity=row.quantity
         )
         for row in command.rows
-        if row.line_id in state.lines
-        and not (command.kind == "dispatch" and state.lines[row.line_id].gift)
+        if row.line_id in state.lines and _concerns(command.kind, state.lines[row.line_id])
     )
     if not lines and not command.whole:
-        return []  # nothing of it is a line of this channel's order
+        return []  # nothing of it concerns this channel
     if command.kind == "dispatch":
         whole = _complete(command.rows, state)
     else:  # of an order with a parcel on its way only the rest is cancelled
@@ -160,6 +164,11 @@ def _request(command: RequestReport, state: Reporting) -> Sequence[ReportEvent]:
             due_by=command.at + REPORT_WITHIN,
         )
     ]  # fmt: skip
+
+
+def _concerns(kind: common.ReportKind, line: Line) -> bool:
+    """Say whether the channel must hear of it: not of what it does, or has done, by itself."""
+    return not (line.gift if kind == "dispatch" else line.removed)
 
 
 def _complete(rows: Iterable[common.LineQuantity], state: Reporting) -> bool:
