@@ -989,6 +989,7 @@ class ChannelReportRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True
     tracking_url: str | None = None
     reason: str
     due_by: int
+    rest: bool = False
 
 
 def write_ChannelReportRequested(o: list[bytes], v: ChannelReportRequested) -> None:
@@ -1060,7 +1061,10 @@ def write_ChannelReportRequested(o: list[bytes], v: ChannelReportRequested) -> N
     x107 = v.due_by
     if x107.__class__ is not int:
         wrong(x107, "int")
-    o += (b"\1" if x96 else b"\0", p98, p101, p104, NUMBERS[len(e106)], e106, NUMBERS[x107],)
+    x108 = v.rest
+    if x108.__class__ is not bool:
+        wrong(x108, "bool")
+    o += (b"\1" if x96 else b"\0", p98, p101, p104, NUMBERS[len(e106)], e106, NUMBERS[x107], b"\1" if x108 else b"\0",)
 
 
 def read_ChannelReportRequested(b: bytes, i: int) -> tuple[ChannelReportRequested, int]:
@@ -1164,7 +1168,9 @@ def read_ChannelReportRequested(b: bytes, i: int) -> tuple[ChannelReportRequeste
         i += 1
     else:
         f_due_by, i = long(b, i)
-    return ChannelReportRequested(entity=f_entity, occurred_at=f_occurred_at, account=f_account, provider=f_provider, external_id=f_external_id, order_id=f_order_id, report_id=f_report_id, kind=f_kind, subject=f_subject, lines=f_lines, whole=f_whole, carrier=f_carrier, tracking_code=f_tracking_code, tracking_url=f_tracking_url, reason=f_reason, due_by=f_due_by), i
+    f_rest = FLAGS[b[i]]
+    i += 1
+    return ChannelReportRequested(entity=f_entity, occurred_at=f_occurred_at, account=f_account, provider=f_provider, external_id=f_external_id, order_id=f_order_id, report_id=f_report_id, kind=f_kind, subject=f_subject, lines=f_lines, whole=f_whole, carrier=f_carrier, tracking_code=f_tracking_code, tracking_url=f_tracking_url, reason=f_reason, due_by=f_due_by, rest=f_rest), i
 
 
 class ItemAwaited(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -1179,16 +1185,16 @@ class ItemAwaited(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ItemAwaited(o: list[bytes], v: ItemAwaited) -> None:
     if v.__class__ is not ItemAwaited:
         wrong(v, "ItemAwaited")
-    e108 = v.entity.encode()
-    if 0 in e108:
+    e109 = v.entity.encode()
+    if 0 in e109:
         nul()
-    x109 = v.occurred_at
-    if x109.__class__ is not int:
-        wrong(x109, "int")
-    e110 = v.sku.encode()
-    if 0 in e110:
+    x110 = v.occurred_at
+    if x110.__class__ is not int:
+        wrong(x110, "int")
+    e111 = v.sku.encode()
+    if 0 in e111:
         nul()
-    o += (NUMBERS[len(e108)], e108, NUMBERS[x109], NUMBERS[len(e110)], e110,)
+    o += (NUMBERS[len(e109)], e109, NUMBERS[x110], NUMBERS[len(e111)], e111,)
     c.write_ListingName(o, v.listing)
 
 
@@ -1226,31 +1232,31 @@ class ItemKnown(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ItemKnown(o: list[bytes], v: ItemKnown) -> None:
     if v.__class__ is not ItemKnown:
         wrong(v, "ItemKnown")
-    e111 = v.entity.encode()
-    if 0 in e111:
+    e112 = v.entity.encode()
+    if 0 in e112:
         nul()
-    x112 = v.occurred_at
-    if x112.__class__ is not int:
-        wrong(x112, "int")
-    e113 = v.sku.encode()
-    if 0 in e113:
+    x113 = v.occurred_at
+    if x113.__class__ is not int:
+        wrong(x113, "int")
+    e114 = v.sku.encode()
+    if 0 in e114:
         nul()
-    o += (NUMBERS[len(e111)], e111, NUMBERS[x112], NUMBERS[len(e113)], e113,)
-    a114 = v.components
-    if a114.__class__ is not tuple:
-        wrong(a114, "tuple")
-    if a114:
-        o.append(NUMBERS[len(a114)])
-        for i115 in a114:
-            c.write_Component(o, i115)
+    o += (NUMBERS[len(e112)], e112, NUMBERS[x113], NUMBERS[len(e114)], e114,)
+    a115 = v.components
+    if a115.__class__ is not tuple:
+        wrong(a115, "tuple")
+    if a115:
+        o.append(NUMBERS[len(a115)])
+        for i116 in a115:
+            c.write_Component(o, i116)
     o.append(b"\0")
-    a116 = v.listings
-    if a116.__class__ is not tuple:
-        wrong(a116, "tuple")
-    if a116:
-        o.append(NUMBERS[len(a116)])
-        for i117 in a116:
-            c.write_ListingName(o, i117)
+    a117 = v.listings
+    if a117.__class__ is not tuple:
+        wrong(a117, "tuple")
+    if a117:
+        o.append(NUMBERS[len(a117)])
+        for i118 in a117:
+            c.write_ListingName(o, i118)
     o.append(b"\0")
 
 
@@ -1307,38 +1313,38 @@ class ListingLineResolved(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ListingLineResolved(o: list[bytes], v: ListingLineResolved) -> None:
     if v.__class__ is not ListingLineResolved:
         wrong(v, "ListingLineResolved")
-    e118 = v.entity.encode()
-    if 0 in e118:
+    e119 = v.entity.encode()
+    if 0 in e119:
         nul()
-    x119 = v.occurred_at
-    if x119.__class__ is not int:
-        wrong(x119, "int")
-    e120 = v.account.encode()
-    if 0 in e120:
-        nul()
-    e121 = v.listing_id.encode()
+    x120 = v.occurred_at
+    if x120.__class__ is not int:
+        wrong(x120, "int")
+    e121 = v.account.encode()
     if 0 in e121:
         nul()
-    e122 = v.external_id.encode()
+    e122 = v.listing_id.encode()
     if 0 in e122:
         nul()
-    e123 = v.line_id.encode()
+    e123 = v.external_id.encode()
     if 0 in e123:
         nul()
-    e124 = v.sku.encode()
+    e124 = v.line_id.encode()
     if 0 in e124:
         nul()
-    x125 = v.units_per_listing
-    if x125.__class__ is not int:
-        wrong(x125, "int")
-    o += (NUMBERS[len(e118)], e118, NUMBERS[x119], NUMBERS[len(e120)], e120, NUMBERS[len(e121)], e121, NUMBERS[len(e122)], e122, NUMBERS[len(e123)], e123, NUMBERS[len(e124)], e124, NUMBERS[x125],)
-    a126 = v.components
-    if a126.__class__ is not tuple:
-        wrong(a126, "tuple")
-    if a126:
-        o.append(NUMBERS[len(a126)])
-        for i127 in a126:
-            c.write_Component(o, i127)
+    e125 = v.sku.encode()
+    if 0 in e125:
+        nul()
+    x126 = v.units_per_listing
+    if x126.__class__ is not int:
+        wrong(x126, "int")
+    o += (NUMBERS[len(e119)], e119, NUMBERS[x120], NUMBERS[len(e121)], e121, NUMBERS[len(e122)], e122, NUMBERS[len(e123)], e123, NUMBERS[len(e124)], e124, NUMBERS[len(e125)], e125, NUMBERS[x126],)
+    a127 = v.components
+    if a127.__class__ is not tuple:
+        wrong(a127, "tuple")
+    if a127:
+        o.append(NUMBERS[len(a127)])
+        for i128 in a127:
+            c.write_Component(o, i128)
     o.append(b"\0")
 
 
@@ -1414,43 +1420,43 @@ class ListingLinked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ListingLinked(o: list[bytes], v: ListingLinked) -> None:
     if v.__class__ is not ListingLinked:
         wrong(v, "ListingLinked")
-    e128 = v.entity.encode()
-    if 0 in e128:
+    e129 = v.entity.encode()
+    if 0 in e129:
         nul()
-    x129 = v.occurred_at
-    if x129.__class__ is not int:
-        wrong(x129, "int")
-    e130 = v.account.encode()
-    if 0 in e130:
-        nul()
-    e131 = v.listing_id.encode()
+    x130 = v.occurred_at
+    if x130.__class__ is not int:
+        wrong(x130, "int")
+    e131 = v.account.encode()
     if 0 in e131:
         nul()
-    e132 = v.channel_sku.encode()
+    e132 = v.listing_id.encode()
     if 0 in e132:
         nul()
-    e133 = v.sku.encode()
+    e133 = v.channel_sku.encode()
     if 0 in e133:
         nul()
-    x134 = v.units_per_listing
-    if x134.__class__ is not int:
-        wrong(x134, "int")
-    o += (NUMBERS[len(e128)], e128, NUMBERS[x129], NUMBERS[len(e130)], e130, NUMBERS[len(e131)], e131, NUMBERS[len(e132)], e132, NUMBERS[len(e133)], e133, NUMBERS[x134],)
-    a135 = v.components
-    if a135.__class__ is not tuple:
-        wrong(a135, "tuple")
-    if a135:
-        o.append(NUMBERS[len(a135)])
-        for i136 in a135:
-            c.write_Component(o, i136)
-    o.append(b"\0")
-    x137 = v.valid_from
-    if x137.__class__ is not int:
-        wrong(x137, "int")
-    e138 = v.by.encode()
-    if 0 in e138:
+    e134 = v.sku.encode()
+    if 0 in e134:
         nul()
-    o += (NUMBERS[x137], NUMBERS[len(e138)], e138,)
+    x135 = v.units_per_listing
+    if x135.__class__ is not int:
+        wrong(x135, "int")
+    o += (NUMBERS[len(e129)], e129, NUMBERS[x130], NUMBERS[len(e131)], e131, NUMBERS[len(e132)], e132, NUMBERS[len(e133)], e133, NUMBERS[len(e134)], e134, NUMBERS[x135],)
+    a136 = v.components
+    if a136.__class__ is not tuple:
+        wrong(a136, "tuple")
+    if a136:
+        o.append(NUMBERS[len(a136)])
+        for i137 in a136:
+            c.write_Component(o, i137)
+    o.append(b"\0")
+    x138 = v.valid_from
+    if x138.__class__ is not int:
+        wrong(x138, "int")
+    e139 = v.by.encode()
+    if 0 in e139:
+        nul()
+    o += (NUMBERS[x138], NUMBERS[len(e139)], e139,)
 
 
 def read_ListingLinked(b: bytes, i: int) -> tuple[ListingLinked, int]:
@@ -1529,31 +1535,31 @@ class ListingNeeded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ListingNeeded(o: list[bytes], v: ListingNeeded) -> None:
     if v.__class__ is not ListingNeeded:
         wrong(v, "ListingNeeded")
-    e139 = v.entity.encode()
-    if 0 in e139:
+    e140 = v.entity.encode()
+    if 0 in e140:
         nul()
-    x140 = v.occurred_at
-    if x140.__class__ is not int:
-        wrong(x140, "int")
-    e141 = v.account.encode()
-    if 0 in e141:
-        nul()
-    e142 = v.listing_id.encode()
+    x141 = v.occurred_at
+    if x141.__class__ is not int:
+        wrong(x141, "int")
+    e142 = v.account.encode()
     if 0 in e142:
         nul()
-    e143 = v.channel_sku.encode()
+    e143 = v.listing_id.encode()
     if 0 in e143:
         nul()
-    e144 = v.title.encode()
+    e144 = v.channel_sku.encode()
     if 0 in e144:
         nul()
-    e145 = v.external_id.encode()
+    e145 = v.title.encode()
     if 0 in e145:
         nul()
-    e146 = v.line_id.encode()
+    e146 = v.external_id.encode()
     if 0 in e146:
         nul()
-    o += (NUMBERS[len(e139)], e139, NUMBERS[x140], NUMBERS[len(e141)], e141, NUMBERS[len(e142)], e142, NUMBERS[len(e143)], e143, NUMBERS[len(e144)], e144, NUMBERS[len(e145)], e145, NUMBERS[len(e146)], e146,)
+    e147 = v.line_id.encode()
+    if 0 in e147:
+        nul()
+    o += (NUMBERS[len(e140)], e140, NUMBERS[x141], NUMBERS[len(e142)], e142, NUMBERS[len(e143)], e143, NUMBERS[len(e144)], e144, NUMBERS[len(e145)], e145, NUMBERS[len(e146)], e146, NUMBERS[len(e147)], e147,)
 
 
 def read_ListingNeeded(b: bytes, i: int) -> tuple[ListingNeeded, int]:
@@ -1614,22 +1620,22 @@ class ListingUnlinked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ListingUnlinked(o: list[bytes], v: ListingUnlinked) -> None:
     if v.__class__ is not ListingUnlinked:
         wrong(v, "ListingUnlinked")
-    e147 = v.entity.encode()
-    if 0 in e147:
+    e148 = v.entity.encode()
+    if 0 in e148:
         nul()
-    x148 = v.occurred_at
-    if x148.__class__ is not int:
-        wrong(x148, "int")
-    e149 = v.account.encode()
-    if 0 in e149:
-        nul()
-    e150 = v.listing_id.encode()
+    x149 = v.occurred_at
+    if x149.__class__ is not int:
+        wrong(x149, "int")
+    e150 = v.account.encode()
     if 0 in e150:
         nul()
-    e151 = v.by.encode()
+    e151 = v.listing_id.encode()
     if 0 in e151:
         nul()
-    o += (NUMBERS[len(e147)], e147, NUMBERS[x148], NUMBERS[len(e149)], e149, NUMBERS[len(e150)], e150, NUMBERS[len(e151)], e151,)
+    e152 = v.by.encode()
+    if 0 in e152:
+        nul()
+    o += (NUMBERS[len(e148)], e148, NUMBERS[x149], NUMBERS[len(e150)], e150, NUMBERS[len(e151)], e151, NUMBERS[len(e152)], e152,)
 
 
 def read_ListingUnlinked(b: bytes, i: int) -> tuple[ListingUnlinked, int]:
@@ -2371,6 +2377,120 @@ def decode_ChannelReportRequested(data: bytes) -> ChannelReportRequested:
     return value
 
 
+def read_ChannelReportRequested_v1(b: bytes, i: int) -> tuple[ChannelReportRequested, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_provider = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_external_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_report_id = b[i + 1 : j].decode()
+    i = j
+    f_kind = c.names_ReportKind[b[i]]
+    i += 1
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_subject = b[i + 1 : j].decode()
+    i = j
+    f_lines_l: list[c.ExternalLineQuantity] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = c.read_ExternalLineQuantity(b, i)
+            f_lines_l.append(f_lines_)
+    i += 1
+    f_lines = tuple(f_lines_l)
+    f_whole = FLAGS[b[i]]
+    i += 1
+    f_carrier: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_carrier_ = b[i + 1 : j].decode()
+        i = j
+        f_carrier = f_carrier_
+    elif n:
+        branch()
+    f_tracking_code: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_tracking_code_ = b[i + 1 : j].decode()
+        i = j
+        f_tracking_code = f_tracking_code_
+    elif n:
+        branch()
+    f_tracking_url: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_tracking_url_ = b[i + 1 : j].decode()
+        i = j
+        f_tracking_url = f_tracking_url_
+    elif n:
+        branch()
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reason = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_due_by = ZIGZAG[n]
+        i += 1
+    else:
+        f_due_by, i = long(b, i)
+    return ChannelReportRequested(entity=f_entity, occurred_at=f_occurred_at, account=f_account, provider=f_provider, external_id=f_external_id, order_id=f_order_id, report_id=f_report_id, kind=f_kind, subject=f_subject, lines=f_lines, whole=f_whole, carrier=f_carrier, tracking_code=f_tracking_code, tracking_url=f_tracking_url, reason=f_reason, due_by=f_due_by), i
+
+
+def decode_ChannelReportRequested_v1(data: bytes) -> ChannelReportRequested:
+    try:
+        value, end = read_ChannelReportRequested_v1(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
 def encode_ItemAwaited(value: ItemAwaited) -> bytes:
     o: list[bytes] = []
     try:
@@ -2516,7 +2636,7 @@ CONTRACTS = (
     Contract('lonja.channels.ChannelReportConfirmed', ChannelReportConfirmed, 1, encode_ChannelReportConfirmed, decode_ChannelReportConfirmed, {1: decode_ChannelReportConfirmed}),
     Contract('lonja.channels.ChannelReportInDoubt', ChannelReportInDoubt, 1, encode_ChannelReportInDoubt, decode_ChannelReportInDoubt, {1: decode_ChannelReportInDoubt}),
     Contract('lonja.channels.ChannelReportRefused', ChannelReportRefused, 1, encode_ChannelReportRefused, decode_ChannelReportRefused, {1: decode_ChannelReportRefused}),
-    Contract('lonja.channels.ChannelReportRequested', ChannelReportRequested, 1, encode_ChannelReportRequested, decode_ChannelReportRequested, {1: decode_ChannelReportRequested}),
+    Contract('lonja.channels.ChannelReportRequested', ChannelReportRequested, 2, encode_ChannelReportRequested, decode_ChannelReportRequested, {1: decode_ChannelReportRequested_v1, 2: decode_ChannelReportRequested}),
     Contract('lonja.channels.ItemAwaited', ItemAwaited, 1, encode_ItemAwaited, decode_ItemAwaited, {1: decode_ItemAwaited}),
     Contract('lonja.channels.ItemKnown', ItemKnown, 1, encode_ItemKnown, decode_ItemKnown, {1: decode_ItemKnown}),
     Contract('lonja.channels.ListingLineResolved', ListingLineResolved, 1, encode_ListingLineResolved, decode_ListingLineResolved, {1: decode_ListingLineResolved}),

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from libs.contracts import channels, common
 from libs.eventsourcing.decider import Decider
 from services.channels import commands, reports
+from services.channels.report_lines import lines_at
 from services.channels.reports import Reporting
 
 _SEEN = 8  # contents remembered of one instant: WooCommerce tells its versions apart by the second
@@ -150,7 +151,7 @@ def evolve(state: ChannelOrder, event: OrderEvent) -> ChannelOrder:
 
 
 def _reporting(known: Reporting, order: common.Order) -> Reporting:
-    return replace(known, lines=reports.lines_at(known.lines, order))
+    return replace(known, lines=lines_at(known.lines, order))
 
 
 def _moved(state: ChannelOrder, to: common.Version, before: ChannelOrder) -> ChannelOrder:
@@ -238,5 +239,5 @@ CHANNEL_ORDER = Decider(
     initial=ChannelOrder(),
     decide=decide,
     evolve=evolve,
-    version=4,
+    version=5,
 )

@@ -33,11 +33,13 @@ def version(number: int, units: dict[str, int]) -> commands.RecordOrder:
     return commands.RecordOrder(replace(BASE, lines=lines, version=at))
 
 
-def parcel(number: int, units: dict[str, int]) -> reports.RequestReport:
+def report(
+    kind: Any, number: int, units: dict[str, int], *, whole: bool = False
+) -> reports.RequestReport:
     rows = tuple(common.LineQuantity(line_id=name, quantity=n) for name, n in units.items() if n)
     return reports.RequestReport(
-        reference=ORDER, entity="main", kind="dispatch", subject=f"s{number}", rows=rows,
-        reason="", at=number,
+        reference=ORDER, entity="main", kind=kind, subject=f"s{number}", rows=rows, reason="",
+        at=number, whole=whole,
     )  # fmt: skip
 
 
@@ -61,9 +63,41 @@ def test_a_parcel_is_told_with_every_line_that_its_order_ever_had(steps: Any) ->
             state, _ = told(state, version(number, units))
             continue
         inside = {name: n for name, n in units.items() if name in known and n}
-        state, events = told(state, parcel(number, inside))
+        state, events = told(state, report("dispatch", number, inside))
         gone.update(inside)
         assert [{one.external_line_id: one.quantity for one in e.lines} for e in events] == (
             [{f"x-{name}": n for name, n in inside.items()}] if inside else []
         )
         assert [e.whole for e in events] == [now <= gone] * len(events)
+
+
+@st.composite
+def ends(draw: Any) -> Any:
+    """Draw what becomes of each unit of an order: reports by kind, in any order."""
+    fates = st.tuples(st.sampled_from(["dispatch", "cancellation"]), st.integers(1, 2))
+    units = draw(st.lists(st.tuples(st.sampled_from("ab"), fates), min_size=1, max_size=6))
+    found: dict[Any, Counter[str]] = {}
+    for name, fate in units:
+        found.setdefault(fate, Counter())[name] += 1
+    return draw(st.permutations([(kind, rows) for (kind, _), rows in found.items()]))
+
+
+@settings(max_examples=examples(300), deadline=None)
+@given(ends(), st.lists(st.booleans(), min_size=4, max_size=4))
+def test_an_order_is_complete_with_its_last_report_whether_or_not_its_channel_echoes(
+    said: Any, echoes: list[bool]
+) -> None:
+    now = sum((rows for _, rows in said), Counter[str]())
+    state, _ = told(CHANNEL_ORDER.initial, version(1, now))
+    found = []
+    for number, ((kind, rows), echo) in enumerate(zip(said, echoes, strict=False), 2):
+        last = number == len(said) + 1
+        state, (event,) = told(state, report(kind, number, rows, whole=last and kind != "dispatch"))
+        found.append((event.kind, event.whole, event.rest))
+        if kind == "cancellation":
+            now = now - rows
+            state, _ = told(state, version(number, now)) if echo else (state, [])
+    *before, (kind, whole, rest) = found
+    assert not any(whole or rest for _, whole, rest in before)
+    some_left = any(kind == "dispatch" for kind, _ in said)
+    assert (whole, rest) == ((False, True) if some_left and kind != "dispatch" else (True, False))

@@ -248,3 +248,19 @@ def test_what_the_channel_has_edited_out_itself_needs_no_cancellation() -> None:
     assert begun(edited, cancellation("c1", 0, ALL[1])).events == []
     (event,) = begun(edited, cancellation("c1", 1, ALL[1])).events
     assert [one.external_line_id for one in event.lines] == [LINES[0].external_line_id]
+
+
+def test_units_that_we_have_cancelled_are_not_waited_for() -> None:
+    (event,) = begun(cancellation("c1", 1), dispatched("s1", ALL[0] - 1, *ALL[1:])).events
+    assert (event.kind, event.whole) == ("dispatch", True)
+
+
+def test_a_cancellation_of_all_that_has_not_left_ends_the_order() -> None:
+    (event,) = begun(dispatched("s1", *ALL[:-1]), cancellation("c1", 0, ALL[-1])).events
+    assert (event.kind, event.whole, event.rest) == ("cancellation", False, True)
+
+
+def test_an_order_that_lives_again_waits_for_all_its_units() -> None:
+    state = begun(cancellation("c1", *ALL, whole=True)).state
+    (event,) = decided(dispatched("s1", 1), state)
+    assert not event.whole
