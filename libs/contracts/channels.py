@@ -990,6 +990,7 @@ class ChannelReportRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True
     reason: str
     due_by: int
     refusals: int = 0
+    rest: bool = False
 
 
 def write_ChannelReportRequested(o: list[bytes], v: ChannelReportRequested) -> None:
@@ -1064,7 +1065,10 @@ def write_ChannelReportRequested(o: list[bytes], v: ChannelReportRequested) -> N
     x108 = v.refusals
     if x108.__class__ is not int:
         wrong(x108, "int")
-    o += (b"\1" if x96 else b"\0", p98, p101, p104, NUMBERS[len(e106)], e106, NUMBERS[x107], NUMBERS[x108],)
+    x109 = v.rest
+    if x109.__class__ is not bool:
+        wrong(x109, "bool")
+    o += (b"\1" if x96 else b"\0", p98, p101, p104, NUMBERS[len(e106)], e106, NUMBERS[x107], NUMBERS[x108], b"\1" if x109 else b"\0",)
 
 
 def read_ChannelReportRequested(b: bytes, i: int) -> tuple[ChannelReportRequested, int]:
@@ -1174,7 +1178,9 @@ def read_ChannelReportRequested(b: bytes, i: int) -> tuple[ChannelReportRequeste
         i += 1
     else:
         f_refusals, i = long(b, i)
-    return ChannelReportRequested(entity=f_entity, occurred_at=f_occurred_at, account=f_account, provider=f_provider, external_id=f_external_id, order_id=f_order_id, report_id=f_report_id, kind=f_kind, subject=f_subject, lines=f_lines, whole=f_whole, carrier=f_carrier, tracking_code=f_tracking_code, tracking_url=f_tracking_url, reason=f_reason, due_by=f_due_by, refusals=f_refusals), i
+    f_rest = FLAGS[b[i]]
+    i += 1
+    return ChannelReportRequested(entity=f_entity, occurred_at=f_occurred_at, account=f_account, provider=f_provider, external_id=f_external_id, order_id=f_order_id, report_id=f_report_id, kind=f_kind, subject=f_subject, lines=f_lines, whole=f_whole, carrier=f_carrier, tracking_code=f_tracking_code, tracking_url=f_tracking_url, reason=f_reason, due_by=f_due_by, refusals=f_refusals, rest=f_rest), i
 
 
 class ItemAwaited(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -1189,16 +1195,16 @@ class ItemAwaited(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ItemAwaited(o: list[bytes], v: ItemAwaited) -> None:
     if v.__class__ is not ItemAwaited:
         wrong(v, "ItemAwaited")
-    e109 = v.entity.encode()
-    if 0 in e109:
+    e110 = v.entity.encode()
+    if 0 in e110:
         nul()
-    x110 = v.occurred_at
-    if x110.__class__ is not int:
-        wrong(x110, "int")
-    e111 = v.sku.encode()
-    if 0 in e111:
+    x111 = v.occurred_at
+    if x111.__class__ is not int:
+        wrong(x111, "int")
+    e112 = v.sku.encode()
+    if 0 in e112:
         nul()
-    o += (NUMBERS[len(e109)], e109, NUMBERS[x110], NUMBERS[len(e111)], e111,)
+    o += (NUMBERS[len(e110)], e110, NUMBERS[x111], NUMBERS[len(e112)], e112,)
     c.write_ListingName(o, v.listing)
 
 
@@ -1236,31 +1242,31 @@ class ItemKnown(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ItemKnown(o: list[bytes], v: ItemKnown) -> None:
     if v.__class__ is not ItemKnown:
         wrong(v, "ItemKnown")
-    e112 = v.entity.encode()
-    if 0 in e112:
+    e113 = v.entity.encode()
+    if 0 in e113:
         nul()
-    x113 = v.occurred_at
-    if x113.__class__ is not int:
-        wrong(x113, "int")
-    e114 = v.sku.encode()
-    if 0 in e114:
+    x114 = v.occurred_at
+    if x114.__class__ is not int:
+        wrong(x114, "int")
+    e115 = v.sku.encode()
+    if 0 in e115:
         nul()
-    o += (NUMBERS[len(e112)], e112, NUMBERS[x113], NUMBERS[len(e114)], e114,)
-    a115 = v.components
-    if a115.__class__ is not tuple:
-        wrong(a115, "tuple")
-    if a115:
-        o.append(NUMBERS[len(a115)])
-        for i116 in a115:
-            c.write_Component(o, i116)
+    o += (NUMBERS[len(e113)], e113, NUMBERS[x114], NUMBERS[len(e115)], e115,)
+    a116 = v.components
+    if a116.__class__ is not tuple:
+        wrong(a116, "tuple")
+    if a116:
+        o.append(NUMBERS[len(a116)])
+        for i117 in a116:
+            c.write_Component(o, i117)
     o.append(b"\0")
-    a117 = v.listings
-    if a117.__class__ is not tuple:
-        wrong(a117, "tuple")
-    if a117:
-        o.append(NUMBERS[len(a117)])
-        for i118 in a117:
-            c.write_ListingName(o, i118)
+    a118 = v.listings
+    if a118.__class__ is not tuple:
+        wrong(a118, "tuple")
+    if a118:
+        o.append(NUMBERS[len(a118)])
+        for i119 in a118:
+            c.write_ListingName(o, i119)
     o.append(b"\0")
 
 
@@ -1317,38 +1323,38 @@ class ListingLineResolved(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ListingLineResolved(o: list[bytes], v: ListingLineResolved) -> None:
     if v.__class__ is not ListingLineResolved:
         wrong(v, "ListingLineResolved")
-    e119 = v.entity.encode()
-    if 0 in e119:
+    e120 = v.entity.encode()
+    if 0 in e120:
         nul()
-    x120 = v.occurred_at
-    if x120.__class__ is not int:
-        wrong(x120, "int")
-    e121 = v.account.encode()
-    if 0 in e121:
-        nul()
-    e122 = v.listing_id.encode()
+    x121 = v.occurred_at
+    if x121.__class__ is not int:
+        wrong(x121, "int")
+    e122 = v.account.encode()
     if 0 in e122:
         nul()
-    e123 = v.external_id.encode()
+    e123 = v.listing_id.encode()
     if 0 in e123:
         nul()
-    e124 = v.line_id.encode()
+    e124 = v.external_id.encode()
     if 0 in e124:
         nul()
-    e125 = v.sku.encode()
+    e125 = v.line_id.encode()
     if 0 in e125:
         nul()
-    x126 = v.units_per_listing
-    if x126.__class__ is not int:
-        wrong(x126, "int")
-    o += (NUMBERS[len(e119)], e119, NUMBERS[x120], NUMBERS[len(e121)], e121, NUMBERS[len(e122)], e122, NUMBERS[len(e123)], e123, NUMBERS[len(e124)], e124, NUMBERS[len(e125)], e125, NUMBERS[x126],)
-    a127 = v.components
-    if a127.__class__ is not tuple:
-        wrong(a127, "tuple")
-    if a127:
-        o.append(NUMBERS[len(a127)])
-        for i128 in a127:
-            c.write_Component(o, i128)
+    e126 = v.sku.encode()
+    if 0 in e126:
+        nul()
+    x127 = v.units_per_listing
+    if x127.__class__ is not int:
+        wrong(x127, "int")
+    o += (NUMBERS[len(e120)], e120, NUMBERS[x121], NUMBERS[len(e122)], e122, NUMBERS[len(e123)], e123, NUMBERS[len(e124)], e124, NUMBERS[len(e125)], e125, NUMBERS[len(e126)], e126, NUMBERS[x127],)
+    a128 = v.components
+    if a128.__class__ is not tuple:
+        wrong(a128, "tuple")
+    if a128:
+        o.append(NUMBERS[len(a128)])
+        for i129 in a128:
+            c.write_Component(o, i129)
     o.append(b"\0")
 
 
@@ -1424,43 +1430,43 @@ class ListingLinked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ListingLinked(o: list[bytes], v: ListingLinked) -> None:
     if v.__class__ is not ListingLinked:
         wrong(v, "ListingLinked")
-    e129 = v.entity.encode()
-    if 0 in e129:
+    e130 = v.entity.encode()
+    if 0 in e130:
         nul()
-    x130 = v.occurred_at
-    if x130.__class__ is not int:
-        wrong(x130, "int")
-    e131 = v.account.encode()
-    if 0 in e131:
-        nul()
-    e132 = v.listing_id.encode()
+    x131 = v.occurred_at
+    if x131.__class__ is not int:
+        wrong(x131, "int")
+    e132 = v.account.encode()
     if 0 in e132:
         nul()
-    e133 = v.channel_sku.encode()
+    e133 = v.listing_id.encode()
     if 0 in e133:
         nul()
-    e134 = v.sku.encode()
+    e134 = v.channel_sku.encode()
     if 0 in e134:
         nul()
-    x135 = v.units_per_listing
-    if x135.__class__ is not int:
-        wrong(x135, "int")
-    o += (NUMBERS[len(e129)], e129, NUMBERS[x130], NUMBERS[len(e131)], e131, NUMBERS[len(e132)], e132, NUMBERS[len(e133)], e133, NUMBERS[len(e134)], e134, NUMBERS[x135],)
-    a136 = v.components
-    if a136.__class__ is not tuple:
-        wrong(a136, "tuple")
-    if a136:
-        o.append(NUMBERS[len(a136)])
-        for i137 in a136:
-            c.write_Component(o, i137)
-    o.append(b"\0")
-    x138 = v.valid_from
-    if x138.__class__ is not int:
-        wrong(x138, "int")
-    e139 = v.by.encode()
-    if 0 in e139:
+    e135 = v.sku.encode()
+    if 0 in e135:
         nul()
-    o += (NUMBERS[x138], NUMBERS[len(e139)], e139,)
+    x136 = v.units_per_listing
+    if x136.__class__ is not int:
+        wrong(x136, "int")
+    o += (NUMBERS[len(e130)], e130, NUMBERS[x131], NUMBERS[len(e132)], e132, NUMBERS[len(e133)], e133, NUMBERS[len(e134)], e134, NUMBERS[len(e135)], e135, NUMBERS[x136],)
+    a137 = v.components
+    if a137.__class__ is not tuple:
+        wrong(a137, "tuple")
+    if a137:
+        o.append(NUMBERS[len(a137)])
+        for i138 in a137:
+            c.write_Component(o, i138)
+    o.append(b"\0")
+    x139 = v.valid_from
+    if x139.__class__ is not int:
+        wrong(x139, "int")
+    e140 = v.by.encode()
+    if 0 in e140:
+        nul()
+    o += (NUMBERS[x139], NUMBERS[len(e140)], e140,)
 
 
 def read_ListingLinked(b: bytes, i: int) -> tuple[ListingLinked, int]:
@@ -1539,31 +1545,31 @@ class ListingNeeded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ListingNeeded(o: list[bytes], v: ListingNeeded) -> None:
     if v.__class__ is not ListingNeeded:
         wrong(v, "ListingNeeded")
-    e140 = v.entity.encode()
-    if 0 in e140:
+    e141 = v.entity.encode()
+    if 0 in e141:
         nul()
-    x141 = v.occurred_at
-    if x141.__class__ is not int:
-        wrong(x141, "int")
-    e142 = v.account.encode()
-    if 0 in e142:
-        nul()
-    e143 = v.listing_id.encode()
+    x142 = v.occurred_at
+    if x142.__class__ is not int:
+        wrong(x142, "int")
+    e143 = v.account.encode()
     if 0 in e143:
         nul()
-    e144 = v.channel_sku.encode()
+    e144 = v.listing_id.encode()
     if 0 in e144:
         nul()
-    e145 = v.title.encode()
+    e145 = v.channel_sku.encode()
     if 0 in e145:
         nul()
-    e146 = v.external_id.encode()
+    e146 = v.title.encode()
     if 0 in e146:
         nul()
-    e147 = v.line_id.encode()
+    e147 = v.external_id.encode()
     if 0 in e147:
         nul()
-    o += (NUMBERS[len(e140)], e140, NUMBERS[x141], NUMBERS[len(e142)], e142, NUMBERS[len(e143)], e143, NUMBERS[len(e144)], e144, NUMBERS[len(e145)], e145, NUMBERS[len(e146)], e146, NUMBERS[len(e147)], e147,)
+    e148 = v.line_id.encode()
+    if 0 in e148:
+        nul()
+    o += (NUMBERS[len(e141)], e141, NUMBERS[x142], NUMBERS[len(e143)], e143, NUMBERS[len(e144)], e144, NUMBERS[len(e145)], e145, NUMBERS[len(e146)], e146, NUMBERS[len(e147)], e147, NUMBERS[len(e148)], e148,)
 
 
 def read_ListingNeeded(b: bytes, i: int) -> tuple[ListingNeeded, int]:
@@ -1624,22 +1630,22 @@ class ListingUnlinked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ListingUnlinked(o: list[bytes], v: ListingUnlinked) -> None:
     if v.__class__ is not ListingUnlinked:
         wrong(v, "ListingUnlinked")
-    e148 = v.entity.encode()
-    if 0 in e148:
+    e149 = v.entity.encode()
+    if 0 in e149:
         nul()
-    x149 = v.occurred_at
-    if x149.__class__ is not int:
-        wrong(x149, "int")
-    e150 = v.account.encode()
-    if 0 in e150:
-        nul()
-    e151 = v.listing_id.encode()
+    x150 = v.occurred_at
+    if x150.__class__ is not int:
+        wrong(x150, "int")
+    e151 = v.account.encode()
     if 0 in e151:
         nul()
-    e152 = v.by.encode()
+    e152 = v.listing_id.encode()
     if 0 in e152:
         nul()
-    o += (NUMBERS[len(e148)], e148, NUMBERS[x149], NUMBERS[len(e150)], e150, NUMBERS[len(e151)], e151, NUMBERS[len(e152)], e152,)
+    e153 = v.by.encode()
+    if 0 in e153:
+        nul()
+    o += (NUMBERS[len(e149)], e149, NUMBERS[x150], NUMBERS[len(e151)], e151, NUMBERS[len(e152)], e152, NUMBERS[len(e153)], e153,)
 
 
 def read_ListingUnlinked(b: bytes, i: int) -> tuple[ListingUnlinked, int]:

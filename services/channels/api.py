@@ -1,5 +1,6 @@
 """The way in: shops' webhooks, our own store's checkouts, and people who link listings."""
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -13,7 +14,7 @@ from libs.web.writes import After, WriteRequest, Written, caught_up, written
 from services.channels import commands
 from services.channels.checkout import Checkout, CheckoutAnswer
 from services.channels.checkouts import Checkouts
-from services.channels.links import components_of
+from services.channels.links import components_of, parts_now
 from services.channels.read_model import ITEMS, LISTINGS, ItemRow, ListingRow
 from services.channels.report_api import report_routes
 from services.channels.suggestions import Why, suggest
@@ -127,7 +128,8 @@ def _listings(router: APIRouter, ports: Ports) -> None:
             after=_key(cursor), limit=_PAGE, **equal
         )
         last = f"{rows[-1].account}:{rows[-1].listing_id}" if len(rows) == _PAGE else None
-        return ListingPage(items=[_view(row) for row in rows], cursor=last)
+        views = await asyncio.gather(*(_view(row, items) for row in rows))
+        return ListingPage(items=views, cursor=last)
 
     @router.post("/listings/{account}/{listing_id:path}/link")
     async def link(account: str, listing_id: str, body: LinkBody, write: WriteRequest) -> Written:
@@ -192,11 +194,13 @@ def _key(cursor: str | None) -> tuple[str, str] | None:
     return account, listing_id
 
 
-def _view(row: ListingRow) -> ListingView:
+async def _view(row: ListingRow, items: Rows[ItemRow]) -> ListingView:
+    item = await items.get(row.sku) if row.sku is not None else None
     return ListingView(
         account=row.account, listing_id=row.listing_id, channel_sku=row.channel_sku,
         title=row.title, linked=row.linked, sku=row.sku, units_per_listing=row.units_per_listing,
-        components=[_component(part) for part in row.components], waiting_lines=len(row.waiting),
+        components=[_component(part) for part in parts_now(row, item)],
+        waiting_lines=len(row.waiting),
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from libs.contracts import channels, common
 from libs.eventsourcing.decider import Decider
 from services.channels import commands, reports
+from services.channels.report_lines import lines_at
 from services.channels.reports import Reporting
 
 _SEEN = 8  # contents remembered of one instant: WooCommerce tells its versions apart by the second
@@ -129,7 +130,7 @@ def evolve(state: ChannelOrder, event: OrderEvent) -> ChannelOrder:
                 state, received=True, cancelled=order.cancelled, rank=_rank(order),
                 deleted=state.deleted and not back,
                 content=content, money=money, word=word,
-                reporting=replace(state.reporting, lines=reports.lines_of(order)),
+                reporting=_reporting(state.reporting, order),
             )  # fmt: skip
             return _moved(moved, order.version, state)
         case channels.ChannelOrderFundsChanged():
@@ -153,6 +154,10 @@ def evolve(state: ChannelOrder, event: OrderEvent) -> ChannelOrder:
             return replace(state, reporting=reports.evolve(state.reporting, event))
         case _:
             assert_never(event)
+
+
+def _reporting(known: Reporting, order: common.Order) -> Reporting:
+    return replace(known, lines=lines_at(known.lines, order))
 
 
 def _moved(state: ChannelOrder, to: common.Version, before: ChannelOrder) -> ChannelOrder:
@@ -241,5 +246,5 @@ CHANNEL_ORDER = Decider(
     initial=ChannelOrder(),
     decide=decide,
     evolve=evolve,
-    version=4,
+    version=6,
 )

@@ -49,8 +49,9 @@ class Links:
     async def _look_up(self, one: Wanted) -> Link | None:
         row = await self._listings.get(one.account, one.listing_id)
         if row is not None and row.linked and row.sku is not None:
-            components = per_listing(row.components, row.units_per_listing)
-            return Link(row.sku, row.units_per_listing, row.components, components)
+            base = parts_now(row, await self._items.get(row.sku))
+            components = per_listing(base, row.units_per_listing)
+            return Link(row.sku, row.units_per_listing, base, components)
         if row is not None and row.blocked:
             return None
         sku = equal_sku(one.channel_sku)
@@ -64,3 +65,11 @@ class Links:
 def components_of(item: ItemRow) -> tuple[common.Component, ...]:
     """Return what one unit of an item takes: itself, or the parts of a kit."""
     return parts_of(item.sku, item.components)
+
+
+def parts_now(row: ListingRow, item: ItemRow | None) -> tuple[common.Component, ...]:
+    """Return what one unit of a linked listing's SKU takes: a kit's parts may change after it.
+
+    The link's own parts count only where nobody knows the item.
+    """
+    return row.components if item is None else components_of(item)

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from libs.contracts import channels, common
 from libs.eventsourcing.decider import Refused
 from libs.values.ids import derive
+from services.channels.report_lines import Line, concerns
 
 HOUR = 3_600_000_000  # microseconds
 REPORT_WITHIN = 24 * HOUR  # where the channel told no deadline of its own
@@ -72,17 +73,6 @@ ReportEvent = (
 )
 
 
-class Line(msgspec.Struct, frozen=True, array_like=True):
-    """A line as the channel knows it: its id, and units that a parcel can hold.
-
-    `gift` is a gift card, which the channel that sold it hands over by itself.
-    """
-
-    external_id: str
-    units: int
-    gift: bool = False
-
-
 class Report(msgspec.Struct, frozen=True, array_like=True):
     """A report and how it stands; `request` is what was last asked for.
 
@@ -96,7 +86,10 @@ class Report(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Reporting(msgspec.Struct, frozen=True):
-    """Lines by our id, units told as dispatched, reports by id, settled ones in their order."""
+    """Lines by our id, units told as dispatched, reports by id, settled ones in their order.
+
+    A line stays known once it was in the order.
+    """
 
     lines: Map[str, Line] = Map()
     told: Map[str, int] = Map()
@@ -107,20 +100,6 @@ class Reporting(msgspec.Struct, frozen=True):
 def report_id(order_id: str, kind: str, subject: str) -> str:
     """Return the id of a report: the same subject is told once."""
     return derive("channel report", order_id, kind, subject)
-
-
-def lines_of(order: common.Order) -> Map[str, Line]:
-    """Return the lines that a report may name."""
-    return Map(
-        {
-            line.line_id: Line(
-                line.external_line_id,
-                line.quantity if line.requires_shipping else 0,
-                line.kind == "gift_card",
-            )
-            for line in order.lines
-        }
-    )
 
 
 def decide(command: ReportCommand, state: Reporting) -> Sequence[ReportEvent]:
@@ -146,15 +125,15 @@ def _request(command: RequestReport, state: Reporting) -> Sequence[ReportEvent]:
             external_line_id=state.lines[row.line_id].external_id, quantity=row.quantity
         )
         for row in command.rows
-        if row.line_id in state.lines
-        and not (command.kind == "dispatch" and state.lines[row.line_id].gift)
+        if row.line_id in state.lines and concerns(command.kind, state.lines[row.line_id])
     )
     if not lines and not command.whole:
-        return []  # nothing of it is a line of this channel's order
+        return []  # nothing of it concerns this channel
+    complete = _complete(command.rows, state)
     if command.kind == "dispatch":
-        whole = _complete(command.rows, state)
+        whole, rest = complete, False
     else:  # of an order with a parcel on its way only the rest is cancelled
-        whole = command.whole and not state.told
+        whole, rest = command.whole and not state.told, complete and bool(state.told)
     return [
         channels.ChannelReportRequested(
             entity=command.entity, occurred_at=command.at, account=order.account,
@@ -162,17 +141,17 @@ def _request(command: RequestReport, state: Reporting) -> Sequence[ReportEvent]:
             report_id=name, kind=command.kind, subject=command.subject, lines=lines, whole=whole,
             carrier=command.carrier, tracking_code=command.tracking_code,
             tracking_url=command.tracking_url, reason=command.reason,
-            due_by=command.at + REPORT_WITHIN,
+            due_by=command.at + REPORT_WITHIN, rest=rest,
         )
     ]  # fmt: skip
 
 
 def _complete(rows: Iterable[common.LineQuantity], state: Reporting) -> bool:
-    """Say whether with these rows nothing is left to send."""
-    told = dict(state.told)
+    """Say whether with these rows nothing is left to send: each unit left or is cancelled."""
+    gone = {name: state.told.get(name, 0) + line.cancelled for name, line in state.lines.items()}
     for row in rows:
-        told[row.line_id] = told.get(row.line_id, 0) + row.quantity
-    return all(told.get(name, 0) >= line.units for name, line in state.lines.items())
+        gone[row.line_id] = gone.get(row.line_id, 0) + row.quantity
+    return all(gone[name] >= line.units for name, line in state.lines.items())
 
 
 def _record(command: RecordReport, state: Reporting) -> Sequence[ReportEvent]:
@@ -227,9 +206,8 @@ def evolve(state: Reporting, event: ReportEvent) -> Reporting:
     match event:
         case channels.ChannelReportRequested():
             known = Report("open", event, refusals=event.refusals)
-            first = event.report_id not in state.reports
-            told = _told(state, event) if first and event.kind == "dispatch" else state.told
-            return replace(state, told=told, reports=state.reports.set(event.report_id, known))
+            counted = state if event.report_id in state.reports else _counted(state, event)
+            return replace(counted, reports=state.reports.set(event.report_id, known))
         case channels.ChannelReportConfirmed():
             settled = (*state.settled, event.report_id)[-REMEMBERED:]
             return replace(state, reports=_without(state.reports, event.report_id), settled=settled)
@@ -242,14 +220,20 @@ def evolve(state: Reporting, event: ReportEvent) -> Reporting:
             assert_never(event)
 
 
-def _told(state: Reporting, event: channels.ChannelReportRequested) -> Map[str, int]:
+def _counted(state: Reporting, event: channels.ChannelReportRequested) -> Reporting:
+    """Count a report's units as told or cancelled; an order cancelled whole may live again."""
     ours: Mapping[str, str] = {line.external_id: name for name, line in state.lines.items()}
-    told = state.told
-    for line in event.lines:
-        name = ours.get(line.external_line_id)
-        if name is not None:
-            told = told.set(name, told.get(name, 0) + line.quantity)
-    return told
+    told, lines = state.told, state.lines
+    for one in event.lines:
+        name = ours.get(one.external_line_id)
+        if name is None:
+            continue
+        if event.kind == "dispatch":
+            told = told.set(name, told.get(name, 0) + one.quantity)
+        elif not event.whole:
+            line = lines[name]
+            lines = lines.set(name, replace(line, cancelled=line.cancelled + one.quantity))
+    return replace(state, told=told, lines=lines)
 
 
 def _without(reports: Map[str, Report], name: str) -> Map[str, Report]:

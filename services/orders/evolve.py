@@ -184,7 +184,10 @@ def _resolved(state: OrderState, event: orders.OrderLineResolved) -> OrderState:
     if line is None:
         link = Link(event.sku, event.units_per_listing, event.components)
         return replace(state, links=state.links.set(event.line_id, link))
-    line = replace(line, sku=event.sku, components=event.components)
+    line = replace(
+        line, sku=event.sku, units_per_listing=event.units_per_listing,
+        components=event.components,
+    )  # fmt: skip
     return replace(state, lines=state.lines.set(event.line_id, line))
 
 

@@ -40,6 +40,7 @@ class Line(msgspec.Struct, frozen=True, array_like=True):
     needs_parcel: bool = True
     resent: int = 0
     refunded: int = 0
+    units_per_listing: int = 1
 
     @property
     def remaining(self) -> int:

@@ -19,24 +19,30 @@ def number(version: common.Version) -> tuple[int, int]:
 
 
 def with_links(state: OrderState, order: common.Order) -> common.Order:
-    """Return the version with what we know of its unlinked lines: a link once learned stays."""
+    """Return the version with what we know of its lines: a link once learned stays.
+
+    So do the parts of a kit that is defined anew: a line takes what it was sold as. Only another
+    SKU, or other units per listing, is another link.
+    """
     lines = tuple(_linked(state, line) for line in order.lines)
     return order if lines == order.lines else replace(order, lines=lines)
 
 
 def _linked(state: OrderState, line: common.OrderLine) -> common.OrderLine:
-    if line.sku is not None:
+    known: Line | Link | None = state.lines.get(line.line_id)
+    if known is None or known.sku is None:
+        known = state.links.get(line.line_id) if line.sku is None else None
+    if known is None or known.sku is None or _other_link(line, known):
         return line
-    known = state.lines.get(line.line_id)
-    link = state.links.get(line.line_id)
-    if known is not None and known.sku is not None:
-        return replace(line, sku=known.sku, components=known.components)
-    if link is not None:
-        return replace(
-            line, sku=link.sku, units_per_listing=link.units_per_listing,
-            components=link.components,
-        )  # fmt: skip
-    return line
+    return replace(
+        line, sku=known.sku, units_per_listing=known.units_per_listing,
+        components=known.components,
+    )  # fmt: skip
+
+
+def _other_link(line: common.OrderLine, known: Line | Link) -> bool:
+    told = (line.sku, line.units_per_listing)
+    return line.sku is not None and told != (known.sku, known.units_per_listing)
 
 
 def ledger(before: Line | None, line: common.OrderLine) -> Line:
@@ -73,6 +79,7 @@ def _line(line: common.OrderLine) -> Line:
         quantity=line.quantity,
         sku=line.sku,
         components=line.components,
+        units_per_listing=line.units_per_listing,
         goods=line.kind == "goods" and line.fulfilled_by == "us",
         shipping=line.requires_shipping and line.fulfilled_by == "us",
         value=amounts.net + on_top,

@@ -79,7 +79,7 @@ def _key(report: ChannelReportRequested) -> str:
 
 
 def _change(order: dict[str, Any], report: ChannelReportRequested) -> dict[str, Any]:
-    """Return what is put: the entry, the status with the last parcel, lines that end."""
+    """Return what is put: the entry, the status when nothing is left to send, lines that end."""
     value: dict[str, Any] = {
         "subject": report.subject,
         "lines": [[one.external_line_id, one.quantity] for one in report.lines],
@@ -91,9 +91,10 @@ def _change(order: dict[str, Any], report: ChannelReportRequested) -> dict[str, 
             "tracking_link": report.tracking_url or "",
         }  # fmt: skip
     body: dict[str, Any] = {"meta_data": [{"key": _key(report), "value": value}]}
-    if report.whole:
-        body["status"] = "cancelled" if report.kind == "cancellation" else "completed"
-    elif report.kind == "cancellation":
+    cancels = report.kind == "cancellation"
+    if report.whole or report.rest:
+        body["status"] = "cancelled" if cancels and report.whole else "completed"
+    if cancels and not report.whole:
         body["line_items"] = _ended(order, report)
     return body
 

@@ -333,6 +333,27 @@ async def test_a_woocommerce_order_is_completed_with_its_last_parcel_only(desks:
 
 
 @PROVIDERS
+async def test_the_rest_of_an_order_is_cancelled_after_a_parcel(
+    desks: Desks, provider: str
+) -> None:
+    content = plain(ACCOUNTS[provider])
+    first = [content.lines[0].quantity]
+    rest = [0, *(one.quantity for one in content.lines[1:])]
+    parcel = report(provider, content, lines=lines_of(provider, content, first), whole=False)
+    ended = report(
+        provider, content, "cancellation", lines=lines_of(provider, content, rest), rest=True,
+        report_id="r2",
+    )  # fmt: skip
+    for told in (parcel, ended):
+        assert ids(await desks.through(provider, told)) == ["Confirmed"]
+    [_], [cancelled] = desks.told(provider)
+    assert sum(cancelled["lines"].values()) == sum(rest)
+    if provider == "woocommerce":
+        last = desks.shop.desk.reports("woo-uk", content.number)[-1].told
+        assert last["status"] == "completed"
+
+
+@PROVIDERS
 async def test_what_a_shop_refuses_is_refused(desks: Desks, provider: str) -> None:
     content = plain(ACCOUNTS[provider])
     nothing = report(provider, content)

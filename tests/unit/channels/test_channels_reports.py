@@ -61,6 +61,13 @@ def dispatched(shipment: str, *units: int, at: int = NOON) -> reports.RequestRep
     )  # fmt: skip
 
 
+def cancellation(subject: str, *units: int, whole: bool = False) -> reports.RequestReport:
+    return reports.RequestReport(
+        reference=ORDER, entity="main", kind="cancellation", subject=subject, rows=rows(*units),
+        reason="out-of-stock", at=NOON, whole=whole,
+    )  # fmt: skip
+
+
 def name(kind: str, subject: str) -> str:
     return reports.report_id("ord_1", kind, subject)
 
@@ -272,3 +279,43 @@ def test_a_gift_card_is_not_told_to_the_channel_that_hands_it_over_itself() -> N
     (event,) = given(CHANNEL_ORDER, first).when(beside).events
     assert isinstance(event, channels.ChannelReportRequested)
     assert (len(event.lines), event.whole) == (len(LINES), True)
+
+
+def without(line_id: str) -> Any:
+    """The channel edits a line out of its order."""
+    rest = tuple(line for line in RECORD.order.lines if line.line_id != line_id)
+    at = common.Version(updated_at=RECORD.order.version.updated_at + 1, counter=0)
+    order = msgspec.structs.replace(RECORD.order, lines=rest, version=at)
+    return msgspec.structs.replace(RECORD, order=order)
+
+
+def test_a_parcel_is_told_though_the_channel_has_edited_its_line_out_meanwhile() -> None:
+    edited = without(LINES[1].line_id)
+    (alone,) = begun(edited, dispatched("s1", 0, ALL[1])).events
+    assert [one.external_line_id for one in alone.lines] == [LINES[1].external_line_id]
+    assert not alone.whole
+    (both,) = begun(edited, dispatched("s1", *ALL)).events
+    assert (len(both.lines), both.whole) == (2, True)
+
+
+def test_what_the_channel_has_edited_out_itself_needs_no_cancellation() -> None:
+    edited = without(LINES[1].line_id)
+    assert begun(edited, cancellation("c1", 0, ALL[1])).events == []
+    (event,) = begun(edited, cancellation("c1", 1, ALL[1])).events
+    assert [one.external_line_id for one in event.lines] == [LINES[0].external_line_id]
+
+
+def test_units_that_we_have_cancelled_are_not_waited_for() -> None:
+    (event,) = begun(cancellation("c1", 1), dispatched("s1", ALL[0] - 1, *ALL[1:])).events
+    assert (event.kind, event.whole) == ("dispatch", True)
+
+
+def test_a_cancellation_of_all_that_has_not_left_ends_the_order() -> None:
+    (event,) = begun(dispatched("s1", *ALL[:-1]), cancellation("c1", 0, ALL[-1])).events
+    assert (event.kind, event.whole, event.rest) == ("cancellation", False, True)
+
+
+def test_an_order_that_lives_again_waits_for_all_its_units() -> None:
+    state = begun(cancellation("c1", *ALL, whole=True)).state
+    (event,) = decided(dispatched("s1", 1), state)
+    assert not event.whole

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from libs.contracts import common, orders
 from libs.eventsourcing.testing import given
 from services.orders.decider import ORDER
@@ -143,3 +145,33 @@ def test_a_link_that_comes_before_its_order_is_used_when_the_order_comes() -> No
 def test_a_link_once_learned_survives_a_version_that_does_not_know_it() -> None:
     steps = (told(line("u", 2)), resolved("u", "CUP"), told(line("u", 2), version=2))
     assert names(given(ORDER).when(*steps).events) == ["OrderAmended"]
+
+
+def test_a_line_keeps_its_parts_when_its_kit_is_defined_anew() -> None:
+    sold, anew = (line("k", 2, *parts, sku="KIT") for parts in ([("CUP", 1)], [("LID", 3)]))
+    amended = given(ORDER).when(told(sold), told(anew, version=2))
+    assert names(amended.events) == ["OrderAmended"]
+    assert only(amended.events, orders.OrderAmended).order.lines == (sold,)
+    more = given(ORDER).when(told(sold), told(replace(anew, quantity=3), version=2))
+    required = only(more.events, orders.StockRequired)
+    assert {d.sku: d.units for d in required.demands} == {"CUP": 3}
+
+
+def test_a_line_that_was_resolved_keeps_its_parts_when_its_kit_is_defined_anew() -> None:
+    waiting, anew = line("u", 2), line("u", 2, ("LID", 3), sku="CUP", units_per_listing=3)
+    learned = (told(waiting), resolved("u", "CUP", 3))
+    early = (resolved("u", "CUP", 3), told(waiting))
+    for steps in (learned, early):
+        outcome = given(ORDER).when(*steps, told(anew, version=2))
+        assert names(outcome.events) == ["OrderAmended"]
+        (kept,) = only(outcome.events, orders.OrderAmended).order.lines
+        assert kept.components == (common.Component(sku="CUP", units=3),)
+
+
+def test_a_line_follows_its_listing_to_another_link() -> None:
+    sold = line("k", 2, ("CUP", 1))
+    dozen = line("k", 2, ("CUP", 12), units_per_listing=12)
+    for other, needs in ((line("k", 2, ("JUG", 1)), {"CUP": 0, "JUG": 2}), (dozen, {"CUP": 24})):
+        outcome = given(ORDER).when(told(sold), told(other, version=2))
+        required = only(outcome.events, orders.StockRequired)
+        assert {d.sku: d.units for d in required.demands} == needs
