@@ -137,7 +137,7 @@ def _tell_confirmed(story: Story, units: Mapping[str, int], *, partial: bool) ->
 def ready(state: OrderState) -> dict[str, int]:
     """Return the units by line that what is reserved is enough for, one line after the other."""
     # What is not missing is reserved or has left already.
-    free = {sku: need.units - need.short for sku, need in state.needs.items()}
+    free = {sku: need.units - need.short for sku, need in state.needs.items() if need.units}
     found: dict[str, int] = {}
     for name, line in sorted(state.lines.items()):
         units = line.remaining
