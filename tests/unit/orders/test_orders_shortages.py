@@ -6,7 +6,7 @@ from libs.contracts import orders
 from libs.eventsourcing.testing import given
 from services.orders import commands
 from services.orders.decider import ORDER
-from tests.unit.orders.samples import HOUR, NOW, answer, cancel, captured, funds, line, told
+from tests.unit.orders.samples import HOUR, NOW, answer, cancel, captured, funds, line, parcel, told
 from tests.unit.orders.test_orders_confirming import BOX, MUG, names, only
 
 SHORT = answer("MUG", 1, short=1)
@@ -75,6 +75,18 @@ def test_a_split_goes_on_where_a_line_was_cancelled_before_its_sku_was_asked_for
     never = told(line("b", 0, ("HAT", 1)), MUG, shortage="split")
     outcome = given(ORDER).when(never, answer("MUG", 1, short=1))
     assert only(outcome.events, orders.OrderConfirmed).partial
+
+
+def test_a_unit_that_a_parcel_has_is_promised_to_no_other_line() -> None:
+    kit = line("a", 1, ("MUG", 1), ("CUP", 1))
+    placed = told(kit, line("b", 1, ("MUG", 1)), shortage="split", funds="paid")
+    steps = (placed, answer("MUG", 1, short=1), answer("CUP", 0, short=1), captured(100))
+    for where in ((), (parcel("planned", ("b", 1)),), (parcel("dispatched", ("b", 1)),)):
+        outcome = given(ORDER).when(*steps, *where, answer("CUP", 1, seen=2))
+        assert names(outcome.events) == ["OrderStockRecorded"]
+    outcome = given(ORDER).when(*steps, parcel("dispatched", ("b", 1)), decide("cancel"))
+    cancelled = only(outcome.events, orders.OrderLinesCancelled)
+    assert {row.line_id: row.quantity for row in cancelled.lines} == {"a": 1}
 
 
 def test_what_was_short_of_a_line_that_is_gone_says_nothing_of_the_rest() -> None:
