@@ -189,8 +189,15 @@ def shortages(state: OrderState) -> tuple[common.Demand, ...]:
 
 
 def demand(state: OrderState) -> dict[str, int]:
-    """Return the units that the order needs in all, by SKU, summed over lines and kits."""
-    return by_sku(state, {n: one.remaining + one.resent for n, one in state.lines.items()})
+    """Return the units that the order needs in all, by SKU, summed over lines and kits.
+
+    What has left of a line beyond what it wants counts too: it is no other line's.
+    """
+    gone = shipped(state)
+    return by_sku(
+        state,
+        {n: max(o.remaining + o.resent, gone.get(n, 0)) for n, o in state.lines.items()},
+    )
 
 
 def by_sku(state: OrderState, units: Mapping[str, int]) -> dict[str, int]:

@@ -12,9 +12,9 @@ from libs.contracts import common, orders
 from services.fulfilment import shipment_commands as fulfilment
 from services.fulfilment.process import Places
 from services.inventory.commands import AdjustStock, ReceiveStock
-from services.inventory.stock import Stock
+from services.inventory.stock import Reservation, Stock
 from services.orders import commands
-from services.orders.state import OrderState
+from services.orders.state import OrderState, by_sku, shipped
 from tests.examples import examples
 from tests.property.orders.market import Market
 from tests.unit.orders.samples import HOUR, NOW, line, order
@@ -110,6 +110,16 @@ class Shop:
         assert isinstance(found, Stock)
         return found
 
+    def check(self) -> None:
+        """What is confirmed and has not left is reserved for the order."""
+        for state in self.market.orders().values():
+            gone = shipped(state)
+            due = {n: u - gone.get(n, 0) for n, u in (state.confirmed or {}).items()}
+            for sku, units in by_sku(state, {n: max(0, u) for n, u in due.items()}).items():
+                entry = self.stock_of(sku, self.market.states).reservations.get(state.order_id)
+                has = entry.reserved if isinstance(entry, Reservation) else 0
+                assert units <= has, (state.order_id, sku, state.confirmed, gone)
+
 
 def policy(rng: random.Random) -> fulfilment.Policy:
     ways = ["automatic", "by-hand"]
@@ -136,3 +146,4 @@ def test_what_is_promised_is_there_and_what_is_there_is_not_refused(seed: int) -
     shop = Shop(seed)
     for _ in range(shop.rng.randint(5, 30)):
         shop.act()
+        shop.check()

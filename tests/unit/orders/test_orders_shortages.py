@@ -89,6 +89,14 @@ def test_a_unit_that_a_parcel_has_is_promised_to_no_other_line() -> None:
     assert {row.line_id: row.quantity for row in cancelled.lines} == {"a": 1}
 
 
+def test_a_unit_that_left_too_many_is_no_other_lines() -> None:
+    both = (line("a", 1, ("MUG", 1)), line("b", 2, ("MUG", 1)))
+    left = (told(*both, funds="paid"), answer("MUG", 3), parcel("dispatched", ("a", 1), ("b", 2)))
+    changed = told(line("a", 3, ("MUG", 1)), line("b", 1, ("MUG", 1)), funds="paid", version=2)
+    required = only(given(ORDER).when(*left, changed).events, orders.StockRequired)
+    assert [(d.sku, d.units) for d in required.demands] == [("MUG", 5)]
+
+
 def test_what_was_short_of_a_line_that_is_gone_says_nothing_of_the_rest() -> None:
     kit = line("a", 1, ("MUG", 1), ("CUP", 1))
     placed = told(kit, line("b", 2, ("MUG", 1)), shortage="split")
