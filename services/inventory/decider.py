@@ -88,11 +88,7 @@ def _release(command: commands.RequireUnits, entry: Reservation, have: int, out:
 def _promise(command: commands.RequireUnits, entry: Reservation, have: int, out: Unfolding) -> None:
     """Promise what is free unless others wait for it; what is missing joins the waiting list."""
     wanted = entry.wanted - have
-    old = out.stock.reservations.get(command.order_id)
-    if old is not None and old.wanted and _terms(old) != _terms(entry):
-        _change(entry, command.order_id, out)
-    now = out.stock.reservations.get(command.order_id)
-    others = size(out.stock.queue) - (1 if now is not None and now.waiting else 0)
+    others = size(out.stock.queue) - (1 if entry.waiting else 0)
     taken = () if others else out.take(min(wanted, out.stock.free()))
     got = sum(one.units for one in taken)
     if got:
@@ -108,10 +104,6 @@ def _promise(command: commands.RequireUnits, entry: Reservation, have: int, out:
                 expires_at=command.expires_at, position=others + 1,
             )
         )  # fmt: skip
-
-
-def _terms(entry: Reservation) -> tuple[str, int | None, int]:
-    return entry.reservation_class, entry.expires_at, entry.priority
 
 
 def _change(entry: Reservation, order: str, out: Unfolding) -> None:

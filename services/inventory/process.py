@@ -62,7 +62,7 @@ def react_to_fulfilment(envelope: Envelope[Any]) -> list[tuple[str, commands.Inv
 
 
 def plan(envelope: Envelope[Any]) -> Sequence[Timer | Effect]:
-    """Set the end of a hold."""
+    """Set the end of a hold, also of one that is promised anew until the same time."""
     event = envelope.event
     match event:
         case events.StockReserved() | events.StockShort() | events.StockReservationChanged():
@@ -72,6 +72,7 @@ def plan(envelope: Envelope[Any]) -> Sequence[Timer | Effect]:
             command = commands.ExpireHold(
                 entity=event.entity, sku=event.sku, order_id=event.order_id, expires_at=due, at=due
             )
-            return (Timer(f"hold:{event.reservation_id}:{due}", due, envelope.stream, command),)
+            name = f"hold:{event.reservation_id}:{event.revision}:{due}"
+            return (Timer(name, due, envelope.stream, command),)
         case _:
             return ()

@@ -3,14 +3,14 @@
 from libs.contracts import common, orders
 from services.orders.commands import DECIDE_WITHIN
 from services.orders.paying import paid
-from services.orders.state import OrderState, delivered
+from services.orders.state import OrderState, delivered, under_way
 from services.orders.story import Story
 
 _RULES = ("scan", "untracked", "at-once", "channel")
 
 
 def done(state: OrderState) -> bool:
-    """Say whether each line is delivered, cancelled or refunded, and nothing waits.
+    """Say whether each line is delivered, cancelled or refunded, and nothing waits or is under way.
 
     What we do not hand over ourselves is done when payments says that its money is there: the
     channel, the third party or the counter takes it when the goods change hands.
@@ -20,9 +20,11 @@ def done(state: OrderState) -> bool:
         return False
     if state.payment.standing == "unknown":  # nothing ends before payments has said something
         return False
-    arrived = delivered(state)
+    arrived, going = delivered(state), under_way(state)
     for name, line in state.lines.items():
         units = line.remaining - line.refunded
+        if going.get(name) and arrived.get(name, 0) < line.remaining + line.resent:
+            return False
         if units > 0 and line.ours and arrived.get(name, 0) < units:
             return False
         if units > 0 and not line.ours and not paid(state):

@@ -170,5 +170,5 @@ ORDER = Decider(
     initial=OrderState(),
     decide=decide,
     evolve=evolve,
-    version=4,
+    version=5,
 )

@@ -17,6 +17,8 @@ def require(story: Story, *, again: bool = False) -> None:
         return
     kind: common.ReservationClass = "commitment" if state.committed else "hold"
     until = None if state.committed or state.ended is not None else expiry(state)
+    if again and until is not None and until <= story.at:  # nothing is held until a time gone by
+        until = story.at + DECIDE_WITHIN
     if state.ended is not None and wanted:
         kind, until = state.asked_class, state.asked_until
     same_class = not wanted or (kind, until) == (state.asked_class, state.asked_until)

@@ -133,8 +133,11 @@ def _asked(state: OrderState, event: orders.StockRequired) -> OrderState:
     over = state.wait is not None and (
         state.wait.reason in SHORTAGE or event.reservation_class == "commitment"
     )
+    held = event.reservation_class == "hold" and state.ended is None
+    renewed = held and state.expires_at is not None
     return replace(
         state, revision=event.revision, asked=event.revision, needs=needs,
+        expires_at=event.expires_at if renewed else state.expires_at,
         asked_class=event.reservation_class, asked_until=event.expires_at,
         decide_by=event.decide_by, wait=None if over else state.wait,
     )  # fmt: skip

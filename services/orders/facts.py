@@ -12,7 +12,7 @@ from services.orders.evolve import OrderEvent
 from services.orders.paying import known
 from services.orders.progress import OUT, TROUBLE, Parcel
 from services.orders.settling import settle
-from services.orders.state import OrderState, too_late
+from services.orders.state import OrderState, too_late, twice
 from services.orders.story import Story
 
 
@@ -104,12 +104,14 @@ def decide_concern(command: commands.DecideConcern, state: OrderState) -> Sequen
 
 
 def _accept(command: commands.DecideConcern, state: OrderState) -> Sequence[OrderEvent]:
-    over = too_late(state)
-    if "edit-too-late" not in state.concerns:
-        if over:
-            return []
-        raise Refused("order-not-waiting", "Nothing of the order came too late.")
-    return _taken(command, state, "edit-too-late", None, Map(over))
+    late, again = too_late(state), twice(state)
+    if "edit-too-late" in state.concerns:
+        return _taken(command, state, "edit-too-late", None, Map(late))
+    if "delivered-twice" in state.concerns:
+        return _taken(command, state, "delivered-twice", None, Map(again))
+    if late or again:
+        return []
+    raise Refused("order-not-waiting", "Nothing of the order came too late or twice.")
 
 
 def _taken(

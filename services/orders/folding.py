@@ -129,7 +129,10 @@ def _parcels(parcels: Map[str, Parcel], event: orders.OrderShipmentRecorded) -> 
 
 def _decided(state: OrderState, event: orders.OrderDecisionTaken) -> OrderState:
     if event.decision == "accept":
-        return replace(state, late_accepted=_units(event.lines))
+        accepted = _units(event.lines)
+        if event.reason == "delivered-twice":
+            return replace(state, twice_accepted=accepted)
+        return replace(state, late_accepted=accepted)
     lines = state.lines
     for name, units in sorted(_units(event.lines).items()):
         line = lines.get(name)

@@ -233,15 +233,15 @@ def plan(envelope: Envelope[Any]) -> Sequence[Timer | Effect]:
     """Set the deadlines that an order names: none is left without one."""
     match envelope.event:
         case orders.OrderPlaced(decide_by=due) | orders.OrderReopened(decide_by=due):
-            return (_deadline(envelope.stream, due),)
+            return (_deadline(envelope, due),)
         case orders.StockRequired(revision=revision, decide_by=due, demands=demands):
             # The first question's deadline is that of the order itself.
             asks = revision > 1 and any(wanted.units for wanted in demands)
-            return (_deadline(envelope.stream, due),) if asks else ()
+            return (_deadline(envelope, due),) if asks else ()
         case orders.OrderWaits(decide_by=int(due)):
-            return (_deadline(envelope.stream, due),)
+            return (_deadline(envelope, due),)
         case orders.PaymentRequired(decide_by=due, amount=amount):
-            return (_deadline(envelope.stream, due),) if amount else ()
+            return (_deadline(envelope, due),) if amount else ()
         case orders.OrderHeld(until=int(until), hold_id=hold_id):
             release = commands.ReleaseHold(hold_id, "until", "policy", until)
             return (
@@ -251,6 +251,11 @@ def plan(envelope: Envelope[Any]) -> Sequence[Timer | Effect]:
             return ()
 
 
-def _deadline(stream: str, due: int) -> Timer:
-    name = derive("decide", stream, str(due))
-    return Timer(name, due, stream, commands.DecideByDeadline(due))
+def _deadline(envelope: Envelope[Any], due: int) -> Timer:
+    """Return the timer of a deadline, one for all that name it while it is still to come.
+
+    A timer's name rings once: where the time has gone by, it may have rung, and a new one does.
+    """
+    late = [str(envelope.version)] if due <= envelope.at else []
+    name = derive("decide", envelope.stream, str(due), *late)
+    return Timer(name, due, envelope.stream, commands.DecideByDeadline(due))

@@ -12,6 +12,7 @@ TROUBLE = {
     "lost": "parcel-lost",
     "returned_to_sender": "returned-to-sender",
 }
+UNDER_WAY = PACKED - {"delivered", *TROUBLE}  # units that may still arrive
 
 
 class Bill(msgspec.Struct, frozen=True, array_like=True):

@@ -11,7 +11,14 @@ from services.orders.demanding import cancel_all, expiry, require, wait
 from services.orders.evolve import OrderEvent
 from services.orders.paying import taken
 from services.orders.requesting import request
-from services.orders.state import AUTOMATIC, OrderState, remaining, shortages
+from services.orders.state import (
+    AUTOMATIC,
+    OrderState,
+    inside,
+    remaining,
+    shipped,
+    shortages,
+)
 from services.orders.stopping import answer_stops
 from services.orders.story import Story
 from services.orders.worrying import worry
@@ -135,20 +142,25 @@ def _tell_confirmed(story: Story, units: Mapping[str, int], *, partial: bool) ->
 
 
 def ready(state: OrderState) -> dict[str, int]:
-    """Return the units by line that what is reserved is enough for, one line after the other."""
+    """Return the units by line that what is reserved is enough for, one line after the other.
+
+    A unit that has left, or that a parcel may have, is its line's; the others share the rest.
+    """
     # What is not missing is reserved or has left already.
-    free = {sku: need.units - need.short for sku, need in state.needs.items()}
+    free = {sku: need.units - need.short for sku, need in state.needs.items() if need.units}
     found: dict[str, int] = {}
-    for name, line in sorted(state.lines.items()):
-        units = line.remaining
-        parts = [part for part in line.components if part.units] if line.goods else []
-        for part in parts:
-            units = min(units, free.get(part.sku, 0) // part.units)
-        if units:
-            found[name] = units
+    for claims in (shipped(state), inside(state), remaining(state)):
+        for name, line in sorted(state.lines.items()):
+            units = claims.get(name, 0) - found.get(name, 0)
+            parts = [part for part in line.components if part.units] if line.goods else []
             for part in parts:
-                free[part.sku] -= units * part.units
-    return found
+                units = min(units, free.get(part.sku, 0) // part.units)
+            if units > 0:
+                found[name] = found.get(name, 0) + units
+                for part in parts:
+                    free[part.sku] -= units * part.units
+    left = remaining(state)
+    return {n: min(units, left[n]) for n, units in found.items() if n in left}
 
 
 def _split(story: Story) -> None:

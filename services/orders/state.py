@@ -6,7 +6,17 @@ import msgspec
 from immutables import Map
 
 from libs.contracts import common
-from services.orders.progress import OUT, PACKED, Bill, Concern, Parcel, Payment, Requested, Stop
+from services.orders.progress import (
+    OUT,
+    PACKED,
+    UNDER_WAY,
+    Bill,
+    Concern,
+    Parcel,
+    Payment,
+    Requested,
+    Stop,
+)
 
 SECURED = frozenset({"authorised", "paid", "on_account"})  # money that makes an order committed
 SHORTAGE = frozenset({"out-of-stock", "decision-overdue"})  # reasons to wait that a person decides
@@ -100,7 +110,8 @@ class OrderState(msgspec.Struct, frozen=True):
     that fulfilment may have in parcels, whether we know the parcels or not; `asked_back` is the
     last request by which it was to have fewer, 0 once it has answered. `stops` are requests
     to cancel units that it may have; `late` units that were told to be beyond a change, and
-    `late_accepted` those that a person let be; `concerns` the queues it stands in. `received` and
+    `late_accepted` those that a person let be, as `twice_accepted` of those that arrived although
+    they were refunded or sent once more; `concerns` the queues it stands in. `received` and
     `refunded` are what the channel says that it took in all and gave back, where it says so.
     """
 
@@ -157,6 +168,7 @@ class OrderState(msgspec.Struct, frozen=True):
     completed: bool = False
     received: int | None = None
     refunded: int | None = None
+    twice_accepted: Map[str, int] = Map()
 
     @property
     def placed(self) -> bool:
@@ -190,8 +202,15 @@ def shortages(state: OrderState) -> tuple[common.Demand, ...]:
 
 
 def demand(state: OrderState) -> dict[str, int]:
-    """Return the units that the order needs in all, by SKU, summed over lines and kits."""
-    return by_sku(state, {n: one.remaining + one.resent for n, one in state.lines.items()})
+    """Return the units that the order needs in all, by SKU, summed over lines and kits.
+
+    What has left of a line beyond what it wants counts too: it is no other line's.
+    """
+    gone = shipped(state)
+    return by_sku(
+        state,
+        {n: max(o.remaining + o.resent, gone.get(n, 0)) for n, o in state.lines.items()},
+    )
 
 
 def by_sku(state: OrderState, units: Mapping[str, int]) -> dict[str, int]:
@@ -233,6 +252,11 @@ def delivered(state: OrderState) -> dict[str, int]:
     return _sum(one for one in state.parcels.values() if one.status == "delivered")
 
 
+def under_way(state: OrderState) -> dict[str, int]:
+    """Return the units by line that are in a parcel that may still arrive."""
+    return _sum(one for one in state.parcels.values() if one.status in UNDER_WAY)
+
+
 def _sum(parcels: Iterable[Parcel]) -> dict[str, int]:
     found: dict[str, int] = {}
     for parcel in parcels:
@@ -246,6 +270,17 @@ def too_late(state: OrderState) -> dict[str, int]:
     left = {name: line.remaining + line.resent for name, line in state.lines.items()}
     over = {name: units - left.get(name, 0) for name, units in leaving(state).items()}
     return {name: units for name, units in sorted(over.items()) if units > 0}
+
+
+def twice(state: OrderState) -> dict[str, int]:
+    """Return the units by line that arrived although they were refunded or sent once more."""
+    late, found = too_late(state), dict[str, int]()
+    for name, units in sorted(delivered(state).items()):
+        line = state.lines.get(name)
+        if line is not None:
+            owed = max(0, line.remaining - line.refunded) + late.get(name, 0)
+            found[name] = min(units - owed, line.resent + line.refunded)
+    return {name: units for name, units in found.items() if units > 0}
 
 
 def value(state: OrderState, units: Mapping[str, int]) -> int:

@@ -12,7 +12,7 @@ from services.orders.commands import DECIDE_WITHIN
 from services.orders.paying import covered
 from services.orders.progress import TROUBLE
 from services.orders.shipping import unpaid, wanted
-from services.orders.state import OrderState, packed, too_late, value
+from services.orders.state import OrderState, packed, too_late, twice, value
 from services.orders.story import Story
 
 _UNPAID = {
@@ -46,6 +46,10 @@ def worries(state: OrderState) -> dict[str, Worry]:
             if count > state.late_accepted.get(n, 0)}  # fmt: skip
     if over:
         found["edit-too-late"] = Worry(None, _value(state, over))
+    again = {n: count for n, count in twice(state).items()
+             if count > state.twice_accepted.get(n, 0)}  # fmt: skip
+    if again:
+        found["delivered-twice"] = Worry(None, _value(state, again))
     return found
 
 

@@ -144,7 +144,7 @@ class Persons:
             yield key, "orders", stream, lambda _, now: orders.DecideConcern(
                 decision, shipment, "seller", now
             ), 0.8  # fmt: skip
-        if reason == "edit-too-late":
+        if reason in {"edit-too-late", "delivered-twice"}:
             yield key, "orders", stream, lambda _, now: orders.DecideConcern(
                 "accept", None, "seller", now
             ), 0.7  # fmt: skip

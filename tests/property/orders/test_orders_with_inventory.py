@@ -16,7 +16,7 @@ from services.inventory.commands import AdjustStock, ReceiveStock
 from services.inventory.decider import STOCK
 from services.orders import commands, process
 from services.orders.decider import ORDER
-from services.orders.state import demand, remaining, shortages
+from services.orders.state import Wait, demand, remaining, shortages
 from tests.unit.orders.samples import HOUR, NOW, line, order
 
 SKUS = ("MUG", "CUP")
@@ -31,6 +31,7 @@ class World:
         self.versions: dict[str, int] = defaultdict(int)
         self.queues: dict[tuple[str, str], list[Any]] = defaultdict(list)
         self.timers: dict[str, Timer] = {}
+        self.rung: set[str] = set()
 
     def send(self, source: str, stream: str, command: Any) -> None:
         self.queues[source, stream].append(command)
@@ -70,7 +71,8 @@ class World:
                 self.send(stream, target, asked)
             for timer in plan(told):
                 assert isinstance(timer, Timer)
-                self.timers.setdefault(timer.id, timer)
+                if timer.id not in self.rung:  # a name rings once
+                    self.timers.setdefault(timer.id, timer)
         return events
 
     def run(self, steps: int = 100_000) -> None:
@@ -82,6 +84,7 @@ class World:
     def let_time_pass(self, until: int) -> None:
         while due := sorted((t.due, t.id) for t in self.timers.values() if t.due <= until):
             timer = self.timers.pop(due[0][1])
+            self.rung.add(timer.id)
             self.tell(timer.stream, timer.command)
             self.run(self.rng.randint(0, 3))
         self.run()
@@ -152,3 +155,46 @@ def check(world: World, stream: str, seed: int) -> None:
             assert state.confirmed == remaining(state), (seed, stream)
         else:
             assert state.wait.reason == "decision-overdue", (seed, stream)
+
+
+@pytest.mark.parametrize("expires_at", [NOW + 4 * HOUR, None])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_hold_that_a_person_renews_ends_again(seed: int, expires_at: int | None) -> None:
+    world = World(seed)
+    stream = commands.order_stream(commands.order_id("shop", "e1"))
+    got = ReceiveStock("main", "MUG", "main", True, 5, None, None, "r", "x", NOW)
+    world.tell("stock-MUG", got)
+    unknown = order(
+        line("a", 5, ("MUG", 1)), external_id="e1", commitment="unknown", funds="unknown",
+        expires_at=expires_at,
+    )  # fmt: skip
+    world.tell(stream, commands.RecordVersion(unknown, NOW, NOW))
+    world.run()
+    for turn in range(1, 4):
+        now = NOW + turn * 100 * HOUR
+        world.let_time_pass(now)
+        assert world.states["stock-MUG"].free() == 5
+        assert world.states[stream].wait.reason == "decision-overdue"
+        world.tell(stream, commands.DecideShortage("retry", "", "seller", now))
+        world.run()
+        world.let_time_pass(now)
+        assert world.states["stock-MUG"].free() == 0, "it is held once more"
+        assert world.states[stream].wait == Wait("status-unknown", now + commands.DECIDE_WITHIN)
+
+
+def test_a_hold_until_a_time_that_has_passed_ends_however_often_it_is_told() -> None:
+    world = World(0)
+    stream = commands.order_stream(commands.order_id("shop", "e1"))
+    got = ReceiveStock("main", "MUG", "main", True, 5, None, None, "r", "x", NOW)
+    world.tell("stock-MUG", got)
+    for version in range(1, 4):
+        now = NOW + version * 100 * HOUR
+        late = order(
+            line("a", version, ("MUG", 1)), version=version, external_id="e1",
+            commitment="unknown", funds="unknown", expires_at=NOW + HOUR,
+        )  # fmt: skip
+        world.tell(stream, commands.RecordVersion(late, NOW, now))
+        world.run()
+        world.let_time_pass(now)
+        assert world.states["stock-MUG"].free() == 5
+        assert world.states[stream].wait.reason == "decision-overdue"

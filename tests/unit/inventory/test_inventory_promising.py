@@ -74,6 +74,17 @@ def test_waiting_units_are_given_up_before_promised_ones() -> None:
     assert not stock.queue
 
 
+def test_an_order_that_grows_is_told_of_no_shortage_before_it_is_served() -> None:
+    stock = after(receive(10), need("a", 1, hold=4))
+    grown, events = then(stock, need("a", 2, revision=2))
+    assert [(type(e).__name__, e.reserved, e.short) for e in events] == [("StockReserved", 2, 0)]
+    assert told(grown, expire("a", 4)) == [], "it is committed with all that it has"
+    _, events = then(stock, need("a", 12, revision=2))
+    assert [(type(e).__name__, e.reserved, e.short) for e in events] == [
+        ("StockReserved", 10, 2), ("StockShort", 10, 2),
+    ]  # fmt: skip
+
+
 def test_a_hold_ends_at_its_time_and_a_renewed_or_committed_one_does_not() -> None:
     stock = after(receive(1), need("a", 1, hold=1), need("b", 1))
     assert told(stock, expire("a", 1)) == ["HoldExpired a 1", "Reserved b 1"]

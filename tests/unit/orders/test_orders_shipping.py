@@ -215,6 +215,44 @@ def test_a_warehouse_that_cannot_stop_a_parcel_lets_all_of_it_go() -> None:
     assert shipped(gone.state) == {"a": 2}
 
 
+LOST = (
+    *PAID, parcel("dispatched", ("a", 1)), parcel("dispatched", ("a", 1), name="s2"),
+    parcel("lost", ("a", 1), seen=2),
+)  # fmt: skip
+REFUNDED = (*LOST, decide("refund", "s1"))
+RESENT = (
+    *LOST, decide("reship", "s1"), answer("MUG", 3, revision=2, seen=2),
+    parcel("delivered", ("a", 1), name="s3"),
+)  # fmt: skip
+FOUND = parcel("delivered", ("a", 1), seen=3)
+OTHER = parcel("delivered", ("a", 1), name="s2", seen=2)
+
+
+@pytest.mark.parametrize("settled", [REFUNDED, RESENT])
+def test_a_found_parcel_completes_nothing_while_another_is_under_way(settled: Any) -> None:
+    found = given(ORDER).when(*settled, FOUND)
+    assert names(found.events) == ["OrderShipmentRecorded"]
+    assert not found.state.completed
+
+
+@pytest.mark.parametrize("settled", [REFUNDED, RESENT])
+@pytest.mark.parametrize("arrived", [(FOUND, OTHER), (OTHER, FOUND)])
+def test_what_arrives_although_it_was_made_good_waits_for_a_person(
+    settled: Any, arrived: Any
+) -> None:
+    twice = given(ORDER).when(*settled, *arrived)
+    waits = only(twice.events, orders.OrderWaits)
+    assert (waits.reason, waits.value_minor) == ("delivered-twice", 100)
+    assert not twice.state.completed
+    accepted = given(ORDER).when(*settled, *arrived, decide("accept"))
+    told_of = only(accepted.events, orders.OrderDecisionTaken)
+    assert (told_of.reason, [(n.line_id, n.quantity) for n in told_of.lines]) == (
+        "delivered-twice", [("a", 1)],
+    )  # fmt: skip
+    assert names(accepted.events)[1:] == ["OrderWaitOver", "OrderCompleted"]
+    given(ORDER).when(*settled, *arrived, decide("accept"), decide("accept")).then()
+
+
 @pytest.mark.parametrize("change", [cancelled(2), told(line("b", 1, ("CUP", 1)), version=2)])
 def test_a_change_for_units_that_have_left_waits_for_a_person(change: Any) -> None:
     outcome = given(ORDER).when(*SENT, change)

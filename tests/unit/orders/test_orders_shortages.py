@@ -6,7 +6,7 @@ from libs.contracts import orders
 from libs.eventsourcing.testing import given
 from services.orders import commands
 from services.orders.decider import ORDER
-from tests.unit.orders.samples import HOUR, NOW, answer, captured, funds, line, told
+from tests.unit.orders.samples import HOUR, NOW, answer, cancel, captured, funds, line, parcel, told
 from tests.unit.orders.test_orders_confirming import BOX, MUG, names, only
 
 SHORT = answer("MUG", 1, short=1)
@@ -75,6 +75,38 @@ def test_a_split_goes_on_where_a_line_was_cancelled_before_its_sku_was_asked_for
     never = told(line("b", 0, ("HAT", 1)), MUG, shortage="split")
     outcome = given(ORDER).when(never, answer("MUG", 1, short=1))
     assert only(outcome.events, orders.OrderConfirmed).partial
+
+
+def test_a_unit_that_a_parcel_has_is_promised_to_no_other_line() -> None:
+    kit = line("a", 1, ("MUG", 1), ("CUP", 1))
+    placed = told(kit, line("b", 1, ("MUG", 1)), shortage="split", funds="paid")
+    steps = (placed, answer("MUG", 1, short=1), answer("CUP", 0, short=1), captured(100))
+    for where in ((), (parcel("planned", ("b", 1)),), (parcel("dispatched", ("b", 1)),)):
+        outcome = given(ORDER).when(*steps, *where, answer("CUP", 1, seen=2))
+        assert names(outcome.events) == ["OrderStockRecorded"]
+    outcome = given(ORDER).when(*steps, parcel("dispatched", ("b", 1)), decide("cancel"))
+    cancelled = only(outcome.events, orders.OrderLinesCancelled)
+    assert {row.line_id: row.quantity for row in cancelled.lines} == {"a": 1}
+
+
+def test_a_unit_that_left_too_many_is_no_other_lines() -> None:
+    both = (line("a", 1, ("MUG", 1)), line("b", 2, ("MUG", 1)))
+    left = (told(*both, funds="paid"), answer("MUG", 3), parcel("dispatched", ("a", 1), ("b", 2)))
+    changed = told(line("a", 3, ("MUG", 1)), line("b", 1, ("MUG", 1)), funds="paid", version=2)
+    required = only(given(ORDER).when(*left, changed).events, orders.StockRequired)
+    assert [(d.sku, d.units) for d in required.demands] == [("MUG", 5)]
+
+
+def test_what_was_short_of_a_line_that_is_gone_says_nothing_of_the_rest() -> None:
+    kit = line("a", 1, ("MUG", 1), ("CUP", 1))
+    placed = told(kit, line("b", 2, ("MUG", 1)), shortage="split")
+    short = (answer("MUG", 0, short=3), answer("CUP", 0, short=1))
+    steps = (placed, *short, cancel("c", ("a", 1)))
+    outcome = given(ORDER).when(*steps, answer("MUG", 0, short=2, revision=2, seen=2))
+    assert names(outcome.events) == ["OrderStockRecorded", "OrderWaits"]
+    outcome = given(ORDER).when(*steps, answer("MUG", 1, short=1, revision=2, seen=2))
+    confirmed = only(outcome.events, orders.OrderConfirmed)
+    assert {row.line_id: row.quantity for row in confirmed.lines} == {"b": 1}
 
 
 @pytest.mark.parametrize("policy", ["backorder", "cancel"])
