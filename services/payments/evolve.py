@@ -16,6 +16,7 @@ PaymentEvent = (
     | payments.PaymentNotRequired
     | payments.PaymentAuthorisationRequested
     | payments.PaymentAuthorised
+    | payments.AuthorisationDetailed
     | payments.PaymentActionRequired
     | payments.PaymentDeclined
     | payments.AuthorisationExpiring
@@ -55,6 +56,12 @@ def evolve(state: PaymentState, event: PaymentEvent) -> PaymentState:
             return replace(state, intents=state.intents.set(event.intent_id, intent))
         case payments.PaymentAuthorised():
             return folding.authorised(state, event)
+        case payments.AuthorisationDetailed(intent_id=name, mandate=mandate):
+            intent = replace(
+                state.intents[name], capture_before=event.capture_before, mandate=mandate
+            )
+            mandated = state.mandate or mandate
+            return replace(state, intents=state.intents.set(name, intent), mandate=mandated)
         case payments.PaymentActionRequired():
             return folding.action(state, event)
         case payments.PaymentDeclined():

@@ -19,7 +19,8 @@ from services.payments.read_model import INTENTS, IntentRow
 _ORDER = re.compile(r"ord_[0-9a-f]{20}")
 _SECOND = 1_000_000  # microseconds
 _INTENT = frozenset({"amount_capturable_updated", "succeeded", "payment_failed", "canceled"})
-_CHARGE = frozenset({"captured", "refunded", "expired"})
+# What a charge's event says of its intent. Only a charge tells until when it can be captured.
+_CHARGE = {"succeeded": "requires_capture", "captured": "succeeded", "expired": "canceled"}
 
 
 class MalformedEventError(CodecError):
@@ -79,7 +80,7 @@ class PaymentsIntake:
         family, _, word = event.type.rpartition(".")
         if family == "payment_intent" and word in _INTENT:
             return await self._intent(row, event)
-        if family == "charge" and word in _CHARGE:
+        if family == "charge" and (word in _CHARGE or word == "refunded"):
             return await self._charge(row, event, word)
         if family == "charge.dispute" and word in {"created", "closed"}:
             return await self._dispute(row, event)
@@ -93,17 +94,17 @@ class PaymentsIntake:
 
     async def _charge(self, row: InboxRow, event: _Event, word: str) -> Interpreted:
         charge = msgspec.json.decode(event.data.object, type=stripe_answers.Charge)
+        if word == "succeeded" and charge.captured:
+            return Interpreted(f"{row.account}:-", (), "event-not-needed")
         if charge.payment_intent is None:
             return self._unknown(row, event, charge.id, charge.amount, charge.currency)
         if word == "refunded":
             return await self._refunded(row, event, charge)
-        expired = word == "expired"
         seen = stripe_answers.Intent(
-            charge.payment_intent, charge.amount, charge.currency,
-            "canceled" if expired else "succeeded", 0, charge.amount_captured, charge.id,
-            cancellation_reason="expired" if expired else None, metadata=charge.metadata,
+            charge.payment_intent, charge.amount, charge.currency, _CHARGE[word], None,
+            charge.amount_captured, charge, metadata=charge.metadata,
         )  # fmt: skip
-        return await self._seen(row, event, seen, "expired" if expired else "")
+        return await self._seen(row, event, seen, "expired" if word == "expired" else "")
 
     async def _seen(
         self, row: InboxRow, event: _Event, seen: stripe_answers.Intent, word: str
@@ -119,7 +120,7 @@ class PaymentsIntake:
             capturable=seen.capturable, received=seen.received,
             currency=seen.currency.upper(), reference=seen.reference, word=word,
             capture_before=seen.capture_before, occurred_at=event.created * _SECOND,
-            at=row.received_at,
+            at=row.received_at, mandate=seen.mandate,
         )  # fmt: skip
         return Interpreted(f"{row.account}:{seen.id}", ((payment_stream(order), command),))
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from libs.contracts import payments
 from services.payments import commands
 from services.payments.answering import action, capture_outside, expired, made
-from services.payments.authorising import authorised, decline
+from services.payments.authorising import authorised, decline, detailed
 from services.payments.evolve import PaymentEvent
 from services.payments.refunding import refunded
 from services.payments.settling import settle
@@ -60,7 +60,9 @@ def _set_aside(story: Story, command: commands.RecordIntentSeen, intent: Intent)
     if intent.status in {"asked", "action", "declined"}:
         story.resolve("", command.intent_id, "adopted")
         authorised(story, command.intent_id, command.provider_intent, command.amount,
-                   command.capture_before, mandate=intent.mandate)  # fmt: skip
+                   command.capture_before, mandate=command.mandate)  # fmt: skip
+    elif command.provider_intent == intent.provider_intent:
+        detailed(story, command.intent_id, command.capture_before, mandate=command.mandate)
 
 
 def _succeeded(story: Story, command: commands.RecordIntentSeen, intent: Intent) -> None:

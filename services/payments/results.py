@@ -120,6 +120,7 @@ class RecordIntentSeen(msgspec.Struct, frozen=True, tag=True):
     capture_before: int | None
     occurred_at: int
     at: int
+    mandate: bool = False
 
 
 class RecordRefundSeen(msgspec.Struct, frozen=True, tag=True):

@@ -113,6 +113,11 @@ class Intent(msgspec.Struct, frozen=True):
             return None
         return details.card.capture_before * SECOND
 
+    @property
+    def mandate(self) -> bool:
+        """Return whether the buyer's method is kept and may be charged again."""
+        return self.customer is not None and self.setup_future_usage == "off_session"
+
 
 class Refunded(msgspec.Struct, frozen=True):
     """A refund."""
@@ -180,20 +185,19 @@ def _refused(answer: Answered) -> Result:
 
 def authorised(intent: Intent) -> Result:
     """Say how an authorisation stands by its intent."""
-    mandate = intent.customer is not None and intent.setup_future_usage == "off_session"
     match intent.status:
         case "requires_capture":
             return Confirmed(
                 calls.Authorised(
                     "authorised", intent.id, intent.reference, intent.capturable,
-                    intent.currency.upper(), intent.capture_before, mandate,
+                    intent.currency.upper(), intent.capture_before, intent.mandate,
                 )
             )  # fmt: skip
         case "succeeded":
             return Confirmed(
                 calls.Authorised(
                     "captured", intent.id, intent.reference, intent.received,
-                    intent.currency.upper(), None, mandate,
+                    intent.currency.upper(), None, intent.mandate,
                 )
             )  # fmt: skip
         case "requires_action" | "processing":

@@ -1,5 +1,6 @@
 """What Stripe tells unasked: in any order, twice, late, of other amounts, of what nobody knows."""
 
+import itertools
 import json
 import os
 from pathlib import Path
@@ -8,16 +9,28 @@ from typing import Any
 import pytest
 
 from libs.contracts import payments
+from libs.effects.kinds import Confirmed
 from libs.replay.memory import MemoryRows
 from libs.runtime.ports import InboxRow, Interpreted, Ports
 from libs.runtime.settings import Settings
-from services.payments import commands
+from services.payments import calls, commands
+from services.payments.commands import Terms
 from services.payments.disagreement_decider import DISAGREEMENT, DisagreementState
 from services.payments.intake import PaymentsIntake
 from services.payments.read_model import INTENTS
 from services.payments.standing import standing
+from services.payments.telling import tell
 from tests.unit.memory import folded
-from tests.unit.payments.samples import NOW, ORDER, STREAM, Payment, line, packed, required
+from tests.unit.payments.samples import (
+    HOUR,
+    NOW,
+    ORDER,
+    STREAM,
+    Payment,
+    line,
+    packed,
+    required,
+)
 
 MUGS = line("a", 2, 1000)
 SETTINGS = Settings.model_validate(
@@ -31,8 +44,8 @@ SETTINGS = Settings.model_validate(
 class Told:
     """A payment, and the intake that understands Stripe's events about it."""
 
-    def __init__(self, *, live: bool = True) -> None:
-        self.payment = Payment(live=live)
+    def __init__(self, terms: Terms | None = None, *, live: bool = True) -> None:
+        self.payment = Payment(terms, live=live)
         none: Any = None
         rows: Any = lambda _: MemoryRows(lambda: folded(INTENTS, self.payment.log))  # noqa: E731
         self.intake = PaymentsIntake(Ports(SETTINGS, lambda: NOW, none, none, none, rows))
@@ -57,6 +70,66 @@ class Told:
             "latest_charge": "ch_0",
             "metadata": {"lonja_order": ORDER, "lonja_intent": asked.intent_id},
         } | fields  # fmt: skip
+
+    def charge(self, **fields: Any) -> dict[str, Any]:
+        asked = self.payment.last(payments.PaymentAuthorisationRequested)
+        end = {"card": {"capture_before": END // 1_000_000}, "type": "card"}
+        return {
+            "id": "ch_0", "object": "charge", "amount": asked.amount, "amount_captured": 0,
+            "captured": False, "currency": "gbp", "payment_intent": "pi_0",
+            "metadata": {"lonja_order": ORDER, "lonja_intent": asked.intent_id},
+            "payment_method_details": end,
+        } | fields  # fmt: skip
+
+    def answer(self, status: Any) -> None:
+        """Let Stripe answer the authorisation; what is to be confirmed has no end yet."""
+        [(name, effect)] = self.payment.calls.items()
+        self.payment.provider.call(name, calls.decode(effect.request))
+        done = status == "authorised"
+        said = calls.Authorised(
+            status, "pi_0", "ch_0", 1000, "GBP", END if done else None, mandate=done
+        )
+        told = tell(self.payment.call(effect), Confirmed(said), NOW)
+        self.payment.calls.clear()
+        self.payment.tell(told)
+
+
+END = NOW + 7 * 24 * HOUR
+
+
+@pytest.mark.parametrize("order", [*itertools.permutations(("answer", "intent", "charge"))])
+@pytest.mark.parametrize("answered", ["authorised", "action"])
+async def test_an_authorisation_has_its_end_and_mandate_in_whatever_order_they_are_told(
+    order: tuple[str, ...], answered: str
+) -> None:
+    told = Told(Terms("card", "capture_then_reauthorise", "capture"), live=False)
+    payment = told.payment
+    payment.fact(required(MUGS))
+    kept = told.intent(customer="cus_1", setup_future_usage="off_session")
+    for one in order:
+        if one == "answer":
+            told.answer(answered)
+        elif one == "intent":
+            await told.event("payment_intent.amount_capturable_updated", kept)
+        else:
+            await told.event("charge.succeeded", told.charge())
+    [intent] = payment.state.intents.values()
+    assert (intent.status, intent.capture_before, intent.mandate) == ("authorised", END, True)
+    assert payment.types().count("PaymentAuthorised") == 1
+    payment.live = True
+    payment.due(END - HOUR)
+    assert payment.last(payments.AuthorisationExpiring).decision == "capture"
+    assert payment.provider.captured == 1000
+
+
+async def test_a_charge_that_was_captured_at_once_is_told_by_its_intent() -> None:
+    told = Told()
+    told.payment.fact(required(MUGS))
+    before = len(told.payment.events)
+    seen = await told.event("charge.succeeded", told.charge(captured=True, amount_captured=1000))
+    assert isinstance(seen, Interpreted)
+    assert (seen.work, seen.ignored) == ((), "event-not-needed")
+    assert told.payment.types(before) == []
 
 
 async def test_what_is_told_before_the_answer_comes_is_taken_and_the_answer_adds_nothing() -> None:
