@@ -3170,6 +3170,132 @@ def read_RefundRequested(b: bytes, i: int) -> tuple[RefundRequested, int]:
     return RefundRequested(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, refund_id=f_refund_id, capture_id=f_capture_id, intent_id=f_intent_id, holder=f_holder, amount=f_amount, currency=f_currency, lines=f_lines, charges_amount=f_charges_amount, reason=f_reason, provider_intent=f_provider_intent, executor=f_executor), i
 
 
+class RefundReturned(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A refund that was made came back: the money is with its holder again, and still owed. It waits for a person."""
+
+    entity: str
+    occurred_at: int
+    order_id: str
+    refund_id: str
+    capture_id: str
+    provider_reference: str
+    holder: str
+    amount: int
+    currency: str
+    code: str
+    provider_code: str
+    deadline: int
+
+
+def write_RefundReturned(o: list[bytes], v: RefundReturned) -> None:
+    if v.__class__ is not RefundReturned:
+        wrong(v, "RefundReturned")
+    e310 = v.entity.encode()
+    if 0 in e310:
+        nul()
+    x311 = v.occurred_at
+    if x311.__class__ is not int:
+        wrong(x311, "int")
+    e312 = v.order_id.encode()
+    if 0 in e312:
+        nul()
+    e313 = v.refund_id.encode()
+    if 0 in e313:
+        nul()
+    e314 = v.capture_id.encode()
+    if 0 in e314:
+        nul()
+    e315 = v.provider_reference.encode()
+    if 0 in e315:
+        nul()
+    e316 = v.holder.encode()
+    if 0 in e316:
+        nul()
+    x317 = v.amount
+    if x317.__class__ is not int:
+        wrong(x317, "int")
+    e318 = v.currency.encode()
+    if 0 in e318:
+        nul()
+    e319 = v.code.encode()
+    if 0 in e319:
+        nul()
+    e320 = v.provider_code.encode()
+    if 0 in e320:
+        nul()
+    x321 = v.deadline
+    if x321.__class__ is not int:
+        wrong(x321, "int")
+    o += (NUMBERS[len(e310)], e310, NUMBERS[x311], NUMBERS[len(e312)], e312, NUMBERS[len(e313)], e313, NUMBERS[len(e314)], e314, NUMBERS[len(e315)], e315, NUMBERS[len(e316)], e316, NUMBERS[x317], NUMBERS[len(e318)], e318, NUMBERS[len(e319)], e319, NUMBERS[len(e320)], e320, NUMBERS[x321],)
+
+
+def read_RefundReturned(b: bytes, i: int) -> tuple[RefundReturned, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_refund_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_capture_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_provider_reference = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_holder = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_amount = ZIGZAG[n]
+        i += 1
+    else:
+        f_amount, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_currency = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_code = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_provider_code = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_deadline = ZIGZAG[n]
+        i += 1
+    else:
+        f_deadline, i = long(b, i)
+    return RefundReturned(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, refund_id=f_refund_id, capture_id=f_capture_id, provider_reference=f_provider_reference, holder=f_holder, amount=f_amount, currency=f_currency, code=f_code, provider_code=f_provider_code, deadline=f_deadline), i
+
+
 class ShipmentCleared(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The order's share of this parcel is paid for, or need not be: it may be handed over."""
 
@@ -3187,40 +3313,40 @@ class ShipmentCleared(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentCleared(o: list[bytes], v: ShipmentCleared) -> None:
     if v.__class__ is not ShipmentCleared:
         wrong(v, "ShipmentCleared")
-    e310 = v.entity.encode()
-    if 0 in e310:
+    e322 = v.entity.encode()
+    if 0 in e322:
         nul()
-    x311 = v.occurred_at
-    if x311.__class__ is not int:
-        wrong(x311, "int")
-    e312 = v.order_id.encode()
-    if 0 in e312:
+    x323 = v.occurred_at
+    if x323.__class__ is not int:
+        wrong(x323, "int")
+    e324 = v.order_id.encode()
+    if 0 in e324:
         nul()
-    e313 = v.shipment_id.encode()
-    if 0 in e313:
+    e325 = v.shipment_id.encode()
+    if 0 in e325:
         nul()
-    x314 = v.amount
-    if x314.__class__ is not int:
-        wrong(x314, "int")
-    e315 = v.currency.encode()
-    if 0 in e315:
+    x326 = v.amount
+    if x326.__class__ is not int:
+        wrong(x326, "int")
+    e327 = v.currency.encode()
+    if 0 in e327:
         nul()
-    u316 = v.capture_id
-    if u316 is None:
-        p317 = b"\0"
+    u328 = v.capture_id
+    if u328 is None:
+        p329 = b"\0"
     else:
-        e318 = u316.encode()
-        if 0 in e318:
+        e330 = u328.encode()
+        if 0 in e330:
             nul()
-        p317 = b"\2" + NUMBERS[len(e318)] + e318
-    o += (NUMBERS[len(e310)], e310, NUMBERS[x311], NUMBERS[len(e312)], e312, NUMBERS[len(e313)], e313, c.bytes_ClearanceBasis[v.basis], NUMBERS[x314], NUMBERS[len(e315)], e315, p317,)
-    a319 = v.lines
-    if a319.__class__ is not tuple:
-        wrong(a319, "tuple")
-    if a319:
-        o.append(NUMBERS[len(a319)])
-        for i320 in a319:
-            c.write_LineAmount(o, i320)
+        p329 = b"\2" + NUMBERS[len(e330)] + e330
+    o += (NUMBERS[len(e322)], e322, NUMBERS[x323], NUMBERS[len(e324)], e324, NUMBERS[len(e325)], e325, c.bytes_ClearanceBasis[v.basis], NUMBERS[x326], NUMBERS[len(e327)], e327, p329,)
+    a331 = v.lines
+    if a331.__class__ is not tuple:
+        wrong(a331, "tuple")
+    if a331:
+        o.append(NUMBERS[len(a331)])
+        for i332 in a331:
+            c.write_LineAmount(o, i332)
     o.append(b"\0")
 
 
@@ -3924,6 +4050,25 @@ def decode_RefundRequested(data: bytes) -> RefundRequested:
     return value
 
 
+def encode_RefundReturned(value: RefundReturned) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_RefundReturned(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_RefundReturned(data: bytes) -> RefundReturned:
+    try:
+        value, end = read_RefundReturned(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
 def encode_ShipmentCleared(value: ShipmentCleared) -> bytes:
     o: list[bytes] = []
     try:
@@ -3971,6 +4116,7 @@ PaymentsEvent = (
     | RefundFailed
     | RefundMade
     | RefundRequested
+    | RefundReturned
     | ShipmentCleared
 )
 
@@ -4002,5 +4148,6 @@ CONTRACTS = (
     Contract('lonja.payments.RefundFailed', RefundFailed, 1, encode_RefundFailed, decode_RefundFailed, {1: decode_RefundFailed}),
     Contract('lonja.payments.RefundMade', RefundMade, 1, encode_RefundMade, decode_RefundMade, {1: decode_RefundMade}),
     Contract('lonja.payments.RefundRequested', RefundRequested, 1, encode_RefundRequested, decode_RefundRequested, {1: decode_RefundRequested}),
+    Contract('lonja.payments.RefundReturned', RefundReturned, 1, encode_RefundReturned, decode_RefundReturned, {1: decode_RefundReturned}),
     Contract('lonja.payments.ShipmentCleared', ShipmentCleared, 1, encode_ShipmentCleared, decode_ShipmentCleared, {1: decode_ShipmentCleared}),
 )

@@ -29,6 +29,7 @@ PaymentEvent = (
     | payments.RefundRequested
     | payments.RefundMade
     | payments.RefundFailed
+    | payments.RefundReturned
     | payments.PaymentOutcomeUnknown
     | payments.PaymentOutcomeResolved
     | payments.ShipmentCleared
@@ -97,6 +98,12 @@ def evolve(state: PaymentState, event: PaymentEvent) -> PaymentState:
         case payments.RefundFailed():
             refund = replace(state.refunds[event.refund_id], status="failed")
             return replace(state, refunds=state.refunds.set(event.refund_id, refund))
+        case payments.RefundReturned(provider_reference=reference):
+            refund = replace(state.refunds[event.refund_id], status="failed")
+            return replace(
+                state, refunds=state.refunds.set(event.refund_id, refund),
+                came_back=(*state.came_back, reference),
+            )  # fmt: skip
         case payments.PaymentOutcomeUnknown():
             doubt = Doubt(folding.what(event.what), event.subject, event.since, event.owner)
             return replace(state, doubts=state.doubts.set(event.effect_id, doubt))

@@ -82,6 +82,8 @@ class PaymentsIntake:
             return await self._intent(row, event)
         if family == "charge" and (word in _CHARGE or word == "refunded"):
             return await self._charge(row, event, word)
+        if family in {"refund", "charge.refund"} and word in {"failed", "updated"}:
+            return await self._returned(row, event)
         if family == "charge.dispute" and word in {"created", "closed"}:
             return await self._dispute(row, event)
         return Interpreted(f"{row.account}:-", (), "event-not-needed")
@@ -138,6 +140,23 @@ class PaymentsIntake:
             provider_intent=intent, reference=charge.id, refunded=charge.sent_back,
             currency=charge.currency.upper(), occurred_at=event.created * _SECOND,
             at=row.received_at,
+        )  # fmt: skip
+        return Interpreted(f"{row.account}:{intent}", ((payment_stream(order), command),))
+
+    async def _returned(self, row: InboxRow, event: _Event) -> Interpreted:
+        refund = msgspec.json.decode(event.data.object, type=stripe_answers.Refunded)
+        if not refund.undone:
+            return Interpreted(f"{row.account}:-", (), "event-not-needed")
+        intent = refund.payment_intent or ""
+        order, _ = await self._named(row.account, intent, {})
+        if not order:
+            return self._unknown(row, event, refund.id, refund.amount, refund.currency)
+        command = commands.RecordRefundReturned(
+            entity=self._entity(row.account), order_id=order, holder=row.account,
+            refund_id=refund.metadata.get("lonja_refund", ""), reference=refund.id,
+            amount=refund.amount, currency=refund.currency.upper(),
+            word=refund.failure_reason or refund.status or "",
+            occurred_at=event.created * _SECOND, at=row.received_at,
         )  # fmt: skip
         return Interpreted(f"{row.account}:{intent}", ((payment_stream(order), command),))
 

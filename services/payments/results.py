@@ -137,6 +137,24 @@ class RecordRefundSeen(msgspec.Struct, frozen=True, tag=True):
     at: int
 
 
+class RecordRefundReturned(msgspec.Struct, frozen=True, tag=True):
+    """A provider told that a refund of its own failed after it was made; `refund_id` is ours.
+
+    `refund_id` is empty where the refund was none of ours.
+    """
+
+    entity: str
+    order_id: str
+    holder: str
+    refund_id: str
+    reference: str
+    amount: int
+    currency: str
+    word: str
+    occurred_at: int
+    at: int
+
+
 class RecordDispute(msgspec.Struct, frozen=True, tag=True):
     """A provider told of a dispute; `state` is open, won or lost."""
 

@@ -97,6 +97,7 @@ class PaymentState(msgspec.Struct, frozen=True):
     went back outside (or was settled) and is not asked for again. `halted` says why no further
     authorisation is asked for until a person, or a new statement, decides. `received` and
     `returned` are what the channel says that it took in all and gave back, where it says so.
+    `came_back` are the provider's names of refunds that were made and failed later.
     """
 
     order_id: str = ""
@@ -134,6 +135,7 @@ class PaymentState(msgspec.Struct, frozen=True):
     settled: tuple[str, ...] = ()
     received: int | None = None
     returned: int | None = None
+    came_back: tuple[str, ...] = ()
 
     @property
     def known(self) -> bool:

@@ -120,13 +120,20 @@ class Intent(msgspec.Struct, frozen=True):
 
 
 class Refunded(msgspec.Struct, frozen=True):
-    """A refund."""
+    """A refund. It may fail days after it was made: docs.stripe.com/refunds, "Failed refunds"."""
 
     id: str
     amount: int
     currency: str
     status: str | None = None
     metadata: dict[str, str] = {}
+    payment_intent: str | None = None
+    failure_reason: str | None = None
+
+    @property
+    def undone(self) -> bool:
+        """Whether the money never reached the buyer."""
+        return self.status in {"failed", "canceled"}
 
 
 class Refunds(msgspec.Struct, frozen=True):

@@ -226,10 +226,12 @@ class Refund:
             refusal: Result = found
             return refusal
         mine = [one for one in found.data if one.metadata.get("lonja_refund") == request.refund_id]
+        if request.again:  # what failed is known to have failed, and is why it is asked for again
+            mine = [one for one in mine if not one.undone]
         return self._standing(mine[0]) if mine else Absent()
 
     @staticmethod
     def _standing(found: stripe_answers.Refunded) -> Result:
-        if found.status in {"failed", "canceled"}:
-            return Rejected("refund-failed", calls.Refusal(found.status, final=True))
+        if found.undone:
+            return Rejected("refund-failed", calls.Refusal(found.status or "", final=True))
         return Confirmed(calls.Done(found.id, found.amount, found.currency.upper()))

@@ -17,8 +17,8 @@ from services.payments import calls, commands
 from services.payments.commands import Terms
 from services.payments.disagreement_decider import DISAGREEMENT, DisagreementState
 from services.payments.intake import PaymentsIntake
-from services.payments.read_model import INTENTS
-from services.payments.standing import standing
+from services.payments.read_model import CAPTURES, INTENTS
+from services.payments.standing import standing, waits
 from services.payments.telling import tell
 from tests.unit.memory import folded
 from tests.unit.payments.samples import (
@@ -286,6 +286,66 @@ async def test_what_a_part_capture_leaves_is_no_refund() -> None:
     await told.event("charge.refunded", charge | {"amount_refunded": 700})
     made = told.payment.last(payments.RefundMade)
     assert (made.origin, made.amount) == ("provider_dashboard", 200)
+
+
+def sent_back(told: Told, **fields: Any) -> dict[str, Any]:
+    [refund] = told.payment.state.refunds
+    return {
+        "id": "re_1", "object": "refund", "amount": 1000, "currency": "gbp", "status": "failed",
+        "payment_intent": "pi_0", "charge": "ch_0", "failure_reason": "lost_or_stolen_card",
+        "metadata": {"lonja_order": ORDER, "lonja_refund": refund},
+    } | fields  # fmt: skip
+
+
+FAILURES = ("refund.failed", "refund.updated", "charge.refund.updated")
+
+
+@pytest.mark.parametrize("first", FAILURES)
+async def test_a_refund_that_fails_after_it_was_made_is_owed_again_and_paid_by_a_retry(
+    first: str,
+) -> None:
+    told = Told()
+    payment = told.payment
+    payment.fact(required(MUGS), packed("s1", ("a", 2)), required(revision=2))
+    before = len(payment.events)
+    for kind in (first, *FAILURES):
+        await told.event(kind, sent_back(told))
+    assert payment.types(before) == ["RefundReturned"]
+    back = payment.last(payments.RefundReturned)
+    assert (back.holder, back.amount, back.provider_code) == ("card", 1000, "lost_or_stolen_card")
+    [wait] = waits(payment.state, (), NOW)
+    assert (wait.what, wait.reason, wait.at_risk_minor) == ("refund", "refund-failed", 1000)
+    [row] = folded(CAPTURES, payment.log).values()
+    assert row.refunded_minor == 0
+    payment.provider.sent_back.clear()
+    payment.provider.refunds.clear()
+    payment.tell(commands.Decide("retry", "anna", "the buyer has a new card", NOW))
+    assert payment.provider.refunded == 1000
+    assert waits(payment.state, (), NOW) == ()
+    made = len(payment.events)
+    for kind in FAILURES:  # the first one's failure, told once more, is not the second one's
+        await told.event(kind, sent_back(told))
+    assert payment.types(made) == []
+    [row] = folded(CAPTURES, payment.log).values()
+    assert row.refunded_minor == 1000
+
+
+async def test_a_refund_by_hand_that_fails_waits_for_a_person() -> None:
+    told = Told()
+    told.payment.fact(required(MUGS), packed("s1", ("a", 2)), required(revision=2))
+    await told.event("refund.failed", sent_back(told, id="re_9", amount=300, metadata={}))
+    strange = told.payment.last(payments.PaymentDisagreed)
+    assert (strange.code, strange.provider_reference, strange.amount) == (
+        "refund-failed", "re_9", 300,
+    )  # fmt: skip
+
+
+async def test_a_refund_that_goes_its_way_is_not_needed() -> None:
+    told = Told()
+    told.payment.fact(required(MUGS), packed("s1", ("a", 2)), required(revision=2))
+    seen = await told.event("refund.updated", sent_back(told, status="succeeded"))
+    assert isinstance(seen, Interpreted)
+    assert (seen.work, seen.ignored) == ((), "event-not-needed")
 
 
 @pytest.mark.parametrize("order", [("created", "closed"), ("closed", "created")])

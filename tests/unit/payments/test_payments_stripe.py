@@ -155,6 +155,19 @@ async def test_a_refund_that_was_given_up_is_looked_for_before_it_is_made_again(
         assert len(out.books.refunds) == 1
 
 
+async def test_a_refund_that_failed_later_is_made_anew_when_asked_for_again() -> None:
+    async with outside() as out:
+        await _prepared(out, REFUND)
+        await out.perform(REFUND, "first")
+        out.books.refunds[0]["status"] = "failed"
+        failed = Rejected("refund-failed", calls.Refusal("failed", final=True))
+        assert await out.ask(REFUND, "first") == failed
+        again = replace(REFUND, again=True)
+        for _ in range(2):
+            assert await out.perform(again, "retry") == Confirmed(calls.Done("re_2", 200, "GBP"))
+        assert [one["status"] for one in out.books.refunds] == ["failed", "succeeded"]
+
+
 async def test_what_is_throttled_or_being_worked_on_comes_again() -> None:
     async with outside() as out:
         out.books.fates = ["429", "409"]
