@@ -122,6 +122,21 @@ async def test_an_authorisation_has_its_end_and_mandate_in_whatever_order_they_a
     assert payment.provider.captured == 1000
 
 
+async def test_an_event_in_kronur_tells_of_the_same_money() -> None:
+    told = Told(live=False)
+    told.payment.fact(required(line("a", 2, 5000), currency="ISK"))
+    seen = told.intent(amount=500_000, amount_capturable=500_000, currency="isk")
+    await told.event("payment_intent.amount_capturable_updated", seen)
+    assert told.payment.types()[-1] == "PaymentAuthorised"
+    assert told.payment.last(payments.PaymentAuthorised).amount == 5000
+    done = seen | {"status": "succeeded", "amount_received": 500_000}
+    await told.event("payment_intent.succeeded", done)
+    charge = {"id": "ch_0", "amount": 500_000, "amount_captured": 500_000, "currency": "isk",
+              "amount_refunded": 100_000, "payment_intent": "pi_0", "metadata": {}}  # fmt: skip
+    await told.event("charge.refunded", charge)
+    assert told.payment.last(payments.RefundMade).amount == 1000
+
+
 async def test_a_charge_that_was_captured_at_once_is_told_by_its_intent() -> None:
     told = Told()
     told.payment.fact(required(MUGS))
