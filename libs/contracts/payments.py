@@ -9,6 +9,108 @@ from libs.codec.contract import Contract
 from libs.codec.wire import READING, WRITING, unended, unread, unwritten, FLAGS, NUMBERS, SPAN, ZIGZAG, beyond, branch, count, long, nul, small, span, wrong
 from libs.contracts import common as c
 
+class AuthorisationDetailed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What was heard of an authorisation only after it was recorded: its end, or the buyer's mandate."""
+
+    entity: str
+    occurred_at: int
+    order_id: str
+    intent_id: str
+    capture_before: int | None = None
+    mandate: bool
+    decide_by: int | None = None
+
+
+def write_AuthorisationDetailed(o: list[bytes], v: AuthorisationDetailed) -> None:
+    if v.__class__ is not AuthorisationDetailed:
+        wrong(v, "AuthorisationDetailed")
+    e1 = v.entity.encode()
+    if 0 in e1:
+        nul()
+    x2 = v.occurred_at
+    if x2.__class__ is not int:
+        wrong(x2, "int")
+    e3 = v.order_id.encode()
+    if 0 in e3:
+        nul()
+    e4 = v.intent_id.encode()
+    if 0 in e4:
+        nul()
+    u5 = v.capture_before
+    if u5 is None:
+        p6 = b"\0"
+    else:
+        x7 = u5
+        if x7.__class__ is not int:
+            wrong(x7, "int")
+        p6 = b"\2" + NUMBERS[x7]
+    x8 = v.mandate
+    if x8.__class__ is not bool:
+        wrong(x8, "bool")
+    u9 = v.decide_by
+    if u9 is None:
+        p10 = b"\0"
+    else:
+        x11 = u9
+        if x11.__class__ is not int:
+            wrong(x11, "int")
+        p10 = b"\2" + NUMBERS[x11]
+    o += (NUMBERS[len(e1)], e1, NUMBERS[x2], NUMBERS[len(e3)], e3, NUMBERS[len(e4)], e4, p6, b"\1" if x8 else b"\0", p10,)
+
+
+def read_AuthorisationDetailed(b: bytes, i: int) -> tuple[AuthorisationDetailed, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_intent_id = b[i + 1 : j].decode()
+    i = j
+    f_capture_before: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_capture_before_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_capture_before_, i = long(b, i)
+        f_capture_before = f_capture_before_
+    elif n:
+        branch()
+    f_mandate = FLAGS[b[i]]
+    i += 1
+    f_decide_by: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_decide_by_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_decide_by_, i = long(b, i)
+        f_decide_by = f_decide_by_
+    elif n:
+        branch()
+    return AuthorisationDetailed(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, intent_id=f_intent_id, capture_before=f_capture_before, mandate=f_mandate, decide_by=f_decide_by), i
+
+
 class AuthorisationExpired(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """An authorisation has ended; what was not captured is released."""
 
@@ -23,25 +125,25 @@ class AuthorisationExpired(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_AuthorisationExpired(o: list[bytes], v: AuthorisationExpired) -> None:
     if v.__class__ is not AuthorisationExpired:
         wrong(v, "AuthorisationExpired")
-    e1 = v.entity.encode()
-    if 0 in e1:
+    e12 = v.entity.encode()
+    if 0 in e12:
         nul()
-    x2 = v.occurred_at
-    if x2.__class__ is not int:
-        wrong(x2, "int")
-    e3 = v.order_id.encode()
-    if 0 in e3:
+    x13 = v.occurred_at
+    if x13.__class__ is not int:
+        wrong(x13, "int")
+    e14 = v.order_id.encode()
+    if 0 in e14:
         nul()
-    e4 = v.intent_id.encode()
-    if 0 in e4:
+    e15 = v.intent_id.encode()
+    if 0 in e15:
         nul()
-    x5 = v.amount
-    if x5.__class__ is not int:
-        wrong(x5, "int")
-    e6 = v.currency.encode()
-    if 0 in e6:
+    x16 = v.amount
+    if x16.__class__ is not int:
+        wrong(x16, "int")
+    e17 = v.currency.encode()
+    if 0 in e17:
         nul()
-    o += (NUMBERS[len(e1)], e1, NUMBERS[x2], NUMBERS[len(e3)], e3, NUMBERS[len(e4)], e4, NUMBERS[x5], NUMBERS[len(e6)], e6,)
+    o += (NUMBERS[len(e12)], e12, NUMBERS[x13], NUMBERS[len(e14)], e14, NUMBERS[len(e15)], e15, NUMBERS[x16], NUMBERS[len(e17)], e17,)
 
 
 def read_AuthorisationExpired(b: bytes, i: int) -> tuple[AuthorisationExpired, int]:
@@ -94,25 +196,25 @@ class AuthorisationExpiring(msgspec.Struct, frozen=True, gc=False, kw_only=True)
 def write_AuthorisationExpiring(o: list[bytes], v: AuthorisationExpiring) -> None:
     if v.__class__ is not AuthorisationExpiring:
         wrong(v, "AuthorisationExpiring")
-    e7 = v.entity.encode()
-    if 0 in e7:
+    e18 = v.entity.encode()
+    if 0 in e18:
         nul()
-    x8 = v.occurred_at
-    if x8.__class__ is not int:
-        wrong(x8, "int")
-    e9 = v.order_id.encode()
-    if 0 in e9:
+    x19 = v.occurred_at
+    if x19.__class__ is not int:
+        wrong(x19, "int")
+    e20 = v.order_id.encode()
+    if 0 in e20:
         nul()
-    e10 = v.intent_id.encode()
-    if 0 in e10:
+    e21 = v.intent_id.encode()
+    if 0 in e21:
         nul()
-    x11 = v.capture_before
-    if x11.__class__ is not int:
-        wrong(x11, "int")
-    e12 = v.decision.encode()
-    if 0 in e12:
+    x22 = v.capture_before
+    if x22.__class__ is not int:
+        wrong(x22, "int")
+    e23 = v.decision.encode()
+    if 0 in e23:
         nul()
-    o += (NUMBERS[len(e7)], e7, NUMBERS[x8], NUMBERS[len(e9)], e9, NUMBERS[len(e10)], e10, NUMBERS[x11], NUMBERS[len(e12)], e12,)
+    o += (NUMBERS[len(e18)], e18, NUMBERS[x19], NUMBERS[len(e20)], e20, NUMBERS[len(e21)], e21, NUMBERS[x22], NUMBERS[len(e23)], e23,)
 
 
 def read_AuthorisationExpiring(b: bytes, i: int) -> tuple[AuthorisationExpiring, int]:
@@ -168,43 +270,43 @@ class ClearanceDelayed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ClearanceDelayed(o: list[bytes], v: ClearanceDelayed) -> None:
     if v.__class__ is not ClearanceDelayed:
         wrong(v, "ClearanceDelayed")
-    e13 = v.entity.encode()
-    if 0 in e13:
+    e24 = v.entity.encode()
+    if 0 in e24:
         nul()
-    x14 = v.occurred_at
-    if x14.__class__ is not int:
-        wrong(x14, "int")
-    e15 = v.order_id.encode()
-    if 0 in e15:
+    x25 = v.occurred_at
+    if x25.__class__ is not int:
+        wrong(x25, "int")
+    e26 = v.order_id.encode()
+    if 0 in e26:
         nul()
-    e16 = v.shipment_id.encode()
-    if 0 in e16:
+    e27 = v.shipment_id.encode()
+    if 0 in e27:
         nul()
-    e17 = v.reason.encode()
-    if 0 in e17:
+    e28 = v.reason.encode()
+    if 0 in e28:
         nul()
-    x18 = v.amount
-    if x18.__class__ is not int:
-        wrong(x18, "int")
-    e19 = v.currency.encode()
-    if 0 in e19:
+    x29 = v.amount
+    if x29.__class__ is not int:
+        wrong(x29, "int")
+    e30 = v.currency.encode()
+    if 0 in e30:
         nul()
-    u20 = v.deadline
-    if u20 is None:
-        p21 = b"\0"
+    u31 = v.deadline
+    if u31 is None:
+        p32 = b"\0"
     else:
-        x22 = u20
-        if x22.__class__ is not int:
-            wrong(x22, "int")
-        p21 = b"\2" + NUMBERS[x22]
-    o += (NUMBERS[len(e13)], e13, NUMBERS[x14], NUMBERS[len(e15)], e15, NUMBERS[len(e16)], e16, NUMBERS[len(e17)], e17, NUMBERS[x18], NUMBERS[len(e19)], e19, p21,)
-    a23 = v.lines
-    if a23.__class__ is not tuple:
-        wrong(a23, "tuple")
-    if a23:
-        o.append(NUMBERS[len(a23)])
-        for i24 in a23:
-            c.write_LineAmount(o, i24)
+        x33 = u31
+        if x33.__class__ is not int:
+            wrong(x33, "int")
+        p32 = b"\2" + NUMBERS[x33]
+    o += (NUMBERS[len(e24)], e24, NUMBERS[x25], NUMBERS[len(e26)], e26, NUMBERS[len(e27)], e27, NUMBERS[len(e28)], e28, NUMBERS[x29], NUMBERS[len(e30)], e30, p32,)
+    a34 = v.lines
+    if a34.__class__ is not tuple:
+        wrong(a34, "tuple")
+    if a34:
+        o.append(NUMBERS[len(a34)])
+        for i35 in a34:
+            c.write_LineAmount(o, i35)
     o.append(b"\0")
 
 
@@ -285,34 +387,34 @@ class ClearanceWithdrawn(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ClearanceWithdrawn(o: list[bytes], v: ClearanceWithdrawn) -> None:
     if v.__class__ is not ClearanceWithdrawn:
         wrong(v, "ClearanceWithdrawn")
-    e25 = v.entity.encode()
-    if 0 in e25:
+    e36 = v.entity.encode()
+    if 0 in e36:
         nul()
-    x26 = v.occurred_at
-    if x26.__class__ is not int:
-        wrong(x26, "int")
-    e27 = v.order_id.encode()
-    if 0 in e27:
+    x37 = v.occurred_at
+    if x37.__class__ is not int:
+        wrong(x37, "int")
+    e38 = v.order_id.encode()
+    if 0 in e38:
         nul()
-    e28 = v.shipment_id.encode()
-    if 0 in e28:
+    e39 = v.shipment_id.encode()
+    if 0 in e39:
         nul()
-    e29 = v.reason.encode()
-    if 0 in e29:
+    e40 = v.reason.encode()
+    if 0 in e40:
         nul()
-    o += (NUMBERS[len(e25)], e25, NUMBERS[x26], NUMBERS[len(e27)], e27, NUMBERS[len(e28)], e28, NUMBERS[len(e29)], e29,)
-    a30 = v.lines
-    if a30.__class__ is not tuple:
-        wrong(a30, "tuple")
-    if a30:
-        o.append(NUMBERS[len(a30)])
-        for i31 in a30:
-            c.write_LineAmount(o, i31)
+    o += (NUMBERS[len(e36)], e36, NUMBERS[x37], NUMBERS[len(e38)], e38, NUMBERS[len(e39)], e39, NUMBERS[len(e40)], e40,)
+    a41 = v.lines
+    if a41.__class__ is not tuple:
+        wrong(a41, "tuple")
+    if a41:
+        o.append(NUMBERS[len(a41)])
+        for i42 in a41:
+            c.write_LineAmount(o, i42)
     o.append(b"\0")
-    x32 = v.shipment_version
-    if x32.__class__ is not int:
-        wrong(x32, "int")
-    o += (NUMBERS[x32],)
+    x43 = v.shipment_version
+    if x43.__class__ is not int:
+        wrong(x43, "int")
+    o += (NUMBERS[x43],)
 
 
 def read_ClearanceWithdrawn(b: bytes, i: int) -> tuple[ClearanceWithdrawn, int]:
@@ -374,28 +476,28 @@ class DisputeLost(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_DisputeLost(o: list[bytes], v: DisputeLost) -> None:
     if v.__class__ is not DisputeLost:
         wrong(v, "DisputeLost")
-    e33 = v.entity.encode()
-    if 0 in e33:
+    e44 = v.entity.encode()
+    if 0 in e44:
         nul()
-    x34 = v.occurred_at
-    if x34.__class__ is not int:
-        wrong(x34, "int")
-    e35 = v.order_id.encode()
-    if 0 in e35:
+    x45 = v.occurred_at
+    if x45.__class__ is not int:
+        wrong(x45, "int")
+    e46 = v.order_id.encode()
+    if 0 in e46:
         nul()
-    e36 = v.dispute_id.encode()
-    if 0 in e36:
+    e47 = v.dispute_id.encode()
+    if 0 in e47:
         nul()
-    e37 = v.holder.encode()
-    if 0 in e37:
+    e48 = v.holder.encode()
+    if 0 in e48:
         nul()
-    x38 = v.amount
-    if x38.__class__ is not int:
-        wrong(x38, "int")
-    e39 = v.currency.encode()
-    if 0 in e39:
+    x49 = v.amount
+    if x49.__class__ is not int:
+        wrong(x49, "int")
+    e50 = v.currency.encode()
+    if 0 in e50:
         nul()
-    o += (NUMBERS[len(e33)], e33, NUMBERS[x34], NUMBERS[len(e35)], e35, NUMBERS[len(e36)], e36, NUMBERS[len(e37)], e37, NUMBERS[x38], NUMBERS[len(e39)], e39,)
+    o += (NUMBERS[len(e44)], e44, NUMBERS[x45], NUMBERS[len(e46)], e46, NUMBERS[len(e47)], e47, NUMBERS[len(e48)], e48, NUMBERS[x49], NUMBERS[len(e50)], e50,)
 
 
 def read_DisputeLost(b: bytes, i: int) -> tuple[DisputeLost, int]:
@@ -457,37 +559,37 @@ class DisputeOpened(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_DisputeOpened(o: list[bytes], v: DisputeOpened) -> None:
     if v.__class__ is not DisputeOpened:
         wrong(v, "DisputeOpened")
-    e40 = v.entity.encode()
-    if 0 in e40:
+    e51 = v.entity.encode()
+    if 0 in e51:
         nul()
-    x41 = v.occurred_at
-    if x41.__class__ is not int:
-        wrong(x41, "int")
-    e42 = v.order_id.encode()
-    if 0 in e42:
+    x52 = v.occurred_at
+    if x52.__class__ is not int:
+        wrong(x52, "int")
+    e53 = v.order_id.encode()
+    if 0 in e53:
         nul()
-    e43 = v.dispute_id.encode()
-    if 0 in e43:
+    e54 = v.dispute_id.encode()
+    if 0 in e54:
         nul()
-    e44 = v.provider_reference.encode()
-    if 0 in e44:
+    e55 = v.provider_reference.encode()
+    if 0 in e55:
         nul()
-    e45 = v.holder.encode()
-    if 0 in e45:
+    e56 = v.holder.encode()
+    if 0 in e56:
         nul()
-    x46 = v.amount
-    if x46.__class__ is not int:
-        wrong(x46, "int")
-    e47 = v.currency.encode()
-    if 0 in e47:
+    x57 = v.amount
+    if x57.__class__ is not int:
+        wrong(x57, "int")
+    e58 = v.currency.encode()
+    if 0 in e58:
         nul()
-    e48 = v.reason.encode()
-    if 0 in e48:
+    e59 = v.reason.encode()
+    if 0 in e59:
         nul()
-    x49 = v.deadline
-    if x49.__class__ is not int:
-        wrong(x49, "int")
-    o += (NUMBERS[len(e40)], e40, NUMBERS[x41], NUMBERS[len(e42)], e42, NUMBERS[len(e43)], e43, NUMBERS[len(e44)], e44, NUMBERS[len(e45)], e45, NUMBERS[x46], NUMBERS[len(e47)], e47, NUMBERS[len(e48)], e48, NUMBERS[x49],)
+    x60 = v.deadline
+    if x60.__class__ is not int:
+        wrong(x60, "int")
+    o += (NUMBERS[len(e51)], e51, NUMBERS[x52], NUMBERS[len(e53)], e53, NUMBERS[len(e54)], e54, NUMBERS[len(e55)], e55, NUMBERS[len(e56)], e56, NUMBERS[x57], NUMBERS[len(e58)], e58, NUMBERS[len(e59)], e59, NUMBERS[x60],)
 
 
 def read_DisputeOpened(b: bytes, i: int) -> tuple[DisputeOpened, int]:
@@ -562,28 +664,28 @@ class DisputeWon(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_DisputeWon(o: list[bytes], v: DisputeWon) -> None:
     if v.__class__ is not DisputeWon:
         wrong(v, "DisputeWon")
-    e50 = v.entity.encode()
-    if 0 in e50:
+    e61 = v.entity.encode()
+    if 0 in e61:
         nul()
-    x51 = v.occurred_at
-    if x51.__class__ is not int:
-        wrong(x51, "int")
-    e52 = v.order_id.encode()
-    if 0 in e52:
+    x62 = v.occurred_at
+    if x62.__class__ is not int:
+        wrong(x62, "int")
+    e63 = v.order_id.encode()
+    if 0 in e63:
         nul()
-    e53 = v.dispute_id.encode()
-    if 0 in e53:
+    e64 = v.dispute_id.encode()
+    if 0 in e64:
         nul()
-    e54 = v.holder.encode()
-    if 0 in e54:
+    e65 = v.holder.encode()
+    if 0 in e65:
         nul()
-    x55 = v.amount
-    if x55.__class__ is not int:
-        wrong(x55, "int")
-    e56 = v.currency.encode()
-    if 0 in e56:
+    x66 = v.amount
+    if x66.__class__ is not int:
+        wrong(x66, "int")
+    e67 = v.currency.encode()
+    if 0 in e67:
         nul()
-    o += (NUMBERS[len(e50)], e50, NUMBERS[x51], NUMBERS[len(e52)], e52, NUMBERS[len(e53)], e53, NUMBERS[len(e54)], e54, NUMBERS[x55], NUMBERS[len(e56)], e56,)
+    o += (NUMBERS[len(e61)], e61, NUMBERS[x62], NUMBERS[len(e63)], e63, NUMBERS[len(e64)], e64, NUMBERS[len(e65)], e65, NUMBERS[x66], NUMBERS[len(e67)], e67,)
 
 
 def read_DisputeWon(b: bytes, i: int) -> tuple[DisputeWon, int]:
@@ -642,28 +744,28 @@ class PaymentActionRequired(msgspec.Struct, frozen=True, gc=False, kw_only=True)
 def write_PaymentActionRequired(o: list[bytes], v: PaymentActionRequired) -> None:
     if v.__class__ is not PaymentActionRequired:
         wrong(v, "PaymentActionRequired")
-    e57 = v.entity.encode()
-    if 0 in e57:
+    e68 = v.entity.encode()
+    if 0 in e68:
         nul()
-    x58 = v.occurred_at
-    if x58.__class__ is not int:
-        wrong(x58, "int")
-    e59 = v.order_id.encode()
-    if 0 in e59:
+    x69 = v.occurred_at
+    if x69.__class__ is not int:
+        wrong(x69, "int")
+    e70 = v.order_id.encode()
+    if 0 in e70:
         nul()
-    e60 = v.intent_id.encode()
-    if 0 in e60:
+    e71 = v.intent_id.encode()
+    if 0 in e71:
         nul()
-    e61 = v.provider_intent.encode()
-    if 0 in e61:
+    e72 = v.provider_intent.encode()
+    if 0 in e72:
         nul()
-    e62 = v.reason.encode()
-    if 0 in e62:
+    e73 = v.reason.encode()
+    if 0 in e73:
         nul()
-    x63 = v.deadline
-    if x63.__class__ is not int:
-        wrong(x63, "int")
-    o += (NUMBERS[len(e57)], e57, NUMBERS[x58], NUMBERS[len(e59)], e59, NUMBERS[len(e60)], e60, NUMBERS[len(e61)], e61, NUMBERS[len(e62)], e62, NUMBERS[x63],)
+    x74 = v.deadline
+    if x74.__class__ is not int:
+        wrong(x74, "int")
+    o += (NUMBERS[len(e68)], e68, NUMBERS[x69], NUMBERS[len(e70)], e70, NUMBERS[len(e71)], e71, NUMBERS[len(e72)], e72, NUMBERS[len(e73)], e73, NUMBERS[x74],)
 
 
 def read_PaymentActionRequired(b: bytes, i: int) -> tuple[PaymentActionRequired, int]:
@@ -727,48 +829,48 @@ class PaymentAuthorisationRequested(msgspec.Struct, frozen=True, gc=False, kw_on
 def write_PaymentAuthorisationRequested(o: list[bytes], v: PaymentAuthorisationRequested) -> None:
     if v.__class__ is not PaymentAuthorisationRequested:
         wrong(v, "PaymentAuthorisationRequested")
-    e64 = v.entity.encode()
-    if 0 in e64:
+    e75 = v.entity.encode()
+    if 0 in e75:
         nul()
-    x65 = v.occurred_at
-    if x65.__class__ is not int:
-        wrong(x65, "int")
-    e66 = v.order_id.encode()
-    if 0 in e66:
+    x76 = v.occurred_at
+    if x76.__class__ is not int:
+        wrong(x76, "int")
+    e77 = v.order_id.encode()
+    if 0 in e77:
         nul()
-    e67 = v.intent_id.encode()
-    if 0 in e67:
+    e78 = v.intent_id.encode()
+    if 0 in e78:
         nul()
-    e68 = v.holder.encode()
-    if 0 in e68:
+    e79 = v.holder.encode()
+    if 0 in e79:
         nul()
-    x69 = v.amount
-    if x69.__class__ is not int:
-        wrong(x69, "int")
-    e70 = v.currency.encode()
-    if 0 in e70:
+    x80 = v.amount
+    if x80.__class__ is not int:
+        wrong(x80, "int")
+    e81 = v.currency.encode()
+    if 0 in e81:
         nul()
-    x71 = v.attempt
-    if x71.__class__ is not int:
-        wrong(x71, "int")
-    e72 = v.reason.encode()
-    if 0 in e72:
+    x82 = v.attempt
+    if x82.__class__ is not int:
+        wrong(x82, "int")
+    e83 = v.reason.encode()
+    if 0 in e83:
         nul()
-    u73 = v.method
-    if u73 is None:
-        p74 = b"\0"
+    u84 = v.method
+    if u84 is None:
+        p85 = b"\0"
     else:
-        e75 = u73.encode()
-        if 0 in e75:
+        e86 = u84.encode()
+        if 0 in e86:
             nul()
-        p74 = b"\2" + NUMBERS[len(e75)] + e75
-    x76 = v.off_session
-    if x76.__class__ is not bool:
-        wrong(x76, "bool")
-    x77 = v.keep_method
-    if x77.__class__ is not bool:
-        wrong(x77, "bool")
-    o += (NUMBERS[len(e64)], e64, NUMBERS[x65], NUMBERS[len(e66)], e66, NUMBERS[len(e67)], e67, NUMBERS[len(e68)], e68, NUMBERS[x69], NUMBERS[len(e70)], e70, NUMBERS[x71], NUMBERS[len(e72)], e72, p74, b"\1" if x76 else b"\0", b"\1" if x77 else b"\0",)
+        p85 = b"\2" + NUMBERS[len(e86)] + e86
+    x87 = v.off_session
+    if x87.__class__ is not bool:
+        wrong(x87, "bool")
+    x88 = v.keep_method
+    if x88.__class__ is not bool:
+        wrong(x88, "bool")
+    o += (NUMBERS[len(e75)], e75, NUMBERS[x76], NUMBERS[len(e77)], e77, NUMBERS[len(e78)], e78, NUMBERS[len(e79)], e79, NUMBERS[x80], NUMBERS[len(e81)], e81, NUMBERS[x82], NUMBERS[len(e83)], e83, p85, b"\1" if x87 else b"\0", b"\1" if x88 else b"\0",)
 
 
 def read_PaymentAuthorisationRequested(b: bytes, i: int) -> tuple[PaymentAuthorisationRequested, int]:
@@ -859,53 +961,53 @@ class PaymentAuthorised(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_PaymentAuthorised(o: list[bytes], v: PaymentAuthorised) -> None:
     if v.__class__ is not PaymentAuthorised:
         wrong(v, "PaymentAuthorised")
-    e78 = v.entity.encode()
-    if 0 in e78:
+    e89 = v.entity.encode()
+    if 0 in e89:
         nul()
-    x79 = v.occurred_at
-    if x79.__class__ is not int:
-        wrong(x79, "int")
-    e80 = v.order_id.encode()
-    if 0 in e80:
+    x90 = v.occurred_at
+    if x90.__class__ is not int:
+        wrong(x90, "int")
+    e91 = v.order_id.encode()
+    if 0 in e91:
         nul()
-    e81 = v.intent_id.encode()
-    if 0 in e81:
+    e92 = v.intent_id.encode()
+    if 0 in e92:
         nul()
-    e82 = v.provider_intent.encode()
-    if 0 in e82:
+    e93 = v.provider_intent.encode()
+    if 0 in e93:
         nul()
-    e83 = v.holder.encode()
-    if 0 in e83:
+    e94 = v.holder.encode()
+    if 0 in e94:
         nul()
-    x84 = v.amount
-    if x84.__class__ is not int:
-        wrong(x84, "int")
-    e85 = v.currency.encode()
-    if 0 in e85:
+    x95 = v.amount
+    if x95.__class__ is not int:
+        wrong(x95, "int")
+    e96 = v.currency.encode()
+    if 0 in e96:
         nul()
-    u86 = v.capture_before
-    if u86 is None:
-        p87 = b"\0"
+    u97 = v.capture_before
+    if u97 is None:
+        p98 = b"\0"
     else:
-        x88 = u86
-        if x88.__class__ is not int:
-            wrong(x88, "int")
-        p87 = b"\2" + NUMBERS[x88]
-    x89 = v.single_capture
-    if x89.__class__ is not bool:
-        wrong(x89, "bool")
-    x90 = v.mandate
-    if x90.__class__ is not bool:
-        wrong(x90, "bool")
-    u91 = v.decide_by
-    if u91 is None:
-        p92 = b"\0"
+        x99 = u97
+        if x99.__class__ is not int:
+            wrong(x99, "int")
+        p98 = b"\2" + NUMBERS[x99]
+    x100 = v.single_capture
+    if x100.__class__ is not bool:
+        wrong(x100, "bool")
+    x101 = v.mandate
+    if x101.__class__ is not bool:
+        wrong(x101, "bool")
+    u102 = v.decide_by
+    if u102 is None:
+        p103 = b"\0"
     else:
-        x93 = u91
-        if x93.__class__ is not int:
-            wrong(x93, "int")
-        p92 = b"\2" + NUMBERS[x93]
-    o += (NUMBERS[len(e78)], e78, NUMBERS[x79], NUMBERS[len(e80)], e80, NUMBERS[len(e81)], e81, NUMBERS[len(e82)], e82, NUMBERS[len(e83)], e83, NUMBERS[x84], NUMBERS[len(e85)], e85, p87, b"\1" if x89 else b"\0", b"\1" if x90 else b"\0", p92,)
+        x104 = u102
+        if x104.__class__ is not int:
+            wrong(x104, "int")
+        p103 = b"\2" + NUMBERS[x104]
+    o += (NUMBERS[len(e89)], e89, NUMBERS[x90], NUMBERS[len(e91)], e91, NUMBERS[len(e92)], e92, NUMBERS[len(e93)], e93, NUMBERS[len(e94)], e94, NUMBERS[x95], NUMBERS[len(e96)], e96, p98, b"\1" if x100 else b"\0", b"\1" if x101 else b"\0", p103,)
 
 
 def read_PaymentAuthorised(b: bytes, i: int) -> tuple[PaymentAuthorised, int]:
@@ -1003,45 +1105,45 @@ class PaymentCaptureFailed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_PaymentCaptureFailed(o: list[bytes], v: PaymentCaptureFailed) -> None:
     if v.__class__ is not PaymentCaptureFailed:
         wrong(v, "PaymentCaptureFailed")
-    e94 = v.entity.encode()
-    if 0 in e94:
-        nul()
-    x95 = v.occurred_at
-    if x95.__class__ is not int:
-        wrong(x95, "int")
-    e96 = v.order_id.encode()
-    if 0 in e96:
-        nul()
-    e97 = v.intent_id.encode()
-    if 0 in e97:
-        nul()
-    e98 = v.capture_id.encode()
-    if 0 in e98:
-        nul()
-    u99 = v.shipment_id
-    if u99 is None:
-        p100 = b"\0"
-    else:
-        e101 = u99.encode()
-        if 0 in e101:
-            nul()
-        p100 = b"\2" + NUMBERS[len(e101)] + e101
-    x102 = v.amount
-    if x102.__class__ is not int:
-        wrong(x102, "int")
-    e103 = v.currency.encode()
-    if 0 in e103:
-        nul()
-    e104 = v.code.encode()
-    if 0 in e104:
-        nul()
-    e105 = v.provider_code.encode()
+    e105 = v.entity.encode()
     if 0 in e105:
         nul()
-    x106 = v.deadline
+    x106 = v.occurred_at
     if x106.__class__ is not int:
         wrong(x106, "int")
-    o += (NUMBERS[len(e94)], e94, NUMBERS[x95], NUMBERS[len(e96)], e96, NUMBERS[len(e97)], e97, NUMBERS[len(e98)], e98, p100, NUMBERS[x102], NUMBERS[len(e103)], e103, NUMBERS[len(e104)], e104, NUMBERS[len(e105)], e105, NUMBERS[x106],)
+    e107 = v.order_id.encode()
+    if 0 in e107:
+        nul()
+    e108 = v.intent_id.encode()
+    if 0 in e108:
+        nul()
+    e109 = v.capture_id.encode()
+    if 0 in e109:
+        nul()
+    u110 = v.shipment_id
+    if u110 is None:
+        p111 = b"\0"
+    else:
+        e112 = u110.encode()
+        if 0 in e112:
+            nul()
+        p111 = b"\2" + NUMBERS[len(e112)] + e112
+    x113 = v.amount
+    if x113.__class__ is not int:
+        wrong(x113, "int")
+    e114 = v.currency.encode()
+    if 0 in e114:
+        nul()
+    e115 = v.code.encode()
+    if 0 in e115:
+        nul()
+    e116 = v.provider_code.encode()
+    if 0 in e116:
+        nul()
+    x117 = v.deadline
+    if x117.__class__ is not int:
+        wrong(x117, "int")
+    o += (NUMBERS[len(e105)], e105, NUMBERS[x106], NUMBERS[len(e107)], e107, NUMBERS[len(e108)], e108, NUMBERS[len(e109)], e109, p111, NUMBERS[x113], NUMBERS[len(e114)], e114, NUMBERS[len(e115)], e115, NUMBERS[len(e116)], e116, NUMBERS[x117],)
 
 
 def read_PaymentCaptureFailed(b: bytes, i: int) -> tuple[PaymentCaptureFailed, int]:
@@ -1135,60 +1237,60 @@ class PaymentCaptureRequested(msgspec.Struct, frozen=True, gc=False, kw_only=Tru
 def write_PaymentCaptureRequested(o: list[bytes], v: PaymentCaptureRequested) -> None:
     if v.__class__ is not PaymentCaptureRequested:
         wrong(v, "PaymentCaptureRequested")
-    e107 = v.entity.encode()
-    if 0 in e107:
+    e118 = v.entity.encode()
+    if 0 in e118:
         nul()
-    x108 = v.occurred_at
-    if x108.__class__ is not int:
-        wrong(x108, "int")
-    e109 = v.order_id.encode()
-    if 0 in e109:
-        nul()
-    e110 = v.intent_id.encode()
-    if 0 in e110:
-        nul()
-    e111 = v.capture_id.encode()
-    if 0 in e111:
-        nul()
-    u112 = v.shipment_id
-    if u112 is None:
-        p113 = b"\0"
-    else:
-        e114 = u112.encode()
-        if 0 in e114:
-            nul()
-        p113 = b"\2" + NUMBERS[len(e114)] + e114
-    x115 = v.amount
-    if x115.__class__ is not int:
-        wrong(x115, "int")
-    e116 = v.currency.encode()
-    if 0 in e116:
-        nul()
-    o += (NUMBERS[len(e107)], e107, NUMBERS[x108], NUMBERS[len(e109)], e109, NUMBERS[len(e110)], e110, NUMBERS[len(e111)], e111, p113, NUMBERS[x115], NUMBERS[len(e116)], e116,)
-    a117 = v.lines
-    if a117.__class__ is not tuple:
-        wrong(a117, "tuple")
-    if a117:
-        o.append(NUMBERS[len(a117)])
-        for i118 in a117:
-            c.write_LineAmount(o, i118)
-    o.append(b"\0")
-    x119 = v.charges_amount
+    x119 = v.occurred_at
     if x119.__class__ is not int:
         wrong(x119, "int")
-    x120 = v.final
-    if x120.__class__ is not bool:
-        wrong(x120, "bool")
-    e121 = v.reason.encode()
+    e120 = v.order_id.encode()
+    if 0 in e120:
+        nul()
+    e121 = v.intent_id.encode()
     if 0 in e121:
         nul()
-    e122 = v.provider_intent.encode()
+    e122 = v.capture_id.encode()
     if 0 in e122:
         nul()
-    e123 = v.holder.encode()
-    if 0 in e123:
+    u123 = v.shipment_id
+    if u123 is None:
+        p124 = b"\0"
+    else:
+        e125 = u123.encode()
+        if 0 in e125:
+            nul()
+        p124 = b"\2" + NUMBERS[len(e125)] + e125
+    x126 = v.amount
+    if x126.__class__ is not int:
+        wrong(x126, "int")
+    e127 = v.currency.encode()
+    if 0 in e127:
         nul()
-    o += (NUMBERS[x119], b"\1" if x120 else b"\0", NUMBERS[len(e121)], e121, NUMBERS[len(e122)], e122, NUMBERS[len(e123)], e123,)
+    o += (NUMBERS[len(e118)], e118, NUMBERS[x119], NUMBERS[len(e120)], e120, NUMBERS[len(e121)], e121, NUMBERS[len(e122)], e122, p124, NUMBERS[x126], NUMBERS[len(e127)], e127,)
+    a128 = v.lines
+    if a128.__class__ is not tuple:
+        wrong(a128, "tuple")
+    if a128:
+        o.append(NUMBERS[len(a128)])
+        for i129 in a128:
+            c.write_LineAmount(o, i129)
+    o.append(b"\0")
+    x130 = v.charges_amount
+    if x130.__class__ is not int:
+        wrong(x130, "int")
+    x131 = v.final
+    if x131.__class__ is not bool:
+        wrong(x131, "bool")
+    e132 = v.reason.encode()
+    if 0 in e132:
+        nul()
+    e133 = v.provider_intent.encode()
+    if 0 in e133:
+        nul()
+    e134 = v.holder.encode()
+    if 0 in e134:
+        nul()
+    o += (NUMBERS[x130], b"\1" if x131 else b"\0", NUMBERS[len(e132)], e132, NUMBERS[len(e133)], e133, NUMBERS[len(e134)], e134,)
 
 
 def read_PaymentCaptureRequested(b: bytes, i: int) -> tuple[PaymentCaptureRequested, int]:
@@ -1300,73 +1402,73 @@ class PaymentCaptured(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_PaymentCaptured(o: list[bytes], v: PaymentCaptured) -> None:
     if v.__class__ is not PaymentCaptured:
         wrong(v, "PaymentCaptured")
-    e124 = v.entity.encode()
-    if 0 in e124:
+    e135 = v.entity.encode()
+    if 0 in e135:
         nul()
-    x125 = v.occurred_at
-    if x125.__class__ is not int:
-        wrong(x125, "int")
-    e126 = v.order_id.encode()
-    if 0 in e126:
+    x136 = v.occurred_at
+    if x136.__class__ is not int:
+        wrong(x136, "int")
+    e137 = v.order_id.encode()
+    if 0 in e137:
         nul()
-    e127 = v.intent_id.encode()
-    if 0 in e127:
+    e138 = v.intent_id.encode()
+    if 0 in e138:
         nul()
-    e128 = v.capture_id.encode()
-    if 0 in e128:
+    e139 = v.capture_id.encode()
+    if 0 in e139:
         nul()
-    e129 = v.provider_reference.encode()
-    if 0 in e129:
+    e140 = v.provider_reference.encode()
+    if 0 in e140:
         nul()
-    e130 = v.holder.encode()
-    if 0 in e130:
+    e141 = v.holder.encode()
+    if 0 in e141:
         nul()
-    x131 = v.amount
-    if x131.__class__ is not int:
-        wrong(x131, "int")
-    e132 = v.currency.encode()
-    if 0 in e132:
+    x142 = v.amount
+    if x142.__class__ is not int:
+        wrong(x142, "int")
+    e143 = v.currency.encode()
+    if 0 in e143:
         nul()
-    u133 = v.settlement_amount
-    if u133 is None:
-        p134 = b"\0"
+    u144 = v.settlement_amount
+    if u144 is None:
+        p145 = b"\0"
     else:
-        x135 = u133
-        if x135.__class__ is not int:
-            wrong(x135, "int")
-        p134 = b"\2" + NUMBERS[x135]
-    u136 = v.settlement_currency
-    if u136 is None:
-        p137 = b"\0"
+        x146 = u144
+        if x146.__class__ is not int:
+            wrong(x146, "int")
+        p145 = b"\2" + NUMBERS[x146]
+    u147 = v.settlement_currency
+    if u147 is None:
+        p148 = b"\0"
     else:
-        e138 = u136.encode()
-        if 0 in e138:
+        e149 = u147.encode()
+        if 0 in e149:
             nul()
-        p137 = b"\2" + NUMBERS[len(e138)] + e138
-    u139 = v.shipment_id
-    if u139 is None:
-        p140 = b"\0"
+        p148 = b"\2" + NUMBERS[len(e149)] + e149
+    u150 = v.shipment_id
+    if u150 is None:
+        p151 = b"\0"
     else:
-        e141 = u139.encode()
-        if 0 in e141:
+        e152 = u150.encode()
+        if 0 in e152:
             nul()
-        p140 = b"\2" + NUMBERS[len(e141)] + e141
-    o += (NUMBERS[len(e124)], e124, NUMBERS[x125], NUMBERS[len(e126)], e126, NUMBERS[len(e127)], e127, NUMBERS[len(e128)], e128, NUMBERS[len(e129)], e129, NUMBERS[len(e130)], e130, c.bytes_Custody[v.custody], c.bytes_TenderKind[v.tender], NUMBERS[x131], NUMBERS[len(e132)], e132, p134, p137, p140,)
-    a142 = v.lines
-    if a142.__class__ is not tuple:
-        wrong(a142, "tuple")
-    if a142:
-        o.append(NUMBERS[len(a142)])
-        for i143 in a142:
-            c.write_LineAmount(o, i143)
+        p151 = b"\2" + NUMBERS[len(e152)] + e152
+    o += (NUMBERS[len(e135)], e135, NUMBERS[x136], NUMBERS[len(e137)], e137, NUMBERS[len(e138)], e138, NUMBERS[len(e139)], e139, NUMBERS[len(e140)], e140, NUMBERS[len(e141)], e141, c.bytes_Custody[v.custody], c.bytes_TenderKind[v.tender], NUMBERS[x142], NUMBERS[len(e143)], e143, p145, p148, p151,)
+    a153 = v.lines
+    if a153.__class__ is not tuple:
+        wrong(a153, "tuple")
+    if a153:
+        o.append(NUMBERS[len(a153)])
+        for i154 in a153:
+            c.write_LineAmount(o, i154)
     o.append(b"\0")
-    x144 = v.charges_amount
-    if x144.__class__ is not int:
-        wrong(x144, "int")
-    x145 = v.final
-    if x145.__class__ is not bool:
-        wrong(x145, "bool")
-    o += (NUMBERS[x144], b"\1" if x145 else b"\0",)
+    x155 = v.charges_amount
+    if x155.__class__ is not int:
+        wrong(x155, "int")
+    x156 = v.final
+    if x156.__class__ is not bool:
+        wrong(x156, "bool")
+    o += (NUMBERS[x155], b"\1" if x156 else b"\0",)
 
 
 def read_PaymentCaptured(b: bytes, i: int) -> tuple[PaymentCaptured, int]:
@@ -1494,39 +1596,39 @@ class PaymentDecided(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_PaymentDecided(o: list[bytes], v: PaymentDecided) -> None:
     if v.__class__ is not PaymentDecided:
         wrong(v, "PaymentDecided")
-    e146 = v.entity.encode()
-    if 0 in e146:
+    e157 = v.entity.encode()
+    if 0 in e157:
         nul()
-    x147 = v.occurred_at
-    if x147.__class__ is not int:
-        wrong(x147, "int")
-    e148 = v.order_id.encode()
-    if 0 in e148:
+    x158 = v.occurred_at
+    if x158.__class__ is not int:
+        wrong(x158, "int")
+    e159 = v.order_id.encode()
+    if 0 in e159:
         nul()
-    e149 = v.decision.encode()
-    if 0 in e149:
+    e160 = v.decision.encode()
+    if 0 in e160:
         nul()
-    e150 = v.by.encode()
-    if 0 in e150:
+    e161 = v.by.encode()
+    if 0 in e161:
         nul()
-    e151 = v.reason.encode()
-    if 0 in e151:
+    e162 = v.reason.encode()
+    if 0 in e162:
         nul()
-    u152 = v.effect_id
-    if u152 is None:
-        p153 = b"\0"
+    u163 = v.effect_id
+    if u163 is None:
+        p164 = b"\0"
     else:
-        e154 = u152.encode()
-        if 0 in e154:
+        e165 = u163.encode()
+        if 0 in e165:
             nul()
-        p153 = b"\2" + NUMBERS[len(e154)] + e154
-    x155 = v.amount
-    if x155.__class__ is not int:
-        wrong(x155, "int")
-    e156 = v.currency.encode()
-    if 0 in e156:
+        p164 = b"\2" + NUMBERS[len(e165)] + e165
+    x166 = v.amount
+    if x166.__class__ is not int:
+        wrong(x166, "int")
+    e167 = v.currency.encode()
+    if 0 in e167:
         nul()
-    o += (NUMBERS[len(e146)], e146, NUMBERS[x147], NUMBERS[len(e148)], e148, NUMBERS[len(e149)], e149, NUMBERS[len(e150)], e150, NUMBERS[len(e151)], e151, p153, NUMBERS[x155], NUMBERS[len(e156)], e156,)
+    o += (NUMBERS[len(e157)], e157, NUMBERS[x158], NUMBERS[len(e159)], e159, NUMBERS[len(e160)], e160, NUMBERS[len(e161)], e161, NUMBERS[len(e162)], e162, p164, NUMBERS[x166], NUMBERS[len(e167)], e167,)
 
 
 def read_PaymentDecided(b: bytes, i: int) -> tuple[PaymentDecided, int]:
@@ -1606,45 +1708,45 @@ class PaymentDeclined(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_PaymentDeclined(o: list[bytes], v: PaymentDeclined) -> None:
     if v.__class__ is not PaymentDeclined:
         wrong(v, "PaymentDeclined")
-    e157 = v.entity.encode()
-    if 0 in e157:
+    e168 = v.entity.encode()
+    if 0 in e168:
         nul()
-    x158 = v.occurred_at
-    if x158.__class__ is not int:
-        wrong(x158, "int")
-    e159 = v.order_id.encode()
-    if 0 in e159:
+    x169 = v.occurred_at
+    if x169.__class__ is not int:
+        wrong(x169, "int")
+    e170 = v.order_id.encode()
+    if 0 in e170:
         nul()
-    e160 = v.intent_id.encode()
-    if 0 in e160:
+    e171 = v.intent_id.encode()
+    if 0 in e171:
         nul()
-    e161 = v.holder.encode()
-    if 0 in e161:
+    e172 = v.holder.encode()
+    if 0 in e172:
         nul()
-    x162 = v.amount
-    if x162.__class__ is not int:
-        wrong(x162, "int")
-    e163 = v.currency.encode()
-    if 0 in e163:
+    x173 = v.amount
+    if x173.__class__ is not int:
+        wrong(x173, "int")
+    e174 = v.currency.encode()
+    if 0 in e174:
         nul()
-    e164 = v.code.encode()
-    if 0 in e164:
+    e175 = v.code.encode()
+    if 0 in e175:
         nul()
-    e165 = v.provider_code.encode()
-    if 0 in e165:
+    e176 = v.provider_code.encode()
+    if 0 in e176:
         nul()
-    x166 = v.final
-    if x166.__class__ is not bool:
-        wrong(x166, "bool")
-    u167 = v.deadline
-    if u167 is None:
-        p168 = b"\0"
+    x177 = v.final
+    if x177.__class__ is not bool:
+        wrong(x177, "bool")
+    u178 = v.deadline
+    if u178 is None:
+        p179 = b"\0"
     else:
-        x169 = u167
-        if x169.__class__ is not int:
-            wrong(x169, "int")
-        p168 = b"\2" + NUMBERS[x169]
-    o += (NUMBERS[len(e157)], e157, NUMBERS[x158], NUMBERS[len(e159)], e159, NUMBERS[len(e160)], e160, NUMBERS[len(e161)], e161, NUMBERS[x162], NUMBERS[len(e163)], e163, NUMBERS[len(e164)], e164, NUMBERS[len(e165)], e165, b"\1" if x166 else b"\0", p168,)
+        x180 = u178
+        if x180.__class__ is not int:
+            wrong(x180, "int")
+        p179 = b"\2" + NUMBERS[x180]
+    o += (NUMBERS[len(e168)], e168, NUMBERS[x169], NUMBERS[len(e170)], e170, NUMBERS[len(e171)], e171, NUMBERS[len(e172)], e172, NUMBERS[x173], NUMBERS[len(e174)], e174, NUMBERS[len(e175)], e175, NUMBERS[len(e176)], e176, b"\1" if x177 else b"\0", p179,)
 
 
 def read_PaymentDeclined(b: bytes, i: int) -> tuple[PaymentDeclined, int]:
@@ -1732,45 +1834,45 @@ class PaymentDisagreed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_PaymentDisagreed(o: list[bytes], v: PaymentDisagreed) -> None:
     if v.__class__ is not PaymentDisagreed:
         wrong(v, "PaymentDisagreed")
-    e170 = v.entity.encode()
-    if 0 in e170:
-        nul()
-    x171 = v.occurred_at
-    if x171.__class__ is not int:
-        wrong(x171, "int")
-    e172 = v.holder.encode()
-    if 0 in e172:
-        nul()
-    u173 = v.order_id
-    if u173 is None:
-        p174 = b"\0"
-    else:
-        e175 = u173.encode()
-        if 0 in e175:
-            nul()
-        p174 = b"\2" + NUMBERS[len(e175)] + e175
-    e176 = v.provider_reference.encode()
-    if 0 in e176:
-        nul()
-    e177 = v.code.encode()
-    if 0 in e177:
-        nul()
-    x178 = v.amount
-    if x178.__class__ is not int:
-        wrong(x178, "int")
-    e179 = v.currency.encode()
-    if 0 in e179:
-        nul()
-    x180 = v.expected_amount
-    if x180.__class__ is not int:
-        wrong(x180, "int")
-    e181 = v.expected_currency.encode()
+    e181 = v.entity.encode()
     if 0 in e181:
         nul()
-    x182 = v.deadline
+    x182 = v.occurred_at
     if x182.__class__ is not int:
         wrong(x182, "int")
-    o += (NUMBERS[len(e170)], e170, NUMBERS[x171], NUMBERS[len(e172)], e172, p174, NUMBERS[len(e176)], e176, NUMBERS[len(e177)], e177, NUMBERS[x178], NUMBERS[len(e179)], e179, NUMBERS[x180], NUMBERS[len(e181)], e181, NUMBERS[x182],)
+    e183 = v.holder.encode()
+    if 0 in e183:
+        nul()
+    u184 = v.order_id
+    if u184 is None:
+        p185 = b"\0"
+    else:
+        e186 = u184.encode()
+        if 0 in e186:
+            nul()
+        p185 = b"\2" + NUMBERS[len(e186)] + e186
+    e187 = v.provider_reference.encode()
+    if 0 in e187:
+        nul()
+    e188 = v.code.encode()
+    if 0 in e188:
+        nul()
+    x189 = v.amount
+    if x189.__class__ is not int:
+        wrong(x189, "int")
+    e190 = v.currency.encode()
+    if 0 in e190:
+        nul()
+    x191 = v.expected_amount
+    if x191.__class__ is not int:
+        wrong(x191, "int")
+    e192 = v.expected_currency.encode()
+    if 0 in e192:
+        nul()
+    x193 = v.deadline
+    if x193.__class__ is not int:
+        wrong(x193, "int")
+    o += (NUMBERS[len(e181)], e181, NUMBERS[x182], NUMBERS[len(e183)], e183, p185, NUMBERS[len(e187)], e187, NUMBERS[len(e188)], e188, NUMBERS[x189], NUMBERS[len(e190)], e190, NUMBERS[x191], NUMBERS[len(e192)], e192, NUMBERS[x193],)
 
 
 def read_PaymentDisagreed(b: bytes, i: int) -> tuple[PaymentDisagreed, int]:
@@ -1859,36 +1961,36 @@ class PaymentDisagreementSettled(msgspec.Struct, frozen=True, gc=False, kw_only=
 def write_PaymentDisagreementSettled(o: list[bytes], v: PaymentDisagreementSettled) -> None:
     if v.__class__ is not PaymentDisagreementSettled:
         wrong(v, "PaymentDisagreementSettled")
-    e183 = v.entity.encode()
-    if 0 in e183:
+    e194 = v.entity.encode()
+    if 0 in e194:
         nul()
-    x184 = v.occurred_at
-    if x184.__class__ is not int:
-        wrong(x184, "int")
-    e185 = v.holder.encode()
-    if 0 in e185:
+    x195 = v.occurred_at
+    if x195.__class__ is not int:
+        wrong(x195, "int")
+    e196 = v.holder.encode()
+    if 0 in e196:
         nul()
-    u186 = v.order_id
-    if u186 is None:
-        p187 = b"\0"
+    u197 = v.order_id
+    if u197 is None:
+        p198 = b"\0"
     else:
-        e188 = u186.encode()
-        if 0 in e188:
+        e199 = u197.encode()
+        if 0 in e199:
             nul()
-        p187 = b"\2" + NUMBERS[len(e188)] + e188
-    e189 = v.provider_reference.encode()
-    if 0 in e189:
+        p198 = b"\2" + NUMBERS[len(e199)] + e199
+    e200 = v.provider_reference.encode()
+    if 0 in e200:
         nul()
-    e190 = v.code.encode()
-    if 0 in e190:
+    e201 = v.code.encode()
+    if 0 in e201:
         nul()
-    e191 = v.decision.encode()
-    if 0 in e191:
+    e202 = v.decision.encode()
+    if 0 in e202:
         nul()
-    e192 = v.by.encode()
-    if 0 in e192:
+    e203 = v.by.encode()
+    if 0 in e203:
         nul()
-    o += (NUMBERS[len(e183)], e183, NUMBERS[x184], NUMBERS[len(e185)], e185, p187, NUMBERS[len(e189)], e189, NUMBERS[len(e190)], e190, NUMBERS[len(e191)], e191, NUMBERS[len(e192)], e192,)
+    o += (NUMBERS[len(e194)], e194, NUMBERS[x195], NUMBERS[len(e196)], e196, p198, NUMBERS[len(e200)], e200, NUMBERS[len(e201)], e201, NUMBERS[len(e202)], e202, NUMBERS[len(e203)], e203,)
 
 
 def read_PaymentDisagreementSettled(b: bytes, i: int) -> tuple[PaymentDisagreementSettled, int]:
@@ -1975,91 +2077,91 @@ class PaymentExpected(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_PaymentExpected(o: list[bytes], v: PaymentExpected) -> None:
     if v.__class__ is not PaymentExpected:
         wrong(v, "PaymentExpected")
-    e193 = v.entity.encode()
-    if 0 in e193:
-        nul()
-    x194 = v.occurred_at
-    if x194.__class__ is not int:
-        wrong(x194, "int")
-    e195 = v.order_id.encode()
-    if 0 in e195:
-        nul()
-    x196 = v.revision
-    if x196.__class__ is not int:
-        wrong(x196, "int")
-    e197 = v.account.encode()
-    if 0 in e197:
-        nul()
-    e198 = v.holder.encode()
-    if 0 in e198:
-        nul()
-    x199 = v.amount
-    if x199.__class__ is not int:
-        wrong(x199, "int")
-    x200 = v.total
-    if x200.__class__ is not int:
-        wrong(x200, "int")
-    o += (NUMBERS[len(e193)], e193, NUMBERS[x194], NUMBERS[len(e195)], e195, NUMBERS[x196], NUMBERS[len(e197)], e197, NUMBERS[len(e198)], e198, c.bytes_Custody[v.custody], NUMBERS[x199], NUMBERS[x200],)
-    a201 = v.lines
-    if a201.__class__ is not tuple:
-        wrong(a201, "tuple")
-    if a201:
-        o.append(NUMBERS[len(a201)])
-        for i202 in a201:
-            c.write_LineAmount(o, i202)
-    o.append(b"\0")
-    x203 = v.charges_amount
-    if x203.__class__ is not int:
-        wrong(x203, "int")
-    e204 = v.currency.encode()
+    e204 = v.entity.encode()
     if 0 in e204:
         nul()
-    u205 = v.method
-    if u205 is None:
-        p206 = b"\0"
+    x205 = v.occurred_at
+    if x205.__class__ is not int:
+        wrong(x205, "int")
+    e206 = v.order_id.encode()
+    if 0 in e206:
+        nul()
+    x207 = v.revision
+    if x207.__class__ is not int:
+        wrong(x207, "int")
+    e208 = v.account.encode()
+    if 0 in e208:
+        nul()
+    e209 = v.holder.encode()
+    if 0 in e209:
+        nul()
+    x210 = v.amount
+    if x210.__class__ is not int:
+        wrong(x210, "int")
+    x211 = v.total
+    if x211.__class__ is not int:
+        wrong(x211, "int")
+    o += (NUMBERS[len(e204)], e204, NUMBERS[x205], NUMBERS[len(e206)], e206, NUMBERS[x207], NUMBERS[len(e208)], e208, NUMBERS[len(e209)], e209, c.bytes_Custody[v.custody], NUMBERS[x210], NUMBERS[x211],)
+    a212 = v.lines
+    if a212.__class__ is not tuple:
+        wrong(a212, "tuple")
+    if a212:
+        o.append(NUMBERS[len(a212)])
+        for i213 in a212:
+            c.write_LineAmount(o, i213)
+    o.append(b"\0")
+    x214 = v.charges_amount
+    if x214.__class__ is not int:
+        wrong(x214, "int")
+    e215 = v.currency.encode()
+    if 0 in e215:
+        nul()
+    u216 = v.method
+    if u216 is None:
+        p217 = b"\0"
     else:
-        e207 = u205.encode()
-        if 0 in e207:
+        e218 = u216.encode()
+        if 0 in e218:
             nul()
-        p206 = b"\2" + NUMBERS[len(e207)] + e207
-    x208 = v.decide_by
-    if x208.__class__ is not int:
-        wrong(x208, "int")
-    x209 = v.gift_amount
-    if x209.__class__ is not int:
-        wrong(x209, "int")
-    e210 = v.second_parcel.encode()
-    if 0 in e210:
-        nul()
-    e211 = v.on_expiry.encode()
-    if 0 in e211:
-        nul()
-    x212 = v.expiry_margin
-    if x212.__class__ is not int:
-        wrong(x212, "int")
-    x213 = v.accept_risk
-    if x213.__class__ is not int:
-        wrong(x213, "int")
-    u214 = v.received
-    if u214 is None:
-        p215 = b"\0"
-    else:
-        x216 = u214
-        if x216.__class__ is not int:
-            wrong(x216, "int")
-        p215 = b"\2" + NUMBERS[x216]
-    u217 = v.refunded
-    if u217 is None:
-        p218 = b"\0"
-    else:
-        x219 = u217
-        if x219.__class__ is not int:
-            wrong(x219, "int")
-        p218 = b"\2" + NUMBERS[x219]
-    x220 = v.credit_amount
+        p217 = b"\2" + NUMBERS[len(e218)] + e218
+    x219 = v.decide_by
+    if x219.__class__ is not int:
+        wrong(x219, "int")
+    x220 = v.gift_amount
     if x220.__class__ is not int:
         wrong(x220, "int")
-    o += (NUMBERS[x203], NUMBERS[len(e204)], e204, c.bytes_TenderKind[v.tender], p206, NUMBERS[x208], c.bytes_Funds[v.funds], NUMBERS[x209], NUMBERS[len(e210)], e210, NUMBERS[len(e211)], e211, NUMBERS[x212], NUMBERS[x213], p215, p218, NUMBERS[x220],)
+    e221 = v.second_parcel.encode()
+    if 0 in e221:
+        nul()
+    e222 = v.on_expiry.encode()
+    if 0 in e222:
+        nul()
+    x223 = v.expiry_margin
+    if x223.__class__ is not int:
+        wrong(x223, "int")
+    x224 = v.accept_risk
+    if x224.__class__ is not int:
+        wrong(x224, "int")
+    u225 = v.received
+    if u225 is None:
+        p226 = b"\0"
+    else:
+        x227 = u225
+        if x227.__class__ is not int:
+            wrong(x227, "int")
+        p226 = b"\2" + NUMBERS[x227]
+    u228 = v.refunded
+    if u228 is None:
+        p229 = b"\0"
+    else:
+        x230 = u228
+        if x230.__class__ is not int:
+            wrong(x230, "int")
+        p229 = b"\2" + NUMBERS[x230]
+    x231 = v.credit_amount
+    if x231.__class__ is not int:
+        wrong(x231, "int")
+    o += (NUMBERS[x214], NUMBERS[len(e215)], e215, c.bytes_TenderKind[v.tender], p217, NUMBERS[x219], c.bytes_Funds[v.funds], NUMBERS[x220], NUMBERS[len(e221)], e221, NUMBERS[len(e222)], e222, NUMBERS[x223], NUMBERS[x224], p226, p229, NUMBERS[x231],)
 
 
 def read_PaymentExpected(b: bytes, i: int) -> tuple[PaymentExpected, int]:
@@ -2228,25 +2330,25 @@ class PaymentNotRequired(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_PaymentNotRequired(o: list[bytes], v: PaymentNotRequired) -> None:
     if v.__class__ is not PaymentNotRequired:
         wrong(v, "PaymentNotRequired")
-    e221 = v.entity.encode()
-    if 0 in e221:
+    e232 = v.entity.encode()
+    if 0 in e232:
         nul()
-    x222 = v.occurred_at
-    if x222.__class__ is not int:
-        wrong(x222, "int")
-    e223 = v.order_id.encode()
-    if 0 in e223:
+    x233 = v.occurred_at
+    if x233.__class__ is not int:
+        wrong(x233, "int")
+    e234 = v.order_id.encode()
+    if 0 in e234:
         nul()
-    x224 = v.revision
-    if x224.__class__ is not int:
-        wrong(x224, "int")
-    x225 = v.amount
-    if x225.__class__ is not int:
-        wrong(x225, "int")
-    e226 = v.currency.encode()
-    if 0 in e226:
+    x235 = v.revision
+    if x235.__class__ is not int:
+        wrong(x235, "int")
+    x236 = v.amount
+    if x236.__class__ is not int:
+        wrong(x236, "int")
+    e237 = v.currency.encode()
+    if 0 in e237:
         nul()
-    o += (NUMBERS[len(e221)], e221, NUMBERS[x222], NUMBERS[len(e223)], e223, NUMBERS[x224], c.bytes_NotRequiredReason[v.reason], NUMBERS[x225], NUMBERS[len(e226)], e226,)
+    o += (NUMBERS[len(e232)], e232, NUMBERS[x233], NUMBERS[len(e234)], e234, NUMBERS[x235], c.bytes_NotRequiredReason[v.reason], NUMBERS[x236], NUMBERS[len(e237)], e237,)
 
 
 def read_PaymentNotRequired(b: bytes, i: int) -> tuple[PaymentNotRequired, int]:
@@ -2304,31 +2406,31 @@ class PaymentOutcomeResolved(msgspec.Struct, frozen=True, gc=False, kw_only=True
 def write_PaymentOutcomeResolved(o: list[bytes], v: PaymentOutcomeResolved) -> None:
     if v.__class__ is not PaymentOutcomeResolved:
         wrong(v, "PaymentOutcomeResolved")
-    e227 = v.entity.encode()
-    if 0 in e227:
+    e238 = v.entity.encode()
+    if 0 in e238:
         nul()
-    x228 = v.occurred_at
-    if x228.__class__ is not int:
-        wrong(x228, "int")
-    e229 = v.order_id.encode()
-    if 0 in e229:
+    x239 = v.occurred_at
+    if x239.__class__ is not int:
+        wrong(x239, "int")
+    e240 = v.order_id.encode()
+    if 0 in e240:
         nul()
-    e230 = v.effect_id.encode()
-    if 0 in e230:
+    e241 = v.effect_id.encode()
+    if 0 in e241:
         nul()
-    e231 = v.what.encode()
-    if 0 in e231:
+    e242 = v.what.encode()
+    if 0 in e242:
         nul()
-    e232 = v.intent_id.encode()
-    if 0 in e232:
+    e243 = v.intent_id.encode()
+    if 0 in e243:
         nul()
-    e233 = v.outcome.encode()
-    if 0 in e233:
+    e244 = v.outcome.encode()
+    if 0 in e244:
         nul()
-    x234 = v.since
-    if x234.__class__ is not int:
-        wrong(x234, "int")
-    o += (NUMBERS[len(e227)], e227, NUMBERS[x228], NUMBERS[len(e229)], e229, NUMBERS[len(e230)], e230, NUMBERS[len(e231)], e231, NUMBERS[len(e232)], e232, NUMBERS[len(e233)], e233, NUMBERS[x234],)
+    x245 = v.since
+    if x245.__class__ is not int:
+        wrong(x245, "int")
+    o += (NUMBERS[len(e238)], e238, NUMBERS[x239], NUMBERS[len(e240)], e240, NUMBERS[len(e241)], e241, NUMBERS[len(e242)], e242, NUMBERS[len(e243)], e243, NUMBERS[len(e244)], e244, NUMBERS[x245],)
 
 
 def read_PaymentOutcomeResolved(b: bytes, i: int) -> tuple[PaymentOutcomeResolved, int]:
@@ -2397,43 +2499,43 @@ class PaymentOutcomeUnknown(msgspec.Struct, frozen=True, gc=False, kw_only=True)
 def write_PaymentOutcomeUnknown(o: list[bytes], v: PaymentOutcomeUnknown) -> None:
     if v.__class__ is not PaymentOutcomeUnknown:
         wrong(v, "PaymentOutcomeUnknown")
-    e235 = v.entity.encode()
-    if 0 in e235:
-        nul()
-    x236 = v.occurred_at
-    if x236.__class__ is not int:
-        wrong(x236, "int")
-    e237 = v.order_id.encode()
-    if 0 in e237:
-        nul()
-    e238 = v.effect_id.encode()
-    if 0 in e238:
-        nul()
-    e239 = v.what.encode()
-    if 0 in e239:
-        nul()
-    e240 = v.intent_id.encode()
-    if 0 in e240:
-        nul()
-    x241 = v.amount
-    if x241.__class__ is not int:
-        wrong(x241, "int")
-    e242 = v.currency.encode()
-    if 0 in e242:
-        nul()
-    x243 = v.since
-    if x243.__class__ is not int:
-        wrong(x243, "int")
-    x244 = v.deadline
-    if x244.__class__ is not int:
-        wrong(x244, "int")
-    e245 = v.subject.encode()
-    if 0 in e245:
-        nul()
-    e246 = v.owner.encode()
+    e246 = v.entity.encode()
     if 0 in e246:
         nul()
-    o += (NUMBERS[len(e235)], e235, NUMBERS[x236], NUMBERS[len(e237)], e237, NUMBERS[len(e238)], e238, NUMBERS[len(e239)], e239, NUMBERS[len(e240)], e240, NUMBERS[x241], NUMBERS[len(e242)], e242, NUMBERS[x243], NUMBERS[x244], NUMBERS[len(e245)], e245, NUMBERS[len(e246)], e246,)
+    x247 = v.occurred_at
+    if x247.__class__ is not int:
+        wrong(x247, "int")
+    e248 = v.order_id.encode()
+    if 0 in e248:
+        nul()
+    e249 = v.effect_id.encode()
+    if 0 in e249:
+        nul()
+    e250 = v.what.encode()
+    if 0 in e250:
+        nul()
+    e251 = v.intent_id.encode()
+    if 0 in e251:
+        nul()
+    x252 = v.amount
+    if x252.__class__ is not int:
+        wrong(x252, "int")
+    e253 = v.currency.encode()
+    if 0 in e253:
+        nul()
+    x254 = v.since
+    if x254.__class__ is not int:
+        wrong(x254, "int")
+    x255 = v.deadline
+    if x255.__class__ is not int:
+        wrong(x255, "int")
+    e256 = v.subject.encode()
+    if 0 in e256:
+        nul()
+    e257 = v.owner.encode()
+    if 0 in e257:
+        nul()
+    o += (NUMBERS[len(e246)], e246, NUMBERS[x247], NUMBERS[len(e248)], e248, NUMBERS[len(e249)], e249, NUMBERS[len(e250)], e250, NUMBERS[len(e251)], e251, NUMBERS[x252], NUMBERS[len(e253)], e253, NUMBERS[x254], NUMBERS[x255], NUMBERS[len(e256)], e256, NUMBERS[len(e257)], e257,)
 
 
 def read_PaymentOutcomeUnknown(b: bytes, i: int) -> tuple[PaymentOutcomeUnknown, int]:
@@ -2521,34 +2623,34 @@ class PaymentVoidRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_PaymentVoidRequested(o: list[bytes], v: PaymentVoidRequested) -> None:
     if v.__class__ is not PaymentVoidRequested:
         wrong(v, "PaymentVoidRequested")
-    e247 = v.entity.encode()
-    if 0 in e247:
+    e258 = v.entity.encode()
+    if 0 in e258:
         nul()
-    x248 = v.occurred_at
-    if x248.__class__ is not int:
-        wrong(x248, "int")
-    e249 = v.order_id.encode()
-    if 0 in e249:
+    x259 = v.occurred_at
+    if x259.__class__ is not int:
+        wrong(x259, "int")
+    e260 = v.order_id.encode()
+    if 0 in e260:
         nul()
-    e250 = v.intent_id.encode()
-    if 0 in e250:
+    e261 = v.intent_id.encode()
+    if 0 in e261:
         nul()
-    x251 = v.amount
-    if x251.__class__ is not int:
-        wrong(x251, "int")
-    e252 = v.currency.encode()
-    if 0 in e252:
+    x262 = v.amount
+    if x262.__class__ is not int:
+        wrong(x262, "int")
+    e263 = v.currency.encode()
+    if 0 in e263:
         nul()
-    e253 = v.reason.encode()
-    if 0 in e253:
+    e264 = v.reason.encode()
+    if 0 in e264:
         nul()
-    e254 = v.provider_intent.encode()
-    if 0 in e254:
+    e265 = v.provider_intent.encode()
+    if 0 in e265:
         nul()
-    e255 = v.holder.encode()
-    if 0 in e255:
+    e266 = v.holder.encode()
+    if 0 in e266:
         nul()
-    o += (NUMBERS[len(e247)], e247, NUMBERS[x248], NUMBERS[len(e249)], e249, NUMBERS[len(e250)], e250, NUMBERS[x251], NUMBERS[len(e252)], e252, NUMBERS[len(e253)], e253, NUMBERS[len(e254)], e254, NUMBERS[len(e255)], e255,)
+    o += (NUMBERS[len(e258)], e258, NUMBERS[x259], NUMBERS[len(e260)], e260, NUMBERS[len(e261)], e261, NUMBERS[x262], NUMBERS[len(e263)], e263, NUMBERS[len(e264)], e264, NUMBERS[len(e265)], e265, NUMBERS[len(e266)], e266,)
 
 
 def read_PaymentVoidRequested(b: bytes, i: int) -> tuple[PaymentVoidRequested, int]:
@@ -2617,28 +2719,28 @@ class PaymentVoided(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_PaymentVoided(o: list[bytes], v: PaymentVoided) -> None:
     if v.__class__ is not PaymentVoided:
         wrong(v, "PaymentVoided")
-    e256 = v.entity.encode()
-    if 0 in e256:
+    e267 = v.entity.encode()
+    if 0 in e267:
         nul()
-    x257 = v.occurred_at
-    if x257.__class__ is not int:
-        wrong(x257, "int")
-    e258 = v.order_id.encode()
-    if 0 in e258:
+    x268 = v.occurred_at
+    if x268.__class__ is not int:
+        wrong(x268, "int")
+    e269 = v.order_id.encode()
+    if 0 in e269:
         nul()
-    e259 = v.intent_id.encode()
-    if 0 in e259:
+    e270 = v.intent_id.encode()
+    if 0 in e270:
         nul()
-    x260 = v.amount
-    if x260.__class__ is not int:
-        wrong(x260, "int")
-    e261 = v.currency.encode()
-    if 0 in e261:
+    x271 = v.amount
+    if x271.__class__ is not int:
+        wrong(x271, "int")
+    e272 = v.currency.encode()
+    if 0 in e272:
         nul()
-    e262 = v.reason.encode()
-    if 0 in e262:
+    e273 = v.reason.encode()
+    if 0 in e273:
         nul()
-    o += (NUMBERS[len(e256)], e256, NUMBERS[x257], NUMBERS[len(e258)], e258, NUMBERS[len(e259)], e259, NUMBERS[x260], NUMBERS[len(e261)], e261, NUMBERS[len(e262)], e262,)
+    o += (NUMBERS[len(e267)], e267, NUMBERS[x268], NUMBERS[len(e269)], e269, NUMBERS[len(e270)], e270, NUMBERS[x271], NUMBERS[len(e272)], e272, NUMBERS[len(e273)], e273,)
 
 
 def read_PaymentVoided(b: bytes, i: int) -> tuple[PaymentVoided, int]:
@@ -2700,37 +2802,37 @@ class RefundFailed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_RefundFailed(o: list[bytes], v: RefundFailed) -> None:
     if v.__class__ is not RefundFailed:
         wrong(v, "RefundFailed")
-    e263 = v.entity.encode()
-    if 0 in e263:
+    e274 = v.entity.encode()
+    if 0 in e274:
         nul()
-    x264 = v.occurred_at
-    if x264.__class__ is not int:
-        wrong(x264, "int")
-    e265 = v.order_id.encode()
-    if 0 in e265:
+    x275 = v.occurred_at
+    if x275.__class__ is not int:
+        wrong(x275, "int")
+    e276 = v.order_id.encode()
+    if 0 in e276:
         nul()
-    e266 = v.refund_id.encode()
-    if 0 in e266:
+    e277 = v.refund_id.encode()
+    if 0 in e277:
         nul()
-    e267 = v.capture_id.encode()
-    if 0 in e267:
+    e278 = v.capture_id.encode()
+    if 0 in e278:
         nul()
-    x268 = v.amount
-    if x268.__class__ is not int:
-        wrong(x268, "int")
-    e269 = v.currency.encode()
-    if 0 in e269:
+    x279 = v.amount
+    if x279.__class__ is not int:
+        wrong(x279, "int")
+    e280 = v.currency.encode()
+    if 0 in e280:
         nul()
-    e270 = v.code.encode()
-    if 0 in e270:
+    e281 = v.code.encode()
+    if 0 in e281:
         nul()
-    e271 = v.provider_code.encode()
-    if 0 in e271:
+    e282 = v.provider_code.encode()
+    if 0 in e282:
         nul()
-    x272 = v.deadline
-    if x272.__class__ is not int:
-        wrong(x272, "int")
-    o += (NUMBERS[len(e263)], e263, NUMBERS[x264], NUMBERS[len(e265)], e265, NUMBERS[len(e266)], e266, NUMBERS[len(e267)], e267, NUMBERS[x268], NUMBERS[len(e269)], e269, NUMBERS[len(e270)], e270, NUMBERS[len(e271)], e271, NUMBERS[x272],)
+    x283 = v.deadline
+    if x283.__class__ is not int:
+        wrong(x283, "int")
+    o += (NUMBERS[len(e274)], e274, NUMBERS[x275], NUMBERS[len(e276)], e276, NUMBERS[len(e277)], e277, NUMBERS[len(e278)], e278, NUMBERS[x279], NUMBERS[len(e280)], e280, NUMBERS[len(e281)], e281, NUMBERS[len(e282)], e282, NUMBERS[x283],)
 
 
 def read_RefundFailed(b: bytes, i: int) -> tuple[RefundFailed, int]:
@@ -2813,49 +2915,49 @@ class RefundMade(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_RefundMade(o: list[bytes], v: RefundMade) -> None:
     if v.__class__ is not RefundMade:
         wrong(v, "RefundMade")
-    e273 = v.entity.encode()
-    if 0 in e273:
+    e284 = v.entity.encode()
+    if 0 in e284:
         nul()
-    x274 = v.occurred_at
-    if x274.__class__ is not int:
-        wrong(x274, "int")
-    e275 = v.order_id.encode()
-    if 0 in e275:
+    x285 = v.occurred_at
+    if x285.__class__ is not int:
+        wrong(x285, "int")
+    e286 = v.order_id.encode()
+    if 0 in e286:
         nul()
-    e276 = v.refund_id.encode()
-    if 0 in e276:
+    e287 = v.refund_id.encode()
+    if 0 in e287:
         nul()
-    e277 = v.capture_id.encode()
-    if 0 in e277:
+    e288 = v.capture_id.encode()
+    if 0 in e288:
         nul()
-    e278 = v.provider_reference.encode()
-    if 0 in e278:
+    e289 = v.provider_reference.encode()
+    if 0 in e289:
         nul()
-    e279 = v.holder.encode()
-    if 0 in e279:
+    e290 = v.holder.encode()
+    if 0 in e290:
         nul()
-    x280 = v.amount
-    if x280.__class__ is not int:
-        wrong(x280, "int")
-    e281 = v.currency.encode()
-    if 0 in e281:
+    x291 = v.amount
+    if x291.__class__ is not int:
+        wrong(x291, "int")
+    e292 = v.currency.encode()
+    if 0 in e292:
         nul()
-    o += (NUMBERS[len(e273)], e273, NUMBERS[x274], NUMBERS[len(e275)], e275, NUMBERS[len(e276)], e276, NUMBERS[len(e277)], e277, NUMBERS[len(e278)], e278, NUMBERS[len(e279)], e279, c.bytes_Executor[v.executor], c.bytes_RefundOrigin[v.origin], NUMBERS[x280], NUMBERS[len(e281)], e281,)
-    a282 = v.lines
-    if a282.__class__ is not tuple:
-        wrong(a282, "tuple")
-    if a282:
-        o.append(NUMBERS[len(a282)])
-        for i283 in a282:
-            c.write_LineAmount(o, i283)
+    o += (NUMBERS[len(e284)], e284, NUMBERS[x285], NUMBERS[len(e286)], e286, NUMBERS[len(e287)], e287, NUMBERS[len(e288)], e288, NUMBERS[len(e289)], e289, NUMBERS[len(e290)], e290, c.bytes_Executor[v.executor], c.bytes_RefundOrigin[v.origin], NUMBERS[x291], NUMBERS[len(e292)], e292,)
+    a293 = v.lines
+    if a293.__class__ is not tuple:
+        wrong(a293, "tuple")
+    if a293:
+        o.append(NUMBERS[len(a293)])
+        for i294 in a293:
+            c.write_LineAmount(o, i294)
     o.append(b"\0")
-    x284 = v.charges_amount
-    if x284.__class__ is not int:
-        wrong(x284, "int")
-    e285 = v.reason.encode()
-    if 0 in e285:
+    x295 = v.charges_amount
+    if x295.__class__ is not int:
+        wrong(x295, "int")
+    e296 = v.reason.encode()
+    if 0 in e296:
         nul()
-    o += (NUMBERS[x284], NUMBERS[len(e285)], e285, c.bytes_TenderKind[v.tender],)
+    o += (NUMBERS[x295], NUMBERS[len(e296)], e296, c.bytes_TenderKind[v.tender],)
 
 
 def read_RefundMade(b: bytes, i: int) -> tuple[RefundMade, int]:
@@ -2956,52 +3058,52 @@ class RefundRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_RefundRequested(o: list[bytes], v: RefundRequested) -> None:
     if v.__class__ is not RefundRequested:
         wrong(v, "RefundRequested")
-    e286 = v.entity.encode()
-    if 0 in e286:
+    e297 = v.entity.encode()
+    if 0 in e297:
         nul()
-    x287 = v.occurred_at
-    if x287.__class__ is not int:
-        wrong(x287, "int")
-    e288 = v.order_id.encode()
-    if 0 in e288:
-        nul()
-    e289 = v.refund_id.encode()
-    if 0 in e289:
-        nul()
-    e290 = v.capture_id.encode()
-    if 0 in e290:
-        nul()
-    e291 = v.intent_id.encode()
-    if 0 in e291:
-        nul()
-    e292 = v.holder.encode()
-    if 0 in e292:
-        nul()
-    x293 = v.amount
-    if x293.__class__ is not int:
-        wrong(x293, "int")
-    e294 = v.currency.encode()
-    if 0 in e294:
-        nul()
-    o += (NUMBERS[len(e286)], e286, NUMBERS[x287], NUMBERS[len(e288)], e288, NUMBERS[len(e289)], e289, NUMBERS[len(e290)], e290, NUMBERS[len(e291)], e291, NUMBERS[len(e292)], e292, NUMBERS[x293], NUMBERS[len(e294)], e294,)
-    a295 = v.lines
-    if a295.__class__ is not tuple:
-        wrong(a295, "tuple")
-    if a295:
-        o.append(NUMBERS[len(a295)])
-        for i296 in a295:
-            c.write_LineAmount(o, i296)
-    o.append(b"\0")
-    x297 = v.charges_amount
-    if x297.__class__ is not int:
-        wrong(x297, "int")
-    e298 = v.reason.encode()
-    if 0 in e298:
-        nul()
-    e299 = v.provider_intent.encode()
+    x298 = v.occurred_at
+    if x298.__class__ is not int:
+        wrong(x298, "int")
+    e299 = v.order_id.encode()
     if 0 in e299:
         nul()
-    o += (NUMBERS[x297], NUMBERS[len(e298)], e298, NUMBERS[len(e299)], e299, c.bytes_Executor[v.executor],)
+    e300 = v.refund_id.encode()
+    if 0 in e300:
+        nul()
+    e301 = v.capture_id.encode()
+    if 0 in e301:
+        nul()
+    e302 = v.intent_id.encode()
+    if 0 in e302:
+        nul()
+    e303 = v.holder.encode()
+    if 0 in e303:
+        nul()
+    x304 = v.amount
+    if x304.__class__ is not int:
+        wrong(x304, "int")
+    e305 = v.currency.encode()
+    if 0 in e305:
+        nul()
+    o += (NUMBERS[len(e297)], e297, NUMBERS[x298], NUMBERS[len(e299)], e299, NUMBERS[len(e300)], e300, NUMBERS[len(e301)], e301, NUMBERS[len(e302)], e302, NUMBERS[len(e303)], e303, NUMBERS[x304], NUMBERS[len(e305)], e305,)
+    a306 = v.lines
+    if a306.__class__ is not tuple:
+        wrong(a306, "tuple")
+    if a306:
+        o.append(NUMBERS[len(a306)])
+        for i307 in a306:
+            c.write_LineAmount(o, i307)
+    o.append(b"\0")
+    x308 = v.charges_amount
+    if x308.__class__ is not int:
+        wrong(x308, "int")
+    e309 = v.reason.encode()
+    if 0 in e309:
+        nul()
+    e310 = v.provider_intent.encode()
+    if 0 in e310:
+        nul()
+    o += (NUMBERS[x308], NUMBERS[len(e309)], e309, NUMBERS[len(e310)], e310, c.bytes_Executor[v.executor],)
 
 
 def read_RefundRequested(b: bytes, i: int) -> tuple[RefundRequested, int]:
@@ -3081,6 +3183,132 @@ def read_RefundRequested(b: bytes, i: int) -> tuple[RefundRequested, int]:
     return RefundRequested(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, refund_id=f_refund_id, capture_id=f_capture_id, intent_id=f_intent_id, holder=f_holder, amount=f_amount, currency=f_currency, lines=f_lines, charges_amount=f_charges_amount, reason=f_reason, provider_intent=f_provider_intent, executor=f_executor), i
 
 
+class RefundReturned(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A refund that was made came back: the money is with its holder again, and still owed. It waits for a person."""
+
+    entity: str
+    occurred_at: int
+    order_id: str
+    refund_id: str
+    capture_id: str
+    provider_reference: str
+    holder: str
+    amount: int
+    currency: str
+    code: str
+    provider_code: str
+    deadline: int
+
+
+def write_RefundReturned(o: list[bytes], v: RefundReturned) -> None:
+    if v.__class__ is not RefundReturned:
+        wrong(v, "RefundReturned")
+    e311 = v.entity.encode()
+    if 0 in e311:
+        nul()
+    x312 = v.occurred_at
+    if x312.__class__ is not int:
+        wrong(x312, "int")
+    e313 = v.order_id.encode()
+    if 0 in e313:
+        nul()
+    e314 = v.refund_id.encode()
+    if 0 in e314:
+        nul()
+    e315 = v.capture_id.encode()
+    if 0 in e315:
+        nul()
+    e316 = v.provider_reference.encode()
+    if 0 in e316:
+        nul()
+    e317 = v.holder.encode()
+    if 0 in e317:
+        nul()
+    x318 = v.amount
+    if x318.__class__ is not int:
+        wrong(x318, "int")
+    e319 = v.currency.encode()
+    if 0 in e319:
+        nul()
+    e320 = v.code.encode()
+    if 0 in e320:
+        nul()
+    e321 = v.provider_code.encode()
+    if 0 in e321:
+        nul()
+    x322 = v.deadline
+    if x322.__class__ is not int:
+        wrong(x322, "int")
+    o += (NUMBERS[len(e311)], e311, NUMBERS[x312], NUMBERS[len(e313)], e313, NUMBERS[len(e314)], e314, NUMBERS[len(e315)], e315, NUMBERS[len(e316)], e316, NUMBERS[len(e317)], e317, NUMBERS[x318], NUMBERS[len(e319)], e319, NUMBERS[len(e320)], e320, NUMBERS[len(e321)], e321, NUMBERS[x322],)
+
+
+def read_RefundReturned(b: bytes, i: int) -> tuple[RefundReturned, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_refund_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_capture_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_provider_reference = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_holder = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_amount = ZIGZAG[n]
+        i += 1
+    else:
+        f_amount, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_currency = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_code = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_provider_code = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_deadline = ZIGZAG[n]
+        i += 1
+    else:
+        f_deadline, i = long(b, i)
+    return RefundReturned(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, refund_id=f_refund_id, capture_id=f_capture_id, provider_reference=f_provider_reference, holder=f_holder, amount=f_amount, currency=f_currency, code=f_code, provider_code=f_provider_code, deadline=f_deadline), i
+
+
 class ShipmentCleared(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The order's share of this parcel is paid for, or need not be: it may be handed over."""
 
@@ -3098,40 +3326,40 @@ class ShipmentCleared(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentCleared(o: list[bytes], v: ShipmentCleared) -> None:
     if v.__class__ is not ShipmentCleared:
         wrong(v, "ShipmentCleared")
-    e300 = v.entity.encode()
-    if 0 in e300:
+    e323 = v.entity.encode()
+    if 0 in e323:
         nul()
-    x301 = v.occurred_at
-    if x301.__class__ is not int:
-        wrong(x301, "int")
-    e302 = v.order_id.encode()
-    if 0 in e302:
+    x324 = v.occurred_at
+    if x324.__class__ is not int:
+        wrong(x324, "int")
+    e325 = v.order_id.encode()
+    if 0 in e325:
         nul()
-    e303 = v.shipment_id.encode()
-    if 0 in e303:
+    e326 = v.shipment_id.encode()
+    if 0 in e326:
         nul()
-    x304 = v.amount
-    if x304.__class__ is not int:
-        wrong(x304, "int")
-    e305 = v.currency.encode()
-    if 0 in e305:
+    x327 = v.amount
+    if x327.__class__ is not int:
+        wrong(x327, "int")
+    e328 = v.currency.encode()
+    if 0 in e328:
         nul()
-    u306 = v.capture_id
-    if u306 is None:
-        p307 = b"\0"
+    u329 = v.capture_id
+    if u329 is None:
+        p330 = b"\0"
     else:
-        e308 = u306.encode()
-        if 0 in e308:
+        e331 = u329.encode()
+        if 0 in e331:
             nul()
-        p307 = b"\2" + NUMBERS[len(e308)] + e308
-    o += (NUMBERS[len(e300)], e300, NUMBERS[x301], NUMBERS[len(e302)], e302, NUMBERS[len(e303)], e303, c.bytes_ClearanceBasis[v.basis], NUMBERS[x304], NUMBERS[len(e305)], e305, p307,)
-    a309 = v.lines
-    if a309.__class__ is not tuple:
-        wrong(a309, "tuple")
-    if a309:
-        o.append(NUMBERS[len(a309)])
-        for i310 in a309:
-            c.write_LineAmount(o, i310)
+        p330 = b"\2" + NUMBERS[len(e331)] + e331
+    o += (NUMBERS[len(e323)], e323, NUMBERS[x324], NUMBERS[len(e325)], e325, NUMBERS[len(e326)], e326, c.bytes_ClearanceBasis[v.basis], NUMBERS[x327], NUMBERS[len(e328)], e328, p330,)
+    a332 = v.lines
+    if a332.__class__ is not tuple:
+        wrong(a332, "tuple")
+    if a332:
+        o.append(NUMBERS[len(a332)])
+        for i333 in a332:
+            c.write_LineAmount(o, i333)
     o.append(b"\0")
 
 
@@ -3191,6 +3419,25 @@ def read_ShipmentCleared(b: bytes, i: int) -> tuple[ShipmentCleared, int]:
     i += 1
     f_lines = tuple(f_lines_l)
     return ShipmentCleared(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, shipment_id=f_shipment_id, basis=f_basis, amount=f_amount, currency=f_currency, capture_id=f_capture_id, lines=f_lines), i
+
+
+def encode_AuthorisationDetailed(value: AuthorisationDetailed) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_AuthorisationDetailed(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_AuthorisationDetailed(data: bytes) -> AuthorisationDetailed:
+    try:
+        value, end = read_AuthorisationDetailed(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
 
 
 def encode_AuthorisationExpired(value: AuthorisationExpired) -> bytes:
@@ -4055,6 +4302,25 @@ def decode_RefundRequested(data: bytes) -> RefundRequested:
     return value
 
 
+def encode_RefundReturned(value: RefundReturned) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_RefundReturned(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_RefundReturned(data: bytes) -> RefundReturned:
+    try:
+        value, end = read_RefundReturned(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
 def encode_ShipmentCleared(value: ShipmentCleared) -> bytes:
     o: list[bytes] = []
     try:
@@ -4075,7 +4341,8 @@ def decode_ShipmentCleared(data: bytes) -> ShipmentCleared:
 
 
 PaymentsEvent = (
-    AuthorisationExpired
+    AuthorisationDetailed
+    | AuthorisationExpired
     | AuthorisationExpiring
     | ClearanceDelayed
     | ClearanceWithdrawn
@@ -4101,10 +4368,12 @@ PaymentsEvent = (
     | RefundFailed
     | RefundMade
     | RefundRequested
+    | RefundReturned
     | ShipmentCleared
 )
 
 CONTRACTS = (
+    Contract('lonja.payments.AuthorisationDetailed', AuthorisationDetailed, 1, encode_AuthorisationDetailed, decode_AuthorisationDetailed, {1: decode_AuthorisationDetailed}),
     Contract('lonja.payments.AuthorisationExpired', AuthorisationExpired, 1, encode_AuthorisationExpired, decode_AuthorisationExpired, {1: decode_AuthorisationExpired}),
     Contract('lonja.payments.AuthorisationExpiring', AuthorisationExpiring, 1, encode_AuthorisationExpiring, decode_AuthorisationExpiring, {1: decode_AuthorisationExpiring}),
     Contract('lonja.payments.ClearanceDelayed', ClearanceDelayed, 1, encode_ClearanceDelayed, decode_ClearanceDelayed, {1: decode_ClearanceDelayed}),
@@ -4131,5 +4400,6 @@ CONTRACTS = (
     Contract('lonja.payments.RefundFailed', RefundFailed, 1, encode_RefundFailed, decode_RefundFailed, {1: decode_RefundFailed}),
     Contract('lonja.payments.RefundMade', RefundMade, 2, encode_RefundMade, decode_RefundMade, {1: decode_RefundMade_v1, 2: decode_RefundMade}),
     Contract('lonja.payments.RefundRequested', RefundRequested, 1, encode_RefundRequested, decode_RefundRequested, {1: decode_RefundRequested}),
+    Contract('lonja.payments.RefundReturned', RefundReturned, 1, encode_RefundReturned, decode_RefundReturned, {1: decode_RefundReturned}),
     Contract('lonja.payments.ShipmentCleared', ShipmentCleared, 1, encode_ShipmentCleared, decode_ShipmentCleared, {1: decode_ShipmentCleared}),
 )

@@ -7,8 +7,9 @@ import re
 from collections.abc import Sequence
 
 MASK = "[card number]"
-# Groups of digits with at most two separators between them: spaces, dots and dashes of any kind.
-_RUN = re.compile(r"\d+(?:[ .\-\u00a0\u2007\u202f\u2010-\u2015]{1,2}\d+)*")
+# Groups of digits with a few separators between them: white space, dots, commas, strokes, dashes
+# of any kind, and what has no width. A colon is none: it stands in times of day.
+_RUN = re.compile(r"\d+(?:[\s.,/_\-\u00ad\u2010-\u2015\u2212\u200b-\u200d\u2060\ufeff]{1,4}\d+)*")
 _DIGITS = re.compile(r"\d+")
 _LONG = frozenset(range(16, 20))
 

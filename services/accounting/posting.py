@@ -33,7 +33,7 @@ _CHARGES: Mapping[common.ChargeKind, str] = {
     "shipping": chart.SHIPPING, "handling": chart.CHARGES, "gift_wrap": chart.CHARGES,
     "duty": chart.CHARGES, "fee": chart.CHARGES, "unknown": chart.CHARGES,
 }  # fmt: skip
-_PAID, _BACK = "PaymentCaptured", "RefundMade"
+_PAID, _BACK = "PaymentCaptured", "RefundMade, RefundReturned"
 _ORDER = "OrderPlaced, OrderAmended"
 _SENT = "ShipmentDispatched, OrderCompleted"
 _FIRST, _LAST = "the first ShipmentDispatched", "the last ShipmentDispatched, OrderCompleted"

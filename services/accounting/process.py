@@ -32,8 +32,8 @@ def reactions(companies: Companies) -> Mapping[str, Reaction]:
         orders.OrderReopened,
     )  # fmt: skip
     to_payments = reacting(
-        payments.PaymentCaptured, payments.RefundMade, payments.DisputeOpened, payments.DisputeWon,
-        payments.DisputeLost,
+        payments.PaymentCaptured, payments.RefundMade, payments.RefundReturned,
+        payments.DisputeOpened, payments.DisputeWon, payments.DisputeLost,
     )  # fmt: skip
     to_fulfilment = reacting(fulfilment.ShipmentDispatched)
     to_inventory = reacting(
@@ -125,6 +125,11 @@ def react_to_payments(envelope: Envelope[Any], companies: Companies) -> Reaction
                 envelope, companies, "refunded", event.order_id, event.refund_id, event.lines,
                 holder=event.holder, tender=event.tender, amount=event.amount,
                 currency=event.currency, charges_amount=event.charges_amount,
+            )  # fmt: skip
+        case payments.RefundReturned():
+            fact = _fact(
+                envelope, companies, "refunded", event.order_id, event.refund_id,
+                holder=event.holder, amount=-event.amount, currency=event.currency,
             )  # fmt: skip
         case payments.DisputeOpened() | payments.DisputeWon() | payments.DisputeLost():
             kinds: dict[type, common.SaleFactKind] = {

@@ -28,7 +28,8 @@ _OF_PAYMENTS = (
     payments.PaymentNotRequired | payments.PaymentAuthorised | payments.PaymentDeclined
     | payments.PaymentActionRequired | payments.PaymentCaptured | payments.PaymentCaptureFailed
     | payments.AuthorisationExpired | payments.PaymentVoided | payments.RefundMade
-    | payments.RefundFailed | payments.DisputeOpened | payments.DisputeWon | payments.DisputeLost
+    | payments.RefundFailed | payments.RefundReturned | payments.DisputeOpened
+    | payments.DisputeWon | payments.DisputeLost
 )  # fmt: skip
 _OF_PARCELS = (
     fulfilment.ShipmentPlanned | fulfilment.ShipmentDispatched | fulfilment.ShipmentDelivered

@@ -108,8 +108,8 @@ def react_to_inventory(envelope: Envelope[Any]) -> Reactions:
     payments.PaymentCaptured, payments.PaymentAuthorised, payments.PaymentNotRequired,
     payments.PaymentDeclined, payments.PaymentCaptureFailed, payments.PaymentActionRequired,
     payments.PaymentOutcomeUnknown, payments.PaymentOutcomeResolved, payments.AuthorisationExpired,
-    payments.PaymentVoided, payments.RefundMade, payments.DisputeOpened, payments.DisputeWon,
-    payments.DisputeLost,
+    payments.PaymentVoided, payments.RefundMade, payments.RefundReturned, payments.DisputeOpened,
+    payments.DisputeWon, payments.DisputeLost,
 )  # fmt: skip
 def react_to_payments(envelope: Envelope[Any]) -> Reactions:
     """Say what a fact of its money means for an order; what payments plans is none of it."""
@@ -139,6 +139,8 @@ def react_to_payments(envelope: Envelope[Any]) -> Reactions:
             return _paid(envelope, "voided", amount, reason)
         case payments.RefundMade(amount=amount):
             return _paid(envelope, "refunded", amount)
+        case payments.RefundReturned(amount=amount, code=code, deadline=until):
+            return _paid(envelope, "refunded", -amount, code, until)
         case payments.DisputeOpened(reason=reason, deadline=until):
             return _paid(envelope, "disputed", 0, reason, until)
         case payments.PaymentOutcomeResolved() | payments.DisputeWon() | payments.DisputeLost():

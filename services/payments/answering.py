@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from libs.contracts import payments
 from services.payments import commands
-from services.payments.authorising import authorised, decline
+from services.payments.authorising import authorised, decline, detailed
 from services.payments.commands import BUYER_WITHIN, DOUBT_LASTS, PERSON_WITHIN
 from services.payments.evolve import PaymentEvent
 from services.payments.folding import NEVER
@@ -39,6 +39,8 @@ def authorisation(
                    command.capture_before, mandate=command.mandate)  # fmt: skip
         if command.status == "captured":
             capture_outside(story, command.intent_id, command.amount, command.reference)
+    elif command.status == "authorised" and command.provider_intent == intent.provider_intent:
+        detailed(story, command.intent_id, command.capture_before, mandate=command.mandate)
     elif intent.status == "asked":
         reason = "processing" if command.status == "processing" else "buyer-authentication"
         action(story, command.intent_id, command.provider_intent, reason)

@@ -72,16 +72,34 @@ def authorised(
     """Tell that money is set aside, and when it must be decided what becomes of it."""
     state = story.state
     known = state.intents.get(name)
-    decide_by = None
-    if capture_before is not None:
-        # One that lasts no longer than the margin is not decided on before it could be used.
-        half = (story.at + capture_before) // 2
-        decide_by = max(capture_before - state.margin, half, story.at)
     story.tell(
         payments.PaymentAuthorised(
             **story.names(), intent_id=name, provider_intent=provider_intent,
             holder=known.holder if known else state.holder, amount=amount,
             currency=state.currency, capture_before=capture_before, single_capture=True,
-            mandate=mandate, decide_by=decide_by,
+            mandate=mandate, decide_by=_decide_by(story, capture_before),
         )
     )  # fmt: skip
+
+
+def detailed(story: Story, name: str, capture_before: int | None, *, mandate: bool) -> None:
+    """Tell the end of an authorisation, or the buyer's mandate, where it is heard of only now."""
+    known = story.state.intents[name]
+    end = capture_before if known.capture_before is None else known.capture_before
+    mandate = mandate or known.mandate
+    if known.status == "authorised" and (end, mandate) != (known.capture_before, known.mandate):
+        story.tell(
+            payments.AuthorisationDetailed(
+                **story.names(), intent_id=name, capture_before=end, mandate=mandate,
+                decide_by=_decide_by(story, end),
+            )
+        )  # fmt: skip
+
+
+def _decide_by(story: Story, capture_before: int | None) -> int | None:
+    """Return when it is decided what becomes of an authorisation that ends then."""
+    if capture_before is None:
+        return None
+    # One that lasts no longer than the margin is not decided on before it could be used.
+    half = (story.at + capture_before) // 2
+    return max(capture_before - story.state.margin, half, story.at)

@@ -13,6 +13,7 @@ from services.payments.results import RecordDispute as RecordDispute
 from services.payments.results import RecordDoubt as RecordDoubt
 from services.payments.results import RecordIntentSeen as RecordIntentSeen
 from services.payments.results import RecordRefund as RecordRefund
+from services.payments.results import RecordRefundReturned as RecordRefundReturned
 from services.payments.results import RecordRefundSeen as RecordRefundSeen
 from services.payments.results import RecordRefusal as RecordRefusal
 from services.payments.results import RecordVoid as RecordVoid
@@ -149,6 +150,7 @@ PaymentCommand = (
     | RecordDoubt
     | RecordIntentSeen
     | RecordRefundSeen
+    | RecordRefundReturned
     | RecordDispute
     | ExpireSoon
     | AuthorisationEnds

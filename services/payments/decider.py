@@ -44,6 +44,8 @@ def decide(command: commands.PaymentCommand, state: PaymentState) -> Sequence[Pa
             return reporting.intent_seen(command, state)
         case commands.RecordRefundSeen():
             return reporting.refund_seen(command, state)
+        case commands.RecordRefundReturned():
+            return reporting.refund_returned(command, state)
         case commands.RecordDispute():
             return reporting.disputed(command, state)
         case commands.ExpireSoon():

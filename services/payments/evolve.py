@@ -16,6 +16,7 @@ PaymentEvent = (
     | payments.PaymentNotRequired
     | payments.PaymentAuthorisationRequested
     | payments.PaymentAuthorised
+    | payments.AuthorisationDetailed
     | payments.PaymentActionRequired
     | payments.PaymentDeclined
     | payments.AuthorisationExpiring
@@ -28,6 +29,7 @@ PaymentEvent = (
     | payments.RefundRequested
     | payments.RefundMade
     | payments.RefundFailed
+    | payments.RefundReturned
     | payments.PaymentOutcomeUnknown
     | payments.PaymentOutcomeResolved
     | payments.ShipmentCleared
@@ -55,6 +57,12 @@ def evolve(state: PaymentState, event: PaymentEvent) -> PaymentState:
             return replace(state, intents=state.intents.set(event.intent_id, intent))
         case payments.PaymentAuthorised():
             return folding.authorised(state, event)
+        case payments.AuthorisationDetailed(intent_id=name, mandate=mandate):
+            intent = replace(
+                state.intents[name], capture_before=event.capture_before, mandate=mandate
+            )
+            mandated = state.mandate or mandate
+            return replace(state, intents=state.intents.set(name, intent), mandate=mandated)
         case payments.PaymentActionRequired():
             return folding.action(state, event)
         case payments.PaymentDeclined():
@@ -90,6 +98,12 @@ def evolve(state: PaymentState, event: PaymentEvent) -> PaymentState:
         case payments.RefundFailed():
             refund = replace(state.refunds[event.refund_id], status="failed")
             return replace(state, refunds=state.refunds.set(event.refund_id, refund))
+        case payments.RefundReturned(provider_reference=reference):
+            refund = replace(state.refunds[event.refund_id], status="failed")
+            return replace(
+                state, refunds=state.refunds.set(event.refund_id, refund),
+                came_back=(*state.came_back, reference),
+            )  # fmt: skip
         case payments.PaymentOutcomeUnknown():
             doubt = Doubt(folding.what(event.what), event.subject, event.since, event.owner)
             return replace(state, doubts=state.doubts.set(event.effect_id, doubt))

@@ -15,11 +15,16 @@ from libs.runtime.settings import Settings
 from services.payments import commands, stripe_answers
 from services.payments.commands import disagreement_stream, payment_stream
 from services.payments.read_model import INTENTS, IntentRow
+from services.payments.stripe_money import from_stripe
 
 _ORDER = re.compile(r"ord_[0-9a-f]{20}")
 _SECOND = 1_000_000  # microseconds
 _INTENT = frozenset({"amount_capturable_updated", "succeeded", "payment_failed", "canceled"})
-_CHARGE = frozenset({"captured", "refunded", "expired"})
+# What a charge's event says of its intent. Only a charge tells until when it can be captured.
+_CHARGE = {
+    "succeeded": "requires_capture", "captured": "succeeded", "refunded": "succeeded",
+    "expired": "canceled",
+}  # fmt: skip
 
 
 class MalformedEventError(CodecError):
@@ -81,6 +86,8 @@ class PaymentsIntake:
             return await self._intent(row, event)
         if family == "charge" and word in _CHARGE:
             return await self._charge(row, event, word)
+        if family in {"refund", "charge.refund"} and word in {"failed", "updated"}:
+            return await self._returned(row, event)
         if family == "charge.dispute" and word in {"created", "closed"}:
             return await self._dispute(row, event)
         return Interpreted(f"{row.account}:-", (), "event-not-needed")
@@ -93,17 +100,17 @@ class PaymentsIntake:
 
     async def _charge(self, row: InboxRow, event: _Event, word: str) -> Interpreted:
         charge = msgspec.json.decode(event.data.object, type=stripe_answers.Charge)
+        if word == "succeeded" and charge.captured:
+            return Interpreted(f"{row.account}:-", (), "event-not-needed")
         if charge.payment_intent is None:
             return self._unknown(row, event, charge.id, charge.amount, charge.currency)
-        expired = word == "expired"
         seen = stripe_answers.Intent(
-            charge.payment_intent, charge.amount, charge.currency,
-            "canceled" if expired else "succeeded", 0, charge.amount_captured, charge.id,
-            cancellation_reason="expired" if expired else None, metadata=charge.metadata,
+            charge.payment_intent, charge.amount, charge.currency, _CHARGE[word], None,
+            charge.amount_captured, charge, metadata=charge.metadata,
         )  # fmt: skip
         if word == "refunded":
             return await self._refunded(row, event, charge, seen)
-        return await self._seen(row, event, seen, "expired" if expired else "")
+        return await self._seen(row, event, seen, "expired" if word == "expired" else "")
 
     async def _seen(
         self, row: InboxRow, event: _Event, seen: stripe_answers.Intent, word: str
@@ -113,13 +120,16 @@ class PaymentsIntake:
             if seen.status in {"canceled", "requires_payment_method"}:
                 return Interpreted(f"{row.account}:{seen.id}", (), "no-money-of-ours")
             return self._unknown(row, event, seen.id, seen.amount, seen.currency)
+        currency = seen.currency.upper()
         command = commands.RecordIntentSeen(
             entity=self._entity(row.account), order_id=order, holder=row.account,
-            intent_id=intent, provider_intent=seen.id, status=seen.status, amount=seen.amount,
-            capturable=seen.capturable, received=seen.received,
-            currency=seen.currency.upper(), reference=seen.reference, word=word,
+            intent_id=intent, provider_intent=seen.id, status=seen.status,
+            amount=from_stripe(seen.amount, currency),
+            capturable=from_stripe(seen.capturable, currency),
+            received=from_stripe(seen.received, currency), currency=currency,
+            reference=seen.reference, word=word,
             capture_before=seen.capture_before, occurred_at=event.created * _SECOND,
-            at=row.received_at,
+            at=row.received_at, mandate=seen.mandate,
         )  # fmt: skip
         return Interpreted(f"{row.account}:{seen.id}", ((payment_stream(order), command),))
 
@@ -134,15 +144,34 @@ class PaymentsIntake:
         order, _ = await self._named(row.account, intent, charge.metadata)
         if not order:
             return self._unknown(row, event, charge.id, charge.amount_refunded, charge.currency)
+        currency = charge.currency.upper()
         command = commands.RecordRefundSeen(
             entity=self._entity(row.account), order_id=order, holder=row.account,
-            provider_intent=intent, reference=charge.id, refunded=charge.sent_back,
-            currency=charge.currency.upper(), occurred_at=event.created * _SECOND,
-            at=row.received_at,
+            provider_intent=intent, reference=charge.id,
+            refunded=from_stripe(charge.sent_back, currency), currency=currency,
+            occurred_at=event.created * _SECOND, at=row.received_at,
         )  # fmt: skip
         captured = await self._seen(row, event, seen, "")
         work = (*captured.work, (payment_stream(order), command))
         return Interpreted(f"{row.account}:{intent}", work)
+
+    async def _returned(self, row: InboxRow, event: _Event) -> Interpreted:
+        refund = msgspec.json.decode(event.data.object, type=stripe_answers.Refunded)
+        if not refund.undone:
+            return Interpreted(f"{row.account}:-", (), "event-not-needed")
+        intent = refund.payment_intent or ""
+        order, _ = await self._named(row.account, intent, {})
+        if not order:
+            return self._unknown(row, event, refund.id, refund.amount, refund.currency)
+        currency = refund.currency.upper()
+        command = commands.RecordRefundReturned(
+            entity=self._entity(row.account), order_id=order, holder=row.account,
+            refund_id=refund.metadata.get("lonja_refund", ""), reference=refund.id,
+            amount=from_stripe(refund.amount, currency), currency=currency,
+            word=refund.failure_reason or refund.status or "",
+            occurred_at=event.created * _SECOND, at=row.received_at,
+        )  # fmt: skip
+        return Interpreted(f"{row.account}:{intent}", ((payment_stream(order), command),))
 
     async def _dispute(self, row: InboxRow, event: _Event) -> Interpreted:
         dispute = msgspec.json.decode(event.data.object, type=_Dispute)
@@ -151,12 +180,13 @@ class PaymentsIntake:
         if not order:
             return self._unknown(row, event, dispute.id, dispute.amount, dispute.currency)
         won = dispute.status in {"won", "warning_closed"}
+        currency = dispute.currency.upper()
         due = dispute.evidence_details.due_by if dispute.evidence_details else None
         command = commands.RecordDispute(
             entity=self._entity(row.account), order_id=order, holder=row.account,
             provider_intent=intent, dispute_id=dispute.id,
             state="won" if won else "lost" if dispute.status == "lost" else "open",
-            amount=dispute.amount, currency=dispute.currency.upper(), reason=dispute.reason,
+            amount=from_stripe(dispute.amount, currency), currency=currency, reason=dispute.reason,
             due_by=(due or event.created + 7 * 86_400) * _SECOND,
             occurred_at=event.created * _SECOND, at=row.received_at,
         )  # fmt: skip
@@ -178,9 +208,10 @@ class PaymentsIntake:
     ) -> Interpreted:
         if not re.fullmatch(r"[A-Za-z0-9_]{1,120}", reference):
             raise MalformedEventError("The provider's reference is none.")
+        known = currency.upper()[:3]
         command = commands.Disagree(
             entity=self._entity(row.account), holder=row.account, reference=reference,
-            code="payment-unknown", amount=amount, currency=currency.upper()[:3],
+            code="payment-unknown", amount=from_stripe(amount, known), currency=known,
             occurred_at=event.created * _SECOND, at=row.received_at,
         )  # fmt: skip
         stream = disagreement_stream(row.account, reference)

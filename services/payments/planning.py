@@ -27,7 +27,12 @@ def plan(envelope: Envelope[Any]) -> Sequence[Timer | Effect]:
                 event.amount, event.currency, event.reason == "retry",
             )  # fmt: skip
             return (_call(envelope, "refund", refund),)
-        case payments.PaymentAuthorised(intent_id=name, capture_before=int(end), decide_by=soon):
+        case (
+            payments.PaymentAuthorised(intent_id=name, capture_before=int(end), decide_by=soon)
+            | payments.AuthorisationDetailed(
+                intent_id=name, capture_before=int(end), decide_by=soon
+            )
+        ):
             ends = commands.AuthorisationEnds(name, end)
             timers = [_timer(stream, end, ends, "ends", name)]
             if soon is not None and soon < end:

@@ -112,6 +112,7 @@ def _capture_keys(envelope: Envelope[Any]) -> Sequence[Key]:
             | payments.PaymentCaptured(capture_id=name)
             | payments.PaymentCaptureFailed(capture_id=name)
             | payments.RefundMade(capture_id=name)
+            | payments.RefundReturned(capture_id=name)
             | payments.PaymentOutcomeUnknown(what="capture", subject=name)
         ):
             return ((name,),)
@@ -139,6 +140,8 @@ def _capture(row: CaptureRow | None, key: Key, envelope: Envelope[Any]) -> Captu
             return replace(row, state="failed", at=envelope.at)
         case payments.RefundMade(amount=amount):
             return replace(row, refunded_minor=row.refunded_minor + amount)
+        case payments.RefundReturned(amount=amount):
+            return replace(row, refunded_minor=row.refunded_minor - amount)
         case payments.PaymentOutcomeUnknown():
             return replace(row, state="unknown", at=envelope.at)
         case _:

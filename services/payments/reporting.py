@@ -7,7 +7,8 @@ from msgspec.structs import replace
 from libs.contracts import payments
 from services.payments import commands
 from services.payments.answering import action, capture_outside, expired, made
-from services.payments.authorising import authorised, decline
+from services.payments.authorising import authorised, decline, detailed
+from services.payments.commands import PERSON_WITHIN
 from services.payments.evolve import PaymentEvent
 from services.payments.refunding import refunded
 from services.payments.settling import settle
@@ -60,7 +61,9 @@ def _set_aside(story: Story, command: commands.RecordIntentSeen, intent: Intent)
     if intent.status in {"asked", "action", "declined"}:
         story.resolve("", command.intent_id, "adopted")
         authorised(story, command.intent_id, command.provider_intent, command.amount,
-                   command.capture_before, mandate=intent.mandate)  # fmt: skip
+                   command.capture_before, mandate=command.mandate)  # fmt: skip
+    elif command.provider_intent == intent.provider_intent:
+        detailed(story, command.intent_id, command.capture_before, mandate=command.mandate)
 
 
 def _succeeded(story: Story, command: commands.RecordIntentSeen, intent: Intent) -> None:
@@ -187,6 +190,29 @@ def _of_intent(state: PaymentState, provider_intent: str) -> dict[str, Capture]:
         for key, one in state.captures.items()
         if one.status == "made" and one.intent_id in names and provider_intent
     }
+
+
+def refund_returned(
+    command: commands.RecordRefundReturned, state: PaymentState
+) -> Sequence[PaymentEvent]:
+    """Take a refund that came back: it is owed again. One that nobody here made is a person's."""
+    story = _story(state, command.order_id, command.entity, command.at)
+    one = state.refunds.get(command.refund_id)
+    if one is None:
+        story.disagree("refund-failed", command.holder, command.reference, command.amount,
+                       command.currency, 0)  # fmt: skip
+        return story.events
+    if one.status == "made" and command.reference not in state.came_back:
+        story.tell(
+            payments.RefundReturned(
+                **story.names(command.occurred_at), refund_id=command.refund_id,
+                capture_id=one.capture_id, provider_reference=command.reference,
+                holder=command.holder, amount=one.amount, currency=state.currency,
+                code="refund-failed", provider_code=command.word,
+                deadline=story.at + PERSON_WITHIN,
+            )
+        )  # fmt: skip
+    return settle(story)
 
 
 def disputed(command: commands.RecordDispute, state: PaymentState) -> Sequence[PaymentEvent]:

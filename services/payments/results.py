@@ -120,6 +120,7 @@ class RecordIntentSeen(msgspec.Struct, frozen=True, tag=True):
     capture_before: int | None
     occurred_at: int
     at: int
+    mandate: bool = False
 
 
 class RecordRefundSeen(msgspec.Struct, frozen=True, tag=True):
@@ -132,6 +133,24 @@ class RecordRefundSeen(msgspec.Struct, frozen=True, tag=True):
     reference: str
     refunded: int
     currency: str
+    occurred_at: int
+    at: int
+
+
+class RecordRefundReturned(msgspec.Struct, frozen=True, tag=True):
+    """A provider told that a refund of its own failed after it was made; `refund_id` is ours.
+
+    `refund_id` is empty where the refund was none of ours.
+    """
+
+    entity: str
+    order_id: str
+    holder: str
+    refund_id: str
+    reference: str
+    amount: int
+    currency: str
+    word: str
     occurred_at: int
     at: int
 

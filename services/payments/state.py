@@ -101,6 +101,7 @@ class PaymentState(msgspec.Struct, frozen=True):
     as much. `halted` says why no further authorisation is asked for until a person, or a new
     statement, decides. `gift` and `credit` are what gift cards and store credit carry. `received`
     and `returned` are what the channel says that it took in all and gave back, where it says so.
+    `came_back` are the provider's names of refunds that were made and failed later.
     """
 
     order_id: str = ""
@@ -139,6 +140,7 @@ class PaymentState(msgspec.Struct, frozen=True):
     settled: tuple[str, ...] = ()
     received: int | None = None
     returned: int | None = None
+    came_back: tuple[str, ...] = ()
 
     @property
     def known(self) -> bool:

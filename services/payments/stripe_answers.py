@@ -8,6 +8,7 @@ import msgspec
 from libs.effects.http import Answered, retry_after
 from libs.effects.kinds import Confirmed, NotYet, Rejected, Result, Unknown
 from services.payments import calls
+from services.payments.stripe_money import from_stripe
 
 SECOND = 1_000_000  # microseconds
 
@@ -71,7 +72,7 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class Intent(msgspec.Struct, frozen=True):
-    """A payment intent, as far as it matters here; amounts in minor units, currency lower case."""
+    """A payment intent, as far as it matters here; amounts as Stripe's, currency lower case."""
 
     id: str
     amount: int
@@ -113,15 +114,27 @@ class Intent(msgspec.Struct, frozen=True):
             return None
         return details.card.capture_before * SECOND
 
+    @property
+    def mandate(self) -> bool:
+        """Return whether the buyer's method is kept and may be charged again."""
+        return self.customer is not None and self.setup_future_usage == "off_session"
+
 
 class Refunded(msgspec.Struct, frozen=True):
-    """A refund."""
+    """A refund. It may fail days after it was made: docs.stripe.com/refunds, "Failed refunds"."""
 
     id: str
     amount: int
     currency: str
     status: str | None = None
     metadata: dict[str, str] = {}
+    payment_intent: str | None = None
+    failure_reason: str | None = None
+
+    @property
+    def undone(self) -> bool:
+        """Whether the money never reached the buyer."""
+        return self.status in {"failed", "canceled"}
 
 
 class Refunds(msgspec.Struct, frozen=True):
@@ -180,27 +193,28 @@ def _refused(answer: Answered) -> Result:
 
 def authorised(intent: Intent) -> Result:
     """Say how an authorisation stands by its intent."""
-    mandate = intent.customer is not None and intent.setup_future_usage == "off_session"
+    currency = intent.currency.upper()
     match intent.status:
         case "requires_capture":
             return Confirmed(
                 calls.Authorised(
-                    "authorised", intent.id, intent.reference, intent.capturable,
-                    intent.currency.upper(), intent.capture_before, mandate,
+                    "authorised", intent.id, intent.reference,
+                    from_stripe(intent.capturable, currency), currency, intent.capture_before,
+                    intent.mandate,
                 )
             )  # fmt: skip
         case "succeeded":
             return Confirmed(
                 calls.Authorised(
-                    "captured", intent.id, intent.reference, intent.received,
-                    intent.currency.upper(), None, mandate,
+                    "captured", intent.id, intent.reference,
+                    from_stripe(intent.received, currency), currency, None, intent.mandate,
                 )
             )  # fmt: skip
         case "requires_action" | "processing":
             return Confirmed(
                 calls.Authorised(
                     "action" if intent.status == "requires_action" else "processing", intent.id,
-                    intent.reference, intent.amount, intent.currency.upper(),
+                    intent.reference, from_stripe(intent.amount, currency), currency,
                 )
             )  # fmt: skip
         case "canceled":
@@ -217,11 +231,12 @@ def authorised(intent: Intent) -> Result:
 
 
 def captured(intent: Intent, amount: int) -> Result | None:
-    """Say how a capture of this amount stands by its intent; None where nothing is captured."""
+    """Say how a capture of so many minor units stands by its intent; None: nothing is captured."""
     match intent.status:
         case "succeeded":
-            received = amount if intent.amount_received is None else intent.amount_received
-            return Confirmed(calls.Done(intent.reference, received, intent.currency.upper()))
+            told, currency = intent.amount_received, intent.currency.upper()
+            received = amount if told is None else from_stripe(told, currency)
+            return Confirmed(calls.Done(intent.reference, received, currency))
         case "requires_capture":
             return None
         case "canceled":

@@ -22,6 +22,7 @@ from libs.store.store import Call
 from services.payments import calls, stripe_answers
 from services.payments.folding import NEVER
 from services.payments.stripe_client import StripeClient, replayed
+from services.payments.stripe_money import TOO_FINE, takes
 from services.payments.stripe_operations import (
     Authorise,
     Capture,
@@ -52,6 +53,8 @@ class StripeAdapter:
         request = calls.decode(call.request)
         if not self.client.knows(request.holder):
             return NotYet("payments-account-missing")
+        if not isinstance(request, calls.Void) and not takes(request.amount, request.currency):
+            return Rejected(TOO_FINE, calls.Refusal(final=True))
         if isinstance(request, calls.Refund) and request.again:
             found = await self.ask(call)  # a person may be wrong about what was never done
             if not isinstance(found, Absent):

@@ -13,6 +13,7 @@ from libs.effects.http import Answered
 from libs.effects.kinds import Absent, Confirmed, Rejected, Result, Unknown
 from libs.store.store import Call
 from services.payments import calls, stripe_answers
+from services.payments.stripe_money import from_stripe, to_stripe
 
 T = TypeVar("T")
 _PAGES = 20  # of 100: the list has the newest first
@@ -44,6 +45,10 @@ def read(answer: Answered, kind: type[T]) -> T | Unknown:
         return Unknown("malformed-answer")
 
 
+def _amount(request: calls.Authorise | calls.Capture | calls.Refund) -> str:
+    return str(to_stripe(request.amount, request.currency))
+
+
 def _metadata(call: Call, order_id: str, **more: str) -> list[tuple[str, str]]:
     names = {"lonja_order": order_id, "lonja_effect": call.id, **more}
     return [(f"metadata[{name}]", value) for name, value in names.items()]
@@ -61,7 +66,7 @@ class Authorise:
         assert isinstance(request, calls.Authorise)
         customer, _, method = request.method.rpartition("/")
         form = [
-            ("amount", str(request.amount)), ("currency", request.currency.lower()),
+            ("amount", _amount(request)), ("currency", request.currency.lower()),
             ("capture_method", "manual"), ("confirm", "true"), ("payment_method", method),
             ("payment_method_types[]", "card"), ("expand[]", "latest_charge"),
             *_metadata(call, request.order_id, lonja_intent=request.intent_id),
@@ -131,7 +136,7 @@ class Capture:
         """Return account, path and form; what is not captured is released."""
         request = calls.decode(call.request)
         assert isinstance(request, calls.Capture)
-        form = [("amount_to_capture", str(request.amount)), ("expand[]", "latest_charge")]
+        form = [("amount_to_capture", _amount(request)), ("expand[]", "latest_charge")]
         if not request.final:
             form.append(("final_capture", "false"))
         return request.holder, f"/v1/payment_intents/{request.provider_intent}/capture", form
@@ -206,7 +211,7 @@ class Refund:
         """Return account, path and form."""
         request = calls.decode(call.request)
         assert isinstance(request, calls.Refund)
-        form = [("payment_intent", request.provider_intent), ("amount", str(request.amount))]
+        form = [("payment_intent", request.provider_intent), ("amount", _amount(request))]
         form += _metadata(call, request.order_id, lonja_refund=request.refund_id)
         return request.holder, "/v1/refunds", form
 
@@ -226,10 +231,13 @@ class Refund:
             refusal: Result = found
             return refusal
         mine = [one for one in found.data if one.metadata.get("lonja_refund") == request.refund_id]
+        if request.again:  # what failed is known to have failed, and is why it is asked for again
+            mine = [one for one in mine if not one.undone]
         return self._standing(mine[0]) if mine else Absent()
 
     @staticmethod
     def _standing(found: stripe_answers.Refunded) -> Result:
-        if found.status in {"failed", "canceled"}:
-            return Rejected("refund-failed", calls.Refusal(found.status, final=True))
-        return Confirmed(calls.Done(found.id, found.amount, found.currency.upper()))
+        if found.undone:
+            return Rejected("refund-failed", calls.Refusal(found.status or "", final=True))
+        currency = found.currency.upper()
+        return Confirmed(calls.Done(found.id, from_stripe(found.amount, currency), currency))

@@ -20,8 +20,8 @@ DAY = 86_400
 Json = dict[str, Any]
 NEEDED = frozenset({
     "payment_intent.amount_capturable_updated", "payment_intent.succeeded",
-    "payment_intent.payment_failed", "payment_intent.canceled", "charge.captured",
-    "charge.refunded", "charge.expired",
+    "payment_intent.payment_failed", "payment_intent.canceled", "charge.succeeded",
+    "charge.captured", "charge.refunded", "charge.expired",
 })  # fmt: skip
 
 

@@ -68,6 +68,11 @@ class MoneyCheck:
                     self.refunded[data["holder"]] += data["amount"]
                 self._orders[data["order_id"]]["refunded"] += data["amount"]
                 self._with_channel[data["order_id"], data["holder"]] -= data["amount"]
+            case "RefundReturned":
+                self._refunds.pop(data["refund_id"], None)  # owed again, and may be made again
+                self.refunded[data["holder"]] -= data["amount"]
+                self._orders[data["order_id"]]["refunded"] -= data["amount"]
+                self._with_channel[data["order_id"], data["holder"]] += data["amount"]
             case "PaymentOutcomeUnknown":
                 self._doubts[data["effect_id"]] = record
             case "PaymentOutcomeResolved":

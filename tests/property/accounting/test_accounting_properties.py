@@ -32,6 +32,7 @@ from tests.unit.accounting.samples import (
     order,
     placed,
     refunded,
+    returned,
     shipping,
     tax,
     told,
@@ -108,6 +109,8 @@ def payment_facts(draw: st.DrawFn, currency: str) -> list[Any]:
                 found.append(refunded(amount, *rows, refund=f"ref{number}", holder=holder,
                                       charges=draw(st.sampled_from([0, 100])),
                                       currency=paid_in, tender=tender))  # fmt: skip
+                if tender not in VOUCHERS and draw(st.booleans()):
+                    found.append(returned(amount, f"ref{number}", holder=holder, currency=paid_in))
             case _:
                 kinds = (payments.DisputeOpened, payments.DisputeWon, payments.DisputeLost)
                 kind = draw(st.sampled_from(kinds))
@@ -209,7 +212,7 @@ def test_what_is_captured_less_refunded_is_held_or_was_redeemed_and_nobody_owes_
                     restored[event.tender] += event.amount
                 case payments.RefundMade() | payments.DisputeOpened():
                     held[event.holder] -= event.amount
-                case payments.DisputeWon():
+                case payments.DisputeWon() | payments.RefundReturned():
                     held[event.holder] += event.amount
     books = {
         key[2]: amount for key, amount in ledger.balances().items() if key[1] == chart.CLEARING

@@ -192,6 +192,16 @@ def refunded(
     )  # fmt: skip
 
 
+def returned(
+    amount: int, refund: str = "ref1", *, holder: str = "shop", currency: str = "GBP"
+) -> payments.RefundReturned:
+    return payments.RefundReturned(
+        entity="main", occurred_at=NOW, order_id=ORDER, refund_id=refund, capture_id="cap1",
+        provider_reference="p", holder=holder, amount=amount, currency=currency,
+        code="refund-failed", provider_code="", deadline=NOW,
+    )  # fmt: skip
+
+
 def disputed(kind: type[Any], amount: int, dispute: str = "d1", currency: str = "GBP") -> Any:
     more = {"provider_reference": "", "reason": "", "deadline": NOW}
     fields = {"entity": "main", "occurred_at": NOW, "order_id": ORDER, "dispute_id": dispute,

@@ -16,6 +16,7 @@ from tests.unit.accounting.samples import (
     order,
     placed,
     refunded,
+    returned,
     shipping,
     tax,
 )
@@ -136,6 +137,15 @@ def test_a_refund_after_dispatch_reverses_revenue_and_tax_of_its_line() -> None:
     assert story.balances == {"1100 shop": 500, "4000": -1500, "4900": 1000}
     story.tell(refunded(500, refund="ref2"))
     assert story.balances == {"4000": -1500, "4900": 1500}
+
+
+def test_a_refund_that_comes_back_is_taken_back_and_may_be_made_again() -> None:
+    sale = order(line("mug", 1, 1000, tax(200)))
+    story = Story().tell(placed(sale), captured(1200), dispatched(("mug", 1)))
+    before = story.balances
+    after = story.tell(refunded(1200)).balances
+    assert story.tell(returned(1200)).balances == before
+    assert story.tell(refunded(1200)).balances == after
 
 
 def test_part_cancelled_and_refunded_leaves_no_balance_with_the_customer() -> None:

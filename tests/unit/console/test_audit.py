@@ -237,6 +237,9 @@ def test_what_an_order_costs_less_than_it_did_must_be_on_its_way_back() -> None:
     assert codes(MoneyCheck(NOW), less.records) == ["charged-too-much"]
     made = back(back(cheaper(), 200), 200, "RefundMade")
     assert codes(MoneyCheck(NOW), made.records) == ["ledger-differs"]
+    returned = back(made, 200, "RefundReturned")
+    assert codes(MoneyCheck(NOW), returned.records) == []
+    assert codes(MoneyCheck(NOW), back(returned, 200, "RefundMade").records) == ["ledger-differs"]
     again = placed(made, 700, "OrderAmended")
     assert "charged-too-much" in codes(MoneyCheck(NOW), again.records)
 

@@ -183,6 +183,16 @@ def test_a_queue_is_entered_again_when_its_cause_comes_back() -> None:
     assert back.state.payment.authorised == 0
 
 
+def test_a_refund_that_comes_back_is_money_that_is_there_again() -> None:
+    steps = (told(MUG), answer("MUG", 2), captured(200), said("refunded", 200, seen=2))
+    assert given(ORDER).when(*steps).state.payment.standing == "refunded"
+    back = given(ORDER).when(*steps, said("refunded", -200, seen=3, reason="refund-failed"))
+    payment = back.state.payment
+    assert (payment.standing, payment.refunded, payment.reason) == (
+        "captured", 0, "refund-failed",
+    )  # fmt: skip
+
+
 def test_a_doubt_that_is_over_leaves_what_the_amounts_say() -> None:
     steps = (told(MUG), answer("MUG", 2), said("authorised", 200), said("in_doubt", seen=2))
     over = given(ORDER).when(*steps, said("unknown", seen=3))

@@ -115,6 +115,12 @@ MONEY: list[tuple[Any, str, int]] = [
         "authorisation_expired", 5,
     ),
     (payments.PaymentVoided(**PAYMENT, intent_id="i", amount=5, reason=""), "voided", 5),
+    (
+        payments.RefundReturned(
+            **PAYMENT, refund_id="r", capture_id="c", provider_reference="re", holder="card",
+            amount=5, code="refund-failed", provider_code="", deadline=9,
+        ), "refunded", -5,
+    ),
 ]  # fmt: skip
 
 

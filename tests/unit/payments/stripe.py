@@ -116,7 +116,11 @@ class Stripe:
 
     def _refund(self, form: dict[str, str]) -> tuple[int, Any]:
         name, amount = form["payment_intent"], int(form["amount"])
-        gone = sum(one["amount"] for one in self.refunds if one["payment_intent"] == name)
+        gone = sum(
+            one["amount"]
+            for one in self.refunds
+            if one["payment_intent"] == name and one["status"] != "failed"
+        )
         if gone + amount > self.intents[name]["amount_received"]:
             code = "charge_already_refunded"
             return 400, {"error": {"type": "invalid_request_error", "code": code}}

@@ -1,5 +1,6 @@
 """What Stripe tells unasked: in any order, twice, late, of other amounts, of what nobody knows."""
 
+import itertools
 import json
 import os
 from pathlib import Path
@@ -8,17 +9,29 @@ from typing import Any
 import pytest
 
 from libs.contracts import payments
+from libs.effects.kinds import Confirmed
 from libs.replay.memory import MemoryRows
 from libs.runtime.ports import InboxRow, Interpreted, Ports
 from libs.runtime.settings import Settings
-from services.payments import commands
+from services.payments import calls, commands
+from services.payments.commands import Terms
 from services.payments.disagreement_decider import DISAGREEMENT, DisagreementState
 from services.payments.intake import PaymentsIntake
-from services.payments.read_model import INTENTS
-from services.payments.standing import standing
+from services.payments.read_model import CAPTURES, INTENTS
+from services.payments.standing import standing, waits
 from services.payments.state import held
+from services.payments.telling import tell
 from tests.unit.memory import folded
-from tests.unit.payments.samples import NOW, ORDER, STREAM, Payment, line, packed, required
+from tests.unit.payments.samples import (
+    HOUR,
+    NOW,
+    ORDER,
+    STREAM,
+    Payment,
+    line,
+    packed,
+    required,
+)
 
 MUGS = line("a", 2, 1000)
 SETTINGS = Settings.model_validate(
@@ -32,8 +45,8 @@ SETTINGS = Settings.model_validate(
 class Told:
     """A payment, and the intake that understands Stripe's events about it."""
 
-    def __init__(self, *, live: bool = True) -> None:
-        self.payment = Payment(live=live)
+    def __init__(self, terms: Terms | None = None, *, live: bool = True) -> None:
+        self.payment = Payment(terms, live=live)
         none: Any = None
         rows: Any = lambda _: MemoryRows(lambda: folded(INTENTS, self.payment.log))  # noqa: E731
         self.intake = PaymentsIntake(Ports(SETTINGS, lambda: NOW, none, none, none, rows))
@@ -58,6 +71,81 @@ class Told:
             "latest_charge": "ch_0",
             "metadata": {"lonja_order": ORDER, "lonja_intent": asked.intent_id},
         } | fields  # fmt: skip
+
+    def charge(self, **fields: Any) -> dict[str, Any]:
+        asked = self.payment.last(payments.PaymentAuthorisationRequested)
+        end = {"card": {"capture_before": END // 1_000_000}, "type": "card"}
+        return {
+            "id": "ch_0", "object": "charge", "amount": asked.amount, "amount_captured": 0,
+            "captured": False, "currency": "gbp", "payment_intent": "pi_0",
+            "metadata": {"lonja_order": ORDER, "lonja_intent": asked.intent_id},
+            "payment_method_details": end,
+        } | fields  # fmt: skip
+
+    def answer(self, status: Any) -> None:
+        """Let Stripe answer the authorisation; what is to be confirmed has no end yet."""
+        [(name, effect)] = self.payment.calls.items()
+        self.payment.provider.call(name, calls.decode(effect.request))
+        done = status == "authorised"
+        said = calls.Authorised(
+            status, "pi_0", "ch_0", 1000, "GBP", END if done else None, mandate=done
+        )
+        told = tell(self.payment.call(effect), Confirmed(said), NOW)
+        self.payment.calls.clear()
+        self.payment.tell(told)
+
+
+END = NOW + 7 * 24 * HOUR
+
+
+@pytest.mark.parametrize("order", [*itertools.permutations(("answer", "intent", "charge"))])
+@pytest.mark.parametrize("answered", ["authorised", "action"])
+async def test_an_authorisation_has_its_end_and_mandate_in_whatever_order_they_are_told(
+    order: tuple[str, ...], answered: str
+) -> None:
+    told = Told(Terms("card", "capture_then_reauthorise", "capture"), live=False)
+    payment = told.payment
+    payment.fact(required(MUGS))
+    kept = told.intent(customer="cus_1", setup_future_usage="off_session")
+    for one in order:
+        if one == "answer":
+            told.answer(answered)
+        elif one == "intent":
+            await told.event("payment_intent.amount_capturable_updated", kept)
+        else:
+            await told.event("charge.succeeded", told.charge())
+    [intent] = payment.state.intents.values()
+    assert (intent.status, intent.capture_before, intent.mandate) == ("authorised", END, True)
+    assert payment.types().count("PaymentAuthorised") == 1
+    payment.live = True
+    payment.due(END - HOUR)
+    assert payment.last(payments.AuthorisationExpiring).decision == "capture"
+    assert payment.provider.captured == 1000
+
+
+async def test_an_event_in_kronur_tells_of_the_same_money() -> None:
+    told = Told(live=False)
+    told.payment.fact(required(line("a", 2, 5000), currency="ISK"))
+    seen = told.intent(amount=500_000, amount_capturable=500_000, currency="isk")
+    await told.event("payment_intent.amount_capturable_updated", seen)
+    assert told.payment.types()[-1] == "PaymentAuthorised"
+    assert told.payment.last(payments.PaymentAuthorised).amount == 5000
+    done = seen | {"status": "succeeded", "amount_received": 500_000}
+    await told.event("payment_intent.succeeded", done)
+    charge = {"id": "ch_0", "amount": 500_000, "amount_captured": 500_000, "currency": "isk",
+              "amount_refunded": 100_000, "payment_intent": "pi_0", "metadata": {}}  # fmt: skip
+    await told.event("charge.refunded", charge)
+    assert told.payment.last(payments.RefundMade).amount == 1000
+
+
+async def test_a_charge_that_was_captured_at_once_is_told_by_its_intent() -> None:
+    told = Told()
+    told.payment.fact(required(MUGS))
+    before = len(told.payment.events)
+    seen = await told.event("charge.succeeded", told.charge(captured=True, amount_captured=1000))
+    assert isinstance(seen, Interpreted)
+    assert (seen.work, seen.ignored) == ((), "event-not-needed")
+    assert told.payment.types(before) == []
 
 
 async def test_what_is_told_before_the_answer_comes_is_taken_and_the_answer_adds_nothing() -> None:
@@ -239,6 +327,66 @@ async def test_what_a_part_capture_leaves_is_no_refund() -> None:
     await told.event("charge.refunded", charge | {"amount_refunded": 700})
     made = told.payment.last(payments.RefundMade)
     assert (made.origin, made.amount) == ("provider_dashboard", 200)
+
+
+def sent_back(told: Told, **fields: Any) -> dict[str, Any]:
+    [refund] = told.payment.state.refunds
+    return {
+        "id": "re_1", "object": "refund", "amount": 1000, "currency": "gbp", "status": "failed",
+        "payment_intent": "pi_0", "charge": "ch_0", "failure_reason": "lost_or_stolen_card",
+        "metadata": {"lonja_order": ORDER, "lonja_refund": refund},
+    } | fields  # fmt: skip
+
+
+FAILURES = ("refund.failed", "refund.updated", "charge.refund.updated")
+
+
+@pytest.mark.parametrize("first", FAILURES)
+async def test_a_refund_that_fails_after_it_was_made_is_owed_again_and_paid_by_a_retry(
+    first: str,
+) -> None:
+    told = Told()
+    payment = told.payment
+    payment.fact(required(MUGS), packed("s1", ("a", 2)), required(revision=2))
+    before = len(payment.events)
+    for kind in (first, *FAILURES):
+        await told.event(kind, sent_back(told))
+    assert payment.types(before) == ["RefundReturned"]
+    back = payment.last(payments.RefundReturned)
+    assert (back.holder, back.amount, back.provider_code) == ("card", 1000, "lost_or_stolen_card")
+    [wait] = waits(payment.state, (), NOW)
+    assert (wait.what, wait.reason, wait.at_risk_minor) == ("refund", "refund-failed", 1000)
+    [row] = folded(CAPTURES, payment.log).values()
+    assert row.refunded_minor == 0
+    payment.provider.sent_back.clear()
+    payment.provider.refunds.clear()
+    payment.tell(commands.Decide("retry", "anna", "the buyer has a new card", NOW))
+    assert payment.provider.refunded == 1000
+    assert waits(payment.state, (), NOW) == ()
+    made = len(payment.events)
+    for kind in FAILURES:  # the first one's failure, told once more, is not the second one's
+        await told.event(kind, sent_back(told))
+    assert payment.types(made) == []
+    [row] = folded(CAPTURES, payment.log).values()
+    assert row.refunded_minor == 1000
+
+
+async def test_a_refund_by_hand_that_fails_waits_for_a_person() -> None:
+    told = Told()
+    told.payment.fact(required(MUGS), packed("s1", ("a", 2)), required(revision=2))
+    await told.event("refund.failed", sent_back(told, id="re_9", amount=300, metadata={}))
+    strange = told.payment.last(payments.PaymentDisagreed)
+    assert (strange.code, strange.provider_reference, strange.amount) == (
+        "refund-failed", "re_9", 300,
+    )  # fmt: skip
+
+
+async def test_a_refund_that_goes_its_way_is_not_needed() -> None:
+    told = Told()
+    told.payment.fact(required(MUGS), packed("s1", ("a", 2)), required(revision=2))
+    seen = await told.event("refund.updated", sent_back(told, status="succeeded"))
+    assert isinstance(seen, Interpreted)
+    assert (seen.work, seen.ignored) == ((), "event-not-needed")
 
 
 @pytest.mark.parametrize("order", [("created", "closed"), ("closed", "created")])

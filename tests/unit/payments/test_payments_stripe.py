@@ -81,6 +81,28 @@ async def test_a_payment_from_authorisation_to_refund() -> None:
         assert out.books.headers[0]["Authorization"] == "Bearer sk_test"
 
 
+async def test_a_payment_in_kronur_is_the_same_money_on_both_sides() -> None:
+    async with outside() as out:
+        done = await out.perform(replace(AUTHORISE, amount=5000, currency="ISK"))
+        assert isinstance(done, Confirmed)
+        assert (done.answer.amount, done.answer.currency) == (5000, "ISK")
+        captured = await out.perform(replace(CAPTURE, amount=4000, currency="ISK"), "effect-2")
+        assert captured == Confirmed(calls.Done("ch_1", 4000, "ISK"))
+        back = await out.perform(replace(REFUND, amount=1000, currency="ISK"), "effect-3")
+        assert back == Confirmed(calls.Done("re_1", 1000, "ISK"))
+        assert out.books.captured == 400_000
+
+
+@pytest.mark.parametrize("request_", [AUTHORISE, CAPTURE, REFUND])
+async def test_an_amount_that_stripe_has_no_units_for_is_refused_before_the_call(
+    request_: Any,
+) -> None:
+    async with outside() as out:
+        told = await out.perform(replace(request_, amount=5124, currency="KWD"))
+        assert told == Rejected("amount-too-fine", calls.Refusal(final=True))
+        assert out.books.posts == []
+
+
 async def test_a_customers_own_method_carries_the_mandate() -> None:
     async with outside() as out:
         own = calls.Authorise(ORDER, "pay_1", "card", 1000, "GBP", "cus_1/pm_1", off_session=False,
@@ -153,6 +175,19 @@ async def test_a_refund_that_was_given_up_is_looked_for_before_it_is_made_again(
         again = replace(REFUND, again=True)
         assert await out.perform(again, "new-key") == Confirmed(calls.Done("re_1", 200, "GBP"))
         assert len(out.books.refunds) == 1
+
+
+async def test_a_refund_that_failed_later_is_made_anew_when_asked_for_again() -> None:
+    async with outside() as out:
+        await _prepared(out, REFUND)
+        await out.perform(REFUND, "first")
+        out.books.refunds[0]["status"] = "failed"
+        failed = Rejected("refund-failed", calls.Refusal("failed", final=True))
+        assert await out.ask(REFUND, "first") == failed
+        again = replace(REFUND, again=True)
+        for _ in range(2):
+            assert await out.perform(again, "retry") == Confirmed(calls.Done("re_2", 200, "GBP"))
+        assert [one["status"] for one in out.books.refunds] == ["failed", "succeeded"]
 
 
 async def test_what_is_throttled_or_being_worked_on_comes_again() -> None:

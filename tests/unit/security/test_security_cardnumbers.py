@@ -27,6 +27,16 @@ def test_a_test_number_is_found_however_it_is_written(number: str) -> None:
         assert holds_card_number(f"x{text}x")
 
 
+@pytest.mark.parametrize(
+    "between",
+    [" - ", "/", " / ", "_", ",", ", ", "\t", "\n", "\r\n", "   ", "\u2009", "\u2212", "\u200b",
+     "\u2060", "\ufeff", "\u3000", "\u00ad", " \u2013 "],
+)  # fmt: skip
+def test_whatever_people_and_pages_put_between_the_groups_hides_nothing(between: str) -> None:
+    text = between.join(["4242"] * 4)
+    assert masked(f"my card is {text}; thanks") == f"my card is {MASK}; thanks"
+
+
 @pytest.mark.parametrize("number", NUMBERS)
 def test_one_wrong_digit_is_another_number(number: str) -> None:
     wrong = number[:-1] + str((int(number[-1]) + 1) % 10)
@@ -41,7 +51,8 @@ def test_what_stands_beside_a_card_number_stays() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "1234567890123", "ord_4242", "2026-11-24 18:30:00", "+44 20 7946 0958", "5551234567890",
+    ["", "1234567890123", "ord_4242", "2026-11-24 18:30:00", "30/05/2026 18:30:00",
+     "12, 14, 16 and 18", "4242: 4242: 4242: 4242", "+44 20 7946 0958", "5551234567890",
      "9999999999999995", "42424242424242424242424242424242", "0000000000000000"],
 )  # fmt: skip
 def test_other_numbers_are_left_alone(text: str) -> None:
