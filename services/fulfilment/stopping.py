@@ -1,6 +1,7 @@
 """Units that join a parcel, and units that are to come back from it: who is in time. Pure."""
 
 from libs.contracts import fulfilment as events
+from libs.contracts.common import Customer
 from libs.eventsourcing.decider import Refused
 from services.fulfilment import shipment_commands as commands
 from services.fulfilment.shipment import LEFT, Part, Rows, Shipment, Units, fewer_units
@@ -14,9 +15,12 @@ Events = list[events.FulfilmentEvent]
 
 def join(command: commands.TakeShare, state: Shipment) -> Events:
     """Take another order's units into an open parcel to the same buyer, or give them back."""
-    subject = state.customer.subject if state.customer is not None else ""
-    same = state.location == command.location and subject == command.customer.subject
-    if state.status == "planned" and same and state.currency == command.currency:
+    place = command.location, command.currency
+    if (
+        state.status == "planned"
+        and place == (state.location, state.currency)
+        and (_goes_to(command.customer) == (state.customer and _goes_to(state.customer)))
+    ):
         return [
             events.ShipmentJoined(
                 entity=command.entity, occurred_at=command.at, shipment_id=command.shipment_id,
@@ -27,6 +31,11 @@ def join(command: commands.TakeShare, state: Shipment) -> Events:
         ]  # fmt: skip
     asked = _asked(command, command.rows, command.units, "parcel-closed")
     return [asked, _stopped(command, asked)]
+
+
+def _goes_to(customer: Customer) -> tuple[str, str, str | None]:
+    """Return what is known of a destination without its address, which is sealed."""
+    return customer.subject, customer.ship_to_country, customer.ship_to_region
 
 
 def _asked(

@@ -89,9 +89,13 @@ class LabelIn(_View):
 
 
 class JoinIn(_View):
-    """Parcels that are to go as one: the others' units go with the first."""
+    """Parcels that are to go as one: the others' units go with the first, to its address.
+
+    Addresses are sealed, so whoever asks says that they have been compared.
+    """
 
     shipments: tuple[Id, ...] = Field(min_length=2, max_length=20)
+    same_address: Literal[True]
     by: Text = "operator"
 
 

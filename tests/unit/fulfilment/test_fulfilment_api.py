@@ -113,7 +113,9 @@ async def test_a_parcel_is_packed_cleared_and_handed_over_by_hand(warehouse: War
 
 async def test_two_orders_of_a_buyer_go_in_one_parcel(warehouse: Warehouse) -> None:
     first, second = warehouse.order("ord_1"), warehouse.order("ord_2", units=1)
-    joined = await warehouse.post("shipments", {"shipments": [first, second]})
+    unsaid = await warehouse.post("shipments", {"shipments": [first, second]})
+    assert unsaid.status_code == 422
+    joined = await warehouse.post("shipments", {"shipments": [first, second], "same_address": True})
     assert (joined.status_code, [one["id"] for one in joined.json()]) == (201, ["ord_2"])
     shown = await warehouse.get(f"shipments/{first}")
     assert shown["orders"] == {"ord_1": {"l1": 2}, "ord_2": {"l1": 1}}
@@ -124,7 +126,7 @@ async def test_two_orders_of_a_buyer_go_in_one_parcel(warehouse: Warehouse) -> N
     assert (handover["parcels"], handover["left"]) == ({first: {"l1": 1}}, 0)
     await warehouse.post(f"shipments/{first}/pack", {})
     third = warehouse.order("ord_3")
-    late = await warehouse.post("shipments", {"shipments": [first, third]})
+    late = await warehouse.post("shipments", {"shipments": [first, third], "same_address": True})
     assert late.json()["code"] == "not-open"
 
 
@@ -177,7 +179,7 @@ async def test_lists_are_read_in_pages(warehouse: Warehouse) -> None:
         ("shipments/shp_no/decisions", {"decision": "bought"}, "tracking-code-missing"),
         ("shipments/shp_no/decisions", {"decision": "not-bought"}, "shipment-not-found"),
         ("shipments/shp_no/label", {"carrier": "nobody"}, "carrier-unknown"),
-        ("shipments", {"shipments": ["a", "b"]}, "shipment-not-found"),
+        ("shipments", {"shipments": ["a", "b"], "same_address": True}, "shipment-not-found"),
     ],
 )
 async def test_what_is_not_there_has_a_code(

@@ -84,6 +84,8 @@ def test_a_parcel_of_two_orders_needs_the_clearance_of_each() -> None:
     [
         (share(), PACK, share(order="ord_2")),
         (share(), share(order="ord_2", customer=customer(subject="sub_2"))),
+        (share(), share(order="ord_2", customer=replace(customer(), ship_to_country="FR"))),
+        (share(), share(order="ord_2", customer=replace(customer(), ship_to_region="NIR"))),
         (share(), share(order="ord_2", location="east")),
     ],
 )
