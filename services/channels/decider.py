@@ -16,6 +16,10 @@ from services.channels.reports import Reporting
 _SEEN = 8  # contents remembered of one instant: WooCommerce tells its versions apart by the second
 _RANK = {"draft": 0, "unknown": 1, "tentative": 1, "committed": 2}
 _CANCELLED = 3
+_TAKEN = {
+    "authorised": 1, "part_paid": 2, "paid": 3, "part_refunded": 4, "voided": 4, "expired": 4,
+    "refunded": 5,
+}  # fmt: skip
 
 OrderEvent = (
     channels.ChannelOrderReceived
@@ -38,6 +42,7 @@ class ChannelOrder(msgspec.Struct, frozen=True):
     cancelled: bool = False
     deleted: bool = False
     rank: int = 0
+    taken: int = 0
     content: str = ""
     money: str = ""
     word: str = ""
@@ -103,7 +108,8 @@ def _next_version(order: common.Order, state: ChannelOrder) -> common.Version | 
     """Return the version that this order takes, None where it is a repeat or stale.
 
     Within one instant, a provider's own counter decides where it has one; else what was seen
-    before is a repeat, what goes back (committed to tentative) is stale, the rest is newer.
+    before is a repeat, what goes back (committed to tentative, paid to pending) is stale, the rest
+    is newer.
     """
     given = order.version
     if given.updated_at > state.updated_at:
@@ -114,7 +120,7 @@ def _next_version(order: common.Order, state: ChannelOrder) -> common.Version | 
         return None
     if given.counter > state.counter:
         return given
-    if _rank(order) < state.rank:
+    if (_rank(order), _TAKEN.get(order.funds, 0)) < (state.rank, state.taken):
         return None
     return common.Version(updated_at=given.updated_at, counter=state.counter + 1)
 
@@ -128,13 +134,17 @@ def evolve(state: ChannelOrder, event: OrderEvent) -> ChannelOrder:
             back = isinstance(event, channels.ChannelOrderChanged) or not order.cancelled
             moved = replace(
                 state, received=True, cancelled=order.cancelled, rank=_rank(order),
+                taken=_TAKEN.get(order.funds, 0),
                 deleted=state.deleted and not back,
                 content=content, money=money, word=word,
                 reporting=_reporting(state.reporting, order),
             )  # fmt: skip
             return _moved(moved, order.version, state)
         case channels.ChannelOrderFundsChanged():
-            moved = replace(state, money=_money(event), word=event.funds_word)
+            moved = replace(
+                state, money=_money(event), word=event.funds_word,
+                taken=_TAKEN.get(event.funds, 0),
+            )  # fmt: skip
             return _moved(moved, event.version, state)
         case channels.ChannelOrderTouched():
             return _moved(replace(state, word=event.status_word), event.version, state)
@@ -246,5 +256,5 @@ CHANNEL_ORDER = Decider(
     initial=ChannelOrder(),
     decide=decide,
     evolve=evolve,
-    version=6,
+    version=7,
 )

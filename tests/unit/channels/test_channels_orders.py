@@ -112,6 +112,12 @@ def test_within_one_second_an_order_does_not_go_back() -> None:
     assert types(told(status="cancelled"), told()) == ["Received", "Cancelled"]
 
 
+def test_within_one_second_money_that_was_taken_is_not_untaken() -> None:
+    unpaid = told(status="on-hold", transaction_id="")
+    assert types(told(), unpaid, told()) == ["Received"]
+    assert types(unpaid, told(), unpaid) == ["Received", "FundsChanged"]
+
+
 def test_a_draft_is_set_aside_once_and_becomes_an_order_when_it_changes() -> None:
     assert types(draft(), draft(LATER), told(LAST)) == ["SetAside", "Received"]
     assert types(told(), draft(LATER)) == ["Received"]
