@@ -18,6 +18,7 @@ from services.inventory.read_model import ENTRIES, RESERVATIONS, STOCK, StockRow
 Sku = Annotated[str, Path(min_length=1, max_length=100, pattern=r"^[!-~ ]+$")]
 Units = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
+Version = Annotated[int, Query(ge=0, lt=2**63)]  # of a stream; what lies behind it follows
 Text = Annotated[str, Field(max_length=200)]
 FreeText = Annotated[Text, AfterValidator(masked)]  # a person wrote it: never a card number
 WRITE_OFFS = Literal[
@@ -113,7 +114,7 @@ def _reads(router: APIRouter, ports: Ports) -> None:
     # Before the SKU itself, which would take this path for its own: a SKU may hold slashes.
     @router.get("/stock/{sku:path}/entries")
     async def get_entries(
-        sku: Sku, cursor: int = 0, limit: Limit = 200, after: After = None
+        sku: Sku, cursor: Version = 0, limit: Limit = 200, after: After = None
     ) -> views.EntryPage:
         """List the changes behind a SKU's units, oldest first."""
         key = _normal(sku)

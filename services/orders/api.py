@@ -22,6 +22,7 @@ _PAGE = 500
 OrderId = Annotated[str, Path(pattern="^ord_[0-9a-f]{20}$")]
 HoldId = Annotated[str, Path(pattern="^hold_[0-9a-f]{20}$")]
 Limit = Annotated[int, Query(ge=1, le=_PAGE)]
+Version = Annotated[int, Query(ge=0, lt=2**63)]  # of a stream; what lies behind it follows
 
 
 def routes(ports: Ports) -> APIRouter:
@@ -69,7 +70,7 @@ def _reads(router: APIRouter, ports: Ports) -> None:
 
     @router.get("/{order_id}/history")
     async def story(
-        order_id: OrderId, cursor: int = 0, limit: Limit = 200, after: After = None
+        order_id: OrderId, cursor: Version = 0, limit: Limit = 200, after: After = None
     ) -> views.HistoryPage:
         """Show what happened to an order, from the first event on."""
         rows = await caught_up(history, after)

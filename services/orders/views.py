@@ -53,7 +53,7 @@ class HoldIn(_View):
     reason: Reason = "manual"
     lines: tuple[LineId, ...] = Field(default=(), max_length=1000)
     blocks: Literal["capture", "dispatch", "both"] = "both"
-    until: Micros | None = None
+    until: Micros | None = Field(default=None, ge=0, lt=2**63)
 
 
 class ReleaseIn(_View):

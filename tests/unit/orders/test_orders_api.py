@@ -156,4 +156,7 @@ async def test_what_does_not_exist_has_no_key_or_carries_free_text_is_refused(sh
     assert keyless.json()["code"] == "idempotency-key-missing"
     free = await shop.post(f"/orders/{ID}/holds", {"reason": "Call Jane at 5"})
     assert free.status_code == 422
+    beyond = await shop.post(f"/orders/{ID}/holds", {"reason": "fraud-review", "until": 2**63})
+    assert beyond.status_code == 422
+    assert (await shop.client.get(f"/orders/{ID}/history?cursor={2**63}")).status_code == 422
     assert (await shop.client.get(f"/orders/{ID}?after=never")).status_code == 504
