@@ -85,8 +85,8 @@ async def test_an_import_shows_its_plan_can_be_repeated_and_an_order_that_waited
             await eventually(lambda: state(http, "held"), 20)
         for options, lines in (
             ([], "Nothing is done"),
-            (["--apply"], "2 lines"),
-            (["--apply"], "2"),
+            (["--apply"], "2 lines in, 0 were in already"),
+            (["--apply"], "0 lines in, 2 were in already"),
         ):
             async with lonja(tmp_path, "import", "stock", str(path), *options) as command:
                 _, said, errors = await ended(command)
