@@ -6,7 +6,6 @@ Java would read, check and link the same 6,000 classes at each start; its ahead-
 
 import asyncio
 import contextlib
-import fcntl
 import hashlib
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from libs.stack.locks import locked
 from libs.stack.processes import Child, start
 
 LOG4J = Path(__file__).with_name("log4j2.properties")
@@ -91,10 +91,6 @@ def _kept(jars: Sequence[Path]) -> list[str]:
 async def _alone(path: Path) -> AsyncIterator[None]:
     """Holds the lock of a path among processes."""
     with path.open("a") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                await asyncio.sleep(0.1)
+        while not locked(file):  # noqa: ASYNC110 -- no event tells of another process
+            await asyncio.sleep(0.1)
         yield

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import fcntl
 import json
 import os
 from collections.abc import AsyncIterator
@@ -13,6 +12,7 @@ import psutil
 
 from libs.stack.errors import StackError
 from libs.stack.kafka import cluster_id
+from libs.stack.locks import locked
 
 NOTE = Path("run/servers.json")
 LOCK = Path("run/lock")
@@ -32,16 +32,12 @@ async def lease(data: Path) -> AsyncIterator[int]:
     loop = asyncio.get_running_loop()
     end = loop.time() + HANDOVER_DEADLINE
     with path.open("a") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                note = live_note(data)
-                if note or loop.time() > end:
-                    who = f"process {note['pid']}" if note else "another process"
-                    text = f"{who} runs the servers of {data}; join it, or stop it first"
-                    raise StackError("already-running", text) from None
+        while not locked(file):
+            note = live_note(data)
+            if note or loop.time() > end:
+                who = f"process {note['pid']}" if note else "another process"
+                text = f"{who} runs the servers of {data}; join it, or stop it first"
+                raise StackError("already-running", text)
             await asyncio.sleep(0.05)
         try:
             yield file.fileno()

@@ -237,7 +237,7 @@ class MemoryStore:
         """Keep deliveries that are not known by their key."""
         answers = []
         for delivery in deliveries:
-            key = (delivery.provider, delivery.account, delivery.key)
+            key = self._named(delivery)
             answers.append(key not in self.keys)
             if key in self.keys:
                 self.inbox[self.keys[key] - 1].deliveries += 1

@@ -54,6 +54,8 @@ After = Annotated[
     str | None, Query(description="A write's token: wait until this read model holds it.")
 ]
 
+Version = Annotated[int, Query(ge=0, lt=2**63)]  # of a stream: a page goes on behind it
+
 
 async def caught_up(rows: Rows[R], after: str | None) -> Rows[R]:
     """Wait, at most 5 s, until the rows hold what the token names."""

@@ -120,7 +120,7 @@ def _next_version(order: common.Order, state: ChannelOrder) -> common.Version | 
         return None
     if given.counter > state.counter:
         return given
-    if (_rank(order), _TAKEN.get(order.funds, 0)) < (state.rank, state.taken):
+    if (_rank(order), _taken(order.funds)) < (state.rank, state.taken):
         return None
     return common.Version(updated_at=given.updated_at, counter=state.counter + 1)
 
@@ -134,7 +134,7 @@ def evolve(state: ChannelOrder, event: OrderEvent) -> ChannelOrder:
             back = isinstance(event, channels.ChannelOrderChanged) or not order.cancelled
             moved = replace(
                 state, received=True, cancelled=order.cancelled, rank=_rank(order),
-                taken=_TAKEN.get(order.funds, 0),
+                taken=_taken(order.funds),
                 deleted=state.deleted and not back,
                 content=content, money=money, word=word,
                 reporting=_reporting(state.reporting, order),
@@ -143,7 +143,7 @@ def evolve(state: ChannelOrder, event: OrderEvent) -> ChannelOrder:
         case channels.ChannelOrderFundsChanged():
             moved = replace(
                 state, money=_money(event), word=event.funds_word,
-                taken=_TAKEN.get(event.funds, 0),
+                taken=_taken(event.funds),
             )  # fmt: skip
             return _moved(moved, event.version, state)
         case channels.ChannelOrderTouched():
@@ -217,6 +217,10 @@ def _funds(order: common.Order) -> channels.ChannelOrderFundsChanged:
 
 def _rank(order: common.Order) -> int:
     return _CANCELLED if order.cancelled else _RANK[order.commitment]
+
+
+def _taken(funds: common.Funds) -> int:
+    return _TAKEN.get(funds, 0)
 
 
 def _digest(value: object) -> str:

@@ -10,7 +10,7 @@ from libs.contracts.common import Component
 from libs.runtime.ports import Ports
 from libs.security.cardnumbers import masked
 from libs.web.problems import Problem
-from libs.web.writes import After, WriteRequest, caught_up
+from libs.web.writes import After, Version, WriteRequest, caught_up
 from services.inventory import commands, views
 from services.inventory.process import stream_of
 from services.inventory.read_model import ENTRIES, RESERVATIONS, STOCK, StockRow
@@ -18,7 +18,6 @@ from services.inventory.read_model import ENTRIES, RESERVATIONS, STOCK, StockRow
 Sku = Annotated[str, Path(min_length=1, max_length=100, pattern=r"^[!-~ ]+$")]
 Units = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
-Version = Annotated[int, Query(ge=0, lt=2**63)]  # of a stream; what lies behind it follows
 Text = Annotated[str, Field(max_length=200)]
 FreeText = Annotated[Text, AfterValidator(masked)]  # a person wrote it: never a card number
 WRITE_OFFS = Literal[

@@ -8,7 +8,7 @@ from libs.contracts import common
 from libs.runtime.ports import Answer, Ports, Rows
 from libs.values.ids import short
 from libs.web.problems import Problem
-from libs.web.writes import After, Write, WriteRequest, caught_up
+from libs.web.writes import After, Version, Write, WriteRequest, caught_up
 from services.orders import commands, views
 from services.orders.read_model import HISTORY, ORDERS
 from services.orders.standing import OrderRow
@@ -22,7 +22,6 @@ _PAGE = 500
 OrderId = Annotated[str, Path(pattern="^ord_[0-9a-f]{20}$")]
 HoldId = Annotated[str, Path(pattern="^hold_[0-9a-f]{20}$")]
 Limit = Annotated[int, Query(ge=1, le=_PAGE)]
-Version = Annotated[int, Query(ge=0, lt=2**63)]  # of a stream; what lies behind it follows
 
 
 def routes(ports: Ports) -> APIRouter:

@@ -2,7 +2,7 @@
 
 from libs.contracts import common, payments
 from services.payments.commands import PERSON_WITHIN, refund_id
-from services.payments.state import VOUCHERS, PaymentState, goal, held, lack
+from services.payments.state import VOUCHERS, Capture, PaymentState, goal, held, lack
 from services.payments.story import Story
 
 _CHANNEL_DID = frozenset({"part_refunded", "refunded"})
@@ -54,8 +54,7 @@ def refund(story: Story) -> None:
     state = story.state
     guessed = state.returned is None and state.funds in _CHANNEL_DID
     excess = held(state) - goal(state)
-    order = sorted(state.captures.items(), key=lambda item: (item[1].holder in VOUCHERS, item[0]))
-    for name, one in order:
+    for name, one in _vouchers_last(state):
         back = min(excess, one.amount - one.refunded)
         if one.status != "made" or back <= 0:
             continue
@@ -78,6 +77,11 @@ def refund(story: Story) -> None:
         )  # fmt: skip
 
 
+def _vouchers_last(state: PaymentState) -> list[tuple[str, Capture]]:
+    """Return the captures in the order in which they are given back."""
+    return sorted(state.captures.items(), key=lambda item: (item[1].holder in VOUCHERS, item[0]))
+
+
 def _channel_says(story: Story, back: int) -> None:
     """Take what the channel has sent back in all: first what it was asked for, then the rest."""
     state = story.state
@@ -88,9 +92,7 @@ def _channel_says(story: Story, back: int) -> None:
             more -= part
             refunded(story, name, one.capture_id, part, "", "channel", "channel",
                      "channel-refunded")  # fmt: skip
-    for name, taken in sorted(
-        story.state.captures.items(), key=lambda item: (item[1].holder in VOUCHERS, item[0])
-    ):
+    for name, taken in _vouchers_last(story.state):
         part = min(more, taken.amount - taken.refunded)
         if taken.status == "made" and part > 0:
             more -= part
