@@ -16,7 +16,7 @@ from libs.bus.client import let_go
 from libs.bus.readback import HistoryMismatch, Known, TopicTrimmed, read_ends, resume_after
 from libs.bus.recent import Outgoing, Recent
 from libs.codec.framing import frame
-from libs.codec.headers import EventHeaders, build_headers
+from libs.codec.headers import EventHeaders, build_headers, links
 from libs.codec.registry import Registry
 from libs.eventsourcing.decided import NewEvent
 from libs.store.pool import Pool
@@ -233,7 +233,7 @@ class Relay:
                 )
             headers = EventHeaders(
                 event.id, self.service, event.type, event.at, event.trace, event.pseq,
-                event.version, event.cause, event.correlation,
+                event.version, links(event.cause, event.correlation),
             )  # fmt: skip
             number = self.registry.ids[event.type, event.schema_version]
             added = batch.append(

@@ -24,9 +24,11 @@ async def lone_reader(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
         await let_go(consumer)
 
 
-def parts_of(topics: Iterable[str]) -> list[TopicPartition]:
-    """Return every partition of these topics."""
-    return [TopicPartition(topic, n) for topic in topics for n in range(PARTITIONS)]
+def parts_of(
+    topics: Iterable[str], lanes: Iterable[int] = range(PARTITIONS)
+) -> list[TopicPartition]:
+    """Return these lanes (all by default) of these topics."""
+    return [TopicPartition(topic, n) for topic in topics for n in lanes]
 
 
 async def end_offsets(bootstrap: str, topics: Sequence[str]) -> Mapping[Place, int]:
@@ -37,14 +39,19 @@ async def end_offsets(bootstrap: str, topics: Sequence[str]) -> Mapping[Place, i
 
 
 class Tail:
-    """Reads topics from an offset (the first by default), for a rebuild.
+    """Reads topics, or some lanes of them, from an offset (the first by default), for a rebuild.
 
     `topics` maps them to their services.
     """
 
-    def __init__(self, consumer: AIOKafkaConsumer, topics: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        consumer: AIOKafkaConsumer,
+        topics: Mapping[str, str],
+        lanes: Iterable[int] = range(PARTITIONS),
+    ) -> None:
         self.consumer, self.topics = consumer, topics
-        self.parts = parts_of(topics)
+        self.parts = parts_of(topics, lanes)
         self._at: dict[Place, int] = {}
 
     async def start(self) -> None:

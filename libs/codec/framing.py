@@ -65,12 +65,20 @@ class EventCodec:
 
     def decode_value(self, value: bytes) -> tuple[Contract[Any], Any]:
         """Return the contract and the event of a record's value. Raises DecodeError."""
+        contract, decode = self._reader(value)
+        return contract, decode(value[5:])
+
+    def decode_shared(self, value: bytes) -> tuple[Contract[Any], Any]:
+        """Do the same for one of many readers of the same bytes: they are handed one event."""
+        contract, decode = self._reader(value)
+        return contract, _decoded(decode, value)
+
+    def _reader(self, value: bytes) -> tuple[Contract[Any], Callable[[bytes], Any]]:
         number = schema_id_of(value)
         known = self._by_id.get(number)
         if known is None:
             raise DecodeError(f"Schema id {number} is not known here.", "unknown-schema")
-        contract, decode = known
-        return contract, _decoded(decode, value)
+        return known
 
 
 # Services that share a process are handed the same bytes within moments; events cannot be changed.

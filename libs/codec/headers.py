@@ -13,13 +13,16 @@ import msgspec
 
 from libs.codec.errors import DecodeError
 
-_OURS = struct.Struct(">QQ32x")  # pseq, version; cause and correlation are taken as text
+_OURS = struct.Struct(">QQ32x")  # pseq, version; cause and correlation stay text
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 Headers = list[tuple[str, bytes]]
 
 
 class EventHeaders(msgspec.Struct, frozen=True, gc=False):
-    """What the headers of a record of ours say; `time` in microseconds, ids as UUID texts."""
+    """What the headers of a record of ours say; `time` in microseconds, ids as UUID texts.
+
+    `links` are the ids of cause and correlation, 32 hexadecimal digits each: few readers want them.
+    """
 
     id: str
     service: str
@@ -28,8 +31,22 @@ class EventHeaders(msgspec.Struct, frozen=True, gc=False):
     traceparent: str
     pseq: int
     version: int
-    cause: str
-    correlation: str
+    links: str
+
+    @property
+    def cause(self) -> str:
+        """Return the id of what led to the event."""
+        return _uuid(self.links[:32])
+
+    @property
+    def correlation(self) -> str:
+        """Return the id of what everything began with."""
+        return _uuid(self.links[32:])
+
+
+def links(cause: str, correlation: str) -> str:
+    """Return two UUID texts as `EventHeaders.links`."""
+    return (cause + correlation).replace("-", "")
 
 
 def _uuid(text: str) -> str:
@@ -71,8 +88,7 @@ def _seconds_number(text: str) -> int:
 
 def build_headers(headers: EventHeaders) -> Headers:
     """Return a record's headers, in order."""
-    cause, correlation = headers.cause.replace("-", ""), headers.correlation.replace("-", "")
-    ours = f"{headers.pseq:016x}{headers.version:016x}{cause}{correlation}".encode()
+    ours = f"{headers.pseq:016x}{headers.version:016x}{headers.links}".encode()
     return [
         ("ce_specversion", b"1.0"),
         ("ce_id", headers.id.encode()),
@@ -98,8 +114,7 @@ def parse_headers(headers: Sequence[tuple[str, bytes]]) -> EventHeaders | None:
             _named(found["ce_id"].decode(), pseq, version),
             found["ce_source"].decode().removeprefix("/lonja/"),
             found["ce_type"].decode(), time_number(found["ce_time"].decode()),
-            found["traceparent"].decode(), pseq, version,
-            _uuid(numbers[32:64]), _uuid(numbers[64:]),
+            found["traceparent"].decode(), pseq, version, numbers[32:],
         )  # fmt: skip
     except (struct.error, KeyError, AttributeError, ValueError) as error:
         raise DecodeError(

@@ -11,8 +11,8 @@ class Envelope(msgspec.Struct, Generic[E], frozen=True, gc=False):
     """A recorded event.
 
     `at` is when we recorded it (microseconds); `service` whose topic it is on; `lane` the partition
-    and `pseq` its gapless number there; `version` its number in its stream, from 1. `id`, `cause`
-    and `correlation` are UUID texts; `trace` is a W3C traceparent or empty.
+    and `pseq` its gapless number there; `version` its number in its stream, from 1. `id` is
+    a UUID text; `trace` is a W3C traceparent or empty.
     """
 
     event: E
@@ -24,6 +24,4 @@ class Envelope(msgspec.Struct, Generic[E], frozen=True, gc=False):
     service: str
     lane: int
     pseq: int
-    cause: str
-    correlation: str
     trace: str

@@ -22,7 +22,8 @@ class Projection(Generic[R]):
     the same for every interleaving of topics and partitions that keeps each stream's order.
     `topics` are the services whose events it reads. Columns in `undigested` (clocks and the like)
     are not compared when a copy is proved equal. One that `appends` writes each row once, for one
-    event: no row is looked for before it is written.
+    event: no row is looked for before it is written. `by_stream` says that each row is made of the
+    events of one stream: a rebuild may fill it by several processes, lane by lane.
     """
 
     name: str
@@ -35,3 +36,4 @@ class Projection(Generic[R]):
     indexes: tuple[tuple[str, ...], ...] = ()
     undigested: tuple[str, ...] = ()
     appends: bool = False
+    by_stream: bool = False

@@ -223,7 +223,7 @@ class _Taking:
             new.append(NewEvent(lane, event_id, stream, version, name, schema_version, data,
                                 turn.at, given.cause, given.correlation, given.trace))  # fmt: skip
             envelope = Envelope(event, name, event_id, stream, version, turn.at, self.mind.service,
-                                lane, 0, given.cause, given.correlation, given.trace)  # fmt: skip
+                                lane, 0, given.trace)  # fmt: skip
             envelopes.append(envelope)
             if not name.startswith(KERNEL):
                 planned.extend(

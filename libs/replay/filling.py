@@ -5,7 +5,7 @@ Is handed topics and the read database only: no outside effect can come of it.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -14,9 +14,10 @@ from libs.bus.records import Place
 from libs.bus.screening import Cursor, Mark, screen_marks
 from libs.bus.tail import Tail
 from libs.codec.framing import EventCodec
+from libs.eventsourcing.envelope import Envelope
 from libs.eventsourcing.inputs import Position
 from libs.eventsourcing.projection import Key
-from libs.replay.folding import Parsed, fold, touched
+from libs.replay.folding import Parsed, Unreadable, fold, touched
 from libs.replay.table import Table
 from libs.store.pool import Connection
 
@@ -71,6 +72,18 @@ class Filling:
         self._total = max(self._total, sum(ends.values()))
         await self._read(connection, ends, None)
 
+    async def length(self) -> int:
+        """Return how many records there are now, about."""
+        return sum((await self.tail.ends()).values())
+
+    def adopt(self, cursors: Mapping[Place, Cursor], records: int) -> None:
+        """Go on behind these cursors, whose rows somebody else has written."""
+        for place, cursor in cursors.items():
+            self.cursors[place] = cursor
+            self.tail.seek(place, cursor.next_offset)
+        self.records += records
+        self._spilled = True
+
     async def flush(self, connection: Connection) -> None:
         """Write what is still in memory."""
         if self._spilled:
@@ -96,7 +109,7 @@ class Filling:
         while open_ := [p for p in self.cursors if not self._reached(p, ends[p], numbers)]:
             parsed = {}
             for place, records in (await self.tail.get(open_)).items():
-                parsed[place] = Parsed(records, self.codec)
+                parsed[place] = Parsed(records, self.codec.decode_value)
                 await asyncio.sleep(0)  # more is asked for while these are decoded
             await self._fold(connection, parsed, numbers)
             for place in open_:
@@ -139,7 +152,7 @@ class Filling:
                 self.tail.seek(place, screened.cursor.next_offset)
             self.cursors[place] = screened.cursor
             self.records += len(marks)
-            envelopes += run.envelopes(screened.taken)
+            envelopes += self._events(run, screened.taken)
             await asyncio.sleep(0)
         pairs = touched(self.table.projection, envelopes)
         if self._spilled:
@@ -148,6 +161,12 @@ class Filling:
         self._rows |= fold(self.table.projection, pairs, self._rows)
         if len(self._rows) > self.in_memory:
             await self.flush(connection)
+
+    def _events(self, run: Parsed, taken: Sequence[int]) -> list[Envelope[Any]]:
+        try:
+            return run.envelopes(taken)
+        except Unreadable as error:
+            raise RebuildFailed(f"A record cannot be read: {error}.") from error
 
     def _up_to(self, place: Place, bound: int, marks: list[Mark]) -> list[Mark]:
         """Leave what lies behind the bound for later, if all before it has come."""

@@ -1,16 +1,18 @@
 """Events into rows: records decoded once, folded per key. No I/O."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
 from libs.bus.records import Records
-from libs.codec.framing import EventCodec
+from libs.bus.screening import Cursor, Screened, screen_marks
+from libs.codec.contract import Contract
 from libs.eventsourcing.envelope import Envelope
 from libs.eventsourcing.projection import Key, Projection
 
 R = TypeVar("R", bound=msgspec.Struct)
+Decode = Callable[[bytes], tuple[Contract[Any], Any]]
 Pairs = Sequence[tuple[Key, Envelope[Any]]]
 
 
@@ -19,12 +21,32 @@ class Unreadable(Exception):  # noqa: N818
 
 
 class Parsed:
-    """A run of records of one partition: marks to screen, events to fold, each decoded once."""
+    """A run of records of one partition: marks to screen, events to fold, each decoded once.
 
-    def __init__(self, records: Records, codec: EventCodec) -> None:
-        self.records, self.codec = records, codec
+    `decode` is one of the two ways that a codec has for a record's value. Read models that stand
+    at the same place share what is found there.
+    """
+
+    def __init__(self, records: Records, decode: Decode) -> None:
+        self.records, self._decode = records, decode
         self.marks = [record.mark for record in records]
         self._envelopes: dict[int, Envelope[Any]] = {}
+        self._screened: dict[Cursor, Screened] = {}
+        self._events: dict[Cursor, list[Envelope[Any]]] = {}
+
+    def screened(self, cursor: Cursor) -> Screened:
+        """Say what is to be done with the run behind a cursor."""
+        known = self._screened.get(cursor)
+        if known is None:
+            known = self._screened[cursor] = screen_marks(cursor, self.marks)
+        return known
+
+    def events(self, cursor: Cursor) -> Sequence[Envelope[Any]]:
+        """Return the events that are to be applied behind a cursor. Raises Unreadable."""
+        known = self._events.get(cursor)
+        if known is None:
+            known = self._events[cursor] = self.envelopes(self.screened(cursor).taken)
+        return known
 
     def envelopes(self, taken: Iterable[int]) -> list[Envelope[Any]]:
         """Return the events at these indices, without foreign records. Raises Unreadable."""
@@ -37,14 +59,14 @@ class Parsed:
             headers = record.headers
             assert headers is not None
             try:
-                contract, event = self.codec.decode_value(record.value)
+                contract, event = self._decode(record.value)
                 stream = record.key.decode()
             except Exception as error:
                 place = f"{record.topic}/{record.partition}@{record.offset}"
                 raise Unreadable(f"{place}: {type(error).__name__}") from error
             known = Envelope(event, contract.name, headers.id, stream, headers.version,
                              headers.time, headers.service, record.partition, headers.pseq,
-                             headers.cause, headers.correlation, headers.traceparent)  # fmt: skip
+                             headers.traceparent)  # fmt: skip
             self._envelopes[n] = known
         return known
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from libs.bus.records import Place
-from libs.bus.screening import Cursor, screen_marks
+from libs.bus.screening import Cursor
+from libs.eventsourcing.envelope import Envelope
 from libs.eventsourcing.projection import Key, Projection
 from libs.replay.folding import Pairs, Parsed, Unreadable, touched
 from libs.replay.models import Model
@@ -86,16 +87,16 @@ class Live:
         work = Work(self, (), dict(self.unsaved), self.epochs)
         if parsed:
             self._written = min(run.records[0].timestamp for run in parsed.values()) / 1000
-        envelopes = []
+        envelopes: list[Envelope[Any]] = []
         try:
             for place, run in parsed.items():
                 if place not in self.cursors:
                     continue
-                screened = screen_marks(self.cursors[place], run.marks)
+                screened = run.screened(self.cursors[place])
                 if screened.problem == "two-histories":
                     self.halt("two-histories", f"{place[0]}/{place[1]}")
                     return None
-                envelopes += run.envelopes(screened.taken)
+                envelopes += run.events(self.cursors[place])
                 work.cursors[place] = screened.cursor
                 if screened.problem == "gap":
                     work.gaps.add(place)

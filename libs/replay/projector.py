@@ -151,7 +151,9 @@ class Projector:
             self.feed.release(self.feed.held, 0)
 
     async def _apply(self, connection: Connection, arrived: Mapping[Place, Records]) -> None:
-        parsed = {place: Parsed(found, self.codec) for place, found in arrived.items()}
+        parsed = {
+            place: Parsed(found, self.codec.decode_shared) for place, found in arrived.items()
+        }
         self.foreign += sum(mark.pseq == 0 for run in parsed.values() for mark in run.marks)
         for live in self.live.values():
             live.unsaved = {p: c for p, c in live.unsaved.items() if p in self.feed.held}

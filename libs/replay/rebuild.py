@@ -16,19 +16,12 @@ from libs.codec.framing import EventCodec
 from libs.eventsourcing.projection import Projection
 from libs.replay.filling import IN_MEMORY, Filling, Progress, RebuildFailed
 from libs.replay.models import Model, create, make_live, models, prepare, sweep
+from libs.replay.shares import Workers, share_out
 from libs.replay.table import Table, table_name
 from libs.replay.verifying import Comparison, compare
-from libs.store.pool import LONG, Connection, Pool, session
+from libs.store.pool import LONG, UNBOUNDED, Connection, Pool, session
 
 ATTEMPTS = 50  # to be ahead of the live rows when both stand still for a moment
-UNBOUNDED: Mapping[str, str | int] = {
-    "statement_timeout": 0,
-    "lock_timeout": 0,
-    "idle_in_transaction_session_timeout": 0,
-    "enable_seqscan": "on",
-    "enable_bitmapscan": "on",
-    "plan_cache_mode": "auto",
-}
 _POSITIONS = """
     SELECT topic, partition, last_pseq FROM positions WHERE consumer = $1
     ORDER BY topic, partition"""
@@ -58,12 +51,13 @@ async def rebuild(
     from_nothing: bool = False,
     progress: Callable[[Progress], None] | None = None,
     in_memory: int = IN_MEMORY,
+    workers: Workers | None = None,
 ) -> Rebuilt:
     """Fill a new table from the first offsets while the live one goes on.
 
     `topics` maps topics to services. With `verify` the copy is compared at exactly the live rows'
-    positions and swapped only where equal; `from_nothing` drops the live rows first. Raises
-    RebuildFailed; the live table is then what it was.
+    positions and swapped only where equal; `from_nothing` drops the live rows first; `workers`
+    read a long log together. Raises RebuildFailed; the live table is then what it was.
     """
     read = {topic: s for topic, s in topics.items() if s in projection.topics}
     began = asyncio.get_running_loop().time()
@@ -81,6 +75,9 @@ async def rebuild(
                 tail = Tail(consumer, read)
                 await tail.start()
                 filling = Filling(tail, copy, codec, progress, in_memory)
+                if workers is not None:
+                    numbers = await _numbers(connection, model) if verify else None
+                    await share_out(workers, filling, bootstrap, numbers)
                 compared = None
                 if verify:
                     compared = await _verify(pool, connection, model, filling)

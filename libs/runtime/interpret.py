@@ -20,10 +20,11 @@ def envelope_of(codec: EventCodec, record: Record) -> Envelope[object]:
     """Decode a record of ours. Raises CodecError."""
     headers = record.headers
     assert headers is not None
-    contract, event = codec.decode_value(record.value)
-    return Envelope(event, contract.name, headers.id, record.key, headers.version, headers.time,
-                    record.service, record.partition, headers.pseq, headers.cause,
-                    headers.correlation, headers.traceparent)  # fmt: skip
+    contract, event = codec.decode_shared(record.value)
+    return Envelope(
+        event, contract.name, headers.id, record.key, headers.version, headers.time,
+        record.service, record.partition, headers.pseq, headers.traceparent,
+    )  # fmt: skip
 
 
 class Interpreter:

@@ -188,10 +188,11 @@ ACCOUNTS = Projection(
 )  # fmt: skip
 ENTRIES = Projection(
     "entries", 1, EntryRow, ("entry_id",), OURS, _entry_keys, _entry,
-    indexes=(("order_id",), ("source_event",), ("sku",)), appends=True,
+    indexes=(("order_id",), ("source_event",), ("sku",)), appends=True, by_stream=True,
 )  # fmt: skip
 STOCK_VALUES = Projection(
     "stock_values", 1, StockValueRow, ("entity", "sku"), OURS, _value_keys, _value,
+    by_stream=True,
 )  # fmt: skip
 QUEUES = Projection(
     "posting_queues", 1, QueueRow, ("subject", "code", "source_event"), OURS, _queue_keys, _queue,

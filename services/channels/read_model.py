@@ -108,6 +108,7 @@ ITEMS: Projection[ItemRow] = Projection(
     keys=_item_keys,
     evolve=_item,
     indexes=(("barcode",),),
+    by_stream=True,
 )
 
 
@@ -184,4 +185,5 @@ CHANNEL_ORDERS: Projection[ChannelOrderRow] = Projection(
     keys=_order_keys,
     evolve=_order,
     indexes=(("set_aside", "account", "external_id"),),
+    by_stream=True,
 )

@@ -50,11 +50,15 @@ def client(data: Path, given: str | None = None) -> Http:
     return Http(url_of(data, given), os.environ.get("LONJA_TOKEN"), patience=SOON)
 
 
+def dsn_of(servers: Servers, settings: Settings, service: str) -> str:
+    """Return the address of a service's database."""
+    return database_dsn(servers.postgres, f"{settings.database_prefix}{service}")
+
+
 @contextlib.asynccontextmanager
 async def database(servers: Servers, settings: Settings, service: str) -> AsyncIterator[Pool]:
     """Open a service's database."""
-    name = f"{settings.database_prefix}{service}"
-    pool = await open_pool(database_dsn(servers.postgres, name), size=4, timeouts=False)
+    pool = await open_pool(dsn_of(servers, settings, service), size=4, timeouts=False)
     try:
         yield pool
     finally:

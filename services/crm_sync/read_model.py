@@ -209,6 +209,7 @@ NAMED = Projection(
 )  # fmt: skip
 ORDERS = Projection(
     "customer_orders", 1, OrderRow, ("subject", "order_id"), ("orders",), _order_keys, _order,
+    by_stream=True,
 )  # fmt: skip
 CONTACTS = Projection(
     "customer_contacts", 1, ContactRow, ("subject",), ("orders", *OURS), _contact_keys, _contact,

@@ -115,4 +115,5 @@ def _money(event: Any) -> tuple[int | None, str]:
 
 TIMELINE = Projection(
     "timeline", 1, TimelineRow, ("order_id", "at", "event_id"), TOPICS, _keys, _row, appends=True,
+    by_stream=True,
 )  # fmt: skip

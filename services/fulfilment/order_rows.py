@@ -154,9 +154,10 @@ def _tracking(row: TrackingRow | None, key: Key, envelope: Envelope[Any]) -> Tra
 
 HANDOVERS = Projection(
     name="handovers", version=1, row=HandoverRow, key=("order_id",), topics=OURS,
-    keys=_handover_keys, evolve=_handover, indexes=(("waiting", "order_id"),),
+    keys=_handover_keys, evolve=_handover, indexes=(("waiting", "order_id"),), by_stream=True,
 )  # fmt: skip
 TRACKINGS = Projection(
     name="trackings", version=1, row=TrackingRow, key=("account", "tracker"), topics=OURS,
     keys=_tracking_keys, evolve=_tracking, indexes=(("waiting", "account", "tracker"),),
+    by_stream=True,
 )  # fmt: skip

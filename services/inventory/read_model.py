@@ -245,12 +245,14 @@ def _entry(row: EntryRow | None, key: Key, envelope: Envelope[Any]) -> EntryRow 
     )  # fmt: skip
 
 
-STOCK = Projection("stock", 3, StockRow, ("sku",), OURS, _stock_keys, _stock)
+STOCK = Projection(
+    "stock", 3, StockRow, ("sku",), OURS, _stock_keys, _stock, by_stream=True,
+)  # fmt: skip
 RESERVATIONS = Projection(
     "reservations", 3, ReservationRow, ("order_id", "sku"), OURS, _reservation_keys, _reservation,
-    indexes=(("sku",),), undigested=("since",),
+    indexes=(("sku",),), undigested=("since",), by_stream=True,
 )  # fmt: skip
 ENTRIES = Projection(
     "stock_entries", 2, EntryRow, ("sku", "version"), OURS, _entry_keys, _entry,
-    indexes=(("order_id",),), undigested=("at",), appends=True,
+    indexes=(("order_id",),), undigested=("at",), appends=True, by_stream=True,
 )  # fmt: skip

@@ -204,6 +204,7 @@ ORDERS: Projection[OrderRow] = Projection(
         ("state", "reason", "order_id"),
         ("account", "state", "order_id"),
     ),
+    by_stream=True,
 )
 
 
@@ -254,4 +255,5 @@ HISTORY: Projection[HistoryRow] = Projection(
     keys=_history_keys,
     appends=True,
     evolve=_history,
+    by_stream=True,
 )

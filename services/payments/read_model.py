@@ -82,6 +82,7 @@ PAYMENTS: Projection[PaymentRow] = Projection(
     evolve=_payment,
     indexes=(("standing", "order_id"), ("waiting", "order_id"), ("holder", "order_id")),
     undigested=("folded",),  # the same state; its maps are written in any order
+    by_stream=True,
 )
 
 

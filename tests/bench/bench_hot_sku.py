@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaProducer
 
 from libs.bus.topics import topic_of
 from libs.codec.framing import EventCodec, frame
-from libs.codec.headers import EventHeaders, build_headers
+from libs.codec.headers import EventHeaders, build_headers, links
 from libs.codec.registry import Registry
 from libs.contracts import orders
 from libs.contracts.common import Demand
@@ -95,7 +95,14 @@ async def _by_events(inventory: RunningService, sku: str) -> float:
         kind, schema, data = codec.encode(_required(n, sku))
         cause = derive("bench", str(n))
         origin = EventHeaders(
-            derive("bench event", str(n)), "orders", kind, NOW, "", len(mine) + 1, 1, cause, cause
+            derive("bench event", str(n)),
+            "orders",
+            kind,
+            NOW,
+            "",
+            len(mine) + 1,
+            1,
+            links(cause, cause),
         )
         value = frame(registry.ids[kind, schema], data)
         mine.append((stream.encode(), value, build_headers(origin)))

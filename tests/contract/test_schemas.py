@@ -17,7 +17,7 @@ from libs.codec.compatibility import golden, golden_files, incompatible, plain, 
 from libs.codec.contract import Contract
 from libs.codec.framing import EventCodec, frame
 from libs.codec.generate import Places, check
-from libs.codec.headers import EventHeaders, build_headers
+from libs.codec.headers import EventHeaders, build_headers, links
 from libs.codec.lint import violations
 from libs.codec.schemas import ROOT, load
 from libs.contracts import orders
@@ -84,7 +84,7 @@ async def topic(servers: Servers, topic_prefix: str) -> AsyncIterator[str]:
     headers = EventHeaders(
         "6f9619ff-8b86-d011-b42d-00cf4fc964ff", "orders", name, 1,
         f"00-{'a' * 32}-{'b' * 16}-01", 1, 1,
-        "6f9619ff-8b86-d011-b42d-00cf4fc964fe", "6f9619ff-8b86-d011-b42d-00cf4fc964fd",
+        links("6f9619ff-8b86-d011-b42d-00cf4fc964fe", "6f9619ff-8b86-d011-b42d-00cf4fc964fd"),
     )  # fmt: skip
     topic = f"{topic_prefix}orders.events"
     admin = AIOKafkaAdminClient(bootstrap_servers=servers.kafka)

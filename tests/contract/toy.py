@@ -10,7 +10,7 @@ import msgspec
 
 from libs.bus.records import Record
 from libs.codec.framing import EventCodec, frame
-from libs.codec.headers import EventHeaders
+from libs.codec.headers import EventHeaders, links
 from libs.contracts import inventory as events
 from libs.contracts import kernel
 from libs.eventsourcing.decided import Turn
@@ -204,8 +204,8 @@ def record(
     """A record of the service `upstream`, as its relay would have sent it."""
     name, version, data = CODEC.encode(event)
     after = position(offset, partition)
-    headers = EventHeaders(after.last_id, "upstream", name, NOON, "", offset + 1, 1, after.last_id,
-                           after.last_id)  # fmt: skip
+    headers = EventHeaders(after.last_id, "upstream", name, NOON, "", offset + 1, 1,
+                           links(after.last_id, after.last_id))  # fmt: skip
     framed = frame(CODEC.registry.ids[name, version], data)
     return Record("upstream", TOPIC, partition, offset, key, framed if value is None else value,
                   headers if ours else None, after)  # fmt: skip

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 
 from libs.bus.topics import topic_of
 from libs.codec.framing import EventCodec, frame
-from libs.codec.headers import EventHeaders, build_headers
+from libs.codec.headers import EventHeaders, build_headers, links
 from libs.codec.registry import Registry
 from libs.contracts import fulfilment, inventory, orders, payments
 from libs.runtime.host import Host
@@ -61,7 +61,7 @@ class Topics:
         identity = derive(service, stream, str(self.versions[stream]))
         headers = EventHeaders(
             identity, service, name, NOW, "", self.lanes[service, lane], self.versions[stream],
-            identity, identity,
+            links(identity, identity),
         )  # fmt: skip
         await self.producer.send(
             topic_of(self.prefix, service), frame(self.registry.ids[name, schema], data),

@@ -1,6 +1,7 @@
 """What must hold when everything has come to its end: checked against inputs, log and store."""
 
 from collections import Counter
+from itertools import chain
 from typing import Any
 
 from libs.bus.screening import Cursor, screen_marks
@@ -70,18 +71,30 @@ def _log(world: World, name: str) -> None:
 
 
 def _read_models(world: World, name: str) -> None:
-    """The live rows are those that the log gives when it is read from its beginning."""
+    """The live rows are those that the log gives when it is read from its beginning.
+
+    Where each row is of one stream, lane by lane: then no row may be in two of them.
+    """
     home = world.durables[name]
-    parsed: dict[str, list[Any]] = {}
+    parsed: dict[tuple[str, int], list[Any]] = {}
     for topic in sorted({t for p in home.service.projections for t in p.topics}):
-        found = parsed[topic] = list[Any]()
         for lane in range(PARTITIONS):
             records = world.broker.partitions[f"{topic}.events", lane]
-            found += _told(Parsed(records, home.codec), f"{topic}/{lane}")
+            parsed[topic, lane] = _told(
+                Parsed(records, home.codec.decode_shared), f"{topic}/{lane}"
+            )
     for projection in home.service.projections:
-        told = [one for topic in sorted(projection.topics) for one in parsed[topic]]
+        lanes = [
+            [one for topic in sorted(projection.topics) for one in parsed[topic, lane]]
+            for lane in range(PARTITIONS)
+        ]
+        shares = lanes if projection.by_stream else [list(chain(*lanes))]
         fresh: dict[Key, Any] = {}
-        fresh.update(fold(projection, touched(projection, told), fresh))
+        for told in shares:
+            rows = fold(projection, touched(projection, told), {})
+            twice = sorted(rows.keys() & fresh.keys())
+            expect("P5", not twice, f"{projection.name}: {twice} are of several lanes")
+            fresh.update(rows)
         _same(projection, fresh, home.tables[projection.name])
 
 

@@ -56,7 +56,9 @@ class MemoryProjector:
         for place in self._gaps.due(self.feed.held):
             self.feed.seek(place, 0)
         arrived = await self.feed.get(500)
-        parsed = {place: Parsed(found, self.codec) for place, found in arrived.items()}
+        parsed = {
+            place: Parsed(found, self.codec.decode_shared) for place, found in arrived.items()
+        }
         self._renumber(parsed)
         works = [live.screen(parsed) for live in self.lives if not live.halted]
         ready = [work for work in works if work is not None]

@@ -5,7 +5,7 @@ from random import Random
 
 from libs.bus.readback import Found, Known, resume_after
 from libs.codec.framing import frame
-from libs.codec.headers import EventHeaders, build_headers
+from libs.codec.headers import EventHeaders, build_headers, links
 from libs.codec.registry import Registry
 from libs.store.memory import MemoryStore
 from libs.store.store import StoredEvent
@@ -92,6 +92,6 @@ class MemoryRelay:
 
     def _record(self, event: StoredEvent) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
         headers = EventHeaders(event.id, self.service, event.type, event.at, event.trace,
-                               event.pseq, event.version, event.cause, event.correlation)  # fmt: skip
+                               event.pseq, event.version, links(event.cause, event.correlation))  # fmt: skip
         number = self.registry.ids[event.type, event.schema_version]
         return event.stream.encode(), frame(number, event.data), build_headers(headers)

@@ -19,9 +19,7 @@ from libs.telemetry.metrics import DELIVERIES
 
 def envelope(event: Any, version: int = 1, at: int = 0, service: str = "orders") -> Envelope[Any]:
     name = f"lonja.{service}.{type(event).__name__}"
-    return Envelope(
-        event, name, f"id-{version}", "order-x", version, at, service, 0, version, "", "", ""
-    )
+    return Envelope(event, name, f"id-{version}", "order-x", version, at, service, 0, version, "")
 
 
 def folded(projection: Projection[Any], envelopes: Sequence[Envelope[Any]]) -> dict[Key, Any]:

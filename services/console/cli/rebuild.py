@@ -49,9 +49,10 @@ async def _rebuild(
     from libs.bus.topics import topic_of  # noqa: PLC0415 - --help stays quick
     from libs.replay.filling import RebuildFailed  # noqa: PLC0415
     from libs.replay.rebuild import rebuild as fill  # noqa: PLC0415
+    from libs.replay.shares import workers_at  # noqa: PLC0415
     from libs.runtime.memory import settle  # noqa: PLC0415
     from libs.runtime.settings import load  # noqa: PLC0415
-    from services.console.backends import codec_of, database, servers_of  # noqa: PLC0415
+    from services.console.backends import codec_of, database, dsn_of, servers_of  # noqa: PLC0415
     from services.console.composition import SERVICES  # noqa: PLC0415
 
     settle()  # a rebuild makes hundreds of thousands of rows, and no cycles
@@ -64,6 +65,7 @@ async def _rebuild(
         chosen = [p for p in service.projections if wanted in {None, p.name}]
         if not chosen:
             continue
+        workers = workers_at(dsn_of(servers, settings, service.name))
         async with database(servers, settings, service.name) as pool:
             for projection in chosen:
                 topics = {topic_of(settings.topic_prefix, t): t for t in projection.topics}
@@ -71,7 +73,7 @@ async def _rebuild(
                     done = await fill(
                         pool, servers.kafka, topics, projection, codec_of(service), verify=verify,
                         swap=wanted is None or from_nothing or not verify,
-                        from_nothing=from_nothing, progress=_progress(output),
+                        from_nothing=from_nothing, progress=_progress(output), workers=workers,
                     )  # fmt: skip
                 except RebuildFailed as error:
                     raise Stop("rebuild-failed", str(error)) from error

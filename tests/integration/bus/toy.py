@@ -13,7 +13,7 @@ from libs.bus.relay import Relay
 from libs.bus.topics import ensure_topics, topic_of
 from libs.codec.contract import Contract
 from libs.codec.framing import EventCodec, frame
-from libs.codec.headers import EventHeaders, build_headers, parse_headers
+from libs.codec.headers import EventHeaders, build_headers, links, parse_headers
 from libs.codec.registry import Registry
 from libs.eventsourcing.decided import NewEvent
 from libs.store.migrations import migrate
@@ -124,7 +124,7 @@ class Toy:
         name = event_id(lane, pseq) if not other else derive("other", str(lane), str(pseq))
         version = row["version"] if row else 1
         headers = build_headers(
-            EventHeaders(name, SERVICE, "toy.Counted", 0, "", pseq, version, NOBODY, NOBODY)
+            EventHeaders(name, SERVICE, "toy.Counted", 0, "", pseq, version, links(NOBODY, NOBODY))
         )
         async with AIOKafkaProducer(bootstrap_servers=self.kafka) as producer:
             await producer.send_and_wait(

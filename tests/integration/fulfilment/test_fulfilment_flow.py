@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaProducer
 
 from libs.bus.topics import topic_of
 from libs.codec.framing import EventCodec, frame
-from libs.codec.headers import EventHeaders, build_headers
+from libs.codec.headers import EventHeaders, build_headers, links
 from libs.codec.registry import Registry
 from libs.contracts import inventory, orders, payments
 from libs.contracts.common import Allocation, Customer
@@ -54,7 +54,7 @@ class Shop:
         pseq = self.sent[service, lane] = self.sent.get((service, lane), 0) + 1
         kind, schema, data = self.codec.encode(event)
         name = derive("test", service, stream, str(version))
-        origin = EventHeaders(name, service, kind, NOW, "", pseq, version, name, name)
+        origin = EventHeaders(name, service, kind, NOW, "", pseq, version, links(name, name))
         topic = topic_of(self.host.settings.topic_prefix, service)
         await self.producer.send_and_wait(
             topic, frame(Registry.from_lock().ids[kind, schema], data), key=stream.encode(),

@@ -89,7 +89,7 @@ class Orders:
         service = type(fact).__module__.rpartition(".")[2]
         if service == "fulfilment":
             fact = replace(fact, rows=tuple(replace(row, order_id=name) for row in fact.rows))
-        envelope = Envelope(fact, "", key, name, 1, NOW, service, 0, number, key, key, "")
+        envelope = Envelope(fact, "", key, name, 1, NOW, service, 0, number, "")
         react = self.react if service == "orders" else process.react_to_fulfilment
         position = self.world.store.positions[NAME]
         return Input(FromTopic(position), f"payments<{key}", f"{service}/{name}", key, key, "",

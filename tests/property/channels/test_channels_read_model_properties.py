@@ -78,7 +78,7 @@ def rows(events: Any) -> Any:
     for event in events:
         projections: tuple[Any, ...] = (LISTINGS, ITEMS, CHANNEL_ORDERS)
         for projection in projections:
-            envelope = Envelope(event, "", "", "", 1, 0, "channels", 0, 1, "", "", "")
+            envelope = Envelope(event, "", "", "", 1, 0, "channels", 0, 1, "")
             for key in projection.keys(envelope):
                 row = projection.evolve(found.get((projection.name, key)), key, envelope)
                 found[projection.name, key] = row

@@ -63,7 +63,7 @@ class Till:
             self._versions += 1
             told: Envelope[Any] = Envelope(
                 event, type(event).__name__, f"channel/{self._versions}", "channel",
-                self._versions, NOW, "channels", 0, self._versions, "", "", "",
+                self._versions, NOW, "channels", 0, self._versions, "",
             )  # fmt: skip
             reacts = self.market.reacts["orders"]["channels"]
             self.market.queues["channel", "orders"] += reacts(told)

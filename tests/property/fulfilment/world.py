@@ -49,7 +49,7 @@ class World:
         self.versions[stream] += 1
         told: Envelope[Any] = Envelope(
             event, f"lonja.{service}.{type(event).__name__}", "", stream, self.versions[stream],
-            NOW, service, 0, 0, "", "", "",
+            NOW, service, 0, 0, "",
         )  # fmt: skip
         for target, command in self.reacts[service](told):
             self.queues[service, stream].append((target, command))
@@ -148,7 +148,7 @@ class World:
         self.versions[stream] += 1
         told: Envelope[Any] = Envelope(
             event, f"lonja.fulfilment.{type(event).__name__}", "", stream, self.versions[stream],
-            NOW, "fulfilment", 0, 0, "", "", "",
+            NOW, "fulfilment", 0, 0, "",
         )  # fmt: skip
         self.log.append(told)
         for target, command in self.reacts["fulfilment"](told):

@@ -57,7 +57,7 @@ class Market:
             name = f"lonja.{service}.{type(event).__name__}"
             told: Envelope[Any] = Envelope(
                 event, name, f"{stream}/{self.versions[stream]}", stream, self.versions[stream],
-                NOW, service, 0, 0, "", "", "",
+                NOW, service, 0, 0, "",
             )  # fmt: skip
             self.log.append(told)
             for reader, reacts in self.reacts.items():

@@ -59,8 +59,6 @@ class World:
                 0,
                 0,
                 "",
-                "",
-                "",
             )
             react, plan = (
                 (inventory_process.react_to_orders, process.plan)

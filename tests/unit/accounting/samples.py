@@ -46,7 +46,7 @@ class Ledger:
             name = f"lonja.accounting.{type(event).__name__}"
             self.log.append(
                 Envelope(event, name, "", stream, self.versions[stream], NOW, "accounting", 0,
-                         len(self.log), "", "", "")
+                         len(self.log), "")
             )  # fmt: skip
         return events
 
@@ -74,7 +74,7 @@ def told(event: Any, version: int, service: str = "orders", stream: str = "") ->
     name = f"lonja.{service}.{type(event).__name__}"
     source = stream or f"{service}-{getattr(event, 'order_id', '')}"
     return Envelope(
-        event, name, f"{source}/{version}", source, version, NOW, service, 0, version, "", "", ""
+        event, name, f"{source}/{version}", source, version, NOW, service, 0, version, ""
     )
 
 

@@ -57,7 +57,7 @@ class Folded:
         self.rows = MemoryRows(lambda: self.found)
 
     def fold(self, event: Any) -> None:
-        envelope = Envelope(event, "", "", "", 1, NOW, "channels", 0, 1, "", "", "")
+        envelope = Envelope(event, "", "", "", 1, NOW, "channels", 0, 1, "")
         for key in self.projection.keys(envelope):
             self.found[key] = self.projection.evolve(self.found.get(key), key, envelope)
 

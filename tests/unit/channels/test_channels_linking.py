@@ -27,7 +27,7 @@ class System(Shop):
     """Channels with what it reacts to: its own facts come back to it."""
 
     def tell(self, service: str, event: Any) -> None:
-        envelope = Envelope(event, "", "", "", 1, NOW, service, 0, 1, "", "", "")
+        envelope = Envelope(event, "", "", "", 1, NOW, service, 0, 1, "")
         for stream, command in SERVICE.reacts[service](envelope):
             self.say(stream, command)
 
@@ -188,5 +188,5 @@ def test_in_every_order_each_line_is_resolved_once(order: list[str]) -> None:
 def test_other_facts_lead_to_nothing() -> None:
     named = channels.ItemAwaited(entity="main", occurred_at=1, sku="TEE", listing=common.ListingName(
         account="shop", listing_id="501", channel_sku="tee"))  # fmt: skip
-    envelope = Envelope[Any](named, "", "", "", 1, NOW, "channels", 0, 1, "", "", "")
+    envelope = Envelope[Any](named, "", "", "", 1, NOW, "channels", 0, 1, "")
     assert not linking.react_to_ourselves(envelope)

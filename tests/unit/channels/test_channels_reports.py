@@ -140,7 +140,7 @@ def test_a_person_cannot_retry_what_is_under_way_nor_what_is_not_there() -> None
 
 
 def envelope(event: Any, name: str = "e1") -> Envelope[Any]:
-    return Envelope(event, "", name, "s", 1, NOON, "x", 0, 1, "c", "c", "")
+    return Envelope(event, "", name, "s", 1, NOON, "x", 0, 1, "")
 
 
 def test_a_dispatch_asks_each_order_of_the_parcel() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.codec.errors import DecodeError
-from libs.codec.headers import EventHeaders, build_headers, parse_headers
+from libs.codec.headers import EventHeaders, build_headers, links, parse_headers
 
 UUIDS = st.uuids().map(str)
 HEADERS = st.builds(
@@ -20,13 +20,12 @@ HEADERS = st.builds(
     traceparent=st.just("00-" + "a" * 32 + "-" + "b" * 16 + "-01"),
     pseq=st.integers(1, 2**64 - 1),
     version=st.integers(1, 2**64 - 1),
-    cause=UUIDS,
-    correlation=UUIDS,
+    links=st.builds(links, UUIDS, UUIDS),
 )
 ONE = EventHeaders(
     "6f9619ff-8b86-d011-b42d-00cf4fc964ff", "orders", "lonja.orders.OrderPlaced",
     1_700_000_000_000_001, "00-" + "a" * 32 + "-" + "b" * 16 + "-01", 7, 2,
-    "ffffffff-ffff-4fff-bfff-ffffffffffff", "00000000-0000-4000-8000-000000000000",
+    links("ffffffff-ffff-4fff-bfff-ffffffffffff", "00000000-0000-4000-8000-000000000000"),
 )  # fmt: skip
 
 

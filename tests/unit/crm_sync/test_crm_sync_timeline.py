@@ -21,7 +21,7 @@ def golden(contract: Contract[Any]) -> Envelope[Any]:
     """An event with every field filled."""
     _, service, name = contract.name.split(".")
     event = contract.decode((GOLDEN / service / f"{name}.{contract.version}.avro").read_bytes())
-    return Envelope(event, contract.name, "e-1", "s-1", 1, 7, service, 0, 1, "", "", "")
+    return Envelope(event, contract.name, "e-1", "s-1", 1, 7, service, 0, 1, "")
 
 
 def rows_of(told: Envelope[Any]) -> list[TimelineRow]:

@@ -98,7 +98,7 @@ class World:
         number = len(self.log) + 1
         name = f"lonja.{service}.{type(event).__name__}"
         told = Envelope(event, name, f"id-{stream}-{version}", stream, version, event.occurred_at,
-                        service, 0, number, "", "", "")  # fmt: skip
+                        service, 0, number, "")  # fmt: skip
         self.log.append(told)
         if service in REACTS:
             self.waiting.setdefault(stream, []).append(told)

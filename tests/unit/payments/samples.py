@@ -67,7 +67,7 @@ def stopped(name: str, *units: tuple[str, int]) -> fulfilment.DispatchStopped:
 
 def enveloped(event: Any, version: int, service: str, at: int = NOW) -> Envelope[Any]:
     return Envelope(event, "", f"id-{service}-{version}", STREAM, version, at, service, 0, version,
-                    "", "", "")  # fmt: skip
+                    "")  # fmt: skip
 
 
 class Provider:

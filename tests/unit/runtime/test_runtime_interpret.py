@@ -9,7 +9,7 @@ from libs.bus.screening import Mark
 from libs.codec.compatibility import golden_files
 from libs.codec.contract import Contract
 from libs.codec.framing import MAX_EVENT_BYTES, EventCodec, frame
-from libs.codec.headers import EventHeaders
+from libs.codec.headers import EventHeaders, links
 from libs.contracts import inventory as events
 from libs.contracts import kernel
 from libs.eventsourcing.envelope import Envelope
@@ -26,7 +26,7 @@ def golden(contract: Contract[Any]) -> Envelope[Any]:
     event = contract.decoders[contract.version](
         golden_files(contract.name, contract.version)[0].read_bytes()
     )
-    return Envelope(event, contract.name, NAME, "stream-1", 1, toy.NOON, "", 0, 1, NAME, NAME, "")
+    return Envelope(event, contract.name, NAME, "stream-1", 1, toy.NOON, "", 0, 1, "")
 
 
 @pytest.mark.parametrize("service", SERVICES.values(), ids=lambda one: one.name)
@@ -44,7 +44,7 @@ def arrived(event: Any, *, ours: bool = True, value: bytes | None = None) -> Arr
     codec = EventCodec(events.CONTRACTS + kernel.CONTRACTS)
     name, version, data = codec.encode(event)
     framed = frame(codec.registry.ids[name, version], data) if value is None else value
-    headers = EventHeaders(NAME, "upstream", name, toy.NOON, "", 1, 1, NAME, NAME)
+    headers = EventHeaders(NAME, "upstream", name, toy.NOON, "", 1, 1, links(NAME, NAME))
     return Arrived("upstream", toy.TOPIC, 0, 0, 0, b"one", framed, headers if ours else None,
                    Mark(0, 1, NAME))  # fmt: skip
 
