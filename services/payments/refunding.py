@@ -58,8 +58,12 @@ def due_again(story: Story) -> None:
 
 
 def _guessed(state: PaymentState) -> bool:
-    """Say whether a channel says that money went back, and not how much."""
-    return state.custody != "us" and state.returned is None and state.funds in _CHANNEL_DID
+    """Say whether a channel says that money went back, and not how much.
+
+    Where we take the money, a part of it may be ours; all of it is what the channel redeemed, too.
+    """
+    words = frozenset({"refunded"}) if state.custody == "us" else _CHANNEL_DID
+    return state.returned is None and state.funds in words
 
 
 def refund(story: Story) -> None:
