@@ -18,8 +18,8 @@ class Account(msgspec.Struct, frozen=True):
 
 
 CLEARING, RECEIVABLE, DISPUTED, STOCK = "1100", "1200", "1300", "1400"
-DEPOSITS, TAX, TAX_HELD, VOUCHERS, DONATIONS, NOT_INVOICED = (
-    "2100", "2200", "2210", "2300", "2400", "2500",
+DEPOSITS, TAX, TAX_HELD, DUTIES, VOUCHERS, DONATIONS, NOT_INVOICED = (
+    "2100", "2200", "2210", "2220", "2300", "2400", "2500",
 )  # fmt: skip
 GOODS, DIGITAL, SERVICES, OTHER, TIPS = "4000", "4010", "4020", "4090", "4100"
 SHIPPING, CHARGES, RETURNS = "4200", "4210", "4900"
@@ -34,6 +34,7 @@ ACCOUNTS: tuple[Account, ...] = (
     Account(DEPOSITS, "Customer deposits", "liability"),
     Account(TAX, "Tax payable", "liability", "rate"),
     Account(TAX_HELD, "Tax held by channels and carriers", "liability", "account"),
+    Account(DUTIES, "Import duties collected", "liability"),
     Account(VOUCHERS, "Gift cards and store credit", "liability", "tender"),
     Account(DONATIONS, "Donations held for others", "liability"),
     Account(NOT_INVOICED, "Goods received not invoiced", "liability"),

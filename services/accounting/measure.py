@@ -14,9 +14,10 @@ from libs.values.money import split
 Quantities = dict[tuple[str, str], int]  # (quantity, dimension) -> minor units
 Part = tuple[str, str, int]
 VOUCHERS = ("gift_card", "store_credit")  # what the buyer holds with us: a liability
-_BACK = {"tax": "returned-tax", "tax-held": "returned-tax-held"} | {
-    f"sold-{kind}": f"returned-{kind}" for kind in ("gift_card", "donation")
-}
+_BACK = {  # what is no income of ours goes back as what it was
+    "tax": "returned-tax", "tax-held": "returned-tax-held", "charged-duty": "returned-duty",
+    "sold-gift_card": "returned-gift_card", "sold-donation": "returned-donation",
+}  # fmt: skip
 
 
 class Facts(msgspec.Struct, frozen=True, array_like=True):

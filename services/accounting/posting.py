@@ -31,7 +31,7 @@ _LINES: Mapping[common.LineKind, str] = {
 }  # fmt: skip
 _CHARGES: Mapping[common.ChargeKind, str] = {
     "shipping": chart.SHIPPING, "handling": chart.CHARGES, "gift_wrap": chart.CHARGES,
-    "duty": chart.CHARGES, "fee": chart.CHARGES, "unknown": chart.CHARGES,
+    "duty": chart.DUTIES, "fee": chart.CHARGES, "unknown": chart.CHARGES,
 }  # fmt: skip
 _PAID, _BACK = "PaymentCaptured", "RefundMade, RefundReturned"
 _ORDER = "OrderPlaced, OrderAmended"
@@ -62,6 +62,7 @@ ROWS: tuple[Row, ...] = (
     Row("returned", "refund", f"{_BACK} after dispatch", chart.RETURNS, CUSTOMER),
     Row("returned-gift_card", "refund", f"{_BACK} after dispatch", chart.VOUCHERS, CUSTOMER),
     Row("returned-donation", "refund", f"{_BACK} after dispatch", chart.DONATIONS, CUSTOMER),
+    Row("returned-duty", "refund", f"{_BACK} after dispatch", chart.DUTIES, CUSTOMER),
     Row("returned-tax", "refund", f"{_BACK} after dispatch", chart.TAX, CUSTOMER),
     Row("returned-tax-held", "refund", f"{_BACK} after dispatch", chart.TAX_HELD, CUSTOMER),
     Row("disputed", "dispute", "DisputeOpened", chart.DISPUTED, chart.CLEARING),

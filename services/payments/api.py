@@ -113,7 +113,7 @@ def _writes(router: APIRouter, ports: Ports) -> None:
         command = commands.Decide(
             body.decision, "operator", body.reason, ports.clock(),
             by_account.get(row.account) if row is not None else None, body.effect_id,
-            body.reference,
+            body.reference, body.refund_id,
         )  # fmt: skip
         answer = await ports.commands.execute(
             payment_stream(order_id), command, key=write.key, request=write.request,

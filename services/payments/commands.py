@@ -125,7 +125,8 @@ class Decide(msgspec.Struct, frozen=True, tag=True):
     """A person decides on what waits.
 
     `reference` is what the provider calls an adopted intent or charge. `terms` are the
-    account's as they are now, for a retry after the configuration was mended.
+    account's as they are now, for a retry after the configuration was mended. `refund_id` names
+    what `settle` is of where somebody has put money back by hand.
     """
 
     decision: Decision
@@ -135,6 +136,7 @@ class Decide(msgspec.Struct, frozen=True, tag=True):
     terms: Terms | None = None
     effect_id: str = ""
     reference: str = ""
+    refund_id: str = ""
 
 
 PaymentCommand = (

@@ -10,9 +10,17 @@ from services.payments.capturing import capture_all
 from services.payments.evolve import PaymentEvent
 from services.payments.expecting import with_terms
 from services.payments.folding import NEVER
-from services.payments.refunding import again, void
+from services.payments.refunding import again, refunded, void
 from services.payments.settling import settle
-from services.payments.state import Doubt, PaymentState, about_what, lack, uncovered, unsettled
+from services.payments.state import (
+    Doubt,
+    PaymentState,
+    about_what,
+    lack,
+    owed_by_hand,
+    uncovered,
+    unsettled,
+)
 from services.payments.story import Story
 
 
@@ -96,6 +104,8 @@ def decide(command: commands.Decide, state: PaymentState) -> Sequence[PaymentEve
                 raise Refused("nothing-authorised", "Nothing that is due is set aside.")
         case "release":
             _release(story, command)
+        case "settle" if command.refund_id:
+            _put_back(story, command)
         case "settle":
             _settle(story, command)
         case "adopt" | "absent":
@@ -155,6 +165,16 @@ def _settle(story: Story, command: commands.Decide) -> None:
         )  # fmt: skip
         if code == "capture-differs":
             answering.captured_as_told(story, reference, amount, command.by)
+
+
+def _put_back(story: Story, command: commands.Decide) -> None:
+    """Take a refund as made that somebody has put back on its voucher in the channel."""
+    one = story.state.refunds.get(command.refund_id)
+    if one is None or not owed_by_hand(story.state, one):
+        raise Refused("nothing-to-settle", "No refund with this id waits to be put back by hand.")
+    _decided(story, command, 0)
+    refunded(story, command.refund_id, one.capture_id, one.amount, "", "channel", "channel",
+             "put-back-by-hand")  # fmt: skip
 
 
 def _end_doubt(story: Story, command: commands.Decide) -> Sequence[PaymentEvent]:

@@ -38,7 +38,6 @@ def _expected(command: commands.ExpectPayment, names: dict[str, Any]) -> payment
         for kind in VOUCHERS.values()
     }
     kinds = [one.kind for one in command.tenders if one.kind not in carried]  # of the rest
-    gift = min(carried["gift_card"], command.total)
     tender: common.TenderKind = kinds[0] if kinds else "card" if ours else "unknown"
     return payments.PaymentExpected(
         **names, revision=command.revision, account=command.account,
@@ -46,10 +45,10 @@ def _expected(command: commands.ExpectPayment, names: dict[str, Any]) -> payment
         amount=command.amount, total=command.total, lines=command.lines,
         charges_amount=command.charges_amount, currency=command.currency, tender=tender,
         method=command.method, decide_by=command.decide_by, funds=command.funds,
-        gift_amount=gift, second_parcel=terms.second_parcel,
+        gift_amount=carried["gift_card"], second_parcel=terms.second_parcel,
         on_expiry=terms.on_expiry, expiry_margin=terms.margin, accept_risk=terms.accept_risk,
         received=command.received, refunded=command.refunded,
-        credit_amount=min(carried["store_credit"], command.total - gift),
+        credit_amount=carried["store_credit"],
     )  # fmt: skip
 
 

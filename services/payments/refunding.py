@@ -45,14 +45,33 @@ def void(story: Story, name: str, reason: str) -> None:
     )  # fmt: skip
 
 
+def due_again(story: Story) -> None:
+    """Before more is taken: what a channel was to send back has gone, or is due again.
+
+    Where the channel says what it took in all, that is looked at first.
+    """
+    state = story.state
+    if _guessed(state):
+        _channel_did(story)
+    elif state.custody == "us" or state.received is None:
+        ask_less(story)
+
+
+def _guessed(state: PaymentState) -> bool:
+    """Say whether a channel says that money went back, and not how much.
+
+    Where we take the money, a part of it may be ours; all of it is what the channel redeemed, too.
+    """
+    words = frozenset({"refunded"}) if state.custody == "us" else _CHANNEL_DID
+    return state.returned is None and state.funds in words
+
+
 def refund(story: Story) -> None:
     """Ask for, or record, the return of what is ours above what is due."""
-    if story.state.custody != "us" and story.state.returned is not None:
+    if story.state.returned is not None:
         _channel_says(story, story.state.returned)
-    elif story.state.custody != "us" and story.state.funds in _CHANNEL_DID:
-        _channel_did(story)
     state = story.state
-    guessed = state.returned is None and state.funds in _CHANNEL_DID
+    guessed = _guessed(state)
     excess = held(state) - goal(state)
     for name, one in _vouchers_last(state):
         back = min(excess, one.amount - one.refunded)
@@ -83,20 +102,23 @@ def _vouchers_last(state: PaymentState) -> list[tuple[str, Capture]]:
 
 
 def _channel_says(story: Story, back: int) -> None:
-    """Take what the channel has sent back in all: first what it was asked for, then the rest."""
-    state = story.state
-    more = back - sum(one.amount for one in state.refunds.values() if one.status == "made")
-    for name, one in sorted(state.refunds.items()):
+    """Take what the channel has sent back in all: first what it was asked for, then the rest.
+
+    Where we take the money it speaks of what it redeemed itself, and only what was asked counts.
+    """
+    made = [one for one in story.state.refunds.values() if one.status == "made"]
+    more = back - sum(one.amount for one in made if one.executor == "channel")
+    for name, one in sorted(story.state.refunds.items()):
         part = min(more, one.amount)
         if one.status == "asked" and one.executor == "channel" and part > 0:
             more -= part
             refunded(story, name, one.capture_id, part, "", "channel", "channel",
                      "channel-refunded")  # fmt: skip
-    for name, taken in _vouchers_last(story.state):
+    for name, taken in _vouchers_last(story.state) if story.state.custody != "us" else ():
         part = min(more, taken.amount - taken.refunded)
         if taken.status == "made" and part > 0:
             more -= part
-            key = refund_id(state.order_id, len(story.state.refunds) + 1)
+            key = refund_id(story.state.order_id, len(story.state.refunds) + 1)
             refunded(story, key, name, part, "", "channel", "channel", "channel-refunded")
 
 
@@ -109,19 +131,25 @@ def _channel_did(story: Story) -> None:
 
 
 def ask_less(story: Story) -> None:
-    """Ask a channel for less back, or nothing, where an order costs more again than it did."""
-    if story.state.custody == "us" or story.state.received is None:
-        return
-    for name, one in sorted(story.state.refunds.items(), reverse=True):
-        state = story.state
-        holder, less = state.captures[one.capture_id].holder, min(lack(state), one.amount)
-        debt = one.status == "asked" and one.executor == "channel" and holder not in VOUCHERS
-        if debt and less:
+    """Ask a channel for less back, or nothing, where an order costs more again than it did.
+
+    What is given back last, gift cards and store credit, is kept first.
+    """
+    captures = story.state.captures
+    debts = [
+        (captures[one.capture_id].holder not in VOUCHERS, name, one)
+        for name, one in story.state.refunds.items()
+        if one.status == "asked" and one.executor == "channel"
+    ]
+    for _, name, one in sorted(debts, key=lambda debt: debt[:2]):
+        less = min(lack(story.state), one.amount)
+        if less:
             story.tell(
                 payments.RefundRequested(
                     **story.names(), refund_id=name, capture_id=one.capture_id, intent_id="",
-                    holder=holder, amount=one.amount - less, currency=state.currency, lines=(),
-                    charges_amount=0, reason="due-again", provider_intent="", executor="channel",
+                    holder=captures[one.capture_id].holder, amount=one.amount - less,
+                    currency=story.state.currency, lines=(), charges_amount=0, reason="due-again",
+                    provider_intent="", executor="channel",
                 )
             )  # fmt: skip
 

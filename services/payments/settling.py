@@ -8,7 +8,7 @@ from services.payments.authorising import authorise
 from services.payments.capturing import clear
 from services.payments.commands import capture_id
 from services.payments.evolve import PaymentEvent
-from services.payments.refunding import ask_less, give_back, refund
+from services.payments.refunding import ask_less, due_again, give_back, refund
 from services.payments.state import (
     LATER,
     TAKEN,
@@ -27,6 +27,7 @@ def settle(story: Story) -> list[PaymentEvent]:
     told = -1
     while story.state.known and told < len(story.events):  # one step may open the way for another
         told = len(story.events)
+        due_again(story)
         _vouchers(story)
         _channel(story)
         _not_required(story)
@@ -38,19 +39,24 @@ def settle(story: Story) -> list[PaymentEvent]:
 
 
 def _vouchers(story: Story) -> None:
-    """Record what gift cards and store credit carry: the channel has redeemed them already."""
+    """Record what gift cards and store credit carry: the channel has redeemed them already.
+
+    What was redeemed is so once, also where it has gone back since and the order costs more again.
+    """
     if story.state.funds in {"voided", "expired", "refunded"}:
         return
     carried = {"gift_card": story.state.gift, "store_credit": story.state.credit}
     for holder, tender in VOUCHERS.items():
         state = story.state
-        have = sum(
-            one.amount - one.refunded
+        redeemed = sum(
+            one.amount
             for one in state.captures.values()
             if one.holder == holder and one.status == "made"
         )
-        more = min(carried[tender], goal(state)) - have
-        _record(story, min(more, lack(state)), holder, tender)
+        more = min(carried[tender] - redeemed, lack(state))
+        if state.received is not None and state.custody != "us":
+            more = min(more, state.received - taken(state))
+        _record(story, more, holder, tender)
 
 
 def _channel(story: Story) -> None:

@@ -6,15 +6,20 @@ import msgspec
 from msgspec.structs import replace
 
 from libs.contracts import common
+from libs.values.money import to_text
 from services.payments.state import (
+    VOUCHERS,
     PaymentState,
+    Refund,
     about_what,
     contradicted,
     held,
     lack,
+    owed_by_hand,
     uncovered,
     unsettled,
 )
+from services.payments.stripe_money import TOO_FINE, step, takes
 
 
 class Wait(msgspec.Struct, frozen=True):
@@ -134,7 +139,7 @@ def _open(state: PaymentState, at: int) -> Iterator[Wait]:
                    _at_stake(state, doubt.what, doubt.subject), doubt.since,
                    doubt.since + 24 * 3_600_000_000)  # fmt: skip
     if state.halted and (missing := uncovered(state)):
-        owner, action = _NEXT.get(state.halted, _DECLINED)
+        owner, action = _next(state, state.halted)
         yield Wait("authorisation", state.order_id, state.halted, owner, action, missing, at,
                    person)  # fmt: skip
     for name, intent in sorted(state.intents.items()):
@@ -144,16 +149,15 @@ def _open(state: PaymentState, at: int) -> Iterator[Wait]:
                        intent.amount, at, person)  # fmt: skip
     for name, parcel in sorted(state.parcels.items()):
         if not parcel.cleared and parcel.units:
-            owner, action = _NEXT.get(parcel.reason, _DECLINED)
+            owner, action = _next(state, parcel.reason)
             yield Wait("clearance", name, parcel.reason, owner, action, parcel.share, at,
                        parcel.deadline)  # fmt: skip
     for name, refund in sorted(state.refunds.items()):
         owed = refund.status == "asked" and refund.executor != "us" and refund.amount
         if refund.status == "failed" or owed:
-            refused = refund.status == "failed"
-            yield Wait("refund", name, "refund-failed" if refused else "refund-at-channel",
-                       "operations", "retry" if refused else "refund it in the channel",
-                       refund.amount, at, person)  # fmt: skip
+            reason, action = _back(state, refund)
+            yield Wait("refund", name, reason, "operations", action, refund.amount, at,
+                       person)  # fmt: skip
     for name, word in sorted(state.disputes.items()):
         if word == "open":
             yield Wait("dispute", name, "dispute-open", "operations", "answer it", held(state),
@@ -165,3 +169,41 @@ def _open(state: PaymentState, at: int) -> Iterator[Wait]:
         code, reference, amount = about_what(told)
         yield Wait("disagreement", reference, code, "operations",
                    "compare with the provider, then settle", amount, at, person)  # fmt: skip
+
+
+def _next(state: PaymentState, reason: str) -> tuple[str, str]:
+    """Return who has to do what about money that is to be set aside or captured."""
+    fine = _too_fine(state) if reason in {TOO_FINE, "capture-failed"} else 0
+    if fine:
+        action = f"{_steps(fine, state.currency)}; change the order to such a price in its channel"
+        return "operations", f"{action}, then retry; or take it another way, then settle"
+    return _NEXT.get(reason, _DECLINED)
+
+
+def _too_fine(state: PaymentState) -> int:
+    """Return what was asked for and cannot be, for the provider knows no such fraction; or 0."""
+    refused = [one.amount for one in state.intents.values() if one.status == "declined"]
+    refused += [one.amount for one in state.captures.values() if one.status == "failed"]
+    return max((one for one in refused if not takes(one, state.currency)), default=0)
+
+
+def _steps(amount: int, currency: str) -> str:
+    """Say what was to be moved, and what the provider moves."""
+    asked, least = to_text(amount, currency), to_text(step(currency), currency)
+    return f"{asked} {currency} cannot be sent: Stripe takes multiples of {least} {currency}"
+
+
+def _back(state: PaymentState, one: Refund) -> tuple[str, str]:
+    """Return why a refund waits for a person, and what is to be done."""
+    if one.status == "failed" and not takes(one.amount, state.currency):
+        least = step(state.currency)
+        up = to_text(-(-one.amount // least) * least, state.currency)
+        action = f"refund {up} {state.currency} in the provider's dashboard"
+        return TOO_FINE, f"{_steps(one.amount, state.currency)}; {action}"
+    if one.status == "failed":
+        return "refund-failed", "retry"
+    if not owed_by_hand(state, one):
+        return "refund-at-channel", "refund it in the channel"
+    voucher = VOUCHERS.get(state.captures[one.capture_id].holder, "unknown").replace("_", " ")
+    where = "channel" if voucher == "unknown" else f"channel to the {voucher}"
+    return "refund-at-channel", f"refund it in the {where}, then settle it by its refund_id"

@@ -215,6 +215,12 @@ def uncovered(state: PaymentState) -> int:
     return max(lack(state) - covered, 0)
 
 
+def owed_by_hand(state: PaymentState, one: Refund) -> bool:
+    """Say whether a refund is at a channel that need not tell of it, for we take the money."""
+    at_channel = one.executor == "channel" and one.status == "asked" and one.amount > 0
+    return at_channel and state.custody == "us"
+
+
 def unsettled(state: PaymentState) -> tuple[str, ...]:
     """Return the disagreements that no person has settled, as they were told."""
     return tuple(told for told in state.disagreed if told not in state.settled)

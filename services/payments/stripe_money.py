@@ -15,9 +15,14 @@ _STEPS: Mapping[str, int] = {"BHD": 10, "JOD": 10, "KWD": 10, "MGA": 100, "OMR":
 _SAME = (1, 1)
 
 
+def step(currency: str) -> int:
+    """Return the minor units of which Stripe takes multiples only."""
+    return _STEPS.get(currency, 1)
+
+
 def takes(minor: int, currency: str) -> bool:
     """Say whether Stripe can be asked for so many minor units."""
-    return minor % _STEPS.get(currency, 1) == 0
+    return minor % step(currency) == 0
 
 
 def to_stripe(minor: int, currency: str) -> int:

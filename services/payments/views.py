@@ -76,7 +76,8 @@ class HolderOut(BaseModel):
 class DecisionIn(BaseModel):
     """What a person decides on a payment that waits.
 
-    adopt and absent need `effect_id`; adopt needs `reference`, what the provider calls it.
+    adopt and absent need `effect_id`; adopt needs `reference`, what the provider calls it. settle
+    is of what is due, or with `refund_id` of a refund that was put back on a voucher by hand.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -84,6 +85,7 @@ class DecisionIn(BaseModel):
     reason: FreeText = ""
     effect_id: str = Field(default="", max_length=40)
     reference: str = Field(default="", pattern=r"^[A-Za-z0-9_]{0,120}$")
+    refund_id: str = Field(default="", max_length=40)
 
 
 class SettleIn(BaseModel):

@@ -156,6 +156,9 @@ class Persons:
     def _of_payment(self, row: PaymentRow) -> Iterator[Todo]:
         name = row.order_id
         for wait in row.waits:
+            if wait.reason == "refund-at-channel" and row.custody == "us":
+                key = (name, wait.subject, str(wait.at_risk_minor))
+                yield key, "payments", payments.payment_stream(name), _put_back(wait.subject), 0.8
             if wait.what != "authorisation":
                 continue
             decision = self.rng.choice(_DECISIONS)
@@ -177,3 +180,7 @@ def _always(what: Any) -> Command:
 
 def _decided(decision: payments.Decision) -> Command:
     return lambda _, now: payments.Decide(decision, "clerk", "wish", now)
+
+
+def _put_back(refund_id: str) -> Command:
+    return lambda _, now: payments.Decide("settle", "clerk", "wish", now, refund_id=refund_id)

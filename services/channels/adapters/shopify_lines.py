@@ -1,4 +1,4 @@
-"""The lines and shipping charges of a Shopify order, with their discounts and taxes. Pure."""
+"""The lines and charges of a Shopify order, with their discounts and taxes. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,18 +7,18 @@ from libs.contracts import common
 from services.channels.adapters import amounts
 from services.channels.adapters import parsing as read
 from services.channels.adapters.neutral import Terms, line_id
-from services.channels.adapters.shopify_money import Side, current
+from services.channels.adapters.shopify_charges import Priced, border, shipped
+from services.channels.adapters.shopify_money import Side, current, units_left
 
 Json = Mapping[str, Any]
-_Priced = tuple[int, tuple[common.Discount, ...], tuple[common.TaxLine, ...]]
 
 
 def priced_parts(
     data: Json, external_id: str, terms: Terms, side: Side, settlement: Side | None
 ) -> tuple[tuple[common.OrderLine, ...], tuple[common.Charge, ...]]:
-    """Read lines that still have units, and shipping charges, in the buyer's currency."""
+    """Read lines that still have units, and charges, in the buyer's currency."""
     items = read.records(data, "line_items")
-    left = [_left(item) for item in items]
+    left = [units_left(item) for item in items]
     shipping = [
         one for one in read.records(data, "shipping_lines") if not read.flag(one, "is_removed")
     ]
@@ -32,17 +32,13 @@ def priced_parts(
         for i, item in enumerate(items)
         if left[i]
     )
-    charges = tuple(_charge(found) for found in zip(shipping, priced[len(items) :], strict=True))
-    return lines, charges
-
-
-def _left(item: Json) -> int:
-    return read.quantity(item, "current_quantity" if "current_quantity" in item else "quantity")
+    carried = shipped(data, side, shipping, priced[len(items) :])
+    return lines, (*carried, *border(data, side))
 
 
 def _priced(
     data: Json, items: Sequence[Json], left: Sequence[int], shipping: Sequence[Json], side: Side
-) -> list[_Priced]:
+) -> list[Priced]:
     """Gross, discounts and taxes of each line, then of each charge."""
     included = read.flag(data, "taxes_included")
     codes = [
@@ -76,7 +72,7 @@ def _discounted(item: Json, side: Side) -> bool:
 
 def _line_money(
     item: Json, side: Side, codes: Sequence[str | None], included: bool, left: int
-) -> _Priced:
+) -> Priced:
     ordered = max(read.quantity(item, "quantity"), left)
     price = read.decimal(side.value(item, "price"), "price")
     gross = amounts.product(price, left, side.currency)
@@ -115,7 +111,7 @@ def _taxes(
     )
 
 
-def _share_discount(data: Json, found: list[_Priced], side: Side, lines: int) -> None:
+def _share_discount(data: Json, found: list[Priced], side: Side, lines: int) -> None:
     """Share out a discount that Shopify told for the whole order only (older payloads)."""
     whole = current(data, "total_discounts", side)
     if whole > 0 and lines:
@@ -126,7 +122,7 @@ def _share_discount(data: Json, found: list[_Priced], side: Side, lines: int) ->
             found[i] = (found[i][0], share, found[i][2])
 
 
-def _share_taxes(data: Json, found: list[_Priced], side: Side, included: bool) -> None:
+def _share_taxes(data: Json, found: list[Priced], side: Side, included: bool) -> None:
     """Share out taxes that Shopify told for the whole order only (older payloads)."""
     taxes = _taxes(data, side, included, 1, 1)
     if taxes and found and not any(own for _, _, own in found):
@@ -138,8 +134,8 @@ def _share_taxes(data: Json, found: list[_Priced], side: Side, included: bool) -
 
 
 def _line(
-    item: Json, left: int, terms: Terms, external_id: str, priced: _Priced,
-    settled: _Priced | None, side: Side, pos: bool,
+    item: Json, left: int, terms: Terms, external_id: str, priced: Priced,
+    settled: Priced | None, side: Side, pos: bool,
 ) -> common.OrderLine:  # fmt: skip
     own = read.identifier(item, "id")
     sku = read.text(item, "sku")[:200]
@@ -178,13 +174,3 @@ def _fulfilled_by(item: Json, pos: bool) -> common.FulfilledBy:
     if pos and read.text(item, "fulfillment_status") == "fulfilled":
         return "at_counter"
     return "us" if service in {"", "manual", "gift_card"} else "third_party"
-
-
-def _charge(found: tuple[Json, _Priced]) -> common.Charge:
-    line, priced = found
-    return common.Charge(
-        kind="shipping",
-        kind_word=read.free_text(line, "code")[:100] or "shipping",
-        amounts=amounts.amounts(*priced),
-        discounts=priced[1],
-    )

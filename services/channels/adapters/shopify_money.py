@@ -26,9 +26,15 @@ class Side(msgspec.Struct, frozen=True):
 
     def value(self, data: Json, name: str) -> Any:
         """Return the raw amount of a field, None where it is absent."""
-        if self.money is None:
-            return data.get(name)
-        return read.record(read.record(data, f"{name}_set"), self.money).get("amount")
+        return data.get(name) if self.money is None else self.of_set(data, f"{name}_set")
+
+    def of_set(self, data: Json, name: str) -> Any:
+        """Return the raw amount of a money set, None where it is absent."""
+        return self.of_both(read.record(data, name))
+
+    def of_both(self, both: Json) -> Any:
+        """Return the raw amount out of the two currencies' amounts, None where it is absent."""
+        return read.record(both, self.money or "shop_money").get("amount")
 
     def amount(self, data: Json, name: str, *, needed: bool = False) -> int:
         """Return the minor units of a field, 0 where it is absent and not needed."""
@@ -54,6 +60,11 @@ def current(data: Json, name: str, side: Side, *, needed: bool = False) -> int:
     if side.value(data, f"current_{name}") is not None:
         return side.amount(data, f"current_{name}")
     return side.amount(data, name, needed=needed)
+
+
+def units_left(item: Json) -> int:
+    """Return the units of a line after edits and refunds, or the first ones."""
+    return read.quantity(item, "current_quantity" if "current_quantity" in item else "quantity")
 
 
 def totals(

@@ -25,6 +25,7 @@ from tests.unit.accounting.samples import (
     amended,
     cancelled,
     captured,
+    charge,
     completed,
     dispatched,
     disputed,
@@ -33,7 +34,6 @@ from tests.unit.accounting.samples import (
     placed,
     refunded,
     returned,
-    shipping,
     tax,
     told,
 )
@@ -50,6 +50,7 @@ taxes = st.builds(
 )  # fmt: skip
 VOUCHERS: tuple[common.TenderKind, ...] = ("gift_card", "store_credit")
 TENDERS: tuple[common.TenderKind, ...] = ("card", "card", *VOUCHERS)
+CHARGES: tuple[common.ChargeKind, ...] = ("shipping", "duty")
 KINDS: tuple[common.LineKind, ...] = ("goods", "gift_card", "donation", "digital")
 
 
@@ -64,7 +65,10 @@ def order_versions(draw: st.DrawFn) -> list[Any]:
                  kind=draw(st.sampled_from(KINDS)))
             for name in draw(st.lists(st.sampled_from(NAMES), unique=True, min_size=1))
         ]  # fmt: skip
-        charges = tuple(shipping(n, tax(n // 5)) for n in draw(st.lists(money, max_size=2)))
+        charges = tuple(
+            charge(n, tax(n // 5), kind=draw(st.sampled_from(CHARGES)))
+            for n in draw(st.lists(money, max_size=2))
+        )
         return order(
             *lines, charges=charges, rounding=draw(st.integers(-2, 2)), currency=currency,
             gift_card=draw(st.sampled_from([0, 0, 700])),

@@ -12,7 +12,7 @@ from services.payments.standing import waits
 from services.payments.state import held, taken
 from services.sandbox.retail import plan, rows
 from services.sandbox.retail.content import State
-from services.sandbox.shops import takings
+from services.sandbox.shops import render, takings
 from tests.examples import examples
 from tests.property.channels.till import Till
 from tests.unit.orders.samples import NOW
@@ -46,7 +46,8 @@ def sold(story: list[tuple[State, str]], seed: int) -> Till:
     """Deliver a story in any order, some of it twice, while our services work; then let all rest."""
     rng = random.Random(seed)
     last = story[-1][0]
-    till = Till(rng, PLACES, last)
+    account = last.content.account
+    till = Till(rng, PLACES, account.name, account.provider, render.external_id(last.content))
     if rng.random() < 0.7:
         for line in last.content.lines:
             if line.sku is not None:

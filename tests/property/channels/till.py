@@ -33,11 +33,13 @@ TOPICS = {"shopify": "orders/updated", "woocommerce": "order.updated", "standard
 class Till:
     """One shop's order in the hands of our services; `rng` decides who goes first."""
 
-    def __init__(self, rng: random.Random, places: Places, state: State) -> None:
+    def __init__(
+        self, rng: random.Random, places: Places, account: str, provider: str, external_id: str
+    ) -> None:
         self.rng, self.market = rng, Market(rng, places)
         self.ledger = Ledger(Companies({"main": Company()}, {}))
-        self.account = state.content.account
-        self.order = order_id(self.account.name, render.external_id(state.content))
+        self.account, self.provider = account, provider
+        self.order = order_id(account, external_id)
         self.known = CHANNEL_ORDER.initial
         self._versions = 0
 
@@ -47,11 +49,14 @@ class Till:
 
     def deliver(self, state: State, topic: str = "") -> None:
         """Let channels hear of a state of the order; what follows waits in the market."""
-        topic = topic or TOPICS[self.account.provider]
-        shop = Shop(self.account.name, self.account.provider, "secret")
-        body = parse_json(render.body(shop, topic, state, None))
-        terms = Terms(shop.account, "main", "Europe/London", "backorder", 0, "channel_remits_gross")
-        found = READERS[shop.provider].understand(topic, body, terms)
+        topic = topic or TOPICS[self.provider]
+        shop = Shop(self.account, self.provider, "secret")
+        self.hear(topic, render.body(shop, topic, state, None))
+
+    def hear(self, topic: str, body: bytes) -> None:
+        """Let channels hear of a payload; what follows waits in the market."""
+        terms = Terms(self.account, "main", "Europe/London", "backorder", 0, "channel_remits_gross")
+        found = READERS[self.provider].understand(topic, parse_json(body), terms)
         if isinstance(found, Whole):
             self._record(commands.RecordOrder(_linked(found.order), found.by, found.reason))
 
@@ -89,7 +94,7 @@ class Till:
 
     def clearing(self) -> int:
         """What the ledger says that the shop has."""
-        return self.ledger.short().get(f"1100 {self.account.name}", 0)
+        return self.ledger.short().get(f"1100 {self.account}", 0)
 
     def held_back(self) -> list[accounting.PostingHeld]:
         held = [one.event for one in self.ledger.log]

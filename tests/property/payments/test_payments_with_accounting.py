@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from libs.contracts import common, payments
 from services.accounting import chart
 from services.console.audit.money import MoneyCheck
+from services.payments.state import held, taken
 from tests.examples import examples
 from tests.unit.accounting import samples as books
 from tests.unit.console import test_audit as audit
@@ -114,6 +115,28 @@ def test_a_sale_that_is_refunded_whole_leaves_every_holder_and_voucher_as_it_was
     if carried <= 1000:
         left = {name: n for name, n in story.ledger.balances.items() if name[0] in "12"}
         assert left == {}
+
+
+@settings(max_examples=examples(200), deadline=None)
+@given(
+    tender_lists, st.lists(st.sampled_from([1000, 900, 500, 200]), max_size=6), st.booleans(),
+    st.booleans(),
+)  # fmt: skip
+def test_what_was_taken_once_is_booked_once_however_often_the_order_changes(
+    tenders: tuple[common.Tender, ...], totals: list[int], says: bool, sent: bool
+) -> None:
+    """Nothing goes back; `says`: whether the channel tells what it took, or only its funds."""
+    story = Books(tenders)
+    told = {"received": 1000, "refunded": 0} if says else {}
+    for revision, total in enumerate([1000, *totals], 1):
+        story.say(revision, total, **told)
+        story.check()
+        if sent and revision == 1:
+            story.dispatch()
+    state, last = story.payment.state, [1000, *totals][-1]
+    debts = [one for one in state.refunds.values() if one.status == "asked"]
+    assert (taken(state), held(state)) == (1000, last)
+    assert sum(one.amount for one in debts) == 1000 - last
 
 
 @pytest.mark.parametrize("first", ["store_credit", "card"])

@@ -98,9 +98,13 @@ def line(
     )  # fmt: skip
 
 
-def shipping(net: int, *taxes: common.TaxLine) -> common.Charge:
+def charge(net: int, *taxes: common.TaxLine, kind: common.ChargeKind = "shipping") -> common.Charge:
     amounts = common.Amounts(gross=net, discount=0, net=net, taxes=taxes)
-    return common.Charge(kind="shipping", kind_word="", amounts=amounts, discounts=())
+    return common.Charge(kind=kind, kind_word="", amounts=amounts, discounts=())
+
+
+def shipping(net: int, *taxes: common.TaxLine) -> common.Charge:
+    return charge(net, *taxes)
 
 
 def order(

@@ -9,6 +9,7 @@ from tests.unit.accounting.samples import (
     amended,
     cancelled,
     captured,
+    charge,
     completed,
     dispatched,
     disputed,
@@ -82,6 +83,23 @@ def test_a_tax_that_the_channel_collects_is_never_ours() -> None:
     sale = order(line("mug", 1, 1000, tax(80, "0.08", "channel")))
     story = Story().tell(placed(sale), captured(1080), dispatched(("mug", 1)))
     assert story.balances == {"1100 shop": 1080, "2210 shop": -80, "4000": -1000}
+
+
+DUTIED = order(line("mug", 1, 1000, tax(200)), charges=(charge(150, tax(30), kind="duty"),))
+
+
+def test_duties_are_held_for_customs_and_no_revenue() -> None:
+    story = Story().tell(placed(DUTIED), captured(1380), dispatched(("mug", 1)))
+    assert story.balances == {"1100 shop": 1380, "2200 0.2": -230, "2220": -150, "4000": -1000}
+
+
+def test_duties_that_go_back_after_dispatch_are_owed_to_nobody() -> None:
+    story = Story().tell(placed(DUTIED), captured(1380), dispatched(("mug", 1)))
+    story.tell(refunded(180, charges=180))
+    assert story.balances == {"1100 shop": 1200, "2200 0.2": -200, "4000": -1000}
+    told = Story().tell(placed(DUTIED), captured(1380), dispatched(("mug", 1)))
+    told.tell(amended(order(line("mug", 1, 1000, tax(200)))), refunded(180))
+    assert told.balances == story.balances
 
 
 def test_a_gift_card_sold_is_a_liability_and_no_revenue() -> None:

@@ -88,6 +88,28 @@ def _shopify_line(number: int, variant: int, sku: str, units: int, price: str, t
     }  # fmt: skip
 
 
+VAT = {"title": "VAT", "rate": 0.2, "channel_liable": False}
+
+
+def both(shop: str, buyer: str | None = None) -> dict[str, Any]:
+    """A money set; the buyer's amount is in another currency where there is one."""
+    return {
+        "shop_money": {"amount": shop, "currency_code": "GBP"},
+        "presentment_money": {
+            "amount": buyer or shop, "currency_code": "EUR" if buyer else "GBP",
+        },
+    }  # fmt: skip
+
+
+def duty(number: int, amount: str, *taxes: str) -> dict[str, Any]:
+    """A duty of a line as Shopify tells it, with taxes on it."""
+    return both(amount) | {
+        "id": str(number), "harmonized_system_code": "520300", "country_code_of_origin": "CA",
+        "admin_graphql_api_id": f"gid://shopify/Duty/{number}",
+        "tax_lines": [VAT | {"price": one, "price_set": both(one)} for one in taxes],
+    }  # fmt: skip
+
+
 _WOO_ADDRESS = {
     "first_name": "Canaryfirst", "last_name": "Canarylast", "company": "Canary Company",
     "address_1": "Canary Street 1", "address_2": "Canary Street 2", "city": "Canarytown",

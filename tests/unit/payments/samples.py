@@ -14,6 +14,7 @@ from services.payments import calls, commands, planning, process
 from services.payments.commands import Terms
 from services.payments.decider import PAYMENT
 from services.payments.state import PaymentState
+from services.payments.stripe_money import TOO_FINE, takes
 from services.payments.telling import tell
 
 NOW = 1_780_000_000_000_000
@@ -101,20 +102,23 @@ class Provider:
         return self.by_key[key]
 
     def _do(self, key: str, request: calls.Request) -> Any:
+        if not isinstance(request, calls.Void) and not takes(request.amount, request.currency):
+            return Rejected(TOO_FINE, calls.Refusal(final=True))
         match request:
             case calls.Authorise():
                 if self.decline is not None:
                     return Rejected(self.decline[0], calls.Refusal("word", self.decline[1]))
                 name = f"{self.prefix}_{len(self.intents)}"
                 self.intents[name] = {"amount": request.amount, "received": 0, "open": True}
-                return Confirmed(calls.Authorised("authorised", name, "ch", request.amount, "GBP",
-                                                  self.expires, self.mandate))  # fmt: skip
+                return Confirmed(calls.Authorised("authorised", name, "ch", request.amount,
+                                                  request.currency, self.expires, self.mandate))  # fmt: skip
             case calls.Capture():
                 intent = self.intents[request.provider_intent]
                 if not intent["open"] or request.amount > intent["amount"]:
                     return Rejected("authorisation-expired", calls.Refusal("expired"))
                 intent["received"], intent["open"] = request.amount, False
-                return Confirmed(calls.Done("ch_" + request.provider_intent, request.amount, "GBP"))
+                reference = "ch_" + request.provider_intent
+                return Confirmed(calls.Done(reference, request.amount, request.currency))
             case calls.Void():
                 intent = self.intents[request.provider_intent]
                 if intent["received"]:
@@ -131,7 +135,7 @@ class Provider:
                     intent["received"] >= self.refunded_of(request.provider_intent) + request.amount
                 )
                 self.refunds[f"{request.provider_intent}/{key}"] = request.amount
-                done = Confirmed(calls.Done("re_" + key, request.amount, "GBP"))
+                done = Confirmed(calls.Done("re_" + key, request.amount, request.currency))
                 self.sent_back[request.refund_id] = done
                 return done
 

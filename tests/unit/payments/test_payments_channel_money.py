@@ -165,3 +165,53 @@ def test_what_a_channel_says_of_money_that_we_take_moves_nothing() -> None:
     payment = Payment()
     payment.fact(told(MUGS, revision=1, received=1000, custody="us", funds="none"))
     assert payment.types()[1:] == ["PaymentAuthorisationRequested", "PaymentAuthorised"]
+
+
+SILENT: dict[str, Any] = {"received": None, "refunded": None}
+SAYS: dict[str, Any] = {"received": 1000, "refunded": 0}
+OURS: dict[str, Any] = {"custody": "us", "funds": "none"}
+
+
+@pytest.mark.parametrize("voucher", ["gift_card", "store_credit"])
+@pytest.mark.parametrize("carried", [300, 1000])
+@pytest.mark.parametrize("told_of", [CHANNEL | SILENT, CHANNEL | SAYS, OURS])
+def test_a_voucher_is_redeemed_once_though_its_order_gets_cheaper_and_dearer_again(
+    voucher: Any, carried: int, told_of: dict[str, Any]
+) -> None:
+    payment = Payment()
+    given = told_of | {"tenders": (tender(voucher, carried), tender("card", 1000 - carried))}
+    payment.fact(required(MUGS, **given))
+    payment.fact(required(line("a", 1, 200), revision=2, **given))
+    by_voucher = [one for one in payment.state.captures.values() if one.tender == voucher]
+    assert sum(one.refunded for one in by_voucher) == carried - 200
+    payment.fact(required(MUGS, revision=3, **given))
+    by_voucher = [one for one in payment.state.captures.values() if one.tender == voucher]
+    assert [(one.amount, one.refunded) for one in by_voucher] == [(carried, 0)]
+    assert [one for one in reasons(payment) if one[0] != "no-mandate"] == []
+    if told_of is not OURS:
+        assert (taken(payment.state), held(payment.state)) == (1000, 1000)
+
+
+@pytest.mark.parametrize("says", [SILENT, SAYS])
+def test_an_order_that_costs_some_of_it_again_keeps_the_voucher_first(says: dict[str, Any]) -> None:
+    payment = Payment()
+    given = CHANNEL | says | {"tenders": (tender("gift_card", 300), tender("card", 700))}
+    for revision, total in enumerate((1000, 200, 500), 1):
+        payment.fact(required(line("a", 1, total), revision=revision, **given))
+    kept = {one.tender: one.amount - one.refunded for one in payment.state.captures.values()}
+    assert (kept, taken(payment.state)) == ({"gift_card": 300, "card": 200}, 1000)
+    assert reasons(payment) == [("refund-at-channel", 500)]
+
+
+@pytest.mark.parametrize("funds", ["paid", "part_paid"])
+def test_a_voucher_that_was_restored_is_not_redeemed_by_a_dearer_order(funds: Any) -> None:
+    payment = Payment()
+    gift: dict[str, Any] = {"tenders": (tender("gift_card", 1000),)}
+    payment.fact(told(MUGS, revision=1, received=1000, **gift))
+    payment.fact(told(line("a", 1, 200), revision=2, received=1000, refunded=800, **gift))
+    given: dict[str, Any] = gift | {"funds": funds}
+    payment.fact(told(MUGS, revision=3, received=1000, refunded=800, **given))
+    assert (taken(payment.state), held(payment.state)) == (1000, 200)
+    again: dict[str, Any] = {"tenders": (*gift["tenders"], tender("gift_card", 800))}
+    payment.fact(told(MUGS, revision=4, received=1800, refunded=800, **again))
+    assert (taken(payment.state), held(payment.state)) == (1800, 1000)
