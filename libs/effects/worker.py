@@ -16,6 +16,7 @@ from libs.runtime.turns import TurnLoop
 from libs.store.store import Call, Store
 from libs.telemetry.logs import log
 from libs.telemetry.pulse import Pulse
+from libs.telemetry.spans import OFF, Spans
 from libs.telemetry.tracing import trace_id
 from libs.values.ids import derive
 
@@ -34,8 +35,10 @@ class EffectWorker:
         kinds: Sequence[EffectKind],
         loop: TurnLoop,
         clock: Callable[[], int],
+        spans: Spans = OFF,
     ) -> None:
         self.service, self.store, self.loop, self.clock = service, store, loop, clock
+        self.spans = spans
         self.kinds: Mapping[str, EffectKind] = {kind.name: kind for kind in kinds}
         self.budgets = {kind.provider: Budget(kind.per_second, kind.burst) for kind in kinds}
         self.running: dict[asyncio.Task[None], str] = {}
@@ -99,11 +102,16 @@ class EffectWorker:
         taken = step(kind, call, self.clock())
         if self.clock() + int(kind.timeout * SECOND) > lease_till:
             return  # paused for too long: whoever claims it next decides
+        began = self.spans.now()
         result = await self._result(kind, call, taken)
         if isinstance(result, NotYet) and result.after is not None:
             now = asyncio.get_running_loop().time()
             self.budgets[kind.provider].pause(now, result.after / SECOND)
-        await self.loop.settle([self._input(kind, call, taken, result)])
+        given = self._input(kind, call, taken, result)
+        if taken != "queue":
+            title = f"{taken} {kind.name}"
+            self.spans.called(given, title, kind.provider, call.attempt, began)
+        await self.loop.settle([given])
 
     async def _result(self, kind: EffectKind, call: Call, taken: Step) -> Result:
         if taken == "queue":

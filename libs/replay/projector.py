@@ -26,6 +26,7 @@ from libs.replay.transaction import Stale, commit
 from libs.store.pool import Connection, Pool
 from libs.telemetry.logs import log
 from libs.telemetry.pulse import Pulse
+from libs.telemetry.spans import OFF, Spans
 
 BATCH = 2000  # records
 SAVE = 1.0  # seconds until a position is written behind records that touched no row
@@ -48,8 +49,9 @@ class Projector:
         codec: EventCodec,
         committed: Moved | None = None,
         tempo: Tempo = PROMPT,
+        spans: Spans = OFF,
     ) -> None:
-        self.pool, self.hub, self.topics = pool, hub, topics
+        self.pool, self.hub, self.topics, self.spans = pool, hub, topics, spans
         self.projections, self.codec = projections, codec
         self.committed = committed
         self.pulse = Pulse()
@@ -151,6 +153,7 @@ class Projector:
             self.feed.release(self.feed.held, 0)
 
     async def _apply(self, connection: Connection, arrived: Mapping[Place, Records]) -> None:
+        began = self.spans.now()
         parsed = {
             place: Parsed(found, self.codec.decode_shared) for place, found in arrived.items()
         }
@@ -162,6 +165,7 @@ class Projector:
         await self._write(connection, ready)
         for work in ready:
             self._done(work)
+            self.spans.applied(work.live.name, work.pairs, began)
         moved, self._moved = self._moved, asyncio.Event()
         moved.set()
 

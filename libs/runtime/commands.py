@@ -11,6 +11,7 @@ from libs.eventsourcing.states import unpack
 from libs.runtime.ports import Answer
 from libs.runtime.turns import TurnLoop
 from libs.store.store import Store
+from libs.telemetry.spans import OFF, Spans
 from libs.values.ids import derive
 from libs.values.lanes import lane_of
 
@@ -27,8 +28,8 @@ class KeyReused(Refused):
 class TurnCommands:
     """Puts commands into the turn and gives the stored answer."""
 
-    def __init__(self, service: str, loop: TurnLoop, store: Store) -> None:
-        self.service, self.loop, self.store = service, loop, store
+    def __init__(self, service: str, loop: TurnLoop, store: Store, spans: Spans = OFF) -> None:
+        self.service, self.loop, self.store, self.spans = service, loop, store, spans
 
     async def execute(
         self, stream: str, command: Any, *, key: str, request: bytes, trace: str = ""
@@ -46,9 +47,11 @@ class TurnCommands:
         cause = derive(self.service, "command", key)
         given = Input(FromApi(key, digest), f"command/{key}", f"command/{key}", cause, cause, trace,
                       work=((stream, command),))  # fmt: skip
+        began = self.spans.now()
         outcome = await self.loop.settle([given])
         reply = outcome.by_id[given.id]
         assert isinstance(reply, Reply)
+        self.spans.commanded(given, reply, began)
         if not reply.request_hash:
             # A fault of today does not hide the answer that was given under the key.
             stored = (await self.store.replies([key])).get(key)

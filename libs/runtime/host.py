@@ -5,7 +5,7 @@ The same composition serves one service alone or all together.
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,6 +23,7 @@ from libs.security.vault.postgres import PostgresVault
 from libs.stack.stack import Servers
 from libs.store.pool import close_pool, create_database, database_dsn, open_pool
 from libs.telemetry.metrics import REGISTRY
+from libs.telemetry.spans import Spans
 from libs.web.app import build_app
 from libs.web.ops import ops_routes
 
@@ -55,6 +56,7 @@ class Host:
         await self._exits.aclose()
 
     async def _start(self) -> None:
+        spans = self._spans()
         name = f"{self.settings.database_prefix}vault"
         await create_database(self.servers.postgres, name)
         pool = await open_pool(database_dsn(self.servers.postgres, name), size=4)
@@ -65,9 +67,12 @@ class Host:
         self._exits.push_async_callback(ends.close)
         self._exits.push_async_callback(hub.close)
         services = [
-            RunningService(service, self.servers, self.settings, vault, clock.now, ends, hub)
+            RunningService(
+                service, self.servers, self.settings, vault, clock.now, ends, hub,
+                spans(service.name),
+            )
             for service in self.services
-        ]
+        ]  # fmt: skip
         await asyncio.gather(*(service.prepare() for service in services))
         for service in services:
             self._exits.push_async_callback(service.stop)
@@ -82,7 +87,19 @@ class Host:
             REGISTRY,
             self._refresh,
             self._unready,
+            spans("web"),
         )
+
+    def _spans(self) -> Callable[[str], Spans]:
+        """Return what tells a service's spans; the last of them go out when all has ended."""
+        wanted = self.settings.telemetry
+        if not wanted.traced:
+            return Spans
+        from libs.telemetry.export import outlet  # noqa: PLC0415 - costs memory, not wanted by most
+
+        out = outlet(wanted.endpoint, self.data / "logs/traces.jsonl" if wanted.file else None)
+        self._exits.push_async_callback(asyncio.to_thread, out.close)
+        return lambda name: Spans(name, out.put, wanted.share)
 
     async def _refresh(self) -> None:
         await asyncio.gather(*(service.refresh_metrics() for service in self.running.values()))

@@ -19,6 +19,7 @@ from libs.store.pool import LOST, PASSING
 from libs.store.store import Delivery, Store
 from libs.telemetry.logs import log
 from libs.telemetry.pulse import Pulse
+from libs.telemetry.spans import OFF, Spans
 from libs.values.ids import derive
 
 BATCH = 250
@@ -86,8 +87,9 @@ class InboxPump:
         vault: Vault,
         intake: Intake,
         loop: TurnLoop,
+        spans: Spans = OFF,
     ) -> None:
-        self.service, self.store, self.inbox = service, store, inbox
+        self.service, self.store, self.inbox, self.spans = service, store, inbox, spans
         self.vault, self.intake, self.loop = vault, intake, loop
         self._pace = Pace()
         self.pulse = Pulse()
@@ -116,6 +118,7 @@ class InboxPump:
         deliveries = await self.store.received([], BATCH)
         if not deliveries:
             return False
+        began = self.spans.now()
         inputs: list[Input] = []
         rows: list[InboxRow] = []
         for seq, delivery in deliveries:
@@ -131,6 +134,7 @@ class InboxPump:
             self._input(row.seq, by_seq[row.seq], end) for row, end in zip(rows, told, strict=True)
         ]
         await self.loop.settle(inputs)
+        self.spans.interpreted(inputs, began)
         self._pace.ended(len(deliveries))
         return len(deliveries) == BATCH
 

@@ -44,6 +44,7 @@ from libs.store.retention import Retention
 from libs.telemetry import metrics
 from libs.telemetry.logs import log
 from libs.telemetry.pulse import Pulse
+from libs.telemetry.spans import OFF, Spans
 from libs.telemetry.tracing import trace_id
 from libs.values.lanes import PARTITIONS
 
@@ -62,10 +63,12 @@ class RunningService:
         clock: Callable[[], int],
         ends: Ends,
         hub: Hub,
+        spans: Spans = OFF,
     ) -> None:
         self.service = service.configured(settings) if service.configured else service
         self.servers, self.settings = servers, settings
         self.vault, self.clock, self.ends, self.hub = vault, clock, ends, hub
+        self.spans = spans
         self.name = service.name
         self.topic = topic_of(settings.topic_prefix, service.name)
         self.router: APIRouter | None = None
@@ -115,7 +118,7 @@ class RunningService:
         interpreter = Interpreter(self.name, every, service.reacts, acts_from)
         self.parked = ParkedWork(mind, store, self.loop, interpreter, self.vault)
         rows = await self._project(every)
-        commands = TurnCommands(self.name, self.loop, store)
+        commands = TurnCommands(self.name, self.loop, store, self.spans)
         ports = Ports(self.settings, self.clock, self.vault, commands, inbox, rows)
         self._go("turns", self.loop.run())
         self._go("relay", self.relay.run())
@@ -134,7 +137,10 @@ class RunningService:
             self._go("reactor", self.reactor.run())
         alone: list[Callable[[], Coroutine[Any, Any, None]]] = []  # in one process at a time
         if service.intake is not None:
-            pump = InboxPump(self.name, store, inbox, self.vault, service.intake(ports), self.loop)
+            intake = service.intake(ports)
+            pump = InboxPump(
+                self.name, store, inbox, self.vault, intake, self.loop, self.spans
+            )  # fmt: skip
             self.pulses["inbox"] = pump.pulse
             alone.append(pump.run)
         timers = TimerPump(mind, store, self.loop, self.clock, self._ends, self._applied, acts_from)
@@ -142,7 +148,9 @@ class RunningService:
         alone.append(timers.run)
         if service.effects is not None:
             kinds = service.effects(ports)
-            self.effects = EffectWorker(self.name, store, kinds, self.loop, self.clock)
+            self.effects = EffectWorker(
+                self.name, store, kinds, self.loop, self.clock, self.spans
+            )  # fmt: skip
             self.pulses["effects"] = self.effects.pulse
             alone.append(self.effects.run)
         house = Housekeeping(
@@ -185,7 +193,7 @@ class RunningService:
         if self.service.projections:
             self.projector = Projector(
                 self.pool, self.hub, topics, self.service.projections, codec,
-                tempo=self.service.projecting,
+                tempo=self.service.projecting, spans=self.spans,
             )  # fmt: skip
             await self.projector.start()
             self._go("projector", self.projector.run())
@@ -197,6 +205,7 @@ class RunningService:
 
     def _committed(self, turn: Turn, lanes: Mapping[int, int]) -> None:
         self.lane_heads.update(lanes)
+        self.spans.recorded(turn)
         self.relay.poke(lanes, turn.events)
         if turn.effects and self.effects is not None:
             self.effects.poke()

@@ -173,6 +173,19 @@ class Limits(Section):
     keys_days: int = Field(default=90, ge=1)
 
 
+class Telemetry(Section):
+    """Where traces go: to a collector (the base of its OTLP over HTTP), to a file, or nowhere."""
+
+    endpoint: str = Field(default="", pattern=r"^(https?://[^\s]+)?$")
+    file: bool = False
+    share: float = Field(default=1.0, ge=0, le=1)
+
+    @property
+    def traced(self) -> bool:
+        """Return whether anybody wants them."""
+        return bool(self.endpoint or self.file) and self.share > 0
+
+
 class Privacy(Section):
     """How long the law obliges us to keep what stands on an invoice."""
 

@@ -24,11 +24,12 @@ from libs.runtime.sections import (
     RatePair,
     Section,
     Server,
+    Telemetry,
 )
 
 __all__ = [
     "Account", "Address", "Carrier", "Company", "ConfigurationError", "Limits", "Location",
-    "PaymentAccount", "Privacy", "Server", "Settings", "load",
+    "PaymentAccount", "Privacy", "Server", "Settings", "Telemetry", "load",
 ]  # fmt: skip
 
 
@@ -38,6 +39,7 @@ class Settings(Section):
     server: Server = Server()
     limits: Limits = Limits()
     privacy: Privacy = Privacy()
+    telemetry: Telemetry = Telemetry()
     channels: Mapping[Name, Account] = Field(default_factory=dict)
     payments: Mapping[Name, PaymentAccount] = Field(default_factory=dict)
     locations: Mapping[Name, Location] = Field(default_factory=lambda: {"main": Location()})
@@ -73,11 +75,14 @@ class Settings(Section):
         return self
 
 
-_SECTIONS = "SERVER|LIMITS|PRIVACY|CHANNELS|PAYMENTS|LOCATIONS|CARRIERS|COMPANIES"
+_SECTIONS = "SERVER|LIMITS|PRIVACY|TELEMETRY|CHANNELS|PAYMENTS|LOCATIONS|CARRIERS|COMPANIES"
+_COLLECTOR = "OTEL_EXPORTER_OTLP_ENDPOINT"  # OpenTelemetry's own name for telemetry.endpoint
 
 
 def _override(data: dict[str, Any], environ: Mapping[str, str]) -> None:
     """Take LONJA_CHANNELS__<ACCOUNT>__WEBHOOK_SECRETS and the like from the environment."""
+    if environ.get(_COLLECTOR):
+        data.setdefault("telemetry", {})["endpoint"] = environ[_COLLECTOR]
     for name, value in environ.items():
         path = re.fullmatch(rf"LONJA_({_SECTIONS})__(.+)", name)
         if path is None:

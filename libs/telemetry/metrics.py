@@ -28,6 +28,10 @@ EFFECT_ATTEMPTS = Counter(
     "lonja_effect_attempts_total", "Attempts at effects, by the state they led to.",
     ["service", "state"], registry=REGISTRY,
 )  # fmt: skip
+SPANS = Counter(
+    "lonja_spans_total", "Spans: sent, failed (nobody took them), dropped (queue full).",
+    ["state"], registry=REGISTRY,
+)  # fmt: skip
 
 
 def _gauge(name: str, text: str, *labels: str) -> Gauge:

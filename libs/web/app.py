@@ -14,9 +14,10 @@ from libs.eventsourcing.decider import Refused
 from libs.runtime.settings import Server
 from libs.store.pool import LOST, PASSING
 from libs.telemetry.logs import log
+from libs.telemetry.spans import OFF, Spans
 from libs.telemetry.tracing import continued, header_of, trace_id
 from libs.web.problems import Problem, answer_problem, problem
-from libs.web.tokens import permitted
+from libs.web.tokens import READS, permitted
 
 Check = Callable[[], Mapping[str, str]]  # name -> reason why it is not ready
 
@@ -27,40 +28,47 @@ class Guard:
     Log lines of the request carry its trace, and so does the problem: one finds the other.
     """
 
-    def __init__(self, app: ASGIApp, server: Server) -> None:
-        self.app, self.server = app, server
+    def __init__(self, app: ASGIApp, server: Server, spans: Spans) -> None:
+        self.app, self.server, self.spans = app, server, spans
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        trace = continued(header_of(scope["headers"]))
+        began, caller = self.spans.now(), header_of(scope["headers"])
+        trace = continued(caller)
         scope.setdefault("state", {})["traceparent"] = trace
         with structlog.contextvars.bound_contextvars(trace=trace_id(trace)):
-            await self._answer(scope, receive, send, trace_id(trace))
+            status = await self._answer(scope, receive, send, trace_id(trace))
+        if scope["method"] not in READS:
+            route = getattr(scope.get("route"), "path", "")
+            self.spans.request(trace, caller, scope["method"], route, status, began)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send, trace: str) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, trace: str) -> int:
+        """Answer, and return the status."""
         refusal = permitted(self.server, Request(scope)) if self.server.tokens else None
         if refusal is not None:
             await refusal(scope, receive, send)
-            return
-        started = False
+            return refusal.status_code
+        status = 0
 
         async def watched(message: Message) -> None:
-            nonlocal started
-            started = True
+            nonlocal status
+            status = status or message["status"]  # the first message begins the answer
             await send(message)
 
         try:
             await self.app(scope, receive, watched)
         except Exception as error:
             log.error("request-failed", cause=type(error).__name__)
-            if not started:
+            if not status:
                 passing = isinstance(error, PASSING + LOST)
                 code = "try-again" if passing else "internal-error"
                 text = "This is our fault; it is logged. Try again."
                 answer = problem(code, text, trace=trace)
                 await answer(scope, receive, send)
+                status = answer.status_code
+        return status
 
 
 def build_app(
@@ -69,6 +77,7 @@ def build_app(
     registry: CollectorRegistry,
     refresh: Callable[[], Awaitable[None]],
     unready: Check,
+    spans: Spans = OFF,
 ) -> FastAPI:
     """Put the routes of services under one port.
 
@@ -80,7 +89,7 @@ def build_app(
         description="Orders, stock and their events, over all channels. Writes take an "
         "`Idempotency-Key`; reads take `?after=` with the token of a write.",
     )
-    app.add_middleware(Guard, server=server)
+    app.add_middleware(Guard, server=server, spans=spans)
     for router in routers:
         app.include_router(router)
     for kind in (Problem, Refused, RequestValidationError, HTTPException):

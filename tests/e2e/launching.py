@@ -20,7 +20,8 @@ MAIN = "from services.console.cli.main import main; main()"
 
 def environment(folder: Path) -> dict[str, str]:
     """No servers and no configuration of whoever runs the tests; the jars' cache is shared."""
-    own = {k: v for k, v in os.environ.items() if not k.startswith("LONJA_") or k == "LONJA_CACHE"}
+    theirs = ("LONJA_", "OTEL_")
+    own = {k: v for k, v in os.environ.items() if not k.startswith(theirs) or k == "LONJA_CACHE"}
     return own | {"LONJA_DATA": str(folder / ".lonja"), "PYTHONPATH": str(ROOT)}
 
 

@@ -36,6 +36,7 @@ CONFIG = "".join(
     f'[channels.{name}]\nprovider = "{PROVIDERS[name]}"\nwebhook_secrets = ["{SECRETS[name]}"]\n'
     for name in SECRETS
 )
+CONFIG += "[telemetry]\nfile = true\n"
 MAIL = "canary-mail@example.invalid"
 NEEDLES = [canary.encode() for canary in payloads.CANARIES]
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}")
@@ -169,9 +170,10 @@ async def assert_clean(system: System) -> None:
     seeing = set()
     async for place, data in system.places():
         assert found_in(data) == [], place
-        if b"Product TEE" in data:
+        if b"Product TEE" in data or place.endswith("/logs/traces.jsonl"):
             seeing.add(place)
-    assert seeing >= {"channels.events", "orders.events", "lonja_channels.events"}
+    traces = str(system.folder / ".lonja/logs/traces.jsonl")
+    assert seeing >= {"channels.events", "orders.events", "lonja_channels.events", traces}
 
 
 @pytest_asyncio.fixture(loop_scope="session")

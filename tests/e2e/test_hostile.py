@@ -44,6 +44,9 @@ webhook_secrets = ["{SECRET}"]
 [channels.store]
 provider = "standard"
 webhook_secrets = ["{STORE_SECRET}"]
+
+[telemetry]
+file = true
 """
 CANARY = "Canary-7f3a"
 Answer = tuple[int, str, float]
@@ -129,9 +132,11 @@ class System:
 
 
 @contextlib.asynccontextmanager
-async def running_system(tmp_path: Path) -> AsyncIterator[System]:
+async def running_system(
+    tmp_path: Path, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[System]:
     (tmp_path / "lonja.toml").write_text(CONFIG)
-    async with lonja(tmp_path, "up", "--json", "--port", "0") as process:
+    async with lonja(tmp_path, "up", "--json", "--port", "0", settings=settings) as process:
         ready = await told(process, "ready")
         data = tmp_path / ".lonja"
         servers = attach(data)
@@ -141,6 +146,15 @@ async def running_system(tmp_path: Path) -> AsyncIterator[System]:
             receipt = {"quantity": 100, "location": "main"}
             await running.post("/inventory/stock/LAMP/receipts", receipt, "receipt-1")
             yield running
+
+
+async def until_linkable(system: System) -> None:
+    """Wait until the shelf is known to the shops; else the receipt's trace links the first order."""
+
+    async def linkable() -> bool:
+        return bool(await system.rows("channels", "SELECT 1 FROM items WHERE sku = 'LAMP'"))
+
+    await eventually(linkable, timeout=20)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -228,9 +242,20 @@ async def test_nothing_personal_of_any_provider_leaves_the_vault(system: System)
     kafka = b"".join(path.read_bytes() for path in (system.data / "kafka").rglob("*.log"))
     assert kafka
     logs = b"".join(path.read_bytes() for path in (system.data / "logs").glob("*.log"))
+
+    def traced() -> bytes:
+        found = (system.data / "logs/traces.jsonl").read_bytes()
+        return found if found.count(b"record OrderPlaced") >= 8 else b""
+
+    traces = await eventually(traced, timeout=20)
     async with system.http.get(system.url + "/metrics") as answer:
         shown = await answer.read()
-    for place, content in {"topics": kafka, "logs": logs, "metrics": shown}.items():
+    for place, content in {
+        "topics": kafka,
+        "logs": logs,
+        "metrics": shown,
+        "traces": traces,
+    }.items():
         assert not any(needle in content for needle in needles), place
 
 

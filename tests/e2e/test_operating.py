@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from libs.values.lanes import PARTITIONS, lane_of
 from tests.e2e.launching import ended, lonja
-from tests.e2e.test_hostile import System, order, running_system, signed
+from tests.e2e.test_hostile import System, order, running_system, signed, until_linkable
 from tests.support import eventually
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.stack]
@@ -25,11 +25,7 @@ OF_THE_RECEIPT = (".StockReceived", ".ItemKnown")
 @pytest_asyncio.fixture(loop_scope="session")
 async def system(tmp_path: Path) -> AsyncIterator[System]:
     async with running_system(tmp_path) as running:
-
-        async def linkable() -> bool:
-            return bool(await running.rows("channels", "SELECT 1 FROM items WHERE sku = 'LAMP'"))
-
-        await eventually(linkable, timeout=20)  # else the receipt's trace links the first order
+        await until_linkable(running)
         yield running
 
 

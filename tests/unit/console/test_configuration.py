@@ -20,6 +20,7 @@ from libs.runtime.settings import (
     Privacy,
     Server,
     Settings,
+    Telemetry,
     load,
 )
 from services.console.demo import memory
@@ -40,7 +41,7 @@ def sections() -> list[tuple[type[BaseModel], dict[str, Any]]]:
     (carrier,) = written["carriers"].values()
     return [
         (Settings, written), (Server, written["server"]), (Limits, written["limits"]),
-        (Privacy, written["privacy"]),
+        (Privacy, written["privacy"]), (Telemetry, written["telemetry"]),
         (Account, account), (Location, location), (Company, company),
         (PaymentAccount, payments), (Address, location["address"]), (Carrier, carrier),
     ]  # fmt: skip
