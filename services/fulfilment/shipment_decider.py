@@ -49,7 +49,7 @@ def _decide(command: commands.ShipmentCommand, state: Shipment) -> Events:
         case commands.HandOver():
             return _hand_over(command, state)
         case commands.AnswerStop():
-            return stopping.answer(command, state)
+            return _answer(command, state)
         case commands.DecideAddress():
             return stopping.decide_address(command, state)
         case (
@@ -154,6 +154,17 @@ def _packed(
         location=state.location, rows=state.rows(), units=state.units(), weight_grams=weight,
         by=by,
     )  # fmt: skip
+
+
+def _answer(command: commands.AnswerStop, state: Shipment) -> Events:
+    """Say what the warehouse could keep; a parcel that is too late for that has left.
+
+    That is a fact: a hold that came behind the clearance does not bring it back.
+    """
+    found = stopping.answer(command, state)
+    if command.stopped:
+        return found
+    return [*found, _dispatched(command, reduce(evolve, found, state), command.by)]
 
 
 def _hand_over(command: commands.HandOver, state: Shipment) -> Events:

@@ -143,12 +143,21 @@ def test_a_warehouse_is_asked_and_answers() -> None:
     kept = shipment_commands.AnswerStop("main", SHIPMENT, True, "w", NOW)
     assert told(*asked, kept) == ["DispatchStopped"]
     gone = shipment_commands.AnswerStop("main", SHIPMENT, False, "w", NOW)
-    assert told(*asked, gone, HAND_OVER) == ["ShipmentDispatched"]
+    assert told(*asked, gone) == ["StopTooLate", "ShipmentDispatched"]
+    assert told(*asked, gone, HAND_OVER) == []
     given(PARCEL).when(share(), kept).then_refused("no-stop-asked")
     # What is not cleared has not left: as "too late" it would wait for its clearance for ever.
     here = (share(policy=BY_HAND), PACK, share(2, mugs=1))
     given(PARCEL).when(*here, gone).then_refused("not-let-go")
     assert told(*here, kept) == ["DispatchStopped"]
+
+
+def test_a_parcel_that_is_too_late_for_a_stop_has_left_in_spite_of_a_later_hold() -> None:
+    held = share(2, mugs=1, blocked="totals-disagree")
+    gone = shipment_commands.AnswerStop("main", SHIPMENT, False, "w", NOW)
+    asked = (share(policy=BY_HAND), PACK, cleared(), held)
+    given(PARCEL).when(*asked, HAND_OVER).then_refused("stop-requested")
+    assert told(*asked, gone) == ["StopTooLate", "ShipmentDispatched"]
 
 
 def test_a_refused_label_waits_and_may_be_asked_for_again_a_doubtful_one_may_not() -> None:
