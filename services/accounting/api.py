@@ -1,12 +1,13 @@
 """Accounting over HTTP: the ledger's balances and entries, stock at cost, and what waits."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 
-from libs.runtime.ports import Ports
+from libs.runtime.ports import Ports, Told
 from libs.web.problems import Problem
-from libs.web.writes import After, WriteRequest, caught_up
+from libs.web.writes import After, WriteRequest, carry_out, caught_up
 from services.accounting import chart, commands, views
 from services.accounting.company import Companies, business_date
 from services.accounting.process import cost_stream, sale_stream
@@ -122,13 +123,14 @@ def _queues(router: APIRouter, ports: Ports, companies: Companies) -> None:
         subject: Subject, code: Code, body: views.SettleIn, write: WriteRequest
     ) -> views.Done:
         """Say what a posting waits for, or leave its fact out; what waited is posted."""
-        row = await queues.get(subject, code, body.source_event)
-        if row is None or code == "order-unknown":
-            raise Problem("posting-not-held", "Nothing like this waits for a person.")
-        stream, command = _settlement(row, body, ports.clock(), companies)
-        answer = await ports.commands.execute(
-            stream, command, key=write.key, request=write.request, trace=write.trace
-        )
+
+        async def judged() -> Sequence[Told]:
+            row = await queues.get(subject, code, body.source_event)
+            if row is None or code == "order-unknown":
+                raise Problem("posting-not-held", "Nothing like this waits for a person.")
+            return [_settlement(row, body, ports.clock(), companies)]
+
+        answer = await carry_out(ports.commands, write, judged)
         return views.Done(subject=subject, events=answer.events, token=answer.token)
 
 

@@ -1,16 +1,17 @@
 """The way in: shops' webhooks, our own store's checkouts, and people who link listings."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from libs.contracts import common
-from libs.runtime.ports import Ports, Rows
+from libs.runtime.ports import Ports, Rows, Told
 from libs.runtime.settings import Account
 from libs.web.problems import Problem
-from libs.web.writes import After, WriteRequest, Written, caught_up, written
+from libs.web.writes import After, WriteRequest, Written, carry_out, caught_up, written
 from services.channels import commands
 from services.channels.checkout import Checkout, CheckoutAnswer
 from services.channels.checkouts import Checkouts
@@ -134,36 +135,36 @@ def _listings(router: APIRouter, ports: Ports) -> None:
     @router.post("/listings/{account}/{listing_id:path}/link")
     async def link(account: str, listing_id: str, body: LinkBody, write: WriteRequest) -> Written:
         """Say what a listing sells; lines that wait for it go on by themselves."""
-        entity = _account(ports, account).entity
-        sku = body.sku.strip().upper()
-        item = await items.get(sku)
-        if item is None:
-            raise Problem("item-not-found", f"There is no item {sku}; receive or define it first.")
-        row = await listings.get(account, listing_id)
-        command = commands.LinkListing(
-            entity=entity, account=account, listing_id=listing_id,
-            channel_sku=row.channel_sku if row else "", sku=sku,
-            units_per_listing=body.units_per_listing, components=components_of(item),
-            by="operator", at=ports.clock(),
-        )  # fmt: skip
-        stream = commands.listing_stream(account, listing_id)
-        answer = await ports.commands.execute(
-            stream, command, key=write.key, request=write.request, trace=write.trace
-        )
-        return written(answer)
+
+        async def judged() -> Sequence[Told]:
+            entity, sku = _account(ports, account).entity, body.sku.strip().upper()
+            item = await items.get(sku)
+            if item is None:
+                text = f"There is no item {sku}; receive or define it first."
+                raise Problem("item-not-found", text)
+            row = await listings.get(account, listing_id)
+            command = commands.LinkListing(
+                entity=entity, account=account, listing_id=listing_id,
+                channel_sku=row.channel_sku if row else "", sku=sku,
+                units_per_listing=body.units_per_listing, components=components_of(item),
+                by="operator", at=ports.clock(),
+            )  # fmt: skip
+            return [(commands.listing_stream(account, listing_id), command)]
+
+        return written(await carry_out(ports.commands, write, judged))
 
     @router.post("/listings/{account}/{listing_id:path}/unlink")
     async def unlink(account: str, listing_id: str, write: WriteRequest) -> Written:
         """Say that a listing sells nothing known; its next order lines wait."""
-        entity = _account(ports, account).entity
-        command = commands.UnlinkListing(
-            entity=entity, account=account, listing_id=listing_id, by="operator", at=ports.clock()
-        )
-        answer = await ports.commands.execute(
-            commands.listing_stream(account, listing_id), command,
-            key=write.key, request=write.request, trace=write.trace,
-        )  # fmt: skip
-        return written(answer)
+
+        async def judged() -> Sequence[Told]:
+            command = commands.UnlinkListing(
+                entity=_account(ports, account).entity, account=account, listing_id=listing_id,
+                by="operator", at=ports.clock(),
+            )  # fmt: skip
+            return [(commands.listing_stream(account, listing_id), command)]
+
+        return written(await carry_out(ports.commands, write, judged))
 
     @router.get("/listings/{account}/{listing_id:path}/suggestions")
     async def suggestions(

@@ -7,13 +7,13 @@ from prometheus_client import CollectorRegistry
 
 from libs.contracts import inventory
 from libs.replay.memory import MemoryRows
-from libs.runtime.ports import Answer, Ports
+from libs.runtime.ports import Ports
 from libs.runtime.settings import Server, Settings
 from libs.web.app import build_app
 from services.accounting.service import routes
 from services.console.http import part
 from tests.unit.accounting.samples import NOW, Ledger, told
-from tests.unit.memory import AsgiClient, folded
+from tests.unit.memory import AsgiClient, Keyed, folded
 
 
 class Books:
@@ -23,17 +23,13 @@ class Books:
         self.ledger = Ledger()
         none: Any = None
         rows: Any = lambda p: MemoryRows(lambda: folded(p, self.ledger.log))  # noqa: E731
-        ports = Ports(Settings(), lambda: NOW, none, self, none, rows)
+        ports = Ports(Settings(), lambda: NOW, none, Keyed(self.ledger.tell), none, rows)
 
         async def refresh() -> None:
             """There are no gauges."""
 
         app = build_app(Server(), [routes(ports)], CollectorRegistry(), refresh, dict)
         self.client = AsgiClient(app)
-
-    async def execute(self, stream: str, command: Any, **_: Any) -> Answer:
-        events = self.ledger.tell(stream, command)
-        return Answer(stream, 1, tuple(type(one).__name__ for one in events), "t")
 
 
 def uncosted(sku: str) -> inventory.StockReceived:
