@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 
 from libs.runtime.ports import Ports, Told
+from libs.web.pages import Cursor, cursor_of, place
 from libs.web.problems import Problem
 from libs.web.writes import After, WriteRequest, carry_out, caught_up
 from services.accounting import chart, commands, views
@@ -100,22 +101,19 @@ def _queues(router: APIRouter, ports: Ports, companies: Companies) -> None:
 
     @router.get("/queues")
     async def queue(
-        code: str | None = None, cursor: str | None = None, limit: Limit = 100,
-        after: After = None,
+        code: str | None = None, cursor: Cursor = None, limit: Limit = 100, after: After = None
     ) -> views.Queues:  # fmt: skip
         """Show what waits to be posted: why, since when, how much, and who does what."""
         rows = await caught_up(queues, after)
-        place = tuple(cursor.split("|", 2)) if cursor else None
-        if place is not None and len(place) != 3:
-            raise Problem("invalid-request", "A cursor is what a page before said.")
         equal = {"code": code} if code is not None else {}
-        found = await rows.find(after=place, limit=limit, **equal)
+        behind = place(cursor, tuple[str, str, str])
+        found = await rows.find(after=behind, limit=limit, **equal)
         counts = await rows.totals(("code",))
         last = found[-1] if len(found) == limit else None
         return views.Queues(
             waiting={str(key[0]): sums[0] for key, sums in sorted(counts.items())},
             rows=tuple(views.queue_out(row, ports.clock()) for row in found),
-            cursor=f"{last.subject}|{last.code}|{last.source_event}" if last else None,
+            cursor=cursor_of(last.subject, last.code, last.source_event) if last else None,
         )
 
     @router.post("/queues/{subject:path}/{code}/settle")

@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from libs.contracts import common
 from libs.runtime.ports import Ports, Rows, Told
 from libs.runtime.settings import Account
+from libs.web.pages import Cursor, cursor_of, place
 from libs.web.problems import Problem
 from libs.web.writes import After, WriteRequest, Written, carry_out, caught_up, written
 from services.channels import commands
@@ -120,15 +121,15 @@ def _listings(router: APIRouter, ports: Ports) -> None:
     @router.get("/listings")
     async def find(
         account: str | None = None, linked: bool | None = None,
-        cursor: Annotated[str | None, Query(max_length=400)] = None, after: After = None,
+        cursor: Cursor = None, after: After = None,
     ) -> ListingPage:  # fmt: skip
         """List listings; `linked=false` are those that somebody must link."""
         equal: dict[str, str | bool] = {} if account is None else {"account": account}
         equal |= {} if linked is None else {"linked": linked}
         rows = await (await caught_up(listings, after)).find(
-            after=_key(cursor), limit=_PAGE, **equal
+            after=place(cursor, tuple[str, str]), limit=_PAGE, **equal
         )
-        last = f"{rows[-1].account}:{rows[-1].listing_id}" if len(rows) == _PAGE else None
+        last = cursor_of(rows[-1].account, rows[-1].listing_id) if len(rows) == _PAGE else None
         views = await asyncio.gather(*(_view(row, items) for row in rows))
         return ListingPage(items=views, cursor=last)
 
@@ -186,13 +187,6 @@ def _account(ports: Ports, name: str) -> Account:
     if found is None:
         raise Problem("not-found", "There is no such account.")
     return found
-
-
-def _key(cursor: str | None) -> tuple[str, str] | None:
-    if cursor is None:
-        return None
-    account, _, listing_id = cursor.partition(":")
-    return account, listing_id
 
 
 async def _view(row: ListingRow, items: Rows[ItemRow]) -> ListingView:

@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from libs.runtime.ports import Ports, Told
+from libs.web.pages import Cursor
 from libs.web.problems import Problem
 from libs.web.writes import After, WriteRequest, carry_out, caught_up
 from services.crm_sync import commands, erasure_api, views
@@ -49,7 +50,7 @@ def _reads(router: APIRouter, ports: Ports) -> None:
     @router.get("/{customer_id}/timeline")
     async def timeline(
         customer_id: CustomerId,
-        cursor: Annotated[str | None, Query(max_length=80)] = None,
+        cursor: Cursor = None,
         limit: Limit = 100,
     ) -> views.TimelineOut:
         """Show what happened to a customer's orders over all services, oldest first."""

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from libs.runtime.ports import Ports, Rows, Told
 from libs.values.ids import stream_key
+from libs.web.pages import Cursor, cursor_of, no_cursor, place
 from libs.web.problems import Problem
 from libs.web.writes import After, Write, WriteRequest, carry_out, caught_up
 from services.fulfilment import handover_commands, shipment_commands, views
@@ -21,7 +22,6 @@ STATES = (
     "cancelled",
 )  # fmt: skip
 Limit = Annotated[int, Query(ge=1, le=500)]
-Cursor = Annotated[str | None, Query(max_length=300)]
 
 
 def routes(ports: Ports) -> APIRouter:
@@ -90,30 +90,34 @@ def _queues(router: APIRouter, ports: Ports) -> None:
         ("shipment", ports.rows(SHIPMENTS), SHIPMENTS.key),
         ("tracking", ports.rows(TRACKINGS), TRACKINGS.key),
     )
+    keys = {name: key for name, _, key in tables} | {"": ()}
 
     @router.get("/queues")
     async def queues(
         reason: str | None = None, cursor: Cursor = None, limit: Limit = 100, after: After = None
     ) -> views.QueuePage:
         """List what waits: orders' units first, then parcels, then words on unknown parcels."""
-        kind, _, behind = (cursor or "").partition("/")
+        kind, *behind = place(cursor, tuple[str, ...]) or ("",)
+        if kind not in keys or len(behind) != len(keys[kind]):
+            raise no_cursor()
         entries: list[views.QueueEntry] = []
         for name, rows, key in tables:
             if name < kind:
                 continue
-            place = tuple(behind.split("/", len(key) - 1)) if name == kind and behind else None
             equal: dict[str, str | int | bool] = {"waiting": True}
             equal |= {} if reason is None else {"reason": reason}
             left = limit - len(entries)
-            found = await (await caught_up(rows, after)).find(after=place, limit=left, **equal)
+            found = await (await caught_up(rows, after)).find(
+                after=tuple(behind) if name == kind else None, limit=left, **equal
+            )
             for row in found:
                 waiting = views.waiting_out(row)
                 assert waiting is not None
                 shown = "/".join(str(getattr(row, column)) for column in key)
                 entries.append(views.QueueEntry(kind=name, id=shown, waiting=waiting))
             if len(entries) == limit:
-                last = entries[-1]
-                return views.QueuePage(entries=tuple(entries), cursor=f"{last.kind}/{last.id}")
+                last = cursor_of(name, *(getattr(found[-1], column) for column in key))
+                return views.QueuePage(entries=tuple(entries), cursor=last)
         return views.QueuePage(entries=tuple(entries), cursor=None)
 
 

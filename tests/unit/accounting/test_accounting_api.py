@@ -1,6 +1,7 @@
 """The HTTP edge: what waits is settled by its subject, whatever stands in it."""
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -51,3 +52,26 @@ async def test_a_cost_that_was_unknown_is_said_by_a_person(sku: str) -> None:
     assert (answer.status_code, answer.json()["subject"]) == (200, sku)
     assert (await books.client.get("/accounting/queues")).json()["rows"] == []
     assert books.ledger.short() == {f"1400 {sku}": 2000, "2500": -2000}
+
+
+async def test_what_waits_is_read_in_pages_whatever_stands_in_a_sku() -> None:
+    books, skus = Books(), ["A|B", "A", "|", "A||", 'Ä"/\\', "A:B", "A/B", "a b&c=d+%7C", "MUG"]
+    for sku in skus:
+        books.ledger.hear(told(uncosted(sku), 1, "inventory", f"stock-{sku}"))
+    seen: list[str] = []
+    query = "?limit=1"
+    while len(seen) <= len(skus):
+        page = (await books.client.get(f"/accounting/queues{query}")).json()
+        seen += [row["subject"] for row in page["rows"]]
+        if page["cursor"] is None:
+            break
+        query = f"?limit=1&cursor={page['cursor']}"
+    assert seen == sorted(skus)
+
+
+@pytest.mark.parametrize(
+    "cursor", ["x", "A|B|C", "WyJhIl0", "WyJhIiwiYiIsMV0", "%00", "é", "a" * 3000]
+)
+async def test_a_cursor_that_no_page_said_is_refused(cursor: str) -> None:
+    answer = await Books().client.get(f"/accounting/queues?cursor={quote(cursor, safe='%')}")
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid-request")

@@ -17,6 +17,7 @@ from libs.security.secrets import Secret
 from libs.security.signing import sign_easypost
 from libs.telemetry.metrics import DELIVERIES
 from libs.telemetry.tracing import trace_id
+from libs.web.pages import cursor_of
 from libs.web.problems import Problem, answer_problem
 from services.fulfilment import api, process
 from services.fulfilment import shipment_commands as commands
@@ -195,6 +196,17 @@ async def test_what_is_not_there_has_a_code(
     assert (await warehouse.post(path, body)).json()["code"] == code
     missing = await warehouse.post(path, body, None)
     assert missing.json()["code"] == "idempotency-key-missing"
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [("shipment",), ("nothing",), ("nothing", "x"), ("tracking", "post"), ("tracking", 1, 2)],
+)
+async def test_a_cursor_that_no_page_said_is_refused(
+    warehouse: Warehouse, behind: tuple[str | int, ...]
+) -> None:
+    told = await warehouse.get(f"queues?cursor={cursor_of(*behind)}")
+    assert told["code"] == "invalid-request"
 
 
 async def test_reads_of_nothing_have_codes(warehouse: Warehouse) -> None:
