@@ -15,6 +15,7 @@ from libs.runtime.settings import Server
 from libs.store.pool import LOST, PASSING
 from libs.telemetry.logs import log
 from libs.telemetry.tracing import continued, header_of, trace_id
+from libs.web.bodies import checked
 from libs.web.problems import Problem, answer_problem, problem
 from libs.web.tokens import permitted
 
@@ -22,7 +23,9 @@ Check = Callable[[], Mapping[str, str]]  # name -> reason why it is not ready
 
 
 class Guard:
-    """Gives a request its trace, asks for tokens, turns what nobody foresaw into a problem.
+    """Gives a request its trace, asks for tokens, refuses what no route could hold.
+
+    What nobody foresaw becomes a problem.
 
     Log lines of the request carry its trace, and so does the problem: one finds the other.
     """
@@ -52,7 +55,9 @@ class Guard:
             await send(message)
 
         try:
-            await self.app(scope, receive, watched)
+            await self.app(scope, await checked(scope, receive), watched)
+        except Problem as no:
+            await problem(no.code, no.detail, **no.members)(scope, receive, send)
         except Exception as error:
             log.error("request-failed", cause=type(error).__name__)
             if not started:

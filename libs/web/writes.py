@@ -58,10 +58,13 @@ async def _write(
     request: Request,
     idempotency_key: Annotated[str | None, Header()] = None,
 ) -> Write:
-    if not idempotency_key or not 1 <= len(idempotency_key) <= 200 or not idempotency_key.isascii():
-        raise Problem("idempotency-key-missing", "Send an Idempotency-Key of 1 to 200 characters.")
+    key = idempotency_key or ""
+    several = len(request.headers.getlist("idempotency-key")) > 1
+    if several or not 1 <= len(key) <= 200 or not key.isascii() or not key.isprintable():
+        text = "Send one Idempotency-Key of 1 to 200 printable ASCII characters."
+        raise Problem("idempotency-key-missing", text)
     body = f"{request.method} {request.url.path}\n".encode() + await request.body()
-    return Write(idempotency_key, body, traceparent(request))
+    return Write(key, body, traceparent(request))
 
 
 def traceparent(request: Request) -> str:

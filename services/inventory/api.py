@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from libs.contracts.common import Component
 from libs.runtime.ports import Ports, Told
@@ -25,7 +25,11 @@ WRITE_OFFS = Literal[
 ]
 
 
-class Receipt(BaseModel):
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Receipt(_Body):
     """Units that came in."""
 
     quantity: Units
@@ -36,7 +40,7 @@ class Receipt(BaseModel):
     by: FreeText = "operator"
 
 
-class Count(BaseModel):
+class Count(_Body):
     """What a count found on hand."""
 
     counted: int = Field(ge=0, le=1_000_000_000)
@@ -45,7 +49,7 @@ class Count(BaseModel):
     by: FreeText = "operator"
 
 
-class Adjustment(BaseModel):
+class Adjustment(_Body):
     """Units found (positive) or written off (negative)."""
 
     quantity: int = Field(ge=-1_000_000_000, le=1_000_000_000)
@@ -56,7 +60,7 @@ class Adjustment(BaseModel):
     by: FreeText = "operator"
 
 
-class Move(BaseModel):
+class Move(_Body):
     """Units that changed location."""
 
     quantity: Units
@@ -66,14 +70,14 @@ class Move(BaseModel):
     by: FreeText = "operator"
 
 
-class Part(BaseModel):
+class Part(_Body):
     """A part of a kit."""
 
     sku: str = Field(min_length=1, max_length=100)
     units: Units
 
 
-class Item(BaseModel):
+class Item(_Body):
     """What an item is."""
 
     description: Text = ""

@@ -69,9 +69,7 @@ async def test_what_waits_is_read_in_pages_whatever_stands_in_a_sku() -> None:
     assert seen == sorted(skus)
 
 
-@pytest.mark.parametrize(
-    "cursor", ["x", "A|B|C", "WyJhIl0", "WyJhIiwiYiIsMV0", "%00", "é", "a" * 3000]
-)
+@pytest.mark.parametrize("cursor", ["x", "A|B|C", "WyJhIl0", "WyJhIiwiYiIsMV0", "é", "a" * 3000])
 async def test_a_cursor_that_no_page_said_is_refused(cursor: str) -> None:
-    answer = await Books().client.get(f"/accounting/queues?cursor={quote(cursor, safe='%')}")
+    answer = await Books().client.get(f"/accounting/queues?cursor={quote(cursor)}")
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid-request")
