@@ -31,7 +31,7 @@ class LinkBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     sku: Annotated[str, Field(min_length=1, max_length=100)]
-    units_per_listing: int = Field(default=1, ge=1, le=1_000_000)
+    units_per_listing: int = Field(default=1, ge=1, le=1_000_000, strict=True)
 
 
 class ComponentView(BaseModel):

@@ -16,7 +16,7 @@ from services.inventory.process import stream_of
 from services.inventory.read_model import ENTRIES, RESERVATIONS, STOCK, StockRow
 
 Sku = Annotated[str, Path(min_length=1, max_length=100, pattern=r"^[!-~ ]+$")]
-Units = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Units = Annotated[int, Field(ge=1, le=1_000_000_000, strict=True)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Text = Annotated[str, Field(max_length=200)]
 FreeText = Annotated[Text, AfterValidator(masked)]  # a person wrote it: never a card number
@@ -43,7 +43,7 @@ class Receipt(_Body):
 class Count(_Body):
     """What a count found on hand."""
 
-    counted: int = Field(ge=0, le=1_000_000_000)
+    counted: int = Field(ge=0, le=1_000_000_000, strict=True)
     location: str = "main"
     document: Text | None = None
     by: FreeText = "operator"
@@ -52,7 +52,7 @@ class Count(_Body):
 class Adjustment(_Body):
     """Units found (positive) or written off (negative)."""
 
-    quantity: int = Field(ge=-1_000_000_000, le=1_000_000_000)
+    quantity: int = Field(ge=-1_000_000_000, le=1_000_000_000, strict=True)
     reason: WRITE_OFFS
     location: str = "main"
     document: Text | None = None
