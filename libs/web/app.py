@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from libs.eventsourcing.decider import Refused
@@ -56,6 +57,8 @@ class Guard:
 
         try:
             await self.app(scope, await checked(scope, receive), watched)
+        except ClientDisconnect:
+            return  # in the middle of its request: nobody is left to be answered
         except Problem as no:
             await problem(no.code, no.detail, **no.members)(scope, receive, send)
         except Exception as error:

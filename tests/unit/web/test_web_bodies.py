@@ -63,6 +63,32 @@ def test_an_address_that_nothing_can_hold_is_refused(part: bytes) -> None:
         check_address(part)
 
 
+@pytest.mark.parametrize("path", ["/orders/x/holds", "/payments/webhooks/stripe/card"])
+async def test_whoever_goes_in_the_middle_of_a_body_is_no_fault_of_ours(
+    path: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sent = []
+
+    async def receive() -> Any:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await every_route(Stored())(scope_of(path, {}), receive, send)
+    assert sent == []
+    assert "request-failed" not in capsys.readouterr().out
+
+
+def scope_of(path: str, headers: dict[str, str]) -> Any:
+    given_ = {"content-type": "application/json", "idempotency-key": "key-1"} | headers
+    return {
+        "type": "http", "http_version": "1.1", "method": "POST", "path": path, "query_string": b"",
+        "raw_path": path.encode(), "scheme": "http", "server": ("x", 80),
+        "headers": [(name.encode(), text.encode()) for name, text in given_.items()],
+    }  # fmt: skip
+
+
 async def streamed(parts: list[bytes], path: str, **headers: str) -> tuple[int, Any, int]:
     """The answer to a body in parts without a length, and how many of them were taken."""
     sent, left = [], list(parts)
@@ -73,13 +99,7 @@ async def streamed(parts: list[bytes], path: str, **headers: str) -> tuple[int, 
     async def send(message: Any) -> None:
         sent.append(message)
 
-    given_ = {"content-type": "application/json", "idempotency-key": "key-1"} | headers
-    scope: Any = {
-        "type": "http", "http_version": "1.1", "method": "POST", "path": path, "query_string": b"",
-        "raw_path": path.encode(), "scheme": "http", "server": ("x", 80),
-        "headers": [(name.encode(), text.encode()) for name, text in given_.items()],
-    }  # fmt: skip
-    await every_route(Stored())(scope, receive, send)
+    await every_route(Stored())(scope_of(path, headers), receive, send)
     body = b"".join(one.get("body", b"") for one in sent)
     return sent[0]["status"], json.loads(body), len(parts) - len(left)
 
