@@ -119,11 +119,7 @@ def hostile_paths(paths: Mapping[str, Any]) -> Iterator[Sent]:
     """Every route, with texts that no name and no query can be."""
     for route, item in paths.items():
         for method in ("get", "post"):
-            if (
-                method not in item
-                or route.startswith(("/health", "/metrics"))
-                or "webhooks" in route
-            ):
+            if method not in item or route.startswith(("/health", "/metrics")):
                 continue
             known = {n: IDS.get(n, "x") for n in _names(route)}
             body = WRITES.get(route, ("", {}))[1] if method == "post" else None
