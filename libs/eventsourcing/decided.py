@@ -57,8 +57,19 @@ class Parked(msgspec.Struct, frozen=True):
     history: bool = False
 
 
+class Recorded(msgspec.Struct, frozen=True):
+    """What a command recorded in its stream: the types, and the version behind them."""
+
+    stream: str
+    version: int
+    events: tuple[str, ...]
+
+
 class Reply(msgspec.Struct, frozen=True):
-    """What a caller is told and what is stored under its key; `refused` is the code of a no."""
+    """What a caller is told and what is stored under its key; `refused` is the code of a no.
+
+    `also` is what the further commands of the same request recorded.
+    """
 
     key: str
     request_hash: bytes
@@ -68,6 +79,7 @@ class Reply(msgspec.Struct, frozen=True):
     refused: str | None = None
     message: str = ""
     details: dict[str, str | int] = {}
+    also: tuple[Recorded, ...] = ()
 
 
 @dataclass

@@ -12,7 +12,7 @@ import msgspec
 from libs.codec.errors import DecodeError
 from libs.codec.framing import EventCodec
 from libs.contracts import kernel
-from libs.eventsourcing.decided import HeadChange, NewEvent, Parked, Reply, Turn
+from libs.eventsourcing.decided import HeadChange, NewEvent, Parked, Recorded, Reply, Turn
 from libs.eventsourcing.decider import Decider, Refused
 from libs.eventsourcing.envelope import Envelope
 from libs.eventsourcing.guards import cause, held, packed, possible
@@ -121,12 +121,12 @@ class _Taking:
                     self._park(given, stream, number, *cause(error), command)
 
     def _answer(self, given: Input, origin: FromApi) -> None:
-        stream, command = given.work[0]
-        if not nameable(stream):
+        if not all(nameable(stream) for stream, _ in given.work):
             self.turn.replies.append(Reply(origin.key, origin.request_hash, "", 0, (), "bad-name"))
             return
+        stream = given.work[0][0]
         try:
-            events = self._decide(given, stream, 0, command)
+            first, *also = self._all(given)
         except Refused as no:
             details = {k: cleaned(v) if isinstance(v, str) else v for k, v in no.details.items()}
             reply = Reply(origin.key, origin.request_hash, stream, self.heads[stream].version,
@@ -135,11 +135,26 @@ class _Taking:
             code, detail = cause(error)
             reply = Reply(origin.key, b"", stream, 0, (), code, detail)
         else:
-            types = tuple(event.type for event in events)
-            reply = Reply(
-                origin.key, origin.request_hash, stream, self.heads[stream].version, types
-            )
+            reply = Reply(origin.key, origin.request_hash, first.stream, first.version,
+                          first.events, also=tuple(also))  # fmt: skip
         self.turn.replies.append(reply)
+
+    def _all(self, given: Input) -> list[Recorded]:
+        """Decide all commands of a caller's request; where one fails, none has left anything."""
+        turn, before = self.turn, {stream: self.heads[stream] for stream, _ in given.work}
+        lists: tuple[list[Any], ...] = (turn.events, turn.recorded, turn.timers, turn.effects)
+        sizes, done = [len(one) for one in lists], []
+        try:
+            for number, (stream, command) in enumerate(given.work):
+                events = self._decide(given, stream, number, command)
+                types = tuple(event.type for event in events)
+                done.append(Recorded(stream, self.heads[stream].version, types))
+        except Exception:
+            self.heads |= before
+            for one, size in zip(lists, sizes, strict=True):
+                del one[size:]
+            raise
+        return done
 
     def _operator(self, given: Input, origin: FromOperator) -> None:
         """Try a parked command again, or give it up; the first failure stops its source's queue."""

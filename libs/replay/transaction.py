@@ -3,7 +3,7 @@
 Mostly in one statement, on rows that are remembered; step by step where that finds a difference.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import asyncpg
@@ -19,21 +19,6 @@ from libs.store.pool import LOST, Connection
 _LOCK = """
     SELECT name, generation, revision, set_config('synchronous_commit', 'off', true)
     FROM read_models WHERE name = ANY ($1::text[]) ORDER BY name FOR UPDATE"""
-_MOVE = """
-    WITH mine AS (
-        SELECT p.consumer, p.topic, p.partition, u.next_offset, u.last_pseq, u.last_id
-        FROM unnest($1::text[], $2::text[], $3::integer[], $4::bigint[], $5::bigint[],
-                    $6::bigint[], $7::text[])
-            AS u(consumer, topic, partition, epoch, next_offset, last_pseq, last_id)
-        JOIN positions p USING (consumer, topic, partition)
-        WHERE p.epoch = u.epoch ORDER BY 1, 2, 3 FOR UPDATE OF p
-    ), raised AS (
-        UPDATE read_models SET revision = revision + 1 WHERE name = ANY ($8::text[])
-    )
-    UPDATE positions p SET next_offset = mine.next_offset, last_pseq = mine.last_pseq,
-        last_id = nullif(mine.last_id, '')::uuid
-    FROM mine
-    WHERE (p.consumer, p.topic, p.partition) = (mine.consumer, mine.topic, mine.partition)"""
 
 # Nothing is written unless every model is as it is remembered and every partition is still ours.
 _AT_ONCE = """
@@ -97,7 +82,7 @@ async def commit(connection: Connection, works: list[Work]) -> None:
             for work, rows in zip(list(works), written, strict=True):
                 if rows is None:
                     works.remove(work)
-            await _move(connection, works)
+            await _move(connection, works, revisions)
     except BaseException:
         for work in works:
             work.live.forget()
@@ -118,7 +103,8 @@ async def _at_once(connection: Connection, works: Sequence[Work]) -> bool:
     busy = [work for work in works if work.pairs]
     if any(work.live.revision < 0 for work in busy):
         return False
-    parts, arguments = [_AT_ONCE], [*_models(works), *_cursors(works)]
+    revisions = {work.live.name: work.live.revision for work in works}
+    parts, arguments = [_AT_ONCE], [*_models(works, revisions), *_cursors(works)]
     try:
         folded = [await _folded(connection, work) for work in busy]
         for work, (_, different) in zip(busy, folded, strict=True):
@@ -140,11 +126,11 @@ async def _at_once(connection: Connection, works: Sequence[Work]) -> bool:
     return bool(done)
 
 
-def _models(works: Sequence[Work]) -> list[list[Any]]:
+def _models(works: Sequence[Work], revisions: Mapping[str, int]) -> list[list[Any]]:
     return [
         [work.live.name for work in works],
         [work.live.generation for work in works],
-        [work.live.revision if work.pairs else None for work in works],
+        [revisions[work.live.name] if work.pairs else None for work in works],
     ]
 
 
@@ -201,11 +187,11 @@ def _cursors(works: Sequence[Work]) -> list[list[Any]]:
     return list(map(list, zip(*rows, strict=True)))
 
 
-async def _move(connection: Connection, works: Sequence[Work]) -> None:
-    columns = _cursors(works)
-    if not columns:
-        return
-    names = [work.live.name for work in works if work.pairs]
-    done = await connection.execute(_MOVE, *columns, names)
-    if done != f"UPDATE {len(columns[0])}":
+async def _move(
+    connection: Connection, works: Sequence[Work], revisions: Mapping[str, int]
+) -> None:
+    """Move positions behind rows that are written: the same statement, with no rows in it."""
+    told = _AT_ONCE + _TOLD
+    columns = [*_models(works, revisions), *_cursors(works)]
+    if works and not await connection.fetchval(told, *columns):
         raise Stale(generation=False)

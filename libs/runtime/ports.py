@@ -21,24 +21,39 @@ R = TypeVar("R", bound=msgspec.Struct)
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What a command led to. `token` is for `?after=`; `events` are the types it recorded."""
+    """What a command led to. `token` is for `?after=`; `events` are the types it recorded.
+
+    `also` is what the further commands of the same request led to.
+    """
 
     stream: str
     version: int
     events: tuple[str, ...]
     token: str
+    also: tuple["Answer", ...] = ()
+
+
+Told = tuple[str, Any]  # a stream, and the command to it
 
 
 class Commands(Protocol):
     """The way in for a caller's commands."""
 
     async def execute(
-        self, stream: str, command: Any, *, key: str, request: bytes, trace: str = ""
-    ) -> Answer:
-        """Decide the command and answer when it is committed.
+        self, stream: str, command: Any, *, key: str, request: bytes, trace: str = "",
+        also: Sequence[Told] = (),
+    ) -> Answer:  # fmt: skip
+        """Decide the command and answer when it is committed; with those in `also`, all or none.
 
         The same key gives the stored answer again; with another request: KeyReused. Raises
         `Refused` where the decider refuses (that answer is stored as well).
+        """
+        ...
+
+    async def known(self, key: str, request: bytes) -> Answer | None:
+        """Return the answer that is stored under the key, None where there is none.
+
+        Raises as `execute` does.
         """
         ...
 

@@ -23,6 +23,7 @@ CREATE OR REPLACE FUNCTION commit_turn(
 ) RETURNS TABLE (lane integer, head bigint) LANGUAGE plpgsql AS $$
 DECLARE
     n integer;
+    given_up bigint[] := '{}';
 BEGIN
     IF cardinality(p_topic) > 0 THEN
         SELECT count(*) INTO n FROM (
@@ -48,8 +49,16 @@ BEGIN
         INSERT INTO commands SELECT u.key, u.hash, u.reply, now_at
         FROM unnest(c_key, c_hash, c_reply) AS u(key, hash, reply) ORDER BY u.key;
     END IF;
-    IF cardinality(i_seq) > 0 THEN
-        PERFORM 1 FROM inbox WHERE seq = ANY (i_seq) ORDER BY seq FOR UPDATE;
+    IF cardinality(k_gone) > 0 THEN
+        given_up := ARRAY(
+            SELECT i.seq FROM parked p JOIN inbox i
+                ON i.state = 'parked' AND 'inbox/' || i.provider || '/' || i.account || '/' || i.key = p.input_id
+            WHERE p.id = ANY (k_gone) AND p.stream LIKE 'intake-inbox/%'
+                AND NOT EXISTS (SELECT 1 FROM parked o WHERE o.input_id = p.input_id AND o.id <> ALL (k_gone)));
+    END IF;
+    IF cardinality(i_seq || given_up) > 0 THEN
+        -- By their names, as they are accepted: copies of known deliveries lock their rows, too.
+        PERFORM 1 FROM inbox WHERE seq = ANY (i_seq || given_up) ORDER BY provider, account, key FOR UPDATE;
         UPDATE inbox i SET state = u.state, reason = u.reason, finished = i.finished + (u.state <> 'parked')::integer
         FROM unnest(i_seq, i_state, i_reason) AS u(seq, state, reason)
         WHERE i.seq = u.seq AND i.state = 'received';
@@ -126,10 +135,8 @@ BEGIN
     IF cardinality(k_gone) > 0 THEN
         PERFORM 1 FROM parked WHERE id = ANY (k_gone) ORDER BY id FOR UPDATE;
         -- A delivery that is given up (one tried again is 'received') is at its end: its body goes in time.
-        UPDATE inbox i SET state = 'ignored', reason = 'discarded', finished = i.finished + 1
-        FROM parked p WHERE p.id = ANY (k_gone) AND p.stream LIKE 'intake-inbox/%' AND i.state = 'parked'
-            AND 'inbox/' || i.provider || '/' || i.account || '/' || i.key = p.input_id
-            AND NOT EXISTS (SELECT 1 FROM parked o WHERE o.input_id = p.input_id AND o.id <> ALL (k_gone));
+        UPDATE inbox SET state = 'ignored', reason = 'discarded', finished = finished + 1
+        WHERE seq = ANY (given_up) AND state = 'parked';
         DELETE FROM parked WHERE id = ANY (k_gone);
         GET DIAGNOSTICS n = ROW_COUNT;
         IF n <> cardinality(k_gone) THEN

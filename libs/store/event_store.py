@@ -134,7 +134,7 @@ class PostgresStore:
             )
             inbox = await connection.fetch(
                 "SELECT seq FROM inbox WHERE seq = ANY ($1::bigint[]) AND state = 'received'"
-                " ORDER BY seq FOR UPDATE", [seq for seq, _, _ in turn.inbox],
+                " ORDER BY provider, account, key FOR UPDATE", [seq for seq, _, _ in turn.inbox],
             )  # fmt: skip
             effects = await connection.fetch(
                 "SELECT e.id, e.token FROM unnest($1::text[], $2::bigint[]) AS u(id, token)"

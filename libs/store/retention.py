@@ -1,6 +1,7 @@
 """What a service's database no longer needs: finished bodies first, later the rows themselves.
 
-Events, heads and positions are never touched.
+Events, heads and positions are never touched. A sweep waits for nobody: what somebody holds is
+dropped by the next one.
 """
 
 from collections.abc import Sequence
@@ -14,24 +15,26 @@ _BODIES = """
     UPDATE inbox SET body = NULL FROM (
         SELECT seq FROM inbox WHERE body IS NOT NULL AND received_at < $1
             AND state NOT IN ('received', 'parked') ORDER BY received_at LIMIT $2
+            FOR UPDATE SKIP LOCKED
     ) old WHERE inbox.seq = old.seq"""
 # Longer than any provider retries: a delivery or a command that comes again is new.
 _OLD = (
     """DELETE FROM inbox USING (
         SELECT seq FROM inbox WHERE body IS NULL AND received_at < $1
             AND state NOT IN ('received', 'parked') ORDER BY received_at LIMIT $2
+            FOR UPDATE SKIP LOCKED
     ) old WHERE inbox.seq = old.seq""",
     """DELETE FROM commands USING (
-        SELECT key FROM commands WHERE at < $1 ORDER BY at LIMIT $2
+        SELECT key FROM commands WHERE at < $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED
     ) old WHERE commands.key = old.key""",
     """DELETE FROM timers USING (
         SELECT id FROM timers WHERE done_at IS NOT NULL AND done_at < $1
-            ORDER BY done_at LIMIT $2
+            ORDER BY done_at LIMIT $2 FOR UPDATE SKIP LOCKED
     ) old WHERE timers.id = old.id""",
     """DELETE FROM effects USING (
         SELECT id FROM effects WHERE planned_at < $1
             AND state IN ('confirmed', 'rejected', 'reconciled', 'suppressed')
-            ORDER BY planned_at LIMIT $2
+            ORDER BY planned_at LIMIT $2 FOR UPDATE SKIP LOCKED
     ) old WHERE effects.id = old.id""",
 )
 _OPEN = """

@@ -110,10 +110,10 @@ class Spans:
                        own=span_id(given.cause), failed=failure is not None)  # fmt: skip
 
     def commanded(self, given: Input, reply: Reply, began: int) -> None:
-        """Tell of a caller's command that was decided."""
+        """Tell of a caller's command (of several, the first one) that was decided."""
         if self._put is None:
             return
-        ((stream, command),) = given.work
+        stream, command = given.work[0]
         said: Said = {"lonja.stream.kind": category(stream),
                       "lonja.outcome": "refused" if reply.refused else "decided",
                       "lonja.code": reply.refused or ""}  # fmt: skip

@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from libs.eventsourcing.decider import Refused
@@ -16,6 +17,7 @@ from libs.store.pool import LOST, PASSING
 from libs.telemetry.logs import log
 from libs.telemetry.spans import OFF, Spans
 from libs.telemetry.tracing import continued, header_of, trace_id
+from libs.web.bodies import checked
 from libs.web.problems import Problem, answer_problem, problem
 from libs.web.tokens import READS, permitted
 
@@ -23,9 +25,9 @@ Check = Callable[[], Mapping[str, str]]  # name -> reason why it is not ready
 
 
 class Guard:
-    """Gives a request its trace, asks for tokens, turns what nobody foresaw into a problem.
+    """Gives a request its trace, asks for tokens, refuses what no route could hold.
 
-    Log lines of the request carry its trace, and so does the problem: one finds the other.
+    What nobody foresaw becomes a problem. Log lines of the request carry its trace, and so does the problem: one finds the other.
     """
 
     def __init__(self, app: ASGIApp, server: Server, spans: Spans) -> None:
@@ -58,7 +60,13 @@ class Guard:
             await send(message)
 
         try:
-            await self.app(scope, receive, watched)
+            await self.app(scope, await checked(scope, receive), watched)
+        except ClientDisconnect:
+            pass  # in the middle of its request: nobody is left to be answered
+        except Problem as no:
+            refused = problem(no.code, no.detail, **no.members)
+            await refused(scope, receive, send)
+            status = refused.status_code
         except Exception as error:
             log.error("request-failed", cause=type(error).__name__)
             if not status:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from libs.runtime.once import once
 from libs.runtime.redrive import Redriven
@@ -17,6 +17,7 @@ from libs.web.writes import Write, WriteRequest
 class RedriveRequest(BaseModel):
     """Which queue to try again, and who asks."""
 
+    model_config = ConfigDict(extra="forbid")
     stream: str = Field(max_length=300)
     source: str = Field(max_length=600)
     by: str = Field(default="operator", max_length=80)

@@ -16,6 +16,9 @@ STATUS: Mapping[str, int] = {
     "bad-request": 400,
     "invalid-request": 422,
     "idempotency-key-missing": 400,
+    "bad-idempotency-key": 400,
+    "bad-delivery-key": 400,
+    "bad-name": 400,
     "idempotency-key-reused": 409,
     "bad-signature": 401,
     "stale-delivery": 400,
@@ -52,6 +55,8 @@ STATUS: Mapping[str, int] = {
     "unreadable-sealed-value": 500,
 }
 
+_SHOWN = 500  # characters of a text that may hold what the caller sent
+
 
 class Problem(Exception):  # noqa: N818 - an answer, not a fault
     """An answer that is an error: stable code, a sentence, members that are not personal."""
@@ -65,7 +70,7 @@ def problem(code: str, detail: str, **members: object) -> JSONResponse:
     """Return the response for a code."""
     status = STATUS.get(code, 409)
     body = {"type": f"urn:lonja:problem:{code}", "title": code.replace("-", " "), "status": status}
-    body |= {"code": code, "detail": detail, **members}
+    body |= {"code": code, "detail": detail[:_SHOWN], **members}
     headers = {"Retry-After": "1"} if status == 503 else None
     return JSONResponse(body, status, headers, media_type="application/problem+json")
 
@@ -79,7 +84,7 @@ async def answer_problem(_: Request, error: Exception) -> JSONResponse:
             return problem(error.code, error.message, **error.details)
         case RequestValidationError():
             faults = [
-                {"where": ".".join(str(part) for part in fault["loc"]), "why": fault["msg"]}
+                {"where": ".".join(map(str, fault["loc"]))[:_SHOWN], "why": fault["msg"][:_SHOWN]}
                 for fault in error.errors()
             ]
             return problem("invalid-request", "The request does not fit.", faults=faults[:20])

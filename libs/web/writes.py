@@ -1,12 +1,13 @@
 """What writes have in common: an idempotency key, and the token that a later read waits for."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, TypeVar
 
 import msgspec
 from fastapi import Depends, Header, Query, Request
 from pydantic import BaseModel
 
-from libs.runtime.ports import Answer, Rows
+from libs.runtime.ports import Answer, Commands, Rows, Told
 from libs.telemetry.tracing import continued, header_of
 from libs.web.problems import Problem
 
@@ -28,6 +29,26 @@ class Written(BaseModel):
     token: str
 
 
+async def carry_out(
+    commands: Commands, write: Write, judge: Callable[[], Awaitable[Sequence[Told]]]
+) -> Answer:
+    """Have a write decided that is judged on rows or settings first: its key comes before both.
+
+    `judge` gives the commands, of which all or none are done, or raises what the caller is told.
+    That counts only where the key has no answer: by now things may be as this very write left them.
+    """
+    try:
+        (stream, command), *also = await judge()
+    except Exception:
+        known = await commands.known(write.key, write.request)
+        if known is None:
+            raise
+        return known
+    return await commands.execute(
+        stream, command, key=write.key, request=write.request, trace=write.trace, also=also
+    )
+
+
 def written(answer: Answer) -> Written:
     """Return what a caller is told of it."""
     return Written(events=answer.events, token=answer.token)
@@ -37,10 +58,13 @@ async def _write(
     request: Request,
     idempotency_key: Annotated[str | None, Header()] = None,
 ) -> Write:
-    if not idempotency_key or not 1 <= len(idempotency_key) <= 200 or not idempotency_key.isascii():
-        raise Problem("idempotency-key-missing", "Send an Idempotency-Key of 1 to 200 characters.")
+    key = idempotency_key or ""
+    several = len(request.headers.getlist("idempotency-key")) > 1
+    if several or not 1 <= len(key) <= 200 or not key.isascii() or not key.isprintable():
+        text = "Send one Idempotency-Key of 1 to 200 printable ASCII characters."
+        raise Problem("idempotency-key-missing", text)
     body = f"{request.method} {request.url.path}\n".encode() + await request.body()
-    return Write(idempotency_key, body, traceparent(request))
+    return Write(key, body, traceparent(request))
 
 
 def traceparent(request: Request) -> str:

@@ -1,12 +1,14 @@
 """Accounting over HTTP: the ledger's balances and entries, stock at cost, and what waits."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 
-from libs.runtime.ports import Ports
+from libs.runtime.ports import Ports, Told
+from libs.web.pages import Cursor, cursor_of, place
 from libs.web.problems import Problem
-from libs.web.writes import After, WriteRequest, caught_up
+from libs.web.writes import After, WriteRequest, carry_out, caught_up
 from services.accounting import chart, commands, views
 from services.accounting.company import Companies, business_date
 from services.accounting.process import cost_stream, sale_stream
@@ -99,22 +101,19 @@ def _queues(router: APIRouter, ports: Ports, companies: Companies) -> None:
 
     @router.get("/queues")
     async def queue(
-        code: str | None = None, cursor: str | None = None, limit: Limit = 100,
-        after: After = None,
+        code: str | None = None, cursor: Cursor = None, limit: Limit = 100, after: After = None
     ) -> views.Queues:  # fmt: skip
         """Show what waits to be posted: why, since when, how much, and who does what."""
         rows = await caught_up(queues, after)
-        place = tuple(cursor.split("|", 2)) if cursor else None
-        if place is not None and len(place) != 3:
-            raise Problem("invalid-request", "A cursor is what a page before said.")
         equal = {"code": code} if code is not None else {}
-        found = await rows.find(after=place, limit=limit, **equal)
+        behind = place(cursor, tuple[str, str, str])
+        found = await rows.find(after=behind, limit=limit, **equal)
         counts = await rows.totals(("code",))
         last = found[-1] if len(found) == limit else None
         return views.Queues(
             waiting={str(key[0]): sums[0] for key, sums in sorted(counts.items())},
             rows=tuple(views.queue_out(row, ports.clock()) for row in found),
-            cursor=f"{last.subject}|{last.code}|{last.source_event}" if last else None,
+            cursor=cursor_of(last.subject, last.code, last.source_event) if last else None,
         )
 
     @router.post("/queues/{subject:path}/{code}/settle")
@@ -122,13 +121,14 @@ def _queues(router: APIRouter, ports: Ports, companies: Companies) -> None:
         subject: Subject, code: Code, body: views.SettleIn, write: WriteRequest
     ) -> views.Done:
         """Say what a posting waits for, or leave its fact out; what waited is posted."""
-        row = await queues.get(subject, code, body.source_event)
-        if row is None or code == "order-unknown":
-            raise Problem("posting-not-held", "Nothing like this waits for a person.")
-        stream, command = _settlement(row, body, ports.clock(), companies)
-        answer = await ports.commands.execute(
-            stream, command, key=write.key, request=write.request, trace=write.trace
-        )
+
+        async def judged() -> Sequence[Told]:
+            row = await queues.get(subject, code, body.source_event)
+            if row is None or code == "order-unknown":
+                raise Problem("posting-not-held", "Nothing like this waits for a person.")
+            return [_settlement(row, body, ports.clock(), companies)]
+
+        answer = await carry_out(ports.commands, write, judged)
         return views.Done(subject=subject, events=answer.events, token=answer.token)
 
 

@@ -1,16 +1,18 @@
 """The way in: shops' webhooks, our own store's checkouts, and people who link listings."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from libs.contracts import common
-from libs.runtime.ports import Ports, Rows
+from libs.runtime.ports import Ports, Rows, Told
 from libs.runtime.settings import Account
+from libs.web.pages import Cursor, cursor_of, place
 from libs.web.problems import Problem
-from libs.web.writes import After, WriteRequest, Written, caught_up, written
+from libs.web.writes import After, WriteRequest, Written, carry_out, caught_up, written
 from services.channels import commands
 from services.channels.checkout import Checkout, CheckoutAnswer
 from services.channels.checkouts import Checkouts
@@ -29,7 +31,7 @@ class LinkBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     sku: Annotated[str, Field(min_length=1, max_length=100)]
-    units_per_listing: int = Field(default=1, ge=1, le=1_000_000)
+    units_per_listing: int = Field(default=1, ge=1, le=1_000_000, strict=True)
 
 
 class ComponentView(BaseModel):
@@ -119,51 +121,51 @@ def _listings(router: APIRouter, ports: Ports) -> None:
     @router.get("/listings")
     async def find(
         account: str | None = None, linked: bool | None = None,
-        cursor: Annotated[str | None, Query(max_length=400)] = None, after: After = None,
+        cursor: Cursor = None, after: After = None,
     ) -> ListingPage:  # fmt: skip
         """List listings; `linked=false` are those that somebody must link."""
         equal: dict[str, str | bool] = {} if account is None else {"account": account}
         equal |= {} if linked is None else {"linked": linked}
         rows = await (await caught_up(listings, after)).find(
-            after=_key(cursor), limit=_PAGE, **equal
+            after=place(cursor, tuple[str, str]), limit=_PAGE, **equal
         )
-        last = f"{rows[-1].account}:{rows[-1].listing_id}" if len(rows) == _PAGE else None
+        last = cursor_of(rows[-1].account, rows[-1].listing_id) if len(rows) == _PAGE else None
         views = await asyncio.gather(*(_view(row, items) for row in rows))
         return ListingPage(items=views, cursor=last)
 
     @router.post("/listings/{account}/{listing_id:path}/link")
     async def link(account: str, listing_id: str, body: LinkBody, write: WriteRequest) -> Written:
         """Say what a listing sells; lines that wait for it go on by themselves."""
-        entity = _account(ports, account).entity
-        sku = body.sku.strip().upper()
-        item = await items.get(sku)
-        if item is None:
-            raise Problem("item-not-found", f"There is no item {sku}; receive or define it first.")
-        row = await listings.get(account, listing_id)
-        command = commands.LinkListing(
-            entity=entity, account=account, listing_id=listing_id,
-            channel_sku=row.channel_sku if row else "", sku=sku,
-            units_per_listing=body.units_per_listing, components=components_of(item),
-            by="operator", at=ports.clock(),
-        )  # fmt: skip
-        stream = commands.listing_stream(account, listing_id)
-        answer = await ports.commands.execute(
-            stream, command, key=write.key, request=write.request, trace=write.trace
-        )
-        return written(answer)
+
+        async def judged() -> Sequence[Told]:
+            entity, sku = _account(ports, account).entity, body.sku.strip().upper()
+            item = await items.get(sku)
+            if item is None:
+                text = f"There is no item {sku}; receive or define it first."
+                raise Problem("item-not-found", text)
+            row = await listings.get(account, listing_id)
+            command = commands.LinkListing(
+                entity=entity, account=account, listing_id=listing_id,
+                channel_sku=row.channel_sku if row else "", sku=sku,
+                units_per_listing=body.units_per_listing, components=components_of(item),
+                by="operator", at=ports.clock(),
+            )  # fmt: skip
+            return [(commands.listing_stream(account, listing_id), command)]
+
+        return written(await carry_out(ports.commands, write, judged))
 
     @router.post("/listings/{account}/{listing_id:path}/unlink")
     async def unlink(account: str, listing_id: str, write: WriteRequest) -> Written:
         """Say that a listing sells nothing known; its next order lines wait."""
-        entity = _account(ports, account).entity
-        command = commands.UnlinkListing(
-            entity=entity, account=account, listing_id=listing_id, by="operator", at=ports.clock()
-        )
-        answer = await ports.commands.execute(
-            commands.listing_stream(account, listing_id), command,
-            key=write.key, request=write.request, trace=write.trace,
-        )  # fmt: skip
-        return written(answer)
+
+        async def judged() -> Sequence[Told]:
+            command = commands.UnlinkListing(
+                entity=_account(ports, account).entity, account=account, listing_id=listing_id,
+                by="operator", at=ports.clock(),
+            )  # fmt: skip
+            return [(commands.listing_stream(account, listing_id), command)]
+
+        return written(await carry_out(ports.commands, write, judged))
 
     @router.get("/listings/{account}/{listing_id:path}/suggestions")
     async def suggestions(
@@ -185,13 +187,6 @@ def _account(ports: Ports, name: str) -> Account:
     if found is None:
         raise Problem("not-found", "There is no such account.")
     return found
-
-
-def _key(cursor: str | None) -> tuple[str, str] | None:
-    if cursor is None:
-        return None
-    account, _, listing_id = cursor.partition(":")
-    return account, listing_id
 
 
 async def _view(row: ListingRow, items: Rows[ItemRow]) -> ListingView:

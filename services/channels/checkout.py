@@ -26,7 +26,7 @@ class CheckoutLine(_Body):
     listing_id: Text | None = None
     sku: Text | None = None
     title: FreeText = ""
-    quantity: int = Field(ge=1, le=10**9)
+    quantity: int = Field(ge=1, le=10**9, strict=True)
     unit_price: Amount
     tax: Amount = "0"
     tax_rate: Amount = "0"

@@ -1,13 +1,14 @@
 """What is told to the shops: the list that an operator reads, and what they decide."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from libs.runtime.ports import Ports, Rows
+from libs.runtime.ports import Ports, Rows, Told
 from libs.web.problems import Problem
-from libs.web.writes import After, WriteRequest, Written, caught_up, written
+from libs.web.writes import After, WriteRequest, Written, carry_out, caught_up, written
 from services.channels.commands import order_stream
 from services.channels.report_rows import REPORTS, ReportRow
 from services.channels.reports import SettleReport
@@ -79,15 +80,15 @@ def report_routes(router: APIRouter, ports: Ports) -> None:
     @router.post("/reports/{report_id}/decisions")
     async def decide(report_id: str, body: Decision, write: WriteRequest) -> Written:
         """Settle a report that was refused: try again, or take it as told."""
-        row = await rows.get(report_id)
-        if row is None:
-            raise Problem("not-found", "There is no such report.")
-        answer = await ports.commands.execute(
-            order_stream(row.account, row.external_id),
-            SettleReport(report_id, body.decision, body.by, ports.clock()),
-            key=write.key, request=write.request, trace=write.trace,
-        )  # fmt: skip
-        return written(answer)
+
+        async def judged() -> Sequence[Told]:
+            row = await rows.get(report_id)
+            if row is None:
+                raise Problem("not-found", "There is no such report.")
+            command = SettleReport(report_id, body.decision, body.by, ports.clock())
+            return [(order_stream(row.account, row.external_id), command)]
+
+        return written(await carry_out(ports.commands, write, judged))
 
 
 def _view(row: ReportRow, now: int) -> ReportView:

@@ -4,13 +4,14 @@ Whatever is personal is in bodies, never in addresses; it is opened here and kep
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from libs.runtime.ports import Ports
+from libs.runtime.ports import Ports, Told
+from libs.web.pages import Cursor
 from libs.web.problems import Problem
-from libs.web.writes import After, Write, WriteRequest, caught_up
+from libs.web.writes import After, WriteRequest, carry_out, caught_up
 from services.crm_sync import commands, erasure_api, views
 from services.crm_sync.contacts import Contacts
 from services.crm_sync.history import History
@@ -49,7 +50,7 @@ def _reads(router: APIRouter, ports: Ports) -> None:
     @router.get("/{customer_id}/timeline")
     async def timeline(
         customer_id: CustomerId,
-        cursor: Annotated[str | None, Query(max_length=80)] = None,
+        cursor: Cursor = None,
         limit: Limit = 100,
     ) -> views.TimelineOut:
         """Show what happened to a customer's orders over all services, oldest first."""
@@ -83,12 +84,6 @@ def _indexes(ports: Ports, wanted: views.Lookup) -> list[str]:
 def _writes(router: APIRouter, ports: Ports) -> None:
     identity = Identity(ports)
 
-    async def execute(stream: str, command: Any, write: Write, person: str) -> views.Done:
-        answer = await ports.commands.execute(
-            stream, command, key=write.key, request=write.request, trace=write.trace
-        )
-        return views.Done(customer_id=person, events=answer.events, token=answer.token)
-
     @router.post("/{customer_id}/merges", status_code=201)
     async def merge(
         customer_id: CustomerId, body: views.MergeIn, write: WriteRequest
@@ -97,31 +92,39 @@ def _writes(router: APIRouter, ports: Ports) -> None:
 
         409 erasure-requested where one of them is to be forgotten, 410 subject-erased where it is.
         """
-        first = await identity.known(customer_id)
-        second = await identity.known(body.other_id)
-        named = _named(first, customer_id), _named(second, body.other_id)
-        if await identity.leaving(first) or await identity.leaving(second):
-            raise Problem("erasure-requested", "A customer is to be forgotten; join nobody to it.")
-        index = commands.hand_index(customer_id, body.other_id, write.key)
-        command = commands.MergeByHand(
-            entity=first.entity, index=index, first=named[0], second=named[1], by=body.by,
-            at=ports.clock(),
-        )  # fmt: skip
-        return await execute(commands.evidence_stream(index), command, write, customer_id)
+
+        async def judged() -> Sequence[Told]:
+            first = await identity.known(customer_id)
+            second = await identity.known(body.other_id)
+            named = _named(first, customer_id), _named(second, body.other_id)
+            if await identity.leaving(first) or await identity.leaving(second):
+                text = "A customer is to be forgotten; join nobody to it."
+                raise Problem("erasure-requested", text)
+            index = commands.hand_index(customer_id, body.other_id, write.key)
+            command = commands.MergeByHand(
+                entity=first.entity, index=index, first=named[0], second=named[1], by=body.by,
+                at=ports.clock(),
+            )  # fmt: skip
+            return [(commands.evidence_stream(index), command)]
+
+        return views.done(customer_id, await carry_out(ports.commands, write, judged))
 
     @router.post("/{customer_id}/unmerges", status_code=201)
     async def unmerge(
         customer_id: CustomerId, body: views.UnmergeIn, write: WriteRequest
     ) -> views.Done:
         """Say that a member is somebody else; what made them one never does so again."""
-        person = await identity.known(customer_id)
-        command = commands.UnmergeCustomer(
-            entity=person.entity, customer_id=customer_id, merged_id=body.merged_id,
-            indexes=_shared(person, body.merged_id, body.indexes), by=body.by, reason=body.reason,
-            at=ports.clock(),
-        )  # fmt: skip
-        stream = commands.customer_stream(body.merged_id)
-        return await execute(stream, command, write, customer_id)
+
+        async def judged() -> Sequence[Told]:
+            person = await identity.known(customer_id)
+            command = commands.UnmergeCustomer(
+                entity=person.entity, customer_id=customer_id, merged_id=body.merged_id,
+                indexes=_shared(person, body.merged_id, body.indexes), by=body.by,
+                reason=body.reason, at=ports.clock(),
+            )  # fmt: skip
+            return [(commands.customer_stream(body.merged_id), command)]
+
+        return views.done(customer_id, await carry_out(ports.commands, write, judged))
 
 
 def _named(person: Person, customer_id: str) -> commands.Named:

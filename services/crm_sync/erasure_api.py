@@ -5,10 +5,10 @@ from typing import Literal
 
 from fastapi import APIRouter
 
-from libs.runtime.ports import Ports, Rows
+from libs.runtime.ports import Ports, Rows, Told
 from libs.security.vault.vault import DAY
 from libs.web.problems import Problem
-from libs.web.writes import After, WriteRequest, caught_up
+from libs.web.writes import After, WriteRequest, carry_out, caught_up
 from services.crm_sync import commands, read_model, views
 from services.crm_sync.erasing import years_after
 from services.crm_sync.history import History
@@ -36,12 +36,6 @@ class Erasures:
         """Return when the newest order was placed, 0 where there is none."""
         orders = await self.history.orders_of(person)
         return orders[0].placed_at if orders else 0
-
-    async def asked_before(self, subjects: Sequence[str]) -> str | None:
-        """Return the customer by whose id all of these were asked to be forgotten already."""
-        rows = [await self.rows.get(subject) for subject in subjects]
-        known = {row.customer_id for row in rows if row is not None}
-        return known.pop() if len(known) == 1 and None not in rows else None
 
     async def open(self) -> list[views.PendingOut]:
         """Return what was asked and is not done, the nearest deadline first."""
@@ -124,20 +118,17 @@ def add(router: APIRouter, ports: Ports) -> None:
         customer_id: CustomerId, body: views.ErasureIn, write: WriteRequest
     ) -> views.Done:
         """Carry out the plan that was shown. 409 plan-changed where there is more by now."""
-        person = await erasures.identity.known(customer_id)
-        asked = customer_id if set(body.subjects) == set(person.subjects) else None
-        # A repeated request finds the person fallen apart where the first one was carried out.
-        asked = asked or await erasures.asked_before(body.subjects)
-        if asked is None:
-            raise Problem("plan-changed", "The customer has other subjects by now: plan again.")
-        now = ports.clock()
-        command = commands.RequestErasure(
-            entity=person.entity, customer_id=asked, subjects=body.subjects,
-            last_order_at=await erasures.last_order(person), by=body.by,
-            answer_by=now + ANSWER_DAYS * DAY, at=now,
-        )  # fmt: skip
-        answer = await ports.commands.execute(
-            commands.erasure_stream(asked), command,
-            key=write.key, request=write.request, trace=write.trace,
-        )  # fmt: skip
-        return views.Done(customer_id=person.customer_id, events=answer.events, token=answer.token)
+
+        async def judged() -> Sequence[Told]:
+            person = await erasures.identity.known(customer_id)
+            if set(body.subjects) != set(person.subjects):
+                raise Problem("plan-changed", "The customer has other subjects by now: plan again.")
+            now = ports.clock()
+            command = commands.RequestErasure(
+                entity=person.entity, customer_id=customer_id, subjects=body.subjects,
+                last_order_at=await erasures.last_order(person), by=body.by,
+                answer_by=now + ANSWER_DAYS * DAY, at=now,
+            )  # fmt: skip
+            return [(commands.erasure_stream(customer_id), command)]
+
+        return views.done(customer_id, await carry_out(ports.commands, write, judged))

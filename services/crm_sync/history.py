@@ -5,7 +5,7 @@ import heapq
 from collections.abc import Sequence
 
 from libs.runtime.ports import Ports, Rows
-from libs.web.problems import Problem
+from libs.web.pages import cursor_of, place
 from services.crm_sync import read_model, timeline, views
 from services.crm_sync.identity import Person, everything
 
@@ -58,7 +58,7 @@ class History:
     async def timeline(self, person: Person, cursor: str | None, limit: int) -> views.TimelineOut:
         """Merge the facts of a person's newest orders behind a cursor, oldest first."""
         orders = [row.order_id for row in (await self.orders_of(person))[:NEWEST]]
-        at, event_id = _place(cursor)
+        at, event_id = place(cursor, tuple[int, str]) or (0, "")
         slots = asyncio.Semaphore(AT_ONCE)
 
         async def facts(order: str) -> list[timeline.TimelineRow]:
@@ -72,19 +72,12 @@ class History:
             for row in rows:
                 found.setdefault((row.at, row.event_id), []).append(row)
         chosen = heapq.nsmallest(limit, found)
-        following = f"{chosen[-1][0]}:{chosen[-1][1]}" if len(found) > limit else None
+        following = cursor_of(*chosen[-1]) if len(found) > limit else None
         return views.TimelineOut(
             customer_id=person.customer_id,
             facts=tuple(_fact(found[key]) for key in chosen),
             cursor=following,
         )
-
-
-def _place(cursor: str | None) -> tuple[int, str]:
-    at, _, event_id = (cursor or "0:").partition(":")
-    if not (at.isascii() and at.isdecimal()) or len(at) > 18:
-        raise Problem("invalid-request", "The cursor is none of ours.")
-    return int(at), event_id
 
 
 def _fact(rows: Sequence[timeline.TimelineRow]) -> views.FactOut:

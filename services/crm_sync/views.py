@@ -5,6 +5,8 @@ from typing import Annotated
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
 
+from libs.runtime.ports import Answer
+
 CustomerId = Annotated[str, Path(pattern="^cus_[0-9a-f]{20}$")]
 Id = Annotated[str, Field(pattern="^cus_[0-9a-f]{20}$")]
 By = Annotated[str, Field(min_length=1, max_length=80)]
@@ -179,3 +181,8 @@ class Done(_View):
     customer_id: str
     events: tuple[str, ...]
     token: str
+
+
+def done(customer_id: str, answer: Answer) -> Done:
+    """Show what a write to a customer led to."""
+    return Done(customer_id=customer_id, events=answer.events, token=answer.token)

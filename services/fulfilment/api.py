@@ -5,9 +5,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from libs.runtime.ports import Ports, Rows
+from libs.runtime.ports import Ports, Rows, Told
+from libs.values.ids import stream_key
+from libs.web.pages import Cursor, cursor_of, no_cursor, place
 from libs.web.problems import Problem
-from libs.web.writes import After, Write, WriteRequest, caught_up
+from libs.web.writes import After, Write, WriteRequest, carry_out, caught_up
 from services.fulfilment import handover_commands, shipment_commands, views
 from services.fulfilment.intake import Door
 from services.fulfilment.order_rows import HANDOVERS, TRACKINGS
@@ -20,7 +22,6 @@ STATES = (
     "cancelled",
 )  # fmt: skip
 Limit = Annotated[int, Query(ge=1, le=500)]
-Cursor = Annotated[str | None, Query(max_length=300)]
 
 
 def routes(ports: Ports) -> APIRouter:
@@ -89,30 +90,34 @@ def _queues(router: APIRouter, ports: Ports) -> None:
         ("shipment", ports.rows(SHIPMENTS), SHIPMENTS.key),
         ("tracking", ports.rows(TRACKINGS), TRACKINGS.key),
     )
+    keys = {name: key for name, _, key in tables} | {"": ()}
 
     @router.get("/queues")
     async def queues(
         reason: str | None = None, cursor: Cursor = None, limit: Limit = 100, after: After = None
     ) -> views.QueuePage:
         """List what waits: orders' units first, then parcels, then words on unknown parcels."""
-        kind, _, behind = (cursor or "").partition("/")
+        kind, *behind = place(cursor, tuple[str, ...]) or ("",)
+        if kind not in keys or len(behind) != len(keys[kind]):
+            raise no_cursor()
         entries: list[views.QueueEntry] = []
         for name, rows, key in tables:
             if name < kind:
                 continue
-            place = tuple(behind.split("/", len(key) - 1)) if name == kind and behind else None
             equal: dict[str, str | int | bool] = {"waiting": True}
             equal |= {} if reason is None else {"reason": reason}
             left = limit - len(entries)
-            found = await (await caught_up(rows, after)).find(after=place, limit=left, **equal)
+            found = await (await caught_up(rows, after)).find(
+                after=tuple(behind) if name == kind else None, limit=left, **equal
+            )
             for row in found:
                 waiting = views.waiting_out(row)
                 assert waiting is not None
                 shown = "/".join(str(getattr(row, column)) for column in key)
                 entries.append(views.QueueEntry(kind=name, id=shown, waiting=waiting))
             if len(entries) == limit:
-                last = entries[-1]
-                return views.QueuePage(entries=tuple(entries), cursor=f"{last.kind}/{last.id}")
+                last = cursor_of(name, *(getattr(found[-1], column) for column in key))
+                return views.QueuePage(entries=tuple(entries), cursor=last)
         return views.QueuePage(entries=tuple(entries), cursor=None)
 
 
@@ -166,34 +171,55 @@ def _people(router: APIRouter, ports: Ports) -> None:
     @router.post("/shipments/{shipment_id}/label")
     async def label(shipment_id: views.Id, body: views.LabelIn, write: WriteRequest) -> views.Done:
         """Ask for a refused label again, by another service or carrier account if named."""
-        if body.carrier is not None and body.carrier not in ports.settings.carriers:
-            raise Problem("carrier-unknown", f"There is no [carriers.{body.carrier[:40]}].")
-        command = shipment_commands.RetryLabel(
-            ENTITY, shipment_id, body.carrier, body.service, body.by, ports.clock()
-        )
-        return await _tell(ports, shipment_id, command, write)
+
+        async def judged() -> Sequence[Told]:
+            if body.carrier is not None and body.carrier not in ports.settings.carriers:
+                raise Problem("carrier-unknown", f"There is no [carriers.{body.carrier[:40]}].")
+            command = shipment_commands.RetryLabel(
+                ENTITY, shipment_id, body.carrier, body.service, body.by, ports.clock()
+            )
+            return [(shipment_commands.shipment_stream(shipment_id), command)]
+
+        answer = await carry_out(ports.commands, write, judged)
+        return views.Done(id=shipment_id, events=answer.events, token=answer.token)
 
     @router.post("/shipments", status_code=201)
     async def join(body: views.JoinIn, write: WriteRequest) -> list[views.Done]:
-        """Let several orders' units go in one parcel: one buyer, one place, none packed yet."""
-        rows = [await shipments.get(name) for name in dict.fromkeys(body.shipments)]
-        found = [row for row in rows if row is not None]
-        if len(found) != len(rows):
-            raise Problem("shipment-not-found", "There is no such shipment.")
-        if len({(row.subject, row.location, row.currency) for row in found}) != 1:
-            raise Problem("not-one-parcel", "They go to other buyers, or from other places.")
-        if any(row.state != "planned" for row in found):
-            raise Problem("not-open", "One of them is packed already.")
-        into, done = found[0].shipment_id, []
-        for row in found[1:]:
-            for order in sorted(row.orders):
-                command = handover_commands.JoinShipment(
-                    ENTITY, order, row.shipment_id, into, body.by, ports.clock()
-                )
-                answer = await ports.commands.execute(
-                    handover_commands.handover_stream(order), command,
-                    key=f"{write.key}:{order}:{row.shipment_id}"[:240], request=write.request,
-                    trace=write.trace,
-                )  # fmt: skip
-                done.append(views.Done(id=order, events=answer.events, token=answer.token))
-        return done
+        """Let several orders' units go in one parcel: one buyer, one place, none packed yet.
+
+        All of them are joined, or none.
+        """
+
+        async def judged() -> Sequence[Told]:
+            return _joined(
+                [await shipments.get(name) for name in dict.fromkeys(body.shipments)], body.by,
+                ports.clock(),
+            )  # fmt: skip
+
+        answer = await carry_out(ports.commands, write, judged)
+        return [
+            views.Done(id=stream_key(one.stream), events=one.events, token=one.token)
+            for one in (answer, *answer.also)
+        ]
+
+
+def _joined(rows: Sequence[ShipmentRow | None], by: str, at: int) -> Sequence[Told]:
+    """Return what tells the orders of all parcels but the first to join it. Raises Problem."""
+    found = [row for row in rows if row is not None]
+    if len(found) != len(rows):
+        raise Problem("shipment-not-found", "There is no such shipment.")
+    if len(found) < 2:
+        raise Problem("invalid-request", "A parcel is not joined with itself.")
+    if len({(row.subject, row.location, row.currency) for row in found}) != 1:
+        raise Problem("not-one-parcel", "They go to other buyers, or from other places.")
+    if any(row.state != "planned" for row in found):
+        raise Problem("not-open", "One of them is packed already.")
+    join, into = handover_commands.JoinShipment, found[0].shipment_id
+    return [
+        (
+            handover_commands.handover_stream(order),
+            join(ENTITY, order, row.shipment_id, into, by, at),
+        )
+        for row in found[1:]
+        for order in sorted(row.orders)
+    ]

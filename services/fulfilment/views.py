@@ -23,7 +23,7 @@ class _View(BaseModel):
 class PackIn(_View):
     """A parcel that is closed."""
 
-    weight_grams: int | None = Field(default=None, ge=1, le=1_000_000)
+    weight_grams: int | None = Field(default=None, ge=1, le=1_000_000, strict=True)
     by: Text = "warehouse"
 
 
@@ -36,7 +36,7 @@ class HandOverIn(_View):
 class StopIn(_View):
     """Whether the warehouse could keep what is no longer wanted."""
 
-    stopped: bool = True
+    stopped: bool = Field(default=True, strict=True)
     by: Text = "warehouse"
 
 
@@ -50,7 +50,7 @@ class DecisionIn(_View):
         "reship", "refund", "claim", "delivered", "new-label", "keep", "bought", "not-bought"
     ]
     tracking_code: str = Field(default="", max_length=80, pattern=r"^[!-~]*$")
-    cost_minor: int = Field(default=0, ge=0, le=10**9)
+    cost_minor: int = Field(default=0, ge=0, le=10**9, strict=True)
     note: Text = ""
     by: Text = "operator"
 

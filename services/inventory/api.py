@@ -1,22 +1,22 @@
 """Inventory over HTTP: stock and why it is so; receipts, counts, adjustments, moves, items."""
 
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Sequence
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from libs.contracts.common import Component
-from libs.runtime.ports import Ports
+from libs.runtime.ports import Ports, Told
 from libs.security.cardnumbers import masked
 from libs.web.problems import Problem
-from libs.web.writes import After, Version, WriteRequest, caught_up
+from libs.web.writes import After, Version, WriteRequest, carry_out, caught_up
 from services.inventory import commands, views
 from services.inventory.process import stream_of
 from services.inventory.read_model import ENTRIES, RESERVATIONS, STOCK, StockRow
 
 Sku = Annotated[str, Path(min_length=1, max_length=100, pattern=r"^[!-~ ]+$")]
-Units = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Units = Annotated[int, Field(ge=1, le=1_000_000_000, strict=True)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Text = Annotated[str, Field(max_length=200)]
 FreeText = Annotated[Text, AfterValidator(masked)]  # a person wrote it: never a card number
@@ -25,7 +25,11 @@ WRITE_OFFS = Literal[
 ]
 
 
-class Receipt(BaseModel):
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Receipt(_Body):
     """Units that came in."""
 
     quantity: Units
@@ -36,19 +40,19 @@ class Receipt(BaseModel):
     by: FreeText = "operator"
 
 
-class Count(BaseModel):
+class Count(_Body):
     """What a count found on hand."""
 
-    counted: int = Field(ge=0, le=1_000_000_000)
+    counted: int = Field(ge=0, le=1_000_000_000, strict=True)
     location: str = "main"
     document: Text | None = None
     by: FreeText = "operator"
 
 
-class Adjustment(BaseModel):
+class Adjustment(_Body):
     """Units found (positive) or written off (negative)."""
 
-    quantity: int = Field(ge=-1_000_000_000, le=1_000_000_000)
+    quantity: int = Field(ge=-1_000_000_000, le=1_000_000_000, strict=True)
     reason: WRITE_OFFS
     location: str = "main"
     document: Text | None = None
@@ -56,7 +60,7 @@ class Adjustment(BaseModel):
     by: FreeText = "operator"
 
 
-class Move(BaseModel):
+class Move(_Body):
     """Units that changed location."""
 
     quantity: Units
@@ -66,14 +70,14 @@ class Move(BaseModel):
     by: FreeText = "operator"
 
 
-class Part(BaseModel):
+class Part(_Body):
     """A part of a kit."""
 
     sku: str = Field(min_length=1, max_length=100)
     units: Units
 
 
-class Item(BaseModel):
+class Item(_Body):
     """What an item is."""
 
     description: Text = ""
@@ -161,10 +165,13 @@ def _writes(router: APIRouter, ports: Ports) -> None:
             raise Problem("location-unknown", f"No location is called {name}; see lonja.toml.")
         return name, place.master == "us"
 
-    async def execute(sku: str, command: Any, write: WriteRequest) -> views.Done:
-        answer = await ports.commands.execute(
-            stream_of(sku), command, key=write.key, request=write.request, trace=write.trace
-        )
+    async def execute(
+        sku: str, write: WriteRequest, judge: Callable[[], commands.InventoryCommand]
+    ) -> views.Done:
+        async def judged() -> Sequence[Told]:
+            return [(stream_of(sku), judge())]
+
+        answer = await carry_out(ports.commands, write, judged)
         return views.Done(sku=sku, version=answer.version, events=answer.events, token=answer.token)
 
     @router.post("/items/{sku:path}", status_code=201)
@@ -174,47 +181,59 @@ def _writes(router: APIRouter, ports: Ports) -> None:
         command = commands.DefineItem(
             company, _normal(sku), body.description, body.barcode, parts, body.by, ports.clock()
         )
-        return await execute(_normal(sku), command, write)
+        return await execute(_normal(sku), write, lambda: command)
 
     @router.post("/stock/{sku:path}/receipts", status_code=201)
     async def receive(sku: Sku, body: Receipt, write: WriteRequest) -> views.Done:
         """Record units that came in; who waits is served first."""
-        place, ours = location(body.location)
-        command = commands.ReceiveStock(
-            company, _normal(sku), place, ours, body.quantity, body.unit_cost, body.currency,
-            body.document or write.key, body.by, ports.clock(),
-        )  # fmt: skip
-        return await execute(_normal(sku), command, write)
+
+        def judged() -> commands.InventoryCommand:
+            place, ours = location(body.location)
+            return commands.ReceiveStock(
+                company, _normal(sku), place, ours, body.quantity, body.unit_cost, body.currency,
+                body.document or write.key, body.by, ports.clock(),
+            )  # fmt: skip
+
+        return await execute(_normal(sku), write, judged)
 
     @router.post("/stock/{sku:path}/counts", status_code=201)
     async def count(sku: Sku, body: Count, write: WriteRequest) -> views.Done:
         """Record a count; a difference is a fact, whatever was promised."""
-        place, ours = location(body.location)
-        command = commands.CountStock(
-            company, _normal(sku), place, ours, body.counted, body.document or write.key, body.by,
-            ports.clock(),
-        )  # fmt: skip
-        return await execute(_normal(sku), command, write)
+
+        def judged() -> commands.InventoryCommand:
+            place, ours = location(body.location)
+            return commands.CountStock(
+                company, _normal(sku), place, ours, body.counted, body.document or write.key,
+                body.by, ports.clock(),
+            )  # fmt: skip
+
+        return await execute(_normal(sku), write, judged)
 
     @router.post("/stock/{sku:path}/adjustments", status_code=201)
     async def adjust(sku: Sku, body: Adjustment, write: WriteRequest) -> views.Done:
         """Record units found or written off, with a reason."""
         if not body.quantity:
             raise Problem("invalid-request", "An adjustment of 0 units is none.")
-        place, ours = location(body.location)
-        command = commands.AdjustStock(
-            company, _normal(sku), place, ours, body.quantity, body.reason,
-            body.document or write.key, body.note, body.by, ports.clock(),
-        )  # fmt: skip
-        return await execute(_normal(sku), command, write)
+
+        def judged() -> commands.InventoryCommand:
+            place, ours = location(body.location)
+            return commands.AdjustStock(
+                company, _normal(sku), place, ours, body.quantity, body.reason,
+                body.document or write.key, body.note, body.by, ports.clock(),
+            )  # fmt: skip
+
+        return await execute(_normal(sku), write, judged)
 
     @router.post("/stock/{sku:path}/moves", status_code=201)
     async def move(sku: Sku, body: Move, write: WriteRequest) -> views.Done:
         """Record units that changed location."""
-        source, _ = location(body.location_from)
-        place, ours = location(body.location_to)
-        command = commands.MoveStock(
-            company, _normal(sku), source, place, ours, body.quantity, body.document or write.key,
-            body.by, ports.clock(),
-        )  # fmt: skip
-        return await execute(_normal(sku), command, write)
+
+        def judged() -> commands.InventoryCommand:
+            source, _ = location(body.location_from)
+            place, ours = location(body.location_to)
+            return commands.MoveStock(
+                company, _normal(sku), source, place, ours, body.quantity,
+                body.document or write.key, body.by, ports.clock(),
+            )  # fmt: skip
+
+        return await execute(_normal(sku), write, judged)

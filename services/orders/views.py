@@ -23,7 +23,7 @@ class LineUnits(_View):
     """Units of a line; without a quantity, all that is left of it."""
 
     line_id: LineId
-    quantity: int | None = Field(default=None, ge=1, le=10**9)
+    quantity: int | None = Field(default=None, ge=1, le=10**9, strict=True)
 
 
 class CancellationIn(_View):
@@ -53,7 +53,7 @@ class HoldIn(_View):
     reason: Reason = "manual"
     lines: tuple[LineId, ...] = Field(default=(), max_length=1000)
     blocks: Literal["capture", "dispatch", "both"] = "both"
-    until: Micros | None = Field(default=None, ge=0, lt=2**63)
+    until: Micros | None = Field(default=None, ge=0, lt=2**63, strict=True)
 
 
 class ReleaseIn(_View):

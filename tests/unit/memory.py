@@ -1,19 +1,21 @@
 """A service in memory: its real decider and projections, with streams and rows in dicts."""
 
 import json as text
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 from urllib.parse import unquote
 
 from fastapi import FastAPI
+from msgspec.structs import replace
 
 from libs.eventsourcing.decider import Decider
 from libs.eventsourcing.envelope import Envelope
 from libs.eventsourcing.projection import Key, Projection
 from libs.replay.memory import MemoryRows
-from libs.runtime.ports import Answer
+from libs.runtime.commands import KeyReused
+from libs.runtime.ports import Answer, Told
 from libs.telemetry.metrics import DELIVERIES
 
 
@@ -45,18 +47,42 @@ class _Rows(MemoryRows[Any]):
         return token != "never" and await super().wait(token, seconds)
 
 
-class MemoryCommands:
+class Keyed:
+    """Commands as the turn takes them: one answer for each key; `tell` decides a command."""
+
+    def __init__(self, tell: Callable[[str, Any], Sequence[Any]], token: str = "t") -> None:
+        self._tell, self._token = tell, token
+        self.answers: dict[str, tuple[bytes, Answer]] = {}
+
+    async def execute(
+        self, stream: str, command: Any, *, key: str, request: bytes, trace: str = "",
+        also: Sequence[Told] = (),
+    ) -> Answer:  # fmt: skip
+        del trace
+        known = await self.known(key, request)
+        if known is None:
+            first, *more = [self._answer(*one) for one in ((stream, command), *also)]
+            known = replace(first, also=tuple(more))
+            self.answers[key] = (request, known)
+        return known
+
+    async def known(self, key: str, request: bytes) -> Answer | None:
+        content, answer = self.answers.get(key, (request, None))
+        if content != request:
+            raise KeyReused
+        return answer
+
+    def _answer(self, stream: str, command: Any) -> Answer:
+        types = tuple(type(event).__name__ for event in self._tell(stream, command))
+        return Answer(stream, 1, types, self._token)
+
+
+class MemoryCommands(Keyed):
     def __init__(self, service: str, decider: Decider[Any, Any, Any]) -> None:
+        super().__init__(self.tell)
         self.service, self.decider = service, decider
         self.states: dict[str, Any] = {}
         self.log: list[Envelope[Any]] = []
-
-    async def execute(
-        self, stream: str, command: Any, *, key: str, request: bytes, trace: str = ""
-    ) -> Answer:
-        del key, request, trace
-        events = self.tell(stream, command)
-        return Answer(stream, len(self.log), tuple(type(e).__name__ for e in events), "t")
 
     def tell(self, stream: str, command: Any) -> Sequence[Any]:
         state = self.states.get(stream, self.decider.initial)

@@ -151,3 +151,56 @@ async def test_a_key_that_cannot_be_held_is_refused_before_the_turn(store: Store
             await put(way, key, "one")
         assert no.value.code == "bad-idempotency-key"
     assert runs.committed == []
+
+
+BOTH = [("shelf-a", Put("effect:a")), ("shelf-b", Put("timer:b")), ("shelf-a", Put("two"))]
+
+
+async def together(way: TurnCommands, key: str, *work: tuple[str, Any]) -> Answer:
+    (stream, command), *also = work
+    return await way.execute(stream, command, key=key, request=b"both", also=also)
+
+
+async def test_several_commands_of_a_request_have_one_answer(store: Store) -> None:
+    async with commands(store) as (way, runs):
+        first = await together(way, "k", *BOTH)
+        assert [(one.stream, one.version) for one in (first, *first.also)] == [
+            ("shelf-a", 1), ("shelf-b", 1), ("shelf-a", 2),
+        ]  # fmt: skip
+        assert (len(runs.committed), len(runs.committed[0].effects)) == (1, 1)
+        assert await together(way, "k", *BOTH) == first
+    async with commands(store) as (way, _):
+        assert await way.known("k", b"both") == first
+    assert await toy.documents(store, "shelf-a") == ["effect:a", "two"]
+
+
+@pytest.mark.parametrize(
+    ("last", "code"), [("refused", "no-room"), ("decide-raises", "internal-error")]
+)
+async def test_of_several_commands_all_take_effect_or_none(
+    store: Store, last: str, code: str
+) -> None:
+    async with commands(store) as (way, runs):
+        no, other = await asyncio.gather(
+            together(way, "k", *BOTH, ("shelf-c", Put(last))), put(way, "l", "other"),
+            return_exceptions=True,
+        )  # fmt: skip
+        assert isinstance(no, Refused)
+        assert isinstance(other, Answer)
+        assert (no.code, other.version, len(runs.committed)) == (code, 1, 1)
+        turn = runs.committed[0]
+    assert (turn.effects, turn.timers, len(turn.recorded)) == ([], [], 1)
+    assert [event.stream for event in await toy.log_of(store)] == ["shelf-a"]
+
+
+async def test_what_is_stored_under_a_key_is_known_without_a_command(store: Store) -> None:
+    async with commands(store) as (way, _):
+        answer = await put(way, "k", "one")
+        with pytest.raises(Refused):
+            await way.execute("shelf-a", Take("t", 5), key="t", request=b"t")
+        assert await way.known("k", b"one") == answer
+        assert await way.known("l", b"one") is None
+        with pytest.raises(KeyReused):
+            await way.known("k", b"two")
+        with pytest.raises(Refused, match="Not enough"):
+            await way.known("t", b"t")

@@ -12,7 +12,7 @@ from libs.eventsourcing.envelope import Envelope
 from libs.eventsourcing.projection import Key
 from libs.eventsourcing.states import pack
 from libs.replay.memory import MemoryRows
-from libs.runtime.ports import Answer, InboxRow, Ports
+from libs.runtime.ports import InboxRow, Ports
 from libs.runtime.settings import Settings
 from libs.security.vault.memory import MemoryVault
 from libs.values.ids import category
@@ -24,6 +24,7 @@ from services.channels.item_decider import ITEM
 from services.channels.listing_decider import LISTING
 from services.channels.read_model import ITEMS, LISTINGS, ItemRow
 from services.channels.report_rows import REPORTS
+from tests.unit.memory import Keyed
 
 NOW = 1_709_290_000_000_000
 SECRETS = {
@@ -77,11 +78,11 @@ class Shop:
         self.states: dict[str, Any] = {}
         self.events: list[Any] = []
         self.commands: list[Any] = []
-        self.answers: dict[str, Answer] = {}
+        self.calls = Keyed(self.decide, "channels:0:1")
         self.now = NOW
         self.ports = Ports(
-            settings=SETTINGS, clock=lambda: self.now, vault=self.vault, commands=self, inbox=self,
-            rows=lambda projection: self.rows[projection.name].rows,
+            settings=SETTINGS, clock=lambda: self.now, vault=self.vault, commands=self.calls,
+            inbox=self, rows=lambda projection: self.rows[projection.name].rows,
         )  # fmt: skip
         self.intake = ChannelIntake(self.ports)
 
@@ -94,13 +95,6 @@ class Shop:
         new = name not in self.inbox
         self.inbox.setdefault(name, given["body"])
         return new
-
-    async def execute(self, stream: str, command: Any, *, key: str, **_: Any) -> Answer:
-        if key not in self.answers:
-            events = self.decide(stream, command)
-            types = tuple(type(event).__name__ for event in events)
-            self.answers[key] = Answer(stream, 1, types, "channels:0:1")
-        return self.answers[key]
 
     def decide(self, stream: str, command: Any) -> list[Any]:
         self.commands.append((command, pack(command)))

@@ -192,7 +192,8 @@ async def test_people_link_listings_and_the_lines_that_wait_go_on() -> None:
     assert (status, found) == (200, [])
     status, answer = await call(app, "POST", f"{path}/unlink", b"", {"Idempotency-Key": "l2"})
     assert (status, answer["events"]) == (200, ["ListingUnlinked"])
-    status, problem = await call(app, "POST", f"{path}/link", b'{"sku":"x"}', headers)
+    other = headers | {"Idempotency-Key": "l3"}
+    status, problem = await call(app, "POST", f"{path}/link", b'{"sku":"x"}', other)
     assert (status, problem["code"]) == (404, "item-not-found")
     status, accounts = await call(app, "GET", "/channels/accounts", b"", {})
     assert [a["account"] for a in accounts] == ["shop", "store", "woo"]

@@ -17,7 +17,7 @@ from libs.eventsourcing.process import Effect
 from libs.eventsourcing.projection import Projection
 from libs.eventsourcing.states import pack, unpack
 from libs.replay.memory import MemoryRows
-from libs.runtime.ports import Answer, Ports
+from libs.runtime.ports import Ports
 from libs.runtime.settings import Settings
 from libs.security.vault.memory import MemoryVault
 from libs.store.store import Call
@@ -28,6 +28,7 @@ from services.crm_sync.erasing import effects
 from services.crm_sync.erasure_decider import ERASURE
 from services.crm_sync.evidence_decider import EVIDENCE
 from services.crm_sync.identity import Identity
+from tests.unit.memory import Keyed
 from tests.unit.orders.samples import line, order
 
 NOW = 1_780_000_000_000_000
@@ -81,10 +82,9 @@ class World:
         self.log: list[Envelope[Any]] = []
         self.waiting: dict[str, list[Envelope[Any]]] = {}
         self.effects: list[Effect] = []
-        self.answers: dict[str, Answer] = {}
         self.now = NOW
         self.ports = Ports(
-            settings=SETTINGS, clock=lambda: self.now, vault=self.vault, commands=self,
+            settings=SETTINGS, clock=lambda: self.now, vault=self.vault, commands=Keyed(self.tell, "crm_sync:0:1"),
             inbox=None, rows=self.rows,  # type: ignore[arg-type]
         )  # fmt: skip
 
@@ -117,13 +117,6 @@ class World:
         for event in events:
             self._record("crm_sync", stream, event)
         return events
-
-    async def execute(self, stream: str, command: Any, *, key: str, **_: Any) -> Answer:
-        if key not in self.answers:
-            events = self.tell(stream, command)
-            types = tuple(type(event).__name__ for event in events)
-            self.answers[key] = Answer(stream, 1, types, "crm_sync:0:1")
-        return self.answers[key]
 
     def step(self) -> bool:
         """Deliver one fact of a stream that the scheduler picks."""

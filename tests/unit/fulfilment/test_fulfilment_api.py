@@ -11,19 +11,20 @@ from fastapi import FastAPI
 
 from libs.eventsourcing.decider import Refused
 from libs.replay.memory import MemoryRows
-from libs.runtime.ports import Answer, InboxRow, Ports
+from libs.runtime.ports import InboxRow, Ports
 from libs.runtime.settings import Carrier, Settings
 from libs.security.secrets import Secret
 from libs.security.signing import sign_easypost
 from libs.telemetry.metrics import DELIVERIES
 from libs.telemetry.tracing import trace_id
+from libs.web.pages import cursor_of
 from libs.web.problems import Problem, answer_problem
 from services.fulfilment import api, process
 from services.fulfilment import shipment_commands as commands
 from services.fulfilment.intake import CarrierIntake
 from tests.property.fulfilment.world import World
 from tests.unit.fulfilment.samples import BY_HAND, MUGS, NOW, line
-from tests.unit.memory import AsgiClient, Response, deliveries, folded
+from tests.unit.memory import AsgiClient, Keyed, Response, deliveries, folded
 
 SECRET = "sécret"
 NEWS = {
@@ -43,9 +44,10 @@ class Warehouse:
     def __init__(self) -> None:
         self.world = World(random.Random(1), process.Places({"main": BY_HAND}, {}))
         self.inbox: list[dict[str, Any]] = []
+        self.keys = 0
         settings = Settings(carriers={"post": Carrier(webhook_secrets=(SECRET,))})
         none: Any = None
-        self.ports = Ports(settings, lambda: NOW, none, self, self, self.rows)
+        self.ports = Ports(settings, lambda: NOW, none, Keyed(self.tell), self, self.rows)
         app = FastAPI()
         app.include_router(api.routes(self.ports))
         for kind in (Problem, Refused):
@@ -55,20 +57,19 @@ class Warehouse:
     def rows(self, projection: Any) -> MemoryRows[Any]:
         return MemoryRows(lambda: folded(projection, self.world.log))
 
-    async def execute(
-        self, stream: str, command: Any, *, key: str, request: bytes, trace: str = ""
-    ) -> Answer:
-        del key, request, trace
-        decided = self.world.tell(stream, command)
+    def tell(self, stream: str, command: Any) -> Sequence[Any]:
+        decided: Sequence[Any] = self.world.tell(stream, command)
         self.world.settle()
-        return Answer(stream, 1, tuple(type(e).__name__ for e in decided), "t")
+        return decided
 
     async def accept(self, **delivery: Any) -> bool:
         new = all(one["key"] != delivery["key"] for one in self.inbox)
         self.inbox.append(delivery)
         return new
 
-    async def post(self, path: str, body: dict[str, Any], key: str | None = "k") -> Response:
+    async def post(self, path: str, body: dict[str, Any], key: str | None = "") -> Response:
+        self.keys += 1
+        key = f"key-{self.keys}" if key == "" else key
         return await self.client.post(f"/fulfilment/{path}", body, key)
 
     async def get(self, path: str) -> Any:
@@ -115,7 +116,8 @@ async def test_two_orders_of_a_buyer_go_in_one_parcel(warehouse: Warehouse) -> N
     first, second = warehouse.order("ord_1"), warehouse.order("ord_2", units=1)
     unsaid = await warehouse.post("shipments", {"shipments": [first, second]})
     assert unsaid.status_code == 422
-    joined = await warehouse.post("shipments", {"shipments": [first, second], "same_address": True})
+    both = {"shipments": [first, second], "same_address": True}
+    joined = await warehouse.post("shipments", both, "together")
     assert (joined.status_code, [one["id"] for one in joined.json()]) == (201, ["ord_2"])
     shown = await warehouse.get(f"shipments/{first}")
     assert shown["orders"] == {"ord_1": {"l1": 2}, "ord_2": {"l1": 1}}
@@ -125,9 +127,15 @@ async def test_two_orders_of_a_buyer_go_in_one_parcel(warehouse: Warehouse) -> N
     handover = await warehouse.get("handovers/ord_2")
     assert (handover["parcels"], handover["left"]) == ({first: {"l1": 1}}, 0)
     await warehouse.post(f"shipments/{first}/pack", {})
+    again = await warehouse.post("shipments", both, "together")
+    assert (again.status_code, again.json()) == (201, joined.json())
+    other = await warehouse.post("shipments", both | {"by": "eve"}, "together")
+    assert (other.status_code, other.json()["code"]) == (409, "idempotency-key-reused")
     third = warehouse.order("ord_3")
     late = await warehouse.post("shipments", {"shipments": [first, third], "same_address": True})
     assert late.json()["code"] == "not-open"
+    alone = await warehouse.post("shipments", {"shipments": [third, third], "same_address": True})
+    assert (alone.status_code, alone.json()["code"]) == (422, "invalid-request")
 
 
 async def test_a_stop_is_answered_by_the_warehouse(warehouse: Warehouse) -> None:
@@ -188,6 +196,17 @@ async def test_what_is_not_there_has_a_code(
     assert (await warehouse.post(path, body)).json()["code"] == code
     missing = await warehouse.post(path, body, None)
     assert missing.json()["code"] == "idempotency-key-missing"
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [("shipment",), ("nothing",), ("nothing", "x"), ("tracking", "post"), ("tracking", 1, 2)],
+)
+async def test_a_cursor_that_no_page_said_is_refused(
+    warehouse: Warehouse, behind: tuple[str | int, ...]
+) -> None:
+    told = await warehouse.get(f"queues?cursor={cursor_of(*behind)}")
+    assert told["code"] == "invalid-request"
 
 
 async def test_reads_of_nothing_have_codes(warehouse: Warehouse) -> None:

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from prometheus_client import CollectorRegistry
 
-from libs.runtime.ports import Answer, Ports
+from libs.runtime.ports import Ports
 from libs.runtime.settings import Server, Settings
 from libs.security.vault.memory import MemoryVault
 from libs.web.app import build_app
@@ -17,28 +17,11 @@ from tests.unit.memory import AsgiClient, MemoryCommands, Response
 SETTINGS = Settings.model_validate({"locations": {"main": {}, "store": {}}})
 
 
-class Answered(MemoryCommands):
-    """A key's answer is given again, as the turn does it."""
-
-    def __init__(self) -> None:
-        super().__init__("inventory", STOCK)
-        self.answers: dict[str, Answer] = {}
-
-    async def execute(
-        self, stream: str, command: Any, *, key: str, request: bytes, trace: str = ""
-    ) -> Answer:
-        if key not in self.answers:
-            self.answers[key] = await super().execute(
-                stream, command, key=key, request=request, trace=trace
-            )
-        return self.answers[key]
-
-
 class Inventory:
     """The whole service; `get` and `post` as the console's HTTP client has them."""
 
     def __init__(self, settings: Settings = SETTINGS) -> None:
-        self.commands = Answered()
+        self.commands = MemoryCommands("inventory", STOCK)
         none: Any = None
         ports = Ports(
             settings, lambda: 1_780_000_000_000_000, MemoryVault(), self.commands, none,

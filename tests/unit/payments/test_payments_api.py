@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 
 from libs.replay.memory import MemoryRows
-from libs.runtime.ports import Answer, Ports
+from libs.runtime.ports import Ports
 from libs.runtime.settings import ConfigurationError, Server, Settings, load
 from libs.web.app import build_app
 from services.payments.api import routes, terms
 from services.payments.commands import HOUR, Terms
 from services.payments.service import SERVICE
-from tests.unit.memory import AsgiClient, folded
+from tests.unit.memory import AsgiClient, Keyed, folded
 from tests.unit.payments.samples import NOW, ORDER, Payment, line, packed, required
 
 SETTINGS = Settings.model_validate(
@@ -24,17 +24,6 @@ SETTINGS = Settings.model_validate(
 )  # fmt: skip
 
 
-class Calls:
-    """Commands that go straight to the payment."""
-
-    def __init__(self, payment: Payment) -> None:
-        self.payment = payment
-
-    async def execute(self, stream: str, command: Any, **_: Any) -> Answer:
-        events = self.payment.tell(command)
-        return Answer(stream, 1, tuple(type(one).__name__ for one in events), "t")
-
-
 async def nothing() -> None:
     """Gauges are brought up to date by services that run."""
 
@@ -44,7 +33,8 @@ def client(payment: Payment) -> AsgiClient:
 
     none: Any = None
     rows: Any = lambda projection: MemoryRows(lambda: folded(projection, payment.log))  # noqa: E731
-    ports = Ports(SETTINGS, lambda: NOW, none, Calls(payment), none, rows)
+    commands = Keyed(lambda _, command: payment.tell(command))
+    ports = Ports(SETTINGS, lambda: NOW, none, commands, none, rows)
     return AsgiClient(build_app(Server(), [routes(ports)], CollectorRegistry(), nothing, dict))
 
 
