@@ -27,7 +27,8 @@ Check = Callable[[], Mapping[str, str]]  # name -> reason why it is not ready
 class Guard:
     """Gives a request its trace, asks for tokens, refuses what no route could hold.
 
-    What nobody foresaw becomes a problem. Log lines of the request carry its trace, and so does the problem: one finds the other.
+    What nobody foresaw becomes a problem. Log lines of the request carry its trace, and so does
+    the problem: one finds the other.
     """
 
     def __init__(self, app: ASGIApp, server: Server, spans: Spans) -> None:
