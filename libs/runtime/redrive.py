@@ -8,8 +8,8 @@ import msgspec
 from libs.bus.records import Record
 from libs.eventsourcing.decided import Parked
 from libs.eventsourcing.inputs import Failure, FromOperator, Input
+from libs.eventsourcing.mind import Mind
 from libs.eventsourcing.states import unpack
-from libs.eventsourcing.turn import Mind
 from libs.runtime.interpret import Interpreter
 from libs.runtime.timers import TIMERS
 from libs.runtime.turns import TurnLoop

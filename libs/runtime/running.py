@@ -17,8 +17,8 @@ from libs.codec.registry import Registry
 from libs.contracts import kernel
 from libs.effects.worker import EffectWorker
 from libs.eventsourcing.decided import Turn
+from libs.eventsourcing.mind import Mind
 from libs.eventsourcing.projection import Projection
-from libs.eventsourcing.turn import Mind
 from libs.replay.projector import Projector
 from libs.replay.rows import TableRows
 from libs.runtime.commands import TurnCommands

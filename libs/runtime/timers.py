@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import msgspec
 
 from libs.eventsourcing.inputs import Failure, FromTimer, Input
+from libs.eventsourcing.mind import Mind
 from libs.eventsourcing.states import unpack
-from libs.eventsourcing.turn import Mind
 from libs.runtime.turns import TurnLoop
 from libs.store.store import DueTimer, Store
 from libs.telemetry.logs import log

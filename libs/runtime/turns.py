@@ -21,8 +21,9 @@ from libs.eventsourcing.inputs import (
     FromTopic,
     Input,
 )
+from libs.eventsourcing.mind import Mind
 from libs.eventsourcing.states import unpack
-from libs.eventsourcing.turn import Mind, take_turn
+from libs.eventsourcing.turn import take_turn
 from libs.store.folding import Heads
 from libs.store.pool import LOST, PASSING
 from libs.store.store import Conflict, Fenced, Repeated, Settled, Store

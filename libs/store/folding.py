@@ -6,8 +6,8 @@ from typing import Any
 
 from libs.codec.errors import CodecError
 from libs.eventsourcing.inputs import Head
+from libs.eventsourcing.mind import Mind
 from libs.eventsourcing.states import unpack
-from libs.eventsourcing.turn import Mind
 from libs.store.store import Store, StoredEvent, StoredHead
 from libs.values.ids import category
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from libs.eventsourcing.decided import Turn
 from libs.eventsourcing.inputs import Input
-from libs.eventsourcing.turn import Mind
+from libs.eventsourcing.mind import Mind
 from libs.runtime.turns import Outcome, TurnLoop, TurnRunner
 from libs.store.store import Store
 from tests.contract.toy import NOON, mind

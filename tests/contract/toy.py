@@ -25,8 +25,8 @@ from libs.eventsourcing.inputs import (
     Input,
     Position,
 )
+from libs.eventsourcing.mind import Mind
 from libs.eventsourcing.process import Effect, Reactions, Timer, reacting
-from libs.eventsourcing.turn import Mind
 from libs.runtime.interpret import Interpreter
 from libs.store.memory import MemoryStore
 from libs.store.store import Delivery, Store, StoredEvent

@@ -15,7 +15,7 @@ from libs.contracts import kernel
 from libs.effects.worker import EffectWorker
 from libs.eventsourcing.decided import Turn
 from libs.eventsourcing.inputs import Position
-from libs.eventsourcing.turn import Mind
+from libs.eventsourcing.mind import Mind
 from libs.replay.memory import MemoryRows
 from libs.runtime.commands import TurnCommands
 from libs.runtime.inbox import InboxPump, StoreInbox

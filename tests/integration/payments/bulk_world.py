@@ -14,7 +14,7 @@ from libs.effects.kinds import EffectKind
 from libs.effects.worker import EffectWorker
 from libs.eventsourcing.decided import Turn
 from libs.eventsourcing.inputs import FromTopic, Input
-from libs.eventsourcing.turn import Mind
+from libs.eventsourcing.mind import Mind
 from libs.runtime.commands import TurnCommands
 from libs.runtime.timers import TimerPump
 from libs.runtime.turns import FENCED, TurnLoop, TurnRunner
