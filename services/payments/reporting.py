@@ -61,7 +61,8 @@ def _set_aside(story: Story, command: commands.RecordIntentSeen, intent: Intent)
     if intent.status in {"asked", "action", "declined"}:
         story.resolve("", command.intent_id, "adopted")
         authorised(story, command.intent_id, command.provider_intent, command.amount,
-                   command.capture_before, mandate=command.mandate)  # fmt: skip
+                   command.capture_before, mandate=command.mandate,
+                   since=min(command.occurred_at, command.at))  # fmt: skip
     elif command.provider_intent == intent.provider_intent:
         detailed(story, command.intent_id, command.capture_before, mandate=command.mandate)
 

@@ -29,6 +29,8 @@ class Intent(msgspec.Struct, frozen=True, array_like=True):
     """An authorisation: `amount` asked or set aside, `captured` of it captured or asked for.
 
     `status`: asked, action, authorised, voiding, voided, expired, declined, closed.
+    `capture_before` is the end that the provider told; it was asked for at `asked_at` and
+    `lasts` so long by the rule; what becomes of it is decided at `decide_by`; microseconds.
     """
 
     amount: int
@@ -40,6 +42,9 @@ class Intent(msgspec.Struct, frozen=True, array_like=True):
     mandate: bool = False
     captured: int = 0
     outside: bool = False  # set aside at the channel: not ours to capture
+    asked_at: int = 0
+    lasts: int = 0
+    decide_by: int | None = None
 
 
 class Capture(msgspec.Struct, frozen=True, array_like=True):
@@ -125,6 +130,7 @@ class PaymentState(msgspec.Struct, frozen=True):
     on_expiry: str = "release"
     margin: int = 0
     accept_risk: int = 0
+    lasts: int = 0
     not_required: int = 0  # the revision for which that was said
     later: bool = False  # on account or on delivery
     halted: str = ""
