@@ -214,6 +214,21 @@ def test_a_person_says_after_a_day_what_became_of_a_label_in_doubt() -> None:
     assert told(*DOUBT, word(was_bought=True), bought()) == []
 
 
+def test_a_person_says_after_a_day_whether_a_label_was_given_back() -> None:
+    def said(at: int, *, accepted: bool = True) -> shipment_commands.DecideVoid:
+        return shipment_commands.DecideVoid("main", SHIPMENT, accepted, "w", at)
+
+    asked = (*LABELLED, share(2, mugs=0))
+    given(PARCEL).when(*asked, said(NOW)).then_refused("carrier-still-asked")
+    given(PARCEL).when(*LABELLED, said(NOW + DAY)).then_refused("label-not-in-doubt")
+    given(PARCEL).when(said(NOW + DAY)).then_refused("shipment-not-found")
+    for accepted in (True, False):
+        [voided] = given(PARCEL).when(*asked, said(NOW + DAY, accepted=accepted)).events
+        assert (type(voided).__name__, voided.accepted) == ("LabelVoided", accepted)
+    late = shipment_commands.RecordVoid("main", SHIPMENT, label_of(), False, NOW + 2 * DAY)
+    assert told(*asked, said(NOW + DAY), late) == []
+
+
 def test_a_label_that_was_bought_after_all_is_given_back_once() -> None:
     again = shipment_commands.RetryLabel("main", SHIPMENT, "other", None, "w", NOW)
     assert told(*DOUBT, word(was_bought=False)) == ["LabelRefused"]

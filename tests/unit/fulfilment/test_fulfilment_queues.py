@@ -52,6 +52,11 @@ def test_a_new_address_after_the_label_is_a_queue_with_a_decision() -> None:
     assert (kept.stops, kept.stop_reasons) == ({}, {})
     again = row(*MOVED, commands.DecideAddress("main", SHIPMENT, True, "w", NOW))
     assert (again.state, again.reason) == ("cancelled", "label-void")
+    assert (again.owner, again.deadline) == ("operations", NOW + DAY)
+    assert "not-given-back" in again.next_action
+    said = commands.DecideVoid("main", SHIPMENT, False, "w", NOW + DAY)
+    ended = row(*MOVED, commands.DecideAddress("main", SHIPMENT, True, "w", NOW), said)
+    assert (ended.label, ended.waiting) == ("void-refused", False)
 
 
 def test_a_parcel_that_came_back_waits_until_its_order_has_decided() -> None:
