@@ -98,12 +98,8 @@ def evolve(state: PaymentState, event: PaymentEvent) -> PaymentState:
         case payments.RefundFailed():
             refund = replace(state.refunds[event.refund_id], status="failed")
             return replace(state, refunds=state.refunds.set(event.refund_id, refund))
-        case payments.RefundReturned(provider_reference=reference):
-            refund = replace(state.refunds[event.refund_id], status="failed")
-            return replace(
-                state, refunds=state.refunds.set(event.refund_id, refund),
-                came_back=(*state.came_back, reference),
-            )  # fmt: skip
+        case payments.RefundReturned():
+            return folding.refund_returned(state, event)
         case payments.PaymentOutcomeUnknown():
             doubt = Doubt(folding.what(event.what), event.subject, event.since, event.owner)
             return replace(state, doubts=state.doubts.set(event.effect_id, doubt))

@@ -5,7 +5,15 @@ from msgspec.structs import replace
 
 from libs.contracts import common, payments
 from services.payments.commands import UNATTENDED_LASTS, What
-from services.payments.state import Capture, Intent, Parcel, PaymentState, Refund, goal
+from services.payments.state import (
+    CameBack,
+    Capture,
+    Intent,
+    Parcel,
+    PaymentState,
+    Refund,
+    goal,
+)
 
 NEVER = "never-took-effect"  # the code of a call that is known to have left no trace
 _ATTEMPTS = 5  # calls in a row that left no trace, then a person looks
@@ -139,6 +147,15 @@ def refund_made(state: PaymentState, event: payments.RefundMade) -> PaymentState
     state = replace(state, refunds=refunds, waived=waived)
     counted = 0 if known is None else known.amount  # a channel may send back less than was asked
     return gone(state, event.capture_id, event.amount - counted)
+
+
+def refund_returned(state: PaymentState, event: payments.RefundReturned) -> PaymentState:
+    refund = replace(state.refunds[event.refund_id], status="failed")
+    returned = CameBack(event.capture_id, event.amount, event.occurred_at)
+    return replace(
+        state, refunds=state.refunds.set(event.refund_id, refund),
+        came_back=state.came_back.set(event.provider_reference, returned),
+    )  # fmt: skip
 
 
 def gone(state: PaymentState, capture_id: str, amount: int) -> PaymentState:

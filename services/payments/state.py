@@ -75,6 +75,14 @@ class Refund(msgspec.Struct, frozen=True, array_like=True):
     status: str
 
 
+class CameBack(msgspec.Struct, frozen=True, array_like=True):
+    """A refund that was made and failed later, at `at` by the provider's clock, microseconds."""
+
+    capture_id: str
+    amount: int
+    at: int
+
+
 class Parcel(msgspec.Struct, frozen=True, array_like=True):
     """Units of the order in one parcel, by line, and whether it may go.
 
@@ -106,7 +114,7 @@ class PaymentState(msgspec.Struct, frozen=True):
     as much. `halted` says why no further authorisation is asked for until a person, or a new
     statement, decides. `gift` and `credit` are what gift cards and store credit carry. `received`
     and `returned` are what the channel says that it took in all and gave back, where it says so.
-    `came_back` are the provider's names of refunds that were made and failed later.
+    `came_back` are refunds that were made and failed later, by the provider's name of each.
     """
 
     order_id: str = ""
@@ -146,7 +154,7 @@ class PaymentState(msgspec.Struct, frozen=True):
     settled: tuple[str, ...] = ()
     received: int | None = None
     returned: int | None = None
-    came_back: tuple[str, ...] = ()
+    came_back: Map[str, CameBack] = Map()
 
     @property
     def known(self) -> bool:
