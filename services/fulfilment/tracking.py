@@ -151,9 +151,13 @@ def _settle(command: commands.Settle, state: Shipment) -> Events:
 
 
 def _settle_order(command: commands.SettleOrder, state: Shipment) -> Events:
-    """Take what was decided at the order; it is no longer asked for where the parcel arrived."""
+    """Take what was decided at the order; it is no longer asked for where the parcel arrived.
+
+    One that was heard of again meanwhile may be lost again: the order will not be asked twice.
+    """
     part = state.parts.get(command.order_id)
-    if part is None or state.status not in EXCEPTIONS or part.decided == command.decision:
+    under_way = state.status in LEFT and state.status != "delivered"
+    if part is None or not under_way or part.decided == command.decision:
         return []
     return [
         events.ExceptionSettled(

@@ -283,7 +283,8 @@ def test_a_person_decides_once_on_a_parcel_that_went_wrong() -> None:
     assert told(*failed, claimed, refund) == ["ExceptionSettled"]
     assert told(*failed, arrived, arrived) == []
     assert told(*failed, arrived, refund) == []
-    assert told(*SENT, refund) == []
+    assert told(share(policy=CARRIED), refund) == []
+    assert told(*SENT, refund) == ["ExceptionSettled"]  # decided on what was told, and late
     given(PARCEL).when(*SENT, arrived).then_refused("nothing-to-decide")
 
 
