@@ -265,6 +265,17 @@ def test_silence_loses_a_parcel_and_a_word_finds_it() -> None:
     assert found.state.status == "dispatched"
 
 
+def test_a_parcel_that_is_under_way_for_ever_is_lost_with_the_last_question() -> None:
+    def ask(day: int) -> shipment_commands.AskTracking:
+        return shipment_commands.AskTracking("main", SHIPMENT, day, NOW + day * DAY)
+
+    heard = seen("in_transit", NOW + 88 * DAY)
+    assert told(*SENT, heard, ask(90)) == ["TrackingAsked"]
+    [lost] = given(PARCEL).when(*SENT, heard, ask(90), ask(91)).events
+    assert (type(lost).__name__, lost.code) == ("ParcelLost", "under-way-too-long")
+    assert told(*SENT, heard, ask(90), ask(91), ask(91)) == []
+
+
 def test_an_untracked_parcel_has_arrived_after_its_days() -> None:
     assume = shipment_commands.AssumeDelivered("main", SHIPMENT, NOW + 5 * DAY)
     assert told(share(policy=shipment_commands.Policy()), cleared(), assume) == ["DeliveryAssumed"]
