@@ -991,6 +991,7 @@ class ChannelReportRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True
     due_by: int
     refusals: int = 0
     rest: bool = False
+    resend_of: str = ''
 
 
 def write_ChannelReportRequested(o: list[bytes], v: ChannelReportRequested) -> None:
@@ -1068,7 +1069,10 @@ def write_ChannelReportRequested(o: list[bytes], v: ChannelReportRequested) -> N
     x109 = v.rest
     if x109.__class__ is not bool:
         wrong(x109, "bool")
-    o += (b"\1" if x96 else b"\0", p98, p101, p104, NUMBERS[len(e106)], e106, NUMBERS[x107], NUMBERS[x108], b"\1" if x109 else b"\0",)
+    e110 = v.resend_of.encode()
+    if 0 in e110:
+        nul()
+    o += (b"\1" if x96 else b"\0", p98, p101, p104, NUMBERS[len(e106)], e106, NUMBERS[x107], NUMBERS[x108], b"\1" if x109 else b"\0", NUMBERS[len(e110)], e110,)
 
 
 def read_ChannelReportRequested(b: bytes, i: int) -> tuple[ChannelReportRequested, int]:
@@ -1180,7 +1184,12 @@ def read_ChannelReportRequested(b: bytes, i: int) -> tuple[ChannelReportRequeste
         f_refusals, i = long(b, i)
     f_rest = FLAGS[b[i]]
     i += 1
-    return ChannelReportRequested(entity=f_entity, occurred_at=f_occurred_at, account=f_account, provider=f_provider, external_id=f_external_id, order_id=f_order_id, report_id=f_report_id, kind=f_kind, subject=f_subject, lines=f_lines, whole=f_whole, carrier=f_carrier, tracking_code=f_tracking_code, tracking_url=f_tracking_url, reason=f_reason, due_by=f_due_by, refusals=f_refusals, rest=f_rest), i
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_resend_of = b[i + 1 : j].decode()
+    i = j
+    return ChannelReportRequested(entity=f_entity, occurred_at=f_occurred_at, account=f_account, provider=f_provider, external_id=f_external_id, order_id=f_order_id, report_id=f_report_id, kind=f_kind, subject=f_subject, lines=f_lines, whole=f_whole, carrier=f_carrier, tracking_code=f_tracking_code, tracking_url=f_tracking_url, reason=f_reason, due_by=f_due_by, refusals=f_refusals, rest=f_rest, resend_of=f_resend_of), i
 
 
 class ItemAwaited(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -1195,16 +1204,16 @@ class ItemAwaited(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ItemAwaited(o: list[bytes], v: ItemAwaited) -> None:
     if v.__class__ is not ItemAwaited:
         wrong(v, "ItemAwaited")
-    e110 = v.entity.encode()
-    if 0 in e110:
+    e111 = v.entity.encode()
+    if 0 in e111:
         nul()
-    x111 = v.occurred_at
-    if x111.__class__ is not int:
-        wrong(x111, "int")
-    e112 = v.sku.encode()
-    if 0 in e112:
+    x112 = v.occurred_at
+    if x112.__class__ is not int:
+        wrong(x112, "int")
+    e113 = v.sku.encode()
+    if 0 in e113:
         nul()
-    o += (NUMBERS[len(e110)], e110, NUMBERS[x111], NUMBERS[len(e112)], e112,)
+    o += (NUMBERS[len(e111)], e111, NUMBERS[x112], NUMBERS[len(e113)], e113,)
     c.write_ListingName(o, v.listing)
 
 
@@ -1242,31 +1251,31 @@ class ItemKnown(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ItemKnown(o: list[bytes], v: ItemKnown) -> None:
     if v.__class__ is not ItemKnown:
         wrong(v, "ItemKnown")
-    e113 = v.entity.encode()
-    if 0 in e113:
+    e114 = v.entity.encode()
+    if 0 in e114:
         nul()
-    x114 = v.occurred_at
-    if x114.__class__ is not int:
-        wrong(x114, "int")
-    e115 = v.sku.encode()
-    if 0 in e115:
+    x115 = v.occurred_at
+    if x115.__class__ is not int:
+        wrong(x115, "int")
+    e116 = v.sku.encode()
+    if 0 in e116:
         nul()
-    o += (NUMBERS[len(e113)], e113, NUMBERS[x114], NUMBERS[len(e115)], e115,)
-    a116 = v.components
-    if a116.__class__ is not tuple:
-        wrong(a116, "tuple")
-    if a116:
-        o.append(NUMBERS[len(a116)])
-        for i117 in a116:
-            c.write_Component(o, i117)
+    o += (NUMBERS[len(e114)], e114, NUMBERS[x115], NUMBERS[len(e116)], e116,)
+    a117 = v.components
+    if a117.__class__ is not tuple:
+        wrong(a117, "tuple")
+    if a117:
+        o.append(NUMBERS[len(a117)])
+        for i118 in a117:
+            c.write_Component(o, i118)
     o.append(b"\0")
-    a118 = v.listings
-    if a118.__class__ is not tuple:
-        wrong(a118, "tuple")
-    if a118:
-        o.append(NUMBERS[len(a118)])
-        for i119 in a118:
-            c.write_ListingName(o, i119)
+    a119 = v.listings
+    if a119.__class__ is not tuple:
+        wrong(a119, "tuple")
+    if a119:
+        o.append(NUMBERS[len(a119)])
+        for i120 in a119:
+            c.write_ListingName(o, i120)
     o.append(b"\0")
 
 
@@ -1323,38 +1332,38 @@ class ListingLineResolved(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ListingLineResolved(o: list[bytes], v: ListingLineResolved) -> None:
     if v.__class__ is not ListingLineResolved:
         wrong(v, "ListingLineResolved")
-    e120 = v.entity.encode()
-    if 0 in e120:
+    e121 = v.entity.encode()
+    if 0 in e121:
         nul()
-    x121 = v.occurred_at
-    if x121.__class__ is not int:
-        wrong(x121, "int")
-    e122 = v.account.encode()
-    if 0 in e122:
-        nul()
-    e123 = v.listing_id.encode()
+    x122 = v.occurred_at
+    if x122.__class__ is not int:
+        wrong(x122, "int")
+    e123 = v.account.encode()
     if 0 in e123:
         nul()
-    e124 = v.external_id.encode()
+    e124 = v.listing_id.encode()
     if 0 in e124:
         nul()
-    e125 = v.line_id.encode()
+    e125 = v.external_id.encode()
     if 0 in e125:
         nul()
-    e126 = v.sku.encode()
+    e126 = v.line_id.encode()
     if 0 in e126:
         nul()
-    x127 = v.units_per_listing
-    if x127.__class__ is not int:
-        wrong(x127, "int")
-    o += (NUMBERS[len(e120)], e120, NUMBERS[x121], NUMBERS[len(e122)], e122, NUMBERS[len(e123)], e123, NUMBERS[len(e124)], e124, NUMBERS[len(e125)], e125, NUMBERS[len(e126)], e126, NUMBERS[x127],)
-    a128 = v.components
-    if a128.__class__ is not tuple:
-        wrong(a128, "tuple")
-    if a128:
-        o.append(NUMBERS[len(a128)])
-        for i129 in a128:
-            c.write_Component(o, i129)
+    e127 = v.sku.encode()
+    if 0 in e127:
+        nul()
+    x128 = v.units_per_listing
+    if x128.__class__ is not int:
+        wrong(x128, "int")
+    o += (NUMBERS[len(e121)], e121, NUMBERS[x122], NUMBERS[len(e123)], e123, NUMBERS[len(e124)], e124, NUMBERS[len(e125)], e125, NUMBERS[len(e126)], e126, NUMBERS[len(e127)], e127, NUMBERS[x128],)
+    a129 = v.components
+    if a129.__class__ is not tuple:
+        wrong(a129, "tuple")
+    if a129:
+        o.append(NUMBERS[len(a129)])
+        for i130 in a129:
+            c.write_Component(o, i130)
     o.append(b"\0")
 
 
@@ -1430,43 +1439,43 @@ class ListingLinked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ListingLinked(o: list[bytes], v: ListingLinked) -> None:
     if v.__class__ is not ListingLinked:
         wrong(v, "ListingLinked")
-    e130 = v.entity.encode()
-    if 0 in e130:
+    e131 = v.entity.encode()
+    if 0 in e131:
         nul()
-    x131 = v.occurred_at
-    if x131.__class__ is not int:
-        wrong(x131, "int")
-    e132 = v.account.encode()
-    if 0 in e132:
-        nul()
-    e133 = v.listing_id.encode()
+    x132 = v.occurred_at
+    if x132.__class__ is not int:
+        wrong(x132, "int")
+    e133 = v.account.encode()
     if 0 in e133:
         nul()
-    e134 = v.channel_sku.encode()
+    e134 = v.listing_id.encode()
     if 0 in e134:
         nul()
-    e135 = v.sku.encode()
+    e135 = v.channel_sku.encode()
     if 0 in e135:
         nul()
-    x136 = v.units_per_listing
-    if x136.__class__ is not int:
-        wrong(x136, "int")
-    o += (NUMBERS[len(e130)], e130, NUMBERS[x131], NUMBERS[len(e132)], e132, NUMBERS[len(e133)], e133, NUMBERS[len(e134)], e134, NUMBERS[len(e135)], e135, NUMBERS[x136],)
-    a137 = v.components
-    if a137.__class__ is not tuple:
-        wrong(a137, "tuple")
-    if a137:
-        o.append(NUMBERS[len(a137)])
-        for i138 in a137:
-            c.write_Component(o, i138)
-    o.append(b"\0")
-    x139 = v.valid_from
-    if x139.__class__ is not int:
-        wrong(x139, "int")
-    e140 = v.by.encode()
-    if 0 in e140:
+    e136 = v.sku.encode()
+    if 0 in e136:
         nul()
-    o += (NUMBERS[x139], NUMBERS[len(e140)], e140,)
+    x137 = v.units_per_listing
+    if x137.__class__ is not int:
+        wrong(x137, "int")
+    o += (NUMBERS[len(e131)], e131, NUMBERS[x132], NUMBERS[len(e133)], e133, NUMBERS[len(e134)], e134, NUMBERS[len(e135)], e135, NUMBERS[len(e136)], e136, NUMBERS[x137],)
+    a138 = v.components
+    if a138.__class__ is not tuple:
+        wrong(a138, "tuple")
+    if a138:
+        o.append(NUMBERS[len(a138)])
+        for i139 in a138:
+            c.write_Component(o, i139)
+    o.append(b"\0")
+    x140 = v.valid_from
+    if x140.__class__ is not int:
+        wrong(x140, "int")
+    e141 = v.by.encode()
+    if 0 in e141:
+        nul()
+    o += (NUMBERS[x140], NUMBERS[len(e141)], e141,)
 
 
 def read_ListingLinked(b: bytes, i: int) -> tuple[ListingLinked, int]:
@@ -1545,31 +1554,31 @@ class ListingNeeded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ListingNeeded(o: list[bytes], v: ListingNeeded) -> None:
     if v.__class__ is not ListingNeeded:
         wrong(v, "ListingNeeded")
-    e141 = v.entity.encode()
-    if 0 in e141:
+    e142 = v.entity.encode()
+    if 0 in e142:
         nul()
-    x142 = v.occurred_at
-    if x142.__class__ is not int:
-        wrong(x142, "int")
-    e143 = v.account.encode()
-    if 0 in e143:
-        nul()
-    e144 = v.listing_id.encode()
+    x143 = v.occurred_at
+    if x143.__class__ is not int:
+        wrong(x143, "int")
+    e144 = v.account.encode()
     if 0 in e144:
         nul()
-    e145 = v.channel_sku.encode()
+    e145 = v.listing_id.encode()
     if 0 in e145:
         nul()
-    e146 = v.title.encode()
+    e146 = v.channel_sku.encode()
     if 0 in e146:
         nul()
-    e147 = v.external_id.encode()
+    e147 = v.title.encode()
     if 0 in e147:
         nul()
-    e148 = v.line_id.encode()
+    e148 = v.external_id.encode()
     if 0 in e148:
         nul()
-    o += (NUMBERS[len(e141)], e141, NUMBERS[x142], NUMBERS[len(e143)], e143, NUMBERS[len(e144)], e144, NUMBERS[len(e145)], e145, NUMBERS[len(e146)], e146, NUMBERS[len(e147)], e147, NUMBERS[len(e148)], e148,)
+    e149 = v.line_id.encode()
+    if 0 in e149:
+        nul()
+    o += (NUMBERS[len(e142)], e142, NUMBERS[x143], NUMBERS[len(e144)], e144, NUMBERS[len(e145)], e145, NUMBERS[len(e146)], e146, NUMBERS[len(e147)], e147, NUMBERS[len(e148)], e148, NUMBERS[len(e149)], e149,)
 
 
 def read_ListingNeeded(b: bytes, i: int) -> tuple[ListingNeeded, int]:
@@ -1630,22 +1639,22 @@ class ListingUnlinked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ListingUnlinked(o: list[bytes], v: ListingUnlinked) -> None:
     if v.__class__ is not ListingUnlinked:
         wrong(v, "ListingUnlinked")
-    e149 = v.entity.encode()
-    if 0 in e149:
+    e150 = v.entity.encode()
+    if 0 in e150:
         nul()
-    x150 = v.occurred_at
-    if x150.__class__ is not int:
-        wrong(x150, "int")
-    e151 = v.account.encode()
-    if 0 in e151:
-        nul()
-    e152 = v.listing_id.encode()
+    x151 = v.occurred_at
+    if x151.__class__ is not int:
+        wrong(x151, "int")
+    e152 = v.account.encode()
     if 0 in e152:
         nul()
-    e153 = v.by.encode()
+    e153 = v.listing_id.encode()
     if 0 in e153:
         nul()
-    o += (NUMBERS[len(e149)], e149, NUMBERS[x150], NUMBERS[len(e151)], e151, NUMBERS[len(e152)], e152, NUMBERS[len(e153)], e153,)
+    e154 = v.by.encode()
+    if 0 in e154:
+        nul()
+    o += (NUMBERS[len(e150)], e150, NUMBERS[x151], NUMBERS[len(e152)], e152, NUMBERS[len(e153)], e153, NUMBERS[len(e154)], e154,)
 
 
 def read_ListingUnlinked(b: bytes, i: int) -> tuple[ListingUnlinked, int]:
@@ -2501,6 +2510,128 @@ def decode_ChannelReportRequested_v1(data: bytes) -> ChannelReportRequested:
     return value
 
 
+def read_ChannelReportRequested_v2(b: bytes, i: int) -> tuple[ChannelReportRequested, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_provider = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_external_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_report_id = b[i + 1 : j].decode()
+    i = j
+    f_kind = c.names_ReportKind[b[i]]
+    i += 1
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_subject = b[i + 1 : j].decode()
+    i = j
+    f_lines_l: list[c.ExternalLineQuantity] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = c.read_ExternalLineQuantity(b, i)
+            f_lines_l.append(f_lines_)
+    i += 1
+    f_lines = tuple(f_lines_l)
+    f_whole = FLAGS[b[i]]
+    i += 1
+    f_carrier: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_carrier_ = b[i + 1 : j].decode()
+        i = j
+        f_carrier = f_carrier_
+    elif n:
+        branch()
+    f_tracking_code: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_tracking_code_ = b[i + 1 : j].decode()
+        i = j
+        f_tracking_code = f_tracking_code_
+    elif n:
+        branch()
+    f_tracking_url: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_tracking_url_ = b[i + 1 : j].decode()
+        i = j
+        f_tracking_url = f_tracking_url_
+    elif n:
+        branch()
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reason = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_due_by = ZIGZAG[n]
+        i += 1
+    else:
+        f_due_by, i = long(b, i)
+    n = b[i]
+    if n < 128:
+        f_refusals = ZIGZAG[n]
+        i += 1
+    else:
+        f_refusals, i = long(b, i)
+    f_rest = FLAGS[b[i]]
+    i += 1
+    return ChannelReportRequested(entity=f_entity, occurred_at=f_occurred_at, account=f_account, provider=f_provider, external_id=f_external_id, order_id=f_order_id, report_id=f_report_id, kind=f_kind, subject=f_subject, lines=f_lines, whole=f_whole, carrier=f_carrier, tracking_code=f_tracking_code, tracking_url=f_tracking_url, reason=f_reason, due_by=f_due_by, refusals=f_refusals, rest=f_rest), i
+
+
+def decode_ChannelReportRequested_v2(data: bytes) -> ChannelReportRequested:
+    try:
+        value, end = read_ChannelReportRequested_v2(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
 def encode_ItemAwaited(value: ItemAwaited) -> bytes:
     o: list[bytes] = []
     try:
@@ -2646,7 +2777,7 @@ CONTRACTS = (
     Contract('lonja.channels.ChannelReportConfirmed', ChannelReportConfirmed, 1, encode_ChannelReportConfirmed, decode_ChannelReportConfirmed, {1: decode_ChannelReportConfirmed}),
     Contract('lonja.channels.ChannelReportInDoubt', ChannelReportInDoubt, 1, encode_ChannelReportInDoubt, decode_ChannelReportInDoubt, {1: decode_ChannelReportInDoubt}),
     Contract('lonja.channels.ChannelReportRefused', ChannelReportRefused, 1, encode_ChannelReportRefused, decode_ChannelReportRefused, {1: decode_ChannelReportRefused}),
-    Contract('lonja.channels.ChannelReportRequested', ChannelReportRequested, 2, encode_ChannelReportRequested, decode_ChannelReportRequested, {1: decode_ChannelReportRequested_v1, 2: decode_ChannelReportRequested}),
+    Contract('lonja.channels.ChannelReportRequested', ChannelReportRequested, 3, encode_ChannelReportRequested, decode_ChannelReportRequested, {1: decode_ChannelReportRequested_v1, 2: decode_ChannelReportRequested_v2, 3: decode_ChannelReportRequested}),
     Contract('lonja.channels.ItemAwaited', ItemAwaited, 1, encode_ItemAwaited, decode_ItemAwaited, {1: decode_ItemAwaited}),
     Contract('lonja.channels.ItemKnown', ItemKnown, 1, encode_ItemKnown, decode_ItemKnown, {1: decode_ItemKnown}),
     Contract('lonja.channels.ListingLineResolved', ListingLineResolved, 1, encode_ListingLineResolved, decode_ListingLineResolved, {1: decode_ListingLineResolved}),

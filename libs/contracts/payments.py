@@ -2072,6 +2072,7 @@ class PaymentExpected(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     received: int | None = None
     refunded: int | None = None
     credit_amount: int = 0
+    authorisation_lasts: int = 604800000000
 
 
 def write_PaymentExpected(o: list[bytes], v: PaymentExpected) -> None:
@@ -2161,7 +2162,10 @@ def write_PaymentExpected(o: list[bytes], v: PaymentExpected) -> None:
     x231 = v.credit_amount
     if x231.__class__ is not int:
         wrong(x231, "int")
-    o += (NUMBERS[x214], NUMBERS[len(e215)], e215, c.bytes_TenderKind[v.tender], p217, NUMBERS[x219], c.bytes_Funds[v.funds], NUMBERS[x220], NUMBERS[len(e221)], e221, NUMBERS[len(e222)], e222, NUMBERS[x223], NUMBERS[x224], p226, p229, NUMBERS[x231],)
+    x232 = v.authorisation_lasts
+    if x232.__class__ is not int:
+        wrong(x232, "int")
+    o += (NUMBERS[x214], NUMBERS[len(e215)], e215, c.bytes_TenderKind[v.tender], p217, NUMBERS[x219], c.bytes_Funds[v.funds], NUMBERS[x220], NUMBERS[len(e221)], e221, NUMBERS[len(e222)], e222, NUMBERS[x223], NUMBERS[x224], p226, p229, NUMBERS[x231], NUMBERS[x232],)
 
 
 def read_PaymentExpected(b: bytes, i: int) -> tuple[PaymentExpected, int]:
@@ -2312,7 +2316,13 @@ def read_PaymentExpected(b: bytes, i: int) -> tuple[PaymentExpected, int]:
         i += 1
     else:
         f_credit_amount, i = long(b, i)
-    return PaymentExpected(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, account=f_account, holder=f_holder, custody=f_custody, amount=f_amount, total=f_total, lines=f_lines, charges_amount=f_charges_amount, currency=f_currency, tender=f_tender, method=f_method, decide_by=f_decide_by, funds=f_funds, gift_amount=f_gift_amount, second_parcel=f_second_parcel, on_expiry=f_on_expiry, expiry_margin=f_expiry_margin, accept_risk=f_accept_risk, received=f_received, refunded=f_refunded, credit_amount=f_credit_amount), i
+    n = b[i]
+    if n < 128:
+        f_authorisation_lasts = ZIGZAG[n]
+        i += 1
+    else:
+        f_authorisation_lasts, i = long(b, i)
+    return PaymentExpected(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, account=f_account, holder=f_holder, custody=f_custody, amount=f_amount, total=f_total, lines=f_lines, charges_amount=f_charges_amount, currency=f_currency, tender=f_tender, method=f_method, decide_by=f_decide_by, funds=f_funds, gift_amount=f_gift_amount, second_parcel=f_second_parcel, on_expiry=f_on_expiry, expiry_margin=f_expiry_margin, accept_risk=f_accept_risk, received=f_received, refunded=f_refunded, credit_amount=f_credit_amount, authorisation_lasts=f_authorisation_lasts), i
 
 
 class PaymentNotRequired(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -2330,25 +2340,25 @@ class PaymentNotRequired(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_PaymentNotRequired(o: list[bytes], v: PaymentNotRequired) -> None:
     if v.__class__ is not PaymentNotRequired:
         wrong(v, "PaymentNotRequired")
-    e232 = v.entity.encode()
-    if 0 in e232:
+    e233 = v.entity.encode()
+    if 0 in e233:
         nul()
-    x233 = v.occurred_at
-    if x233.__class__ is not int:
-        wrong(x233, "int")
-    e234 = v.order_id.encode()
-    if 0 in e234:
+    x234 = v.occurred_at
+    if x234.__class__ is not int:
+        wrong(x234, "int")
+    e235 = v.order_id.encode()
+    if 0 in e235:
         nul()
-    x235 = v.revision
-    if x235.__class__ is not int:
-        wrong(x235, "int")
-    x236 = v.amount
+    x236 = v.revision
     if x236.__class__ is not int:
         wrong(x236, "int")
-    e237 = v.currency.encode()
-    if 0 in e237:
+    x237 = v.amount
+    if x237.__class__ is not int:
+        wrong(x237, "int")
+    e238 = v.currency.encode()
+    if 0 in e238:
         nul()
-    o += (NUMBERS[len(e232)], e232, NUMBERS[x233], NUMBERS[len(e234)], e234, NUMBERS[x235], c.bytes_NotRequiredReason[v.reason], NUMBERS[x236], NUMBERS[len(e237)], e237,)
+    o += (NUMBERS[len(e233)], e233, NUMBERS[x234], NUMBERS[len(e235)], e235, NUMBERS[x236], c.bytes_NotRequiredReason[v.reason], NUMBERS[x237], NUMBERS[len(e238)], e238,)
 
 
 def read_PaymentNotRequired(b: bytes, i: int) -> tuple[PaymentNotRequired, int]:
@@ -2406,31 +2416,31 @@ class PaymentOutcomeResolved(msgspec.Struct, frozen=True, gc=False, kw_only=True
 def write_PaymentOutcomeResolved(o: list[bytes], v: PaymentOutcomeResolved) -> None:
     if v.__class__ is not PaymentOutcomeResolved:
         wrong(v, "PaymentOutcomeResolved")
-    e238 = v.entity.encode()
-    if 0 in e238:
+    e239 = v.entity.encode()
+    if 0 in e239:
         nul()
-    x239 = v.occurred_at
-    if x239.__class__ is not int:
-        wrong(x239, "int")
-    e240 = v.order_id.encode()
-    if 0 in e240:
-        nul()
-    e241 = v.effect_id.encode()
+    x240 = v.occurred_at
+    if x240.__class__ is not int:
+        wrong(x240, "int")
+    e241 = v.order_id.encode()
     if 0 in e241:
         nul()
-    e242 = v.what.encode()
+    e242 = v.effect_id.encode()
     if 0 in e242:
         nul()
-    e243 = v.intent_id.encode()
+    e243 = v.what.encode()
     if 0 in e243:
         nul()
-    e244 = v.outcome.encode()
+    e244 = v.intent_id.encode()
     if 0 in e244:
         nul()
-    x245 = v.since
-    if x245.__class__ is not int:
-        wrong(x245, "int")
-    o += (NUMBERS[len(e238)], e238, NUMBERS[x239], NUMBERS[len(e240)], e240, NUMBERS[len(e241)], e241, NUMBERS[len(e242)], e242, NUMBERS[len(e243)], e243, NUMBERS[len(e244)], e244, NUMBERS[x245],)
+    e245 = v.outcome.encode()
+    if 0 in e245:
+        nul()
+    x246 = v.since
+    if x246.__class__ is not int:
+        wrong(x246, "int")
+    o += (NUMBERS[len(e239)], e239, NUMBERS[x240], NUMBERS[len(e241)], e241, NUMBERS[len(e242)], e242, NUMBERS[len(e243)], e243, NUMBERS[len(e244)], e244, NUMBERS[len(e245)], e245, NUMBERS[x246],)
 
 
 def read_PaymentOutcomeResolved(b: bytes, i: int) -> tuple[PaymentOutcomeResolved, int]:
@@ -2499,43 +2509,43 @@ class PaymentOutcomeUnknown(msgspec.Struct, frozen=True, gc=False, kw_only=True)
 def write_PaymentOutcomeUnknown(o: list[bytes], v: PaymentOutcomeUnknown) -> None:
     if v.__class__ is not PaymentOutcomeUnknown:
         wrong(v, "PaymentOutcomeUnknown")
-    e246 = v.entity.encode()
-    if 0 in e246:
+    e247 = v.entity.encode()
+    if 0 in e247:
         nul()
-    x247 = v.occurred_at
-    if x247.__class__ is not int:
-        wrong(x247, "int")
-    e248 = v.order_id.encode()
-    if 0 in e248:
-        nul()
-    e249 = v.effect_id.encode()
+    x248 = v.occurred_at
+    if x248.__class__ is not int:
+        wrong(x248, "int")
+    e249 = v.order_id.encode()
     if 0 in e249:
         nul()
-    e250 = v.what.encode()
+    e250 = v.effect_id.encode()
     if 0 in e250:
         nul()
-    e251 = v.intent_id.encode()
+    e251 = v.what.encode()
     if 0 in e251:
         nul()
-    x252 = v.amount
-    if x252.__class__ is not int:
-        wrong(x252, "int")
-    e253 = v.currency.encode()
-    if 0 in e253:
+    e252 = v.intent_id.encode()
+    if 0 in e252:
         nul()
-    x254 = v.since
-    if x254.__class__ is not int:
-        wrong(x254, "int")
-    x255 = v.deadline
+    x253 = v.amount
+    if x253.__class__ is not int:
+        wrong(x253, "int")
+    e254 = v.currency.encode()
+    if 0 in e254:
+        nul()
+    x255 = v.since
     if x255.__class__ is not int:
         wrong(x255, "int")
-    e256 = v.subject.encode()
-    if 0 in e256:
-        nul()
-    e257 = v.owner.encode()
+    x256 = v.deadline
+    if x256.__class__ is not int:
+        wrong(x256, "int")
+    e257 = v.subject.encode()
     if 0 in e257:
         nul()
-    o += (NUMBERS[len(e246)], e246, NUMBERS[x247], NUMBERS[len(e248)], e248, NUMBERS[len(e249)], e249, NUMBERS[len(e250)], e250, NUMBERS[len(e251)], e251, NUMBERS[x252], NUMBERS[len(e253)], e253, NUMBERS[x254], NUMBERS[x255], NUMBERS[len(e256)], e256, NUMBERS[len(e257)], e257,)
+    e258 = v.owner.encode()
+    if 0 in e258:
+        nul()
+    o += (NUMBERS[len(e247)], e247, NUMBERS[x248], NUMBERS[len(e249)], e249, NUMBERS[len(e250)], e250, NUMBERS[len(e251)], e251, NUMBERS[len(e252)], e252, NUMBERS[x253], NUMBERS[len(e254)], e254, NUMBERS[x255], NUMBERS[x256], NUMBERS[len(e257)], e257, NUMBERS[len(e258)], e258,)
 
 
 def read_PaymentOutcomeUnknown(b: bytes, i: int) -> tuple[PaymentOutcomeUnknown, int]:
@@ -2623,34 +2633,34 @@ class PaymentVoidRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_PaymentVoidRequested(o: list[bytes], v: PaymentVoidRequested) -> None:
     if v.__class__ is not PaymentVoidRequested:
         wrong(v, "PaymentVoidRequested")
-    e258 = v.entity.encode()
-    if 0 in e258:
+    e259 = v.entity.encode()
+    if 0 in e259:
         nul()
-    x259 = v.occurred_at
-    if x259.__class__ is not int:
-        wrong(x259, "int")
-    e260 = v.order_id.encode()
-    if 0 in e260:
-        nul()
-    e261 = v.intent_id.encode()
+    x260 = v.occurred_at
+    if x260.__class__ is not int:
+        wrong(x260, "int")
+    e261 = v.order_id.encode()
     if 0 in e261:
         nul()
-    x262 = v.amount
-    if x262.__class__ is not int:
-        wrong(x262, "int")
-    e263 = v.currency.encode()
-    if 0 in e263:
+    e262 = v.intent_id.encode()
+    if 0 in e262:
         nul()
-    e264 = v.reason.encode()
+    x263 = v.amount
+    if x263.__class__ is not int:
+        wrong(x263, "int")
+    e264 = v.currency.encode()
     if 0 in e264:
         nul()
-    e265 = v.provider_intent.encode()
+    e265 = v.reason.encode()
     if 0 in e265:
         nul()
-    e266 = v.holder.encode()
+    e266 = v.provider_intent.encode()
     if 0 in e266:
         nul()
-    o += (NUMBERS[len(e258)], e258, NUMBERS[x259], NUMBERS[len(e260)], e260, NUMBERS[len(e261)], e261, NUMBERS[x262], NUMBERS[len(e263)], e263, NUMBERS[len(e264)], e264, NUMBERS[len(e265)], e265, NUMBERS[len(e266)], e266,)
+    e267 = v.holder.encode()
+    if 0 in e267:
+        nul()
+    o += (NUMBERS[len(e259)], e259, NUMBERS[x260], NUMBERS[len(e261)], e261, NUMBERS[len(e262)], e262, NUMBERS[x263], NUMBERS[len(e264)], e264, NUMBERS[len(e265)], e265, NUMBERS[len(e266)], e266, NUMBERS[len(e267)], e267,)
 
 
 def read_PaymentVoidRequested(b: bytes, i: int) -> tuple[PaymentVoidRequested, int]:
@@ -2719,28 +2729,28 @@ class PaymentVoided(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_PaymentVoided(o: list[bytes], v: PaymentVoided) -> None:
     if v.__class__ is not PaymentVoided:
         wrong(v, "PaymentVoided")
-    e267 = v.entity.encode()
-    if 0 in e267:
+    e268 = v.entity.encode()
+    if 0 in e268:
         nul()
-    x268 = v.occurred_at
-    if x268.__class__ is not int:
-        wrong(x268, "int")
-    e269 = v.order_id.encode()
-    if 0 in e269:
-        nul()
-    e270 = v.intent_id.encode()
+    x269 = v.occurred_at
+    if x269.__class__ is not int:
+        wrong(x269, "int")
+    e270 = v.order_id.encode()
     if 0 in e270:
         nul()
-    x271 = v.amount
-    if x271.__class__ is not int:
-        wrong(x271, "int")
-    e272 = v.currency.encode()
-    if 0 in e272:
+    e271 = v.intent_id.encode()
+    if 0 in e271:
         nul()
-    e273 = v.reason.encode()
+    x272 = v.amount
+    if x272.__class__ is not int:
+        wrong(x272, "int")
+    e273 = v.currency.encode()
     if 0 in e273:
         nul()
-    o += (NUMBERS[len(e267)], e267, NUMBERS[x268], NUMBERS[len(e269)], e269, NUMBERS[len(e270)], e270, NUMBERS[x271], NUMBERS[len(e272)], e272, NUMBERS[len(e273)], e273,)
+    e274 = v.reason.encode()
+    if 0 in e274:
+        nul()
+    o += (NUMBERS[len(e268)], e268, NUMBERS[x269], NUMBERS[len(e270)], e270, NUMBERS[len(e271)], e271, NUMBERS[x272], NUMBERS[len(e273)], e273, NUMBERS[len(e274)], e274,)
 
 
 def read_PaymentVoided(b: bytes, i: int) -> tuple[PaymentVoided, int]:
@@ -2802,37 +2812,37 @@ class RefundFailed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_RefundFailed(o: list[bytes], v: RefundFailed) -> None:
     if v.__class__ is not RefundFailed:
         wrong(v, "RefundFailed")
-    e274 = v.entity.encode()
-    if 0 in e274:
+    e275 = v.entity.encode()
+    if 0 in e275:
         nul()
-    x275 = v.occurred_at
-    if x275.__class__ is not int:
-        wrong(x275, "int")
-    e276 = v.order_id.encode()
-    if 0 in e276:
-        nul()
-    e277 = v.refund_id.encode()
+    x276 = v.occurred_at
+    if x276.__class__ is not int:
+        wrong(x276, "int")
+    e277 = v.order_id.encode()
     if 0 in e277:
         nul()
-    e278 = v.capture_id.encode()
+    e278 = v.refund_id.encode()
     if 0 in e278:
         nul()
-    x279 = v.amount
-    if x279.__class__ is not int:
-        wrong(x279, "int")
-    e280 = v.currency.encode()
-    if 0 in e280:
+    e279 = v.capture_id.encode()
+    if 0 in e279:
         nul()
-    e281 = v.code.encode()
+    x280 = v.amount
+    if x280.__class__ is not int:
+        wrong(x280, "int")
+    e281 = v.currency.encode()
     if 0 in e281:
         nul()
-    e282 = v.provider_code.encode()
+    e282 = v.code.encode()
     if 0 in e282:
         nul()
-    x283 = v.deadline
-    if x283.__class__ is not int:
-        wrong(x283, "int")
-    o += (NUMBERS[len(e274)], e274, NUMBERS[x275], NUMBERS[len(e276)], e276, NUMBERS[len(e277)], e277, NUMBERS[len(e278)], e278, NUMBERS[x279], NUMBERS[len(e280)], e280, NUMBERS[len(e281)], e281, NUMBERS[len(e282)], e282, NUMBERS[x283],)
+    e283 = v.provider_code.encode()
+    if 0 in e283:
+        nul()
+    x284 = v.deadline
+    if x284.__class__ is not int:
+        wrong(x284, "int")
+    o += (NUMBERS[len(e275)], e275, NUMBERS[x276], NUMBERS[len(e277)], e277, NUMBERS[len(e278)], e278, NUMBERS[len(e279)], e279, NUMBERS[x280], NUMBERS[len(e281)], e281, NUMBERS[len(e282)], e282, NUMBERS[len(e283)], e283, NUMBERS[x284],)
 
 
 def read_RefundFailed(b: bytes, i: int) -> tuple[RefundFailed, int]:
@@ -2915,49 +2925,49 @@ class RefundMade(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_RefundMade(o: list[bytes], v: RefundMade) -> None:
     if v.__class__ is not RefundMade:
         wrong(v, "RefundMade")
-    e284 = v.entity.encode()
-    if 0 in e284:
+    e285 = v.entity.encode()
+    if 0 in e285:
         nul()
-    x285 = v.occurred_at
-    if x285.__class__ is not int:
-        wrong(x285, "int")
-    e286 = v.order_id.encode()
-    if 0 in e286:
-        nul()
-    e287 = v.refund_id.encode()
+    x286 = v.occurred_at
+    if x286.__class__ is not int:
+        wrong(x286, "int")
+    e287 = v.order_id.encode()
     if 0 in e287:
         nul()
-    e288 = v.capture_id.encode()
+    e288 = v.refund_id.encode()
     if 0 in e288:
         nul()
-    e289 = v.provider_reference.encode()
+    e289 = v.capture_id.encode()
     if 0 in e289:
         nul()
-    e290 = v.holder.encode()
+    e290 = v.provider_reference.encode()
     if 0 in e290:
         nul()
-    x291 = v.amount
-    if x291.__class__ is not int:
-        wrong(x291, "int")
-    e292 = v.currency.encode()
-    if 0 in e292:
+    e291 = v.holder.encode()
+    if 0 in e291:
         nul()
-    o += (NUMBERS[len(e284)], e284, NUMBERS[x285], NUMBERS[len(e286)], e286, NUMBERS[len(e287)], e287, NUMBERS[len(e288)], e288, NUMBERS[len(e289)], e289, NUMBERS[len(e290)], e290, c.bytes_Executor[v.executor], c.bytes_RefundOrigin[v.origin], NUMBERS[x291], NUMBERS[len(e292)], e292,)
-    a293 = v.lines
-    if a293.__class__ is not tuple:
-        wrong(a293, "tuple")
-    if a293:
-        o.append(NUMBERS[len(a293)])
-        for i294 in a293:
-            c.write_LineAmount(o, i294)
+    x292 = v.amount
+    if x292.__class__ is not int:
+        wrong(x292, "int")
+    e293 = v.currency.encode()
+    if 0 in e293:
+        nul()
+    o += (NUMBERS[len(e285)], e285, NUMBERS[x286], NUMBERS[len(e287)], e287, NUMBERS[len(e288)], e288, NUMBERS[len(e289)], e289, NUMBERS[len(e290)], e290, NUMBERS[len(e291)], e291, c.bytes_Executor[v.executor], c.bytes_RefundOrigin[v.origin], NUMBERS[x292], NUMBERS[len(e293)], e293,)
+    a294 = v.lines
+    if a294.__class__ is not tuple:
+        wrong(a294, "tuple")
+    if a294:
+        o.append(NUMBERS[len(a294)])
+        for i295 in a294:
+            c.write_LineAmount(o, i295)
     o.append(b"\0")
-    x295 = v.charges_amount
-    if x295.__class__ is not int:
-        wrong(x295, "int")
-    e296 = v.reason.encode()
-    if 0 in e296:
+    x296 = v.charges_amount
+    if x296.__class__ is not int:
+        wrong(x296, "int")
+    e297 = v.reason.encode()
+    if 0 in e297:
         nul()
-    o += (NUMBERS[x295], NUMBERS[len(e296)], e296, c.bytes_TenderKind[v.tender],)
+    o += (NUMBERS[x296], NUMBERS[len(e297)], e297, c.bytes_TenderKind[v.tender],)
 
 
 def read_RefundMade(b: bytes, i: int) -> tuple[RefundMade, int]:
@@ -3058,52 +3068,52 @@ class RefundRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_RefundRequested(o: list[bytes], v: RefundRequested) -> None:
     if v.__class__ is not RefundRequested:
         wrong(v, "RefundRequested")
-    e297 = v.entity.encode()
-    if 0 in e297:
+    e298 = v.entity.encode()
+    if 0 in e298:
         nul()
-    x298 = v.occurred_at
-    if x298.__class__ is not int:
-        wrong(x298, "int")
-    e299 = v.order_id.encode()
-    if 0 in e299:
-        nul()
-    e300 = v.refund_id.encode()
+    x299 = v.occurred_at
+    if x299.__class__ is not int:
+        wrong(x299, "int")
+    e300 = v.order_id.encode()
     if 0 in e300:
         nul()
-    e301 = v.capture_id.encode()
+    e301 = v.refund_id.encode()
     if 0 in e301:
         nul()
-    e302 = v.intent_id.encode()
+    e302 = v.capture_id.encode()
     if 0 in e302:
         nul()
-    e303 = v.holder.encode()
+    e303 = v.intent_id.encode()
     if 0 in e303:
         nul()
-    x304 = v.amount
-    if x304.__class__ is not int:
-        wrong(x304, "int")
-    e305 = v.currency.encode()
-    if 0 in e305:
+    e304 = v.holder.encode()
+    if 0 in e304:
         nul()
-    o += (NUMBERS[len(e297)], e297, NUMBERS[x298], NUMBERS[len(e299)], e299, NUMBERS[len(e300)], e300, NUMBERS[len(e301)], e301, NUMBERS[len(e302)], e302, NUMBERS[len(e303)], e303, NUMBERS[x304], NUMBERS[len(e305)], e305,)
-    a306 = v.lines
-    if a306.__class__ is not tuple:
-        wrong(a306, "tuple")
-    if a306:
-        o.append(NUMBERS[len(a306)])
-        for i307 in a306:
-            c.write_LineAmount(o, i307)
+    x305 = v.amount
+    if x305.__class__ is not int:
+        wrong(x305, "int")
+    e306 = v.currency.encode()
+    if 0 in e306:
+        nul()
+    o += (NUMBERS[len(e298)], e298, NUMBERS[x299], NUMBERS[len(e300)], e300, NUMBERS[len(e301)], e301, NUMBERS[len(e302)], e302, NUMBERS[len(e303)], e303, NUMBERS[len(e304)], e304, NUMBERS[x305], NUMBERS[len(e306)], e306,)
+    a307 = v.lines
+    if a307.__class__ is not tuple:
+        wrong(a307, "tuple")
+    if a307:
+        o.append(NUMBERS[len(a307)])
+        for i308 in a307:
+            c.write_LineAmount(o, i308)
     o.append(b"\0")
-    x308 = v.charges_amount
-    if x308.__class__ is not int:
-        wrong(x308, "int")
-    e309 = v.reason.encode()
-    if 0 in e309:
-        nul()
-    e310 = v.provider_intent.encode()
+    x309 = v.charges_amount
+    if x309.__class__ is not int:
+        wrong(x309, "int")
+    e310 = v.reason.encode()
     if 0 in e310:
         nul()
-    o += (NUMBERS[x308], NUMBERS[len(e309)], e309, NUMBERS[len(e310)], e310, c.bytes_Executor[v.executor],)
+    e311 = v.provider_intent.encode()
+    if 0 in e311:
+        nul()
+    o += (NUMBERS[x309], NUMBERS[len(e310)], e310, NUMBERS[len(e311)], e311, c.bytes_Executor[v.executor],)
 
 
 def read_RefundRequested(b: bytes, i: int) -> tuple[RefundRequested, int]:
@@ -3203,43 +3213,43 @@ class RefundReturned(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_RefundReturned(o: list[bytes], v: RefundReturned) -> None:
     if v.__class__ is not RefundReturned:
         wrong(v, "RefundReturned")
-    e311 = v.entity.encode()
-    if 0 in e311:
+    e312 = v.entity.encode()
+    if 0 in e312:
         nul()
-    x312 = v.occurred_at
-    if x312.__class__ is not int:
-        wrong(x312, "int")
-    e313 = v.order_id.encode()
-    if 0 in e313:
-        nul()
-    e314 = v.refund_id.encode()
+    x313 = v.occurred_at
+    if x313.__class__ is not int:
+        wrong(x313, "int")
+    e314 = v.order_id.encode()
     if 0 in e314:
         nul()
-    e315 = v.capture_id.encode()
+    e315 = v.refund_id.encode()
     if 0 in e315:
         nul()
-    e316 = v.provider_reference.encode()
+    e316 = v.capture_id.encode()
     if 0 in e316:
         nul()
-    e317 = v.holder.encode()
+    e317 = v.provider_reference.encode()
     if 0 in e317:
         nul()
-    x318 = v.amount
-    if x318.__class__ is not int:
-        wrong(x318, "int")
-    e319 = v.currency.encode()
-    if 0 in e319:
+    e318 = v.holder.encode()
+    if 0 in e318:
         nul()
-    e320 = v.code.encode()
+    x319 = v.amount
+    if x319.__class__ is not int:
+        wrong(x319, "int")
+    e320 = v.currency.encode()
     if 0 in e320:
         nul()
-    e321 = v.provider_code.encode()
+    e321 = v.code.encode()
     if 0 in e321:
         nul()
-    x322 = v.deadline
-    if x322.__class__ is not int:
-        wrong(x322, "int")
-    o += (NUMBERS[len(e311)], e311, NUMBERS[x312], NUMBERS[len(e313)], e313, NUMBERS[len(e314)], e314, NUMBERS[len(e315)], e315, NUMBERS[len(e316)], e316, NUMBERS[len(e317)], e317, NUMBERS[x318], NUMBERS[len(e319)], e319, NUMBERS[len(e320)], e320, NUMBERS[len(e321)], e321, NUMBERS[x322],)
+    e322 = v.provider_code.encode()
+    if 0 in e322:
+        nul()
+    x323 = v.deadline
+    if x323.__class__ is not int:
+        wrong(x323, "int")
+    o += (NUMBERS[len(e312)], e312, NUMBERS[x313], NUMBERS[len(e314)], e314, NUMBERS[len(e315)], e315, NUMBERS[len(e316)], e316, NUMBERS[len(e317)], e317, NUMBERS[len(e318)], e318, NUMBERS[x319], NUMBERS[len(e320)], e320, NUMBERS[len(e321)], e321, NUMBERS[len(e322)], e322, NUMBERS[x323],)
 
 
 def read_RefundReturned(b: bytes, i: int) -> tuple[RefundReturned, int]:
@@ -3326,40 +3336,40 @@ class ShipmentCleared(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentCleared(o: list[bytes], v: ShipmentCleared) -> None:
     if v.__class__ is not ShipmentCleared:
         wrong(v, "ShipmentCleared")
-    e323 = v.entity.encode()
-    if 0 in e323:
+    e324 = v.entity.encode()
+    if 0 in e324:
         nul()
-    x324 = v.occurred_at
-    if x324.__class__ is not int:
-        wrong(x324, "int")
-    e325 = v.order_id.encode()
-    if 0 in e325:
-        nul()
-    e326 = v.shipment_id.encode()
+    x325 = v.occurred_at
+    if x325.__class__ is not int:
+        wrong(x325, "int")
+    e326 = v.order_id.encode()
     if 0 in e326:
         nul()
-    x327 = v.amount
-    if x327.__class__ is not int:
-        wrong(x327, "int")
-    e328 = v.currency.encode()
-    if 0 in e328:
+    e327 = v.shipment_id.encode()
+    if 0 in e327:
         nul()
-    u329 = v.capture_id
-    if u329 is None:
-        p330 = b"\0"
+    x328 = v.amount
+    if x328.__class__ is not int:
+        wrong(x328, "int")
+    e329 = v.currency.encode()
+    if 0 in e329:
+        nul()
+    u330 = v.capture_id
+    if u330 is None:
+        p331 = b"\0"
     else:
-        e331 = u329.encode()
-        if 0 in e331:
+        e332 = u330.encode()
+        if 0 in e332:
             nul()
-        p330 = b"\2" + NUMBERS[len(e331)] + e331
-    o += (NUMBERS[len(e323)], e323, NUMBERS[x324], NUMBERS[len(e325)], e325, NUMBERS[len(e326)], e326, c.bytes_ClearanceBasis[v.basis], NUMBERS[x327], NUMBERS[len(e328)], e328, p330,)
-    a332 = v.lines
-    if a332.__class__ is not tuple:
-        wrong(a332, "tuple")
-    if a332:
-        o.append(NUMBERS[len(a332)])
-        for i333 in a332:
-            c.write_LineAmount(o, i333)
+        p331 = b"\2" + NUMBERS[len(e332)] + e332
+    o += (NUMBERS[len(e324)], e324, NUMBERS[x325], NUMBERS[len(e326)], e326, NUMBERS[len(e327)], e327, c.bytes_ClearanceBasis[v.basis], NUMBERS[x328], NUMBERS[len(e329)], e329, p331,)
+    a333 = v.lines
+    if a333.__class__ is not tuple:
+        wrong(a333, "tuple")
+    if a333:
+        o.append(NUMBERS[len(a333)])
+        for i334 in a333:
+            c.write_LineAmount(o, i334)
     o.append(b"\0")
 
 
@@ -4066,6 +4076,167 @@ def decode_PaymentExpected_v2(data: bytes) -> PaymentExpected:
     return value
 
 
+def read_PaymentExpected_v3(b: bytes, i: int) -> tuple[PaymentExpected, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_revision = ZIGZAG[n]
+        i += 1
+    else:
+        f_revision, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_holder = b[i + 1 : j].decode()
+    i = j
+    f_custody = c.names_Custody[b[i]]
+    i += 1
+    n = b[i]
+    if n < 128:
+        f_amount = ZIGZAG[n]
+        i += 1
+    else:
+        f_amount, i = long(b, i)
+    n = b[i]
+    if n < 128:
+        f_total = ZIGZAG[n]
+        i += 1
+    else:
+        f_total, i = long(b, i)
+    f_lines_l: list[c.LineAmount] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = c.read_LineAmount(b, i)
+            f_lines_l.append(f_lines_)
+    i += 1
+    f_lines = tuple(f_lines_l)
+    n = b[i]
+    if n < 128:
+        f_charges_amount = ZIGZAG[n]
+        i += 1
+    else:
+        f_charges_amount, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_currency = b[i + 1 : j].decode()
+    i = j
+    f_tender = c.names_TenderKind[b[i]]
+    i += 1
+    f_method: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_method_ = b[i + 1 : j].decode()
+        i = j
+        f_method = f_method_
+    elif n:
+        branch()
+    n = b[i]
+    if n < 128:
+        f_decide_by = ZIGZAG[n]
+        i += 1
+    else:
+        f_decide_by, i = long(b, i)
+    f_funds = c.names_Funds[b[i]]
+    i += 1
+    n = b[i]
+    if n < 128:
+        f_gift_amount = ZIGZAG[n]
+        i += 1
+    else:
+        f_gift_amount, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_second_parcel = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_on_expiry = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_expiry_margin = ZIGZAG[n]
+        i += 1
+    else:
+        f_expiry_margin, i = long(b, i)
+    n = b[i]
+    if n < 128:
+        f_accept_risk = ZIGZAG[n]
+        i += 1
+    else:
+        f_accept_risk, i = long(b, i)
+    f_received: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_received_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_received_, i = long(b, i)
+        f_received = f_received_
+    elif n:
+        branch()
+    f_refunded: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_refunded_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_refunded_, i = long(b, i)
+        f_refunded = f_refunded_
+    elif n:
+        branch()
+    n = b[i]
+    if n < 128:
+        f_credit_amount = ZIGZAG[n]
+        i += 1
+    else:
+        f_credit_amount, i = long(b, i)
+    return PaymentExpected(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, account=f_account, holder=f_holder, custody=f_custody, amount=f_amount, total=f_total, lines=f_lines, charges_amount=f_charges_amount, currency=f_currency, tender=f_tender, method=f_method, decide_by=f_decide_by, funds=f_funds, gift_amount=f_gift_amount, second_parcel=f_second_parcel, on_expiry=f_on_expiry, expiry_margin=f_expiry_margin, accept_risk=f_accept_risk, received=f_received, refunded=f_refunded, credit_amount=f_credit_amount), i
+
+
+def decode_PaymentExpected_v3(data: bytes) -> PaymentExpected:
+    try:
+        value, end = read_PaymentExpected_v3(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
 def encode_PaymentNotRequired(value: PaymentNotRequired) -> bytes:
     o: list[bytes] = []
     try:
@@ -4391,7 +4562,7 @@ CONTRACTS = (
     Contract('lonja.payments.PaymentDeclined', PaymentDeclined, 1, encode_PaymentDeclined, decode_PaymentDeclined, {1: decode_PaymentDeclined}),
     Contract('lonja.payments.PaymentDisagreed', PaymentDisagreed, 1, encode_PaymentDisagreed, decode_PaymentDisagreed, {1: decode_PaymentDisagreed}),
     Contract('lonja.payments.PaymentDisagreementSettled', PaymentDisagreementSettled, 1, encode_PaymentDisagreementSettled, decode_PaymentDisagreementSettled, {1: decode_PaymentDisagreementSettled}),
-    Contract('lonja.payments.PaymentExpected', PaymentExpected, 3, encode_PaymentExpected, decode_PaymentExpected, {1: decode_PaymentExpected_v1, 2: decode_PaymentExpected_v2, 3: decode_PaymentExpected}),
+    Contract('lonja.payments.PaymentExpected', PaymentExpected, 4, encode_PaymentExpected, decode_PaymentExpected, {1: decode_PaymentExpected_v1, 2: decode_PaymentExpected_v2, 3: decode_PaymentExpected_v3, 4: decode_PaymentExpected}),
     Contract('lonja.payments.PaymentNotRequired', PaymentNotRequired, 1, encode_PaymentNotRequired, decode_PaymentNotRequired, {1: decode_PaymentNotRequired}),
     Contract('lonja.payments.PaymentOutcomeResolved', PaymentOutcomeResolved, 1, encode_PaymentOutcomeResolved, decode_PaymentOutcomeResolved, {1: decode_PaymentOutcomeResolved}),
     Contract('lonja.payments.PaymentOutcomeUnknown', PaymentOutcomeUnknown, 1, encode_PaymentOutcomeUnknown, decode_PaymentOutcomeUnknown, {1: decode_PaymentOutcomeUnknown}),

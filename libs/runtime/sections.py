@@ -73,6 +73,7 @@ class PaymentAccount(Section):
     second_parcel: Literal["capture_all", "one_parcel", "capture_then_reauthorise"] = "one_parcel"
     authorisation_expiry: Literal["capture", "reauthorise", "release"] = "release"
     expiry_margin_hours: int = Field(default=24, ge=0, le=24 * 7)
+    authorisation_hours: int = Field(default=24 * 7, ge=1, le=24 * 31)
     accept_risk_minor: int = Field(default=0, ge=0)
     statement: str = Field(default="", max_length=22)
     per_second: float = Field(default=90.0, gt=0)

@@ -88,18 +88,25 @@ class Report(msgspec.Struct, frozen=True, array_like=True):
 class Reporting(msgspec.Struct, frozen=True):
     """Lines by our id, units told as dispatched, reports by id, settled ones in their order.
 
-    A line stays known once it was in the order.
+    A line stays known once it was in the order. `parcels` are those that were told of, by the
+    name that the channel knows each by, with their lines.
     """
 
     lines: Map[str, Line] = Map()
     told: Map[str, int] = Map()
     reports: Map[str, Report] = Map()
     settled: tuple[str, ...] = ()
+    parcels: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 def report_id(order_id: str, kind: str, subject: str) -> str:
     """Return the id of a report: the same subject is told once."""
     return derive("channel report", order_id, kind, subject)
+
+
+def mark(report: channels.ChannelReportRequested) -> str:
+    """Return what a channel knows a parcel by: its tracking code, or our name for it."""
+    return report.tracking_code or report.report_id
 
 
 def decide(command: ReportCommand, state: Reporting) -> Sequence[ReportEvent]:
@@ -120,15 +127,23 @@ def _request(command: RequestReport, state: Reporting) -> Sequence[ReportEvent]:
     name = report_id(order.order_id, command.kind, command.subject)
     if name in state.reports or name in state.settled:
         return []
+    rows = tuple(
+        row
+        for row in command.rows
+        if row.line_id in state.lines and concerns(command.kind, state.lines[row.line_id])
+    )
+    if not rows and not command.whole:
+        return []  # nothing of it concerns this channel
+    resend_of = ""
+    if command.kind == "dispatch":
+        first = _first_time(rows, state)
+        resend_of, rows = ("", first) if first else (_earlier(rows, state), rows)
     lines = tuple(
         common.ExternalLineQuantity(
             external_line_id=state.lines[row.line_id].external_id, quantity=row.quantity
         )
-        for row in command.rows
-        if row.line_id in state.lines and concerns(command.kind, state.lines[row.line_id])
+        for row in rows
     )
-    if not lines and not command.whole:
-        return []  # nothing of it concerns this channel
     complete = _complete(command.rows, state)
     if command.kind == "dispatch":
         whole, rest = complete, False
@@ -141,9 +156,35 @@ def _request(command: RequestReport, state: Reporting) -> Sequence[ReportEvent]:
             report_id=name, kind=command.kind, subject=command.subject, lines=lines, whole=whole,
             carrier=command.carrier, tracking_code=command.tracking_code,
             tracking_url=command.tracking_url, reason=command.reason,
-            due_by=command.at + REPORT_WITHIN, rest=rest,
+            due_by=command.at + REPORT_WITHIN, rest=rest, resend_of=resend_of,
         )
     ]  # fmt: skip
+
+
+def _first_time(
+    rows: Iterable[common.LineQuantity], state: Reporting
+) -> tuple[common.LineQuantity, ...]:
+    """Return the units of a parcel without those that its channel was told of in another.
+
+    What leaves beyond what the channel's order has was sent before: that parcel was lost, say. Of
+    a line in no parcel yet all units count, whatever an edit has left of it.
+    """
+    told, found = dict(state.told), []
+    for row in rows:
+        line, gone = state.lines[row.line_id], told.get(row.line_id, 0)
+        beyond = gone + row.quantity - (line.units - line.cancelled)
+        fresh = row.quantity - min(max(beyond, 0), gone, row.quantity)
+        told[row.line_id] = gone + fresh
+        if fresh:
+            found.append(replace(row, quantity=fresh))
+    return tuple(found)
+
+
+def _earlier(rows: Iterable[common.LineQuantity], state: Reporting) -> str:
+    """Return the parcel that these units were told in first, one with all their lines if any."""
+    lines = {row.line_id for row in rows}
+    sharing = [(name, lines - set(held)) for name, held in state.parcels if lines & set(held)]
+    return min(sharing, key=lambda one: len(one[1]), default=("", lines))[0]
 
 
 def _complete(rows: Iterable[common.LineQuantity], state: Reporting) -> bool:
@@ -222,18 +263,24 @@ def evolve(state: Reporting, event: ReportEvent) -> Reporting:
 
 def _counted(state: Reporting, event: channels.ChannelReportRequested) -> Reporting:
     """Count a report's units as told or cancelled; an order cancelled whole may live again."""
+    if event.resend_of:
+        return state
     ours: Mapping[str, str] = {line.external_id: name for name, line in state.lines.items()}
-    told, lines = state.told, state.lines
+    told, lines, parcels = state.told, state.lines, state.parcels
+    inside: list[str] = []
     for one in event.lines:
         name = ours.get(one.external_line_id)
         if name is None:
             continue
         if event.kind == "dispatch":
             told = told.set(name, told.get(name, 0) + one.quantity)
+            inside.append(name)
         elif not event.whole:
             line = lines[name]
             lines = lines.set(name, replace(line, cancelled=line.cancelled + one.quantity))
-    return replace(state, told=told, lines=lines)
+    if inside:
+        parcels = (*parcels, (mark(event), tuple(inside)))[-REMEMBERED:]
+    return replace(state, told=told, lines=lines, parcels=parcels)
 
 
 def _without(reports: Map[str, Report], name: str) -> Map[str, Report]:

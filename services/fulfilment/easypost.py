@@ -20,7 +20,8 @@ from services.fulfilment.easypost_http import EasyPost
 from services.fulfilment.process import BUY, CREATE, POLL, VOID
 
 SECOND = 1_000_000  # microseconds
-ASKED = 200  # attempts: a purchase in doubt is asked for once an hour for more than a week
+# Attempts, with pauses that grow to an hour: five days and more. Meanwhile a person may decide.
+ASKED = 200
 HONOURED = 24 * 3600 * SECOND
 STREETS = ("address1", "line1", "address_1"), ("address2", "line2", "address_2")
 
@@ -216,10 +217,16 @@ def kinds(ports: Ports) -> Sequence[EffectKind]:
     }
     return (
         EffectKind(
-            CREATE, Creates(easypost), results.tell_created, "repeat", honoured=HONOURED, **budget
+            CREATE,
+            Creates(easypost),
+            results.tell_created,
+            "repeat",
+            honoured=HONOURED,
+            attempts=ASKED,
+            **budget,
         ),
         EffectKind(BUY, Buys(easypost), results.tell_bought, "ask", attempts=ASKED, **budget),
-        EffectKind(VOID, Voids(easypost), results.tell_voided, "ask", **budget),
+        EffectKind(VOID, Voids(easypost), results.tell_voided, "ask", attempts=ASKED, **budget),
         EffectKind(
             POLL,
             Polls(easypost),

@@ -15,7 +15,7 @@ PATIENCE = 24 * HOUR  # a person has so long for a refusal or a doubt
 Events = list[events.FulfilmentEvent]
 LabelCommand = (
     commands.QuoteLabel | commands.RefuseLabel | commands.DoubtLabel | commands.RecordLabel
-    | commands.RecordVoid | commands.RetryLabel | commands.DecideLabel
+    | commands.RecordVoid | commands.RetryLabel | commands.DecideLabel | commands.DecideVoid
 )  # fmt: skip
 
 
@@ -36,6 +36,8 @@ def decide(command: LabelCommand, state: Shipment) -> Events:
             return _again(command, state)
         case commands.DecideLabel():
             return _decided(command, state)
+        case commands.DecideVoid():
+            return _void_decided(command, state)
         case _:
             assert_never(command)
 
@@ -140,6 +142,22 @@ def _decided(command: commands.DecideLabel, state: Shipment) -> Events:
         command.cost, state.currency, "", command.at,
     )  # fmt: skip
     return _bought(told, state)
+
+
+def _void_decided(command: commands.DecideVoid, state: Shipment) -> Events:
+    """Take a person's word for whether a label was given back, where nobody knows for a day.
+
+    Refused("shipment-not-found" | "label-not-in-doubt" | "carrier-still-asked").
+    """
+    if not state.status:
+        raise Refused("shipment-not-found", "There is no such shipment.")
+    label = state.label
+    if label is None or label.state != "voiding":
+        raise Refused("label-not-in-doubt", "Its label is not being given back.")
+    if command.at < label.doubted + PATIENCE:
+        raise Refused("carrier-still-asked", "The carrier is asked for a day; decide after it.")
+    names = (command.entity, command.shipment_id, label.label_id)
+    return _voided(commands.RecordVoid(*names, command.accepted, command.at), state)
 
 
 def _refused(command: commands.RefuseLabel, state: Shipment) -> Events:

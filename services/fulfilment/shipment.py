@@ -58,7 +58,7 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Label(msgspec.Struct, frozen=True):
-    """The newest label. `doubted`: since when nobody knows whether it was bought."""
+    """The newest label. `doubted`: since when nobody knows whether it was bought, or given back."""
 
     label_id: str
     state: Literal["requested", "quoted", "doubt", "bought", "refused", "voiding", "voided"]

@@ -131,6 +131,16 @@ class DecideLabel(msgspec.Struct, frozen=True, tag=True):
     at: int
 
 
+class DecideVoid(msgspec.Struct, frozen=True, tag=True):
+    """A person says what the carrier could not: whether a label was given back."""
+
+    entity: str
+    shipment_id: str
+    accepted: bool
+    by: str
+    at: int
+
+
 class Settle(msgspec.Struct, frozen=True, tag=True):
     """A person says that a parcel which failed, was lost or came back has arrived after all."""
 
@@ -256,5 +266,5 @@ class AssumeDelivered(msgspec.Struct, frozen=True, tag=True):
 ShipmentCommand = (
     TakeShare | Pack | RecordClearance | HandOver | AnswerStop | Settle | RetryLabel | QuoteLabel
     | RefuseLabel | DoubtLabel | RecordLabel | RecordVoid | RecordTracking | AskTracking
-    | AssumeDelivered | DecideAddress | DecideLabel | SettleOrder
+    | AssumeDelivered | DecideAddress | DecideLabel | DecideVoid | SettleOrder
 )  # fmt: skip

@@ -55,7 +55,7 @@ def _decide(command: commands.ShipmentCommand, state: Shipment) -> Events:
         case (
             commands.QuoteLabel() | commands.RefuseLabel() | commands.DoubtLabel()
             | commands.RecordLabel() | commands.RecordVoid() | commands.RetryLabel()
-            | commands.DecideLabel()
+            | commands.DecideLabel() | commands.DecideVoid()
         ):  # fmt: skip
             return labels.decide(command, state)
         case (
@@ -217,5 +217,5 @@ def _dispatched(
 
 SHIPMENT = Decider(
     category="shipment", commands=commands.ShipmentCommand, state=Shipment, initial=Shipment(),
-    decide=decide, evolve=evolve,
+    decide=decide, evolve=evolve, version=2,
 )  # fmt: skip

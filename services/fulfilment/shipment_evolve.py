@@ -139,7 +139,7 @@ def _labelled(state: Shipment, event: LabelEvent) -> Shipment:
         case events.LabelInDoubt():
             label = replace(old, state="doubt", doubted=event.since)
         case events.LabelVoidRequested():
-            label = replace(old, state="voiding")
+            label = replace(old, state="voiding", doubted=event.occurred_at)
         case events.LabelVoided():
             label = replace(old, state="voided")
         case _:

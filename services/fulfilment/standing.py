@@ -98,7 +98,10 @@ def waiting(row: ShipmentRow) -> Waiting:
             "the carrier is asked for a day; then decide: bought or not-bought",
         )  # fmt: skip
     if row.label == "voiding":
-        return Waiting("label-void", "system", row.due, "the carrier is asked for the money")
+        return Waiting(
+            "label-void", "operations", row.due,
+            "the carrier is asked for a day; then decide: given-back or not-given-back",
+        )  # fmt: skip
     if open_here and row.blocked:
         return Waiting("blocked", "operations", row.ship_by, "release the hold on the order")
     match row.state:

@@ -97,21 +97,26 @@ def _tracked(command: commands.RecordTracking, state: Shipment) -> Events:
 
 
 def _ask(command: commands.AskTracking, state: Shipment) -> Events:
-    """Ask once a day while it is under way; what was silent for too long is lost."""
+    """Ask once a day while it is under way; what was silent, or under way, for too long is lost.
+
+    After the last question nothing would end its way any more.
+    """
     label = state.label
     under_way = state.status == "dispatched" or (state.status in EXCEPTIONS and not state.decided())
     if command.ordinal <= state.asked or not under_way or label is None or not state.tracked:
         return []
     found: Events = []
     silent = command.at - state.heard_at >= state.silent_days * DAY
-    if state.status == "dispatched" and silent:
+    last = command.ordinal > MOST_ASKED
+    if state.status == "dispatched" and (silent or last):
         found.append(
             events.ParcelLost(
                 entity=command.entity, occurred_at=command.at, shipment_id=command.shipment_id,
-                rows=state.rows(), code="silent", deadline=command.at + DECIDE,
+                rows=state.rows(), code="silent" if silent else "under-way-too-long",
+                deadline=command.at + DECIDE,
             )
         )  # fmt: skip
-    if command.ordinal <= MOST_ASKED:
+    if not last:
         found.append(
             events.TrackingAsked(
                 entity=command.entity, occurred_at=command.at, shipment_id=command.shipment_id,
@@ -151,9 +156,13 @@ def _settle(command: commands.Settle, state: Shipment) -> Events:
 
 
 def _settle_order(command: commands.SettleOrder, state: Shipment) -> Events:
-    """Take what was decided at the order; it is no longer asked for where the parcel arrived."""
+    """Take what was decided at the order; it is no longer asked for where the parcel arrived.
+
+    One that was heard of again meanwhile may be lost again: the order will not be asked twice.
+    """
     part = state.parts.get(command.order_id)
-    if part is None or state.status not in EXCEPTIONS or part.decided == command.decision:
+    under_way = state.status in LEFT and state.status != "delivered"
+    if part is None or not under_way or part.decided == command.decision:
         return []
     return [
         events.ExceptionSettled(

@@ -47,8 +47,9 @@ class DecisionIn(_View):
     """
 
     decision: Literal[
-        "reship", "refund", "claim", "delivered", "new-label", "keep", "bought", "not-bought"
-    ]
+        "reship", "refund", "claim", "delivered", "new-label", "keep", "bought", "not-bought",
+        "given-back", "not-given-back",
+    ]  # fmt: skip
     tracking_code: str = Field(default="", max_length=80, pattern=r"^[!-~]*$")
     cost_minor: int = Field(default=0, ge=0, le=10**9, strict=True)
     note: Text = ""
@@ -57,7 +58,7 @@ class DecisionIn(_View):
 
 def decided(
     shipment_id: str, body: DecisionIn, at: int
-) -> commands.DecideAddress | commands.DecideLabel | commands.Settle:
+) -> commands.DecideAddress | commands.DecideLabel | commands.DecideVoid | commands.Settle:
     """Return what a person's decision tells the parcel. Raises Problem."""
     match body.decision:
         case "new-label" | "keep":
@@ -71,6 +72,9 @@ def decided(
                 ENTITY, shipment_id, body.decision == "bought", body.tracking_code,
                 body.cost_minor, body.by, at,
             )  # fmt: skip
+        case "given-back" | "not-given-back":
+            given_back = body.decision == "given-back"
+            return commands.DecideVoid(ENTITY, shipment_id, given_back, body.by, at)
         case "delivered":
             return commands.Settle(ENTITY, shipment_id, body.by, body.note, at)
         case _:

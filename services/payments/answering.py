@@ -157,7 +157,8 @@ def refund_made(command: commands.RecordRefund, state: PaymentState) -> Sequence
     if one is None:
         return []
     story.resolve(command.effect_id, command.refund_id, "adopted", by=command.by)
-    if one.status != "made":
+    # What was told as failed meanwhile is owed, though it was made as the answer says.
+    if one.status != "made" and command.reference not in state.came_back:
         refunded(story, command.refund_id, one.capture_id, one.amount, command.reference,
                  one.executor, "us", "no-longer-due")  # fmt: skip
     return settle(story)

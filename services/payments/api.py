@@ -33,6 +33,7 @@ def terms(settings: Settings) -> Mapping[str, Terms]:
         found[name] = Terms(
             channel.payments, account.second_parcel, account.authorisation_expiry,
             account.expiry_margin_hours * HOUR, account.accept_risk_minor,
+            account.authorisation_hours * HOUR,
         )  # fmt: skip
     return found
 

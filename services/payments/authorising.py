@@ -2,7 +2,7 @@
 
 from libs.contracts import payments
 from services.payments.commands import BUYER_WITHIN, PERSON_WITHIN, intent_id
-from services.payments.state import PaymentState, lack, minimum, set_aside
+from services.payments.state import Intent, PaymentState, lack, minimum, set_aside
 from services.payments.story import Story
 
 _ONCE_SET_ASIDE = frozenset({"authorised", "closed", "voiding", "voided", "expired"})
@@ -67,17 +67,23 @@ def decline(
 
 def authorised(
     story: Story, name: str, provider_intent: str, amount: int, capture_before: int | None,
-    *, mandate: bool,
+    *, mandate: bool, since: int | None = None,
 ) -> None:  # fmt: skip
-    """Tell that money is set aside, and when it must be decided what becomes of it."""
+    """Tell that money is set aside, and when it must be decided what becomes of it.
+
+    `since` is when it was set aside, by the provider's clock (microseconds), where that is told.
+    """
     state = story.state
     known = state.intents.get(name)
+    end = capture_before
+    if end is None and known is not None:
+        end = _by_rule(known, since)
     story.tell(
         payments.PaymentAuthorised(
             **story.names(), intent_id=name, provider_intent=provider_intent,
             holder=known.holder if known else state.holder, amount=amount,
             currency=state.currency, capture_before=capture_before, single_capture=True,
-            mandate=mandate, decide_by=_decide_by(story, capture_before),
+            mandate=mandate, decide_by=_decide_by(story, end),
         )
     )  # fmt: skip
 
@@ -88,18 +94,42 @@ def detailed(story: Story, name: str, capture_before: int | None, *, mandate: bo
     end = capture_before if known.capture_before is None else known.capture_before
     mandate = mandate or known.mandate
     if known.status == "authorised" and (end, mandate) != (known.capture_before, known.mandate):
-        story.tell(
-            payments.AuthorisationDetailed(
-                **story.names(), intent_id=name, capture_before=end, mandate=mandate,
-                decide_by=_decide_by(story, end),
-            )
-        )  # fmt: skip
+        told = end != known.capture_before
+        decide_by = _decide_by(story, end) if told else known.decide_by
+        _detail(story, name, end, decide_by, mandate=mandate)
 
 
-def _decide_by(story: Story, capture_before: int | None) -> int | None:
+def undated(story: Story) -> None:
+    """Tell when it is decided on an authorisation of which no end was ever told, nor assumed."""
+    for name, one in sorted(story.state.intents.items()):
+        if one.status == "authorised" and one.decide_by is None and one.lasts:
+            decide_by = _decide_by(story, _by_rule(one, None))
+            _detail(story, name, one.capture_before, decide_by, mandate=one.mandate)
+
+
+def _detail(
+    story: Story, name: str, capture_before: int | None, decide_by: int | None, *, mandate: bool
+) -> None:
+    story.tell(
+        payments.AuthorisationDetailed(
+            **story.names(), intent_id=name, capture_before=capture_before, mandate=mandate,
+            decide_by=decide_by,
+        )
+    )  # fmt: skip
+
+
+def _by_rule(intent: Intent, since: int | None) -> int:
+    """Return when an authorisation ends of which the provider does not say it.
+
+    Where nobody tells when it was set aside, that was when it was asked for, at the earliest.
+    """
+    return (intent.asked_at if since is None else since) + intent.lasts
+
+
+def _decide_by(story: Story, end: int | None) -> int | None:
     """Return when it is decided what becomes of an authorisation that ends then."""
-    if capture_before is None:
+    if end is None:
         return None
     # One that lasts no longer than the margin is not decided on before it could be used.
-    half = (story.at + capture_before) // 2
-    return max(capture_before - story.state.margin, half, story.at)
+    half = (story.at + end) // 2
+    return max(end - story.state.margin, half, story.at)

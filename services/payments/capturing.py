@@ -136,7 +136,9 @@ def _usable(state: PaymentState) -> list[tuple[str, Intent]]:
         if one.status == "authorised" and not one.outside and one.amount > one.captured
         and not (one.single and one.captured)
     ]  # fmt: skip
-    return sorted(found, key=lambda item: (item[1].capture_before or 2**62, item[0]))
+    return sorted(
+        found, key=lambda item: (item[1].capture_before or item[1].decide_by or 2**62, item[0])
+    )
 
 
 def _ask(

@@ -31,6 +31,8 @@ def expire_soon(command: commands.ExpireSoon, state: PaymentState) -> Sequence[P
         return []
     if _under_way(state, command.intent_id):
         return []
+    if intent.decide_by is not None and command.at < intent.decide_by:
+        return []  # its end was assumed then; by now the provider has told a later one
     story = Story(state, command.at)
     again_possible = state.mandate and state.method is not None
     decision = state.on_expiry

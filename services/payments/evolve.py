@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from libs.contracts import payments
 from services.payments import folding
-from services.payments.state import Doubt, Intent, Parcel, PaymentState, about_what, unsettled
+from services.payments.state import Doubt, Parcel, PaymentState, about_what, unsettled
 
 _REMEMBERED = 32
 
@@ -53,14 +53,14 @@ def evolve(state: PaymentState, event: PaymentEvent) -> PaymentState:
             later = reason in {"on_account", "on_delivery"}
             return replace(state, not_required=event.revision, later=later)
         case payments.PaymentAuthorisationRequested():
-            intent = Intent(event.amount, event.holder, "asked")
-            return replace(state, intents=state.intents.set(event.intent_id, intent))
+            return folding.asked(state, event)
         case payments.PaymentAuthorised():
             return folding.authorised(state, event)
         case payments.AuthorisationDetailed(intent_id=name, mandate=mandate):
             intent = replace(
-                state.intents[name], capture_before=event.capture_before, mandate=mandate
-            )
+                state.intents[name], capture_before=event.capture_before, mandate=mandate,
+                decide_by=event.decide_by,
+            )  # fmt: skip
             mandated = state.mandate or mandate
             return replace(state, intents=state.intents.set(name, intent), mandate=mandated)
         case payments.PaymentActionRequired():
@@ -98,12 +98,8 @@ def evolve(state: PaymentState, event: PaymentEvent) -> PaymentState:
         case payments.RefundFailed():
             refund = replace(state.refunds[event.refund_id], status="failed")
             return replace(state, refunds=state.refunds.set(event.refund_id, refund))
-        case payments.RefundReturned(provider_reference=reference):
-            refund = replace(state.refunds[event.refund_id], status="failed")
-            return replace(
-                state, refunds=state.refunds.set(event.refund_id, refund),
-                came_back=(*state.came_back, reference),
-            )  # fmt: skip
+        case payments.RefundReturned():
+            return folding.refund_returned(state, event)
         case payments.PaymentOutcomeUnknown():
             doubt = Doubt(folding.what(event.what), event.subject, event.since, event.owner)
             return replace(state, doubts=state.doubts.set(event.effect_id, doubt))

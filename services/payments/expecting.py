@@ -49,6 +49,7 @@ def _expected(command: commands.ExpectPayment, names: dict[str, Any]) -> payment
         on_expiry=terms.on_expiry, expiry_margin=terms.margin, accept_risk=terms.accept_risk,
         received=command.received, refunded=command.refunded,
         credit_amount=carried["store_credit"],
+        authorisation_lasts=terms.lasts,
     )  # fmt: skip
 
 
@@ -57,9 +58,12 @@ def with_terms(story: Story, terms: commands.Terms) -> None:
     state = story.state
     holder = terms.holder if state.custody == "us" else state.holder
     before = (
-        state.holder, state.second_parcel, state.on_expiry, state.margin, state.accept_risk
+        state.holder, state.second_parcel, state.on_expiry, state.margin, state.accept_risk,
+        state.lasts,
     )  # fmt: skip
-    now = (holder, terms.second_parcel, terms.on_expiry, terms.margin, terms.accept_risk)
+    now = (
+        holder, terms.second_parcel, terms.on_expiry, terms.margin, terms.accept_risk, terms.lasts
+    )  # fmt: skip
     if before == now:
         return
     lines = tuple(
@@ -75,5 +79,6 @@ def with_terms(story: Story, terms: commands.Terms) -> None:
             gift_amount=state.gift, second_parcel=terms.second_parcel, on_expiry=terms.on_expiry,
             expiry_margin=terms.margin, accept_risk=terms.accept_risk, received=state.received,
             refunded=state.returned, credit_amount=state.credit,
+            authorisation_lasts=terms.lasts,
         )
     )  # fmt: skip

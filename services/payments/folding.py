@@ -4,8 +4,16 @@ from immutables import Map
 from msgspec.structs import replace
 
 from libs.contracts import common, payments
-from services.payments.commands import What
-from services.payments.state import Capture, Intent, Parcel, PaymentState, Refund, goal
+from services.payments.commands import UNATTENDED_LASTS, What
+from services.payments.state import (
+    CameBack,
+    Capture,
+    Intent,
+    Parcel,
+    PaymentState,
+    Refund,
+    goal,
+)
 
 NEVER = "never-took-effect"  # the code of a call that is known to have left no trace
 _ATTEMPTS = 5  # calls in a row that left no trace, then a person looks
@@ -28,7 +36,7 @@ def expected(state: PaymentState, event: payments.PaymentExpected) -> PaymentSta
         second_parcel=event.second_parcel, on_expiry=event.on_expiry,
         margin=event.expiry_margin, accept_risk=event.accept_risk,
         halted="" if fresh else state.halted, later=False, received=event.received,
-        returned=event.refunded,
+        returned=event.refunded, lasts=event.authorisation_lasts,
     )  # fmt: skip
     less = max(goal(state) - goal(stated), 0)  # what need not be paid need not be waived
     return replace(stated, waived=max(state.waived - less, 0))
@@ -41,12 +49,20 @@ def intent(state: PaymentState, name: str, status: str) -> PaymentState:
     return replace(state, intents=state.intents.set(name, intent))
 
 
+def asked(state: PaymentState, event: payments.PaymentAuthorisationRequested) -> PaymentState:
+    lasts = min(state.lasts, UNATTENDED_LASTS) if event.off_session else state.lasts
+    intent = Intent(
+        event.amount, event.holder, "asked", asked_at=event.occurred_at, lasts=lasts
+    )  # fmt: skip
+    return replace(state, intents=state.intents.set(event.intent_id, intent))
+
+
 def authorised(state: PaymentState, event: payments.PaymentAuthorised) -> PaymentState:
     before = state.intents.get(event.intent_id, Intent(event.amount, event.holder, "asked"))
     intent = replace(
         before, amount=event.amount, status="authorised", provider_intent=event.provider_intent,
         capture_before=event.capture_before, single=event.single_capture, mandate=event.mandate,
-        outside=not event.provider_intent,
+        outside=not event.provider_intent, decide_by=event.decide_by,
     )  # fmt: skip
     return replace(
         state, intents=state.intents.set(event.intent_id, intent),
@@ -131,6 +147,15 @@ def refund_made(state: PaymentState, event: payments.RefundMade) -> PaymentState
     state = replace(state, refunds=refunds, waived=waived)
     counted = 0 if known is None else known.amount  # a channel may send back less than was asked
     return gone(state, event.capture_id, event.amount - counted)
+
+
+def refund_returned(state: PaymentState, event: payments.RefundReturned) -> PaymentState:
+    refund = replace(state.refunds[event.refund_id], status="failed")
+    returned = CameBack(event.capture_id, event.amount, event.occurred_at)
+    return replace(
+        state, refunds=state.refunds.set(event.refund_id, refund),
+        came_back=state.came_back.set(event.provider_reference, returned),
+    )  # fmt: skip
 
 
 def gone(state: PaymentState, capture_id: str, amount: int) -> PaymentState:

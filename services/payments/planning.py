@@ -27,23 +27,27 @@ def plan(envelope: Envelope[Any]) -> Sequence[Timer | Effect]:
                 event.amount, event.currency, event.reason == "retry",
             )  # fmt: skip
             return (_call(envelope, "refund", refund),)
-        case (
-            payments.PaymentAuthorised(intent_id=name, capture_before=int(end), decide_by=soon)
-            | payments.AuthorisationDetailed(
-                intent_id=name, capture_before=int(end), decide_by=soon
-            )
-        ):
-            ends = commands.AuthorisationEnds(name, end)
-            timers = [_timer(stream, end, ends, "ends", name)]
-            if soon is not None and soon < end:
-                timers.append(_timer(stream, soon, commands.ExpireSoon(name, soon), "soon", name))
-            return timers
+        case payments.PaymentAuthorised() | payments.AuthorisationDetailed() as event:
+            return _ends(stream, event)
         case payments.PaymentOutcomeUnknown(owner="policy", effect_id=name, deadline=due):
             return (_timer(stream, due, commands.DoubtOverdue(name, due), "doubt", name),)
         case payments.PaymentActionRequired(intent_id=name, deadline=due) if name:
             return (_timer(stream, due, commands.ActionOverdue(name, due), "action", name),)
         case _:
             return ()
+
+
+def _ends(
+    stream: str, event: payments.PaymentAuthorised | payments.AuthorisationDetailed
+) -> Sequence[Timer]:
+    """Plan the time to decide, and the end where the provider told one: an assumed one is none."""
+    name, end, soon = event.intent_id, event.capture_before, event.decide_by
+    timers = []
+    if end is not None:
+        timers.append(_timer(stream, end, commands.AuthorisationEnds(name, end), "ends", name))
+    if soon is not None and (end is None or soon < end):
+        timers.append(_timer(stream, soon, commands.ExpireSoon(name, soon), "soon", name))
+    return timers
 
 
 def _authorise(event: payments.PaymentAuthorisationRequested) -> calls.Authorise:

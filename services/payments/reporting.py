@@ -61,7 +61,8 @@ def _set_aside(story: Story, command: commands.RecordIntentSeen, intent: Intent)
     if intent.status in {"asked", "action", "declined"}:
         story.resolve("", command.intent_id, "adopted")
         authorised(story, command.intent_id, command.provider_intent, command.amount,
-                   command.capture_before, mandate=command.mandate)  # fmt: skip
+                   command.capture_before, mandate=command.mandate,
+                   since=min(command.occurred_at, command.at))  # fmt: skip
     elif command.provider_intent == intent.provider_intent:
         detailed(story, command.intent_id, command.capture_before, mandate=command.mandate)
 
@@ -128,7 +129,10 @@ def refund_seen(command: commands.RecordRefundSeen, state: PaymentState) -> Sequ
                        command.currency, known)  # fmt: skip
         return story.events
     back = [one for one in state.refunds.values() if one.capture_id in ours]
+    # What came back since is in what is told here, and has not reached the buyer.
+    since = (one for one in state.came_back.values() if one.at >= command.occurred_at)
     more = command.refunded - sum(one.amount for one in back if one.status == "made")
+    more -= sum(one.amount for one in since if one.capture_id in ours)
     more = _our_own(story, command, ours, more)
     more = _still_owed(story, command, ours, more)
     more = _somebody_elses(story, command, ours, more)
@@ -202,7 +206,11 @@ def refund_returned(
         story.disagree("refund-failed", command.holder, command.reference, command.amount,
                        command.currency, 0)  # fmt: skip
         return story.events
-    if one.status == "made" and command.reference not in state.came_back:
+    if one.status in {"asked", "made"} and command.reference not in state.came_back:
+        if one.status == "asked":  # it was made, and our call's answer is on its way yet
+            story.resolve("", command.refund_id, "adopted")
+            refunded(story, command.refund_id, one.capture_id, one.amount, command.reference,
+                     one.executor, "us", "no-longer-due")  # fmt: skip
         story.tell(
             payments.RefundReturned(
                 **story.names(command.occurred_at), refund_id=command.refund_id,

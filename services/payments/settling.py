@@ -4,7 +4,7 @@ Every decision ends here, so that any order of the same facts leads to the same 
 """
 
 from libs.contracts import common, payments
-from services.payments.authorising import authorise
+from services.payments.authorising import authorise, undated
 from services.payments.capturing import clear
 from services.payments.commands import capture_id
 from services.payments.evolve import PaymentEvent
@@ -31,6 +31,7 @@ def settle(story: Story) -> list[PaymentEvent]:
         _vouchers(story)
         _channel(story)
         _not_required(story)
+        undated(story)
         clear(story)
         authorise(story)
         give_back(story)

@@ -29,6 +29,8 @@ class Intent(msgspec.Struct, frozen=True, array_like=True):
     """An authorisation: `amount` asked or set aside, `captured` of it captured or asked for.
 
     `status`: asked, action, authorised, voiding, voided, expired, declined, closed.
+    `capture_before` is the end that the provider told; it was asked for at `asked_at` and
+    `lasts` so long by the rule; what becomes of it is decided at `decide_by`; microseconds.
     """
 
     amount: int
@@ -40,6 +42,9 @@ class Intent(msgspec.Struct, frozen=True, array_like=True):
     mandate: bool = False
     captured: int = 0
     outside: bool = False  # set aside at the channel: not ours to capture
+    asked_at: int = 0
+    lasts: int = 0
+    decide_by: int | None = None
 
 
 class Capture(msgspec.Struct, frozen=True, array_like=True):
@@ -68,6 +73,14 @@ class Refund(msgspec.Struct, frozen=True, array_like=True):
     amount: int
     executor: common.Executor
     status: str
+
+
+class CameBack(msgspec.Struct, frozen=True, array_like=True):
+    """A refund that was made and failed later, at `at` by the provider's clock, microseconds."""
+
+    capture_id: str
+    amount: int
+    at: int
 
 
 class Parcel(msgspec.Struct, frozen=True, array_like=True):
@@ -101,7 +114,7 @@ class PaymentState(msgspec.Struct, frozen=True):
     as much. `halted` says why no further authorisation is asked for until a person, or a new
     statement, decides. `gift` and `credit` are what gift cards and store credit carry. `received`
     and `returned` are what the channel says that it took in all and gave back, where it says so.
-    `came_back` are the provider's names of refunds that were made and failed later.
+    `came_back` are refunds that were made and failed later, by the provider's name of each.
     """
 
     order_id: str = ""
@@ -125,6 +138,7 @@ class PaymentState(msgspec.Struct, frozen=True):
     on_expiry: str = "release"
     margin: int = 0
     accept_risk: int = 0
+    lasts: int = 0
     not_required: int = 0  # the revision for which that was said
     later: bool = False  # on account or on delivery
     halted: str = ""
@@ -140,7 +154,7 @@ class PaymentState(msgspec.Struct, frozen=True):
     settled: tuple[str, ...] = ()
     received: int | None = None
     returned: int | None = None
-    came_back: tuple[str, ...] = ()
+    came_back: Map[str, CameBack] = Map()
 
     @property
     def known(self) -> bool:

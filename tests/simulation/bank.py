@@ -26,7 +26,10 @@ NEEDED = frozenset({
 
 
 class Bank:
-    """The account; `tell` takes each event that its endpoint asked for."""
+    """The account; `tell` takes each event that its endpoint asked for.
+
+    In some worlds it says of no authorisation until when it can be captured.
+    """
 
     def __init__(self, loop: VirtualLoop, seed: int, tell: Callable[[Json], None]) -> None:
         settings = Settings(
@@ -38,6 +41,7 @@ class Bank:
         self._loop = loop
         self.provider = Provider(settings, books, clock)
         self.watch: Callable[[], None] = lambda: None
+        self._says_ends = seed % 4 > 0
         self.silent_till = 0  # until then it does what it is asked, and no answer comes back
         self._tell, self._requests = tell, 0
 
@@ -62,8 +66,11 @@ class Bank:
     def _told(self, events: Sequence[Json]) -> None:
         for event in events:
             if event["type"] in NEEDED:
-                self._tell(event)
+                self._tell(self._said(event))
         self.watch()
+
+    def _said(self, body: Json) -> Json:
+        return body if self._says_ends else _without_end(body)
 
     def post(self, path: str, body: str, key: str, fault: str) -> Answered:
         """Answer a form under its key, as the sandbox's door does."""
@@ -73,7 +80,7 @@ class Bank:
         try:
             kept = self.provider.keys.begin(key, call.request, self.provider.clock.now())
             if kept is not None:
-                return _answer(kept.status, kept.body, replayed=True)
+                return _answer(kept.status, self._said(kept.body), replayed=True)
         except Refused as refused:
             return _answer(refused.status, refused.body)
         try:
@@ -86,7 +93,7 @@ class Bank:
         finally:
             self.provider.keys.end(key)
         self._told(events)
-        return _answer(status, found)
+        return _answer(status, self._said(found))
 
     def get(self, path: str, query: str, fault: str) -> Answered:
         """Answer a question."""
@@ -94,9 +101,17 @@ class Bank:
         if fault:
             return _answer(429 if fault == "limited" else 500, BROKEN)
         try:
-            return _answer(200, self.provider.answer(path, form.parse(query)))
+            return _answer(200, self._said(self.provider.answer(path, form.parse(query))))
         except Refused as refused:
             return _answer(refused.status, refused.body)
+
+
+def _without_end(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_end(one) for one in value]
+    if isinstance(value, dict):
+        return {k: _without_end(v) for k, v in value.items() if k != "capture_before"}
+    return value
 
 
 def _answer(status: int, body: Json, *, replayed: bool = False) -> Answered:

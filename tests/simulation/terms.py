@@ -49,9 +49,11 @@ def settings(rng: Random, *, whole: bool = False) -> Settings:
         }
         for name, carrier in (("main", "post"), ("back", rng.choice(("post", "self"))))
     }  # fmt: skip
+    # Where the bank says no end: by its rule, or as those assume who take no risk.
+    lasts = {"authorisation_hours": 168 if card["accept_risk_minor"] else 2}
     return Settings.model_validate(
         {
-            "channels": channels, "payments": {"card": card}, "carriers": {"post": post},
+            "channels": channels, "payments": {"card": card | lasts}, "carriers": {"post": post},
             "locations": places,
         }
     )  # fmt: skip

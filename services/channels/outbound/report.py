@@ -6,7 +6,8 @@ from libs.eventsourcing.states import unpack
 from libs.store.store import Call
 from services.channels.reports import RecordReport
 
-ATTEMPTS = 12
+# With pauses that grow to an hour: 16 to 20 hours, and then a person, before the report is due.
+ATTEMPTS = 36
 NO_ANSWER = "outcome-unknown"  # a person finds out; trying again asks the channel first
 
 

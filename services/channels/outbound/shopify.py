@@ -1,8 +1,9 @@
 """Tells a Shopify shop over the Admin GraphQL API: fulfilments, cancelled orders, cancelled units.
 
-fulfillmentCreate and orderCancel take no idempotency key, so the shop is asked first: a fulfilment
-is known by its tracking number or by our name in it, a cancelled order by its time. refundCreate,
-which takes cancelled units off, needs @idempotent. Source: Shopify's Admin API reference.
+fulfillmentCreate, fulfillmentTrackingInfoUpdate and orderCancel take no idempotency key, so the
+shop is asked first: a parcel is known by its tracking number or by our name in it, a cancelled
+order by its time. refundCreate, which takes cancelled units off, needs @idempotent. Source:
+Shopify's Admin API reference.
 """
 
 from collections.abc import Callable
@@ -68,7 +69,13 @@ class ShopifyReports:
         raise _Ended(Rejected("order-too-large", "Tell it by hand in the shop, then confirm."))
 
     async def _fulfil(self, order: dict[str, Any], report: ChannelReportRequested) -> Result:
-        """Tell each fulfilment order its lines; all of them belong to one parcel, told at once."""
+        """Tell each fulfilment order its lines; all of them belong to one parcel, told at once.
+
+        Units that were told as fulfilled are fulfilled no more: their fulfilment gets the parcel.
+        """
+        if (again := gql.sent_again(order, report)) is not None:
+            data = await self._call(gql.TRACK, again)
+            return _mutated(data.get("fulfillmentTrackingInfoUpdate"), "fulfillment")
         wanted, waiting = gql.by_fulfilment_order(order, report)
         if waiting:
             return Rejected("fulfilment-on-hold", "Release it in the shop, then retry.")

@@ -1,10 +1,12 @@
 """The questions and mutations that Shopify is sent, and what is read out of its answers. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from libs.contracts.channels import ChannelReportRequested
+from services.channels.reports import mark
 
+CODES = 5  # tracking numbers of a fulfilment that are read and kept, the newest first
 # A question costs by what it might return; more than 1,000 points are refused, and a shop's bucket
 # fills by 100 a second (Admin API limits, "Cost calculation"). Most orders fit the small question.
 _ORDER = """
@@ -12,7 +14,7 @@ query order($id: ID!) {
   order(id: $id) {
     id
     cancelledAt
-    fulfillments(first: PARCELS) { id name trackingInfo(first: 1) { number } }
+    fulfillments(first: PARCELS) { id name trackingInfo(first: CODES) { number } }
     fulfillmentOrders(first: PARTS) {
       pageInfo { hasNextPage }
       nodes {
@@ -29,7 +31,7 @@ query order($id: ID!) {
 
 
 def _order(parcels: int, parts: int, lines: int) -> str:
-    sizes = {"PARCELS": parcels, "PARTS": parts, "LINES": lines}
+    sizes = {"PARCELS": parcels, "PARTS": parts, "LINES": lines, "CODES": CODES}
     text = _ORDER
     for name, size in sizes.items():
         text = text.replace(name, str(size))
@@ -41,6 +43,14 @@ ORDERS: Mapping[int, str] = {20: _order(20, 4, 25), 100: _order(100, 4, 80), 30:
 FULFIL = """
 mutation fulfil($fulfillment: FulfillmentInput!) {
   fulfillmentCreate(fulfillment: $fulfillment) {
+    fulfillment { id name }
+    userErrors { field message }
+  }
+}"""
+TRACK = """
+mutation track($id: ID!, $tracking: FulfillmentTrackingInput!) {
+  fulfillmentTrackingInfoUpdate(fulfillmentId: $id, trackingInfoInput: $tracking,
+                                notifyCustomer: false) {
     fulfillment { id name }
     userErrors { field message }
   }
@@ -65,11 +75,6 @@ _REASONS: Mapping[str, str] = {"out-of-stock": "INVENTORY", "payment-expired": "
                                "customer": "CUSTOMER", "buyer": "CUSTOMER"}  # fmt: skip
 
 
-def mark(report: ChannelReportRequested) -> str:
-    """Return what a parcel is known by: its tracking number, or our name for it."""
-    return report.tracking_code or report.report_id
-
-
 def note(report: ChannelReportRequested) -> str:
     """Return the note that the shop's people read on a cancellation."""
     return f"lonja {report.report_id}"
@@ -78,13 +83,32 @@ def note(report: ChannelReportRequested) -> str:
 def known(order: Mapping[str, Any], report: ChannelReportRequested) -> str | None:
     """Return the channel's id of what we are about to tell, None where it does not have it."""
     if report.kind == "dispatch":
-        for one in order.get("fulfillments") or ():
-            if any(info.get("number") == mark(report) for info in one.get("trackingInfo") or ()):
-                return str(one["id"])
-        return None
+        return next((name for name, _ in _parcels(order, mark(report))), None)
     if order.get("cancelledAt"):
         return str(order["id"])
     return None  # cancelled units are told under a key, which may be told again
+
+
+def _parcels(order: Mapping[str, Any], code: str) -> Iterator[tuple[str, list[str]]]:
+    for one in order.get("fulfillments") or ():
+        numbers = [str(info.get("number")) for info in one.get("trackingInfo") or ()]
+        if code in numbers:
+            yield str(one["id"]), numbers
+
+
+def sent_again(order: Mapping[str, Any], report: ChannelReportRequested) -> dict[str, Any] | None:
+    """Return what adds a parcel to the fulfilment of the one whose units it has; None without one.
+
+    What was told of that one stays: it may turn up.
+    """
+    for name, numbers in _parcels(order, report.resend_of) if report.resend_of else ():
+        tracking: dict[str, Any] = {
+            "numbers": [mark(report), *numbers][:CODES], "company": report.carrier or "Other",
+        }  # fmt: skip
+        if report.tracking_url:
+            tracking["urls"] = [report.tracking_url]
+        return {"id": name, "tracking": tracking}
+    return None
 
 
 def cut_off(order: Mapping[str, Any], parcels: int) -> bool:

@@ -56,7 +56,8 @@ def _body(report: ChannelReportRequested) -> dict[str, Any]:
     body: dict[str, Any] = {"external_id": report.external_id, "lines": [] if whole else lines}
     if report.kind == "cancellation":
         return body | {"reason": report.reason}
-    return body | {
+    again = {"resend_of": report.resend_of} if report.resend_of else {}
+    return body | again | {
         "carrier": report.carrier, "tracking_code": report.tracking_code,
         "tracking_url": report.tracking_url,
     }  # fmt: skip

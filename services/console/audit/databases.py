@@ -1,12 +1,14 @@
 """P1, P3 and P7, as far as databases show them: what was accepted, what waits, what is stuck."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 import asyncpg
 
 from services.console.audit.record import Finding
 
+Known = Callable[[str, str], bool]  # a call, and the event that asked for it: is its outcome told?
 MINUTE, DAY = 60_000_000, 86_400_000_000  # microseconds
 ENDED = frozenset({"completed", "cancelled"})
 QUEUES = frozenset({"waiting", "held", "part_confirmed"})
@@ -20,9 +22,9 @@ _INBOX = """
     ORDER BY seq LIMIT 100"""
 _PARKED = "SELECT stream, source, code, at FROM parked ORDER BY at LIMIT 100"
 _EFFECTS = """
-    SELECT id, kind, state, doubt_since, planned_at, last_error FROM effects
+    SELECT id, kind, state, cause, last_error FROM effects
     WHERE doubt_since > 0 AND doubt_since < $1 AND state IN ('unknown', 'in-flight', 'queued')
-    ORDER BY doubt_since LIMIT 100"""
+    ORDER BY doubt_since"""
 _ORDERS = """
     SELECT order_id, state, reason, owner, next_action, since, decide_by FROM orders
     WHERE NOT state = ANY ($1::text[]) ORDER BY since"""
@@ -31,7 +33,9 @@ _TABLES = (
 )
 
 
-async def look(service: str, dsn: str, now: int) -> tuple[list[Finding], Mapping[str, Any]]:
+async def look(
+    service: str, dsn: str, now: int, known: Known
+) -> tuple[list[Finding], Mapping[str, Any]]:
     """Return what a service's database shows, and counts; `now` in microseconds."""
     connection = await asyncpg.connect(dsn)
     try:
@@ -45,7 +49,8 @@ async def look(service: str, dsn: str, now: int) -> tuple[list[Finding], Mapping
         figures = await _figures(connection, orders=bool(has["orders"]))
     finally:
         await connection.close()
-    found = [*_inbox(service, inbox), *_parked(service, parked), *_effects(effects)]
+    found = [*_inbox(service, inbox), *_parked(service, parked)]
+    found += islice(doubtful(effects, known), 100)
     return [*found, *stuck(orders, now)], figures
 
 
@@ -79,8 +84,14 @@ def _parked(service: str, rows: Iterable[Any]) -> Iterable[Finding]:
         yield Finding("P7", "parked", f"{service} {row['stream']}", text)
 
 
-def _effects(rows: Iterable[Any]) -> Iterable[Finding]:
+def doubtful(rows: Iterable[Any], known: Known) -> Iterable[Finding]:
+    """Return calls in doubt, of those given up only what the topic does not know by now.
+
+    Who gives one up leaves it to a person, and what that person says does not reach its row.
+    """
     for row in rows:
+        if row["state"] == "queued" and known(row["id"], row["cause"]):
+            continue
         text = f"{row['kind']} is {row['state']} in doubt for more than a day ({row['last_error']})"
         yield Finding("P3", "unknown-too-long", row["id"], text)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.console.audit import books, databases
+from services.console.audit.effects import EffectsCheck
 from services.console.audit.journal import JournalCheck
 from services.console.audit.log import LogCheck
 from services.console.audit.money import MoneyCheck
@@ -47,10 +48,10 @@ def hear(record: Record, log: LogCheck, checks: Iterable[Check]) -> None:
 
 async def audit(sources: Sources, now: int, progress: Callable[[int, int], None]) -> Verdict:
     """Read everything and judge it; `now` in microseconds."""
-    log = LogCheck()
+    log, effects = LogCheck(), EffectsCheck()
     promises: dict[str, Check] = {
         "stock": StockCheck(), "parcels": ParcelsCheck(), "money": MoneyCheck(now),
-        "journal": JournalCheck(), "reports": ReportsCheck(now),
+        "journal": JournalCheck(), "reports": ReportsCheck(now), "effects": effects,
     }  # fmt: skip
     checks: dict[str, Check] = {"log": log, **promises}
     findings: list[Finding] = []
@@ -64,7 +65,7 @@ async def audit(sources: Sources, now: int, progress: Callable[[int, int], None]
     findings += [one for check in checks.values() for one in check.findings()]
     figures: dict[str, Any] = {name: check.figures() for name, check in checks.items()}
     for service, dsn in sources.databases.items():
-        found, counted = await databases.look(service, dsn, now)
+        found, counted = await databases.look(service, dsn, now, effects.known)
         findings += found
         figures[f"database {service}"] = counted
     for name, url in sources.books.items():

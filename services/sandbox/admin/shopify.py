@@ -1,8 +1,9 @@
 """Shopify's Admin API for an order's fulfilments and cancellation. It sends nothing.
 
-Source: shopify.dev/docs/api/admin-graphql, `fulfillmentCreate`, `orderCancel`, `refundCreate`.
-The first two know no idempotency key: what protects them is that nothing is left to fulfil. From
-2026-04 on `refundCreate` is refused without `@idempotent(key:)`.
+Source: shopify.dev/docs/api/admin-graphql, `fulfillmentCreate`,
+`fulfillmentTrackingInfoUpdate`, `orderCancel`, `refundCreate`.
+All but the last know no idempotency key: what protects them is that nothing is left to fulfil, and
+that numbers are set. From 2026-04 on `refundCreate` is refused without `@idempotent(key:)`.
 """
 
 from typing import Any
@@ -12,6 +13,7 @@ from msgspec import json
 from services.sandbox.admin import shopify_types as types
 from services.sandbox.admin.desk import Desk, Kept
 from services.sandbox.admin.graphql import Field, GraphqlError, Operation, selected
+from services.sandbox.shops import reported
 from services.sandbox.shops.reported import Report
 
 Json = dict[str, Any]
@@ -39,6 +41,8 @@ def _resolve(desk: Desk, account: str, kind: str, field: Field, at: int) -> Json
             return types.order(desk, account, types.number(given.get("id"), "Order"))
         case "mutation", "fulfillmentCreate":
             return _fulfil(desk, account, given, at)
+        case "mutation", "fulfillmentTrackingInfoUpdate":
+            return _track(desk, account, given, at)
         case "mutation", "orderCancel":
             return _cancel(desk, account, given, at)
         case "mutation", "refundCreate":
@@ -74,7 +78,33 @@ def _fulfil(desk: Desk, account: str, given: Json, at: int) -> Json:
         carrier=tracking.get("company"),
         url=tracking.get("url") or next(iter(tracking.get("urls") or []), None),
     )  # fmt: skip
-    return {"fulfillment": types.fulfilment(report), "userErrors": []}
+    return {"fulfillment": types.fulfilment(report, _codes(report)), "userErrors": []}
+
+
+def _codes(report: Report) -> list[str]:
+    return [report.tracking] if report.tracking else []
+
+
+def _track(desk: Desk, account: str, given: Json, at: int) -> Json:
+    """Set a fulfilment's tracking numbers; those that it had and that are not named are gone."""
+    number, place = types.report_of(given.get("fulfillmentId"))
+    known = desk.order(account, number) is not None
+    dispatches = [one for one in desk.reports(account, number) if one.kind == "dispatch"]
+    fulfilment = next((one for one in reported.made(dispatches) if one.id == place), None)
+    if not known or fulfilment is None:
+        return _refused("fulfillmentId", "Fulfillment does not exist.")
+    wanted = given.get("trackingInfoInput") or {}
+    codes = [str(one) for one in wanted.get("numbers") or [wanted.get("number")] if one]
+    before = reported.numbers(fulfilment, dispatches)
+    if codes == before:
+        desk.repeat(account)
+    else:
+        desk.add(
+            account, number, "dispatch", at, {},
+            tracking=next((one for one in codes if one not in before), None),
+            carrier=wanted.get("company"), told={"resend_of": place, "numbers": codes},
+        )  # fmt: skip
+    return {"fulfillment": types.fulfilment(fulfilment, codes), "userErrors": []}
 
 
 def _refused(field: str, message: str) -> Json:

@@ -1,17 +1,19 @@
 """Shopify's order, fulfilment orders and fulfilments as its Admin GraphQL API shows them. Pure."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from services.sandbox.admin.desk import Desk
 from services.sandbox.retail.content import State
-from services.sandbox.shops import shapes
+from services.sandbox.shops import reported, shapes
 from services.sandbox.shops.reported import Report
 from services.sandbox.shops.shopify_parts import line_id, order_id
 
 Json = dict[str, Any]
 _ORDER = 4_500_000_000_000
 _LINE = 10_000
+_FULFILMENT = 7_000
 _GID = re.compile(r"gid://shopify/([A-Za-z]+)/(\d+)")
 
 
@@ -82,7 +84,9 @@ def order(desk: Desk, account: str, order_number: str) -> Json | None:
         "cancelReason": "OTHER" if state.status == "cancelled" else None,
         "displayFulfillmentStatus": _display(dispatches, left),
         "fulfillmentOrders": connection([_fulfilment_order(state, left, dispatches)]),
-        "fulfillments": [fulfilment(one) for one in dispatches],
+        "fulfillments": [
+            fulfilment(one, reported.numbers(one, dispatches)) for one in reported.made(dispatches)
+        ],
         "lineItems": connection(
             [
                 {
@@ -129,14 +133,24 @@ def _fulfilment_order(state: State, left: dict[int, int], dispatches: list[Repor
     }
 
 
-def fulfilment(report: Report) -> Json:
-    number_ = int(report.number) * _LINE + 7000 + report.id
-    info = {"company": report.carrier, "number": report.tracking, "url": report.url}
+def report_of(gid: Any) -> tuple[str, int]:
+    """The order's number and the shop's number of a fulfilment in it; ("", 0) if it is none."""
+    found = _GID.fullmatch(str(gid))
+    if found is None or found[1] != "Fulfillment":
+        return "", 0
+    order_number, place = divmod(int(found[2]), _LINE)
+    return str(order_number), place - _FULFILMENT
+
+
+def fulfilment(report: Report, codes: Sequence[str]) -> Json:
+    number_ = int(report.number) * _LINE + _FULFILMENT + report.id
     return {
         "id": f"gid://shopify/Fulfillment/{number_}",
         "legacyResourceId": str(number_),
         "name": f"#{report.number}.{report.id}",
         "status": "SUCCESS",
         "displayStatus": "FULFILLED",
-        "trackingInfo": [info] if report.tracking else [],
+        "trackingInfo": [
+            {"company": report.carrier, "number": code, "url": report.url} for code in codes
+        ],
     }

@@ -71,7 +71,9 @@ def _act(desk: Desk, account: str, what: str, given: Json, at: int) -> tuple[Ans
     if asked is None:
         return problem(422, "line-unknown", "a line is no line of this order"), None
     reports = desk.reports(account, number)
+    again = what == "fulfilments" and bool(given.get("resend_of"))
     most = _most(state, reports) if what == "fulfilments" else left
+    most = reported.shipped(reports) if again else most
     if not any(asked.values()) or any(units > most[line] for line, units in asked.items()):
         return problem(422, "nothing-left", "fewer units are left than that"), None
     if what == "fulfilments":
@@ -102,6 +104,7 @@ def _dispatch(
     report = desk.draft(
         account, number, "dispatch", at, asked, tracking=given.get("tracking_code"),
         carrier=given.get("carrier"), url=given.get("tracking_url"),
+        told={"resend_of": str(given["resend_of"])} if given.get("resend_of") else {},
     )  # fmt: skip
     (shown,) = reported.fulfilments([report])
     return (201, shown | {"external_id": f"ord_{number}"}), report

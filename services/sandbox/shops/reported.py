@@ -24,7 +24,8 @@ class Report(Struct, frozen=True):
 
     `id` is the shop's own number of it within its order.
     `position` is how far the shop had come in the run, `lines` units by line, `at` microseconds
-    of the real clock, `told` what the shop keeps word for word (WooCommerce's status and metadata).
+    of the real clock, `told` what the shop keeps word for word (WooCommerce's status and metadata),
+    and in `resend_of` which parcel's units, or which fulfilment's, a dispatch is told of once more.
     """
 
     account: str
@@ -42,10 +43,10 @@ class Report(Struct, frozen=True):
 
 
 def shipped(reports: Sequence[Report]) -> Counter[int]:
-    """Units that left, by line."""
+    """Units that left, by line; what is sent again has left before."""
     found: Counter[int] = Counter()
     for one in reports:
-        if one.kind == "dispatch":
+        if one.kind == "dispatch" and "resend_of" not in one.told:
             found.update(one.lines)
     return found
 
@@ -99,7 +100,9 @@ def shopify(order: Json, state: State, reports: Sequence[Report]) -> Json:
     return order | {
         "line_items": items,
         "fulfillment_status": "fulfilled" if whole else "partial",
-        "fulfillments": [_fulfilment(state, one) for one in dispatches],
+        "fulfillments": [
+            _fulfilment(state, one, numbers(one, dispatches)) for one in made(dispatches)
+        ],
     }
 
 
@@ -109,7 +112,21 @@ def _status(gone: int, left: int) -> str | None:
     return "partial" if left else "fulfilled"
 
 
-def _fulfilment(state: State, report: Report) -> Json:
+def made(dispatches: Sequence[Report]) -> list[Report]:
+    """The fulfilments among dispatches; the others were added to one of them."""
+    return [one for one in dispatches if "resend_of" not in one.told]
+
+
+def numbers(of: Report, dispatches: Sequence[Report]) -> list[str]:
+    """The tracking numbers of a fulfilment as they were set last."""
+    found = [of.tracking] if of.tracking else []
+    for one in dispatches:
+        if one.told.get("resend_of") == of.id:
+            found = list(one.told["numbers"])
+    return found
+
+
+def _fulfilment(state: State, report: Report, codes: Sequence[str]) -> Json:
     content, at = state.content, shapes.with_offset(state.updated_at)
     number = line_id(content, 7000 + report.id)
     return {
@@ -129,8 +146,8 @@ def _fulfilment(state: State, report: Report) -> Json:
         "shipment_status": None,
         "status": "success",
         "tracking_company": report.carrier,
-        "tracking_number": report.tracking,
-        "tracking_numbers": [report.tracking] if report.tracking else [],
+        "tracking_number": codes[0] if codes else None,
+        "tracking_numbers": list(codes),
         "tracking_url": report.url,
         "tracking_urls": [report.url] if report.url else [],
         "updated_at": at,
@@ -180,6 +197,7 @@ def fulfilments(dispatches: Sequence[Report]) -> list[Json]:
             "tracking_code": one.tracking,
             "tracking_url": one.url,
         }
+        | one.told
         for one in dispatches
     ]
 

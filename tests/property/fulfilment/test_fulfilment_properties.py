@@ -124,6 +124,7 @@ def person(world: World, name: str) -> None:
             shipment_commands.DecideLabel(
                 "main", name, world.rng.random() < 0.5, "T1", 5, "w", NOW + DAY
             ),
+            shipment_commands.DecideVoid("main", name, world.rng.random() < 0.5, "w", NOW + DAY),
         ]
     )
     world.by_hand(name, command)

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from libs.contracts import channels, common, fulfilment, orders
+from libs.effects import policy
 from libs.effects.http import Answered
 from libs.effects.kinds import Confirmed, Rejected, Unknown
 from libs.eventsourcing.envelope import Envelope
@@ -192,6 +193,14 @@ def test_each_request_plans_one_call_and_its_result_goes_back_to_the_order() -> 
     last = Call(effect.id, effect.kind, effect.stream, effect.request, ATTEMPTS, 1, 0, NOON)
     final = result(last, Unknown("timeout"))
     assert (final.outcome, final.code) == ("refused", "outcome-unknown")
+
+
+def test_a_shop_that_is_away_is_tried_for_most_of_the_day_in_which_it_must_hear() -> None:
+    hour = 3_600_000_000
+    for number in range(50):
+        tries = (Call(f"e{number}", "k", "s", b"", n, n, 0, NOON) for n in range(1, ATTEMPTS + 1))
+        given_up = sum(policy.wait(one) for one in tries)
+        assert 16 * hour < given_up < reports.REPORT_WITHIN - 3 * hour
 
 
 class Store:

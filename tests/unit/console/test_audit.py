@@ -8,6 +8,7 @@ import pytest
 
 from services.console.audit import databases
 from services.console.audit.books import at_provider, by_order
+from services.console.audit.effects import EffectsCheck
 from services.console.audit.journal import JournalCheck
 from services.console.audit.log import LogCheck
 from services.console.audit.money import DAY, MoneyCheck
@@ -369,6 +370,68 @@ def test_a_doubt_of_more_than_a_day_is_found_until_it_is_resolved() -> None:
     assert codes(MoneyCheck(NOW), story.records) == ["unknown-too-long"]
     story.tell("payments", "PaymentOutcomeResolved", "payment-o1", effect_id="f")
     assert codes(MoneyCheck(NOW), story.records) == []
+
+
+CALLS: dict[str, tuple[str, str, str, dict[str, Any]]] = {
+    "authorise": ("payments", "PaymentAuthorisationRequested", "PaymentAuthorised",
+                  {"intent_id": "i"}),
+    "capture": ("payments", "PaymentCaptureRequested", "PaymentCaptured", {"capture_id": "c"}),
+    "never-captured": ("payments", "PaymentCaptureRequested", "PaymentCaptureFailed",
+                       {"capture_id": "c"}),
+    "void": ("payments", "PaymentVoidRequested", "PaymentVoided", {"intent_id": "i"}),
+    "refund": ("payments", "RefundRequested", "RefundMade", {"refund_id": "r"}),
+    "create": ("fulfilment", "LabelRequested", "LabelRequested",
+               {"label_id": "l", "shipment_id": "s"}),
+    "buy": ("fulfilment", "LabelQuoted", "LabelBought", {"label_id": "l", "shipment_id": "s"}),
+    "give-back": ("fulfilment", "LabelVoidRequested", "LabelVoided", {"label_id": "l"}),
+    "report": ("channels", "ChannelReportRequested", "ChannelReportConfirmed",
+               {"report_id": "r"}),
+}  # fmt: skip
+
+
+def given_up(state: str, cause: str) -> dict[str, Any]:
+    return {"id": "f", "kind": "k", "state": state, "cause": cause, "last_error": "in-doubt"}
+
+
+def unknown(story: Story, state: str = "queued", cause: str = "") -> list[str]:
+    check = EffectsCheck()
+    codes(check, story.records)
+    rows = [given_up(state, cause or story.records[0].id)]
+    return [one.code for one in databases.doubtful(rows, check.known)]
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_call_that_was_given_up_is_unknown_until_its_own_outcome_is_told(name: str) -> None:
+    service, asked, outcome, about = CALLS[name]
+    story = Story().tell(service, asked, "s-1", **about)
+    assert unknown(story) == ["unknown-too-long"]
+    other = dict.fromkeys(about, "another")
+    story.tell(service, outcome, "s-1", **other).tell(service, outcome, "s-2", **about)
+    assert unknown(story) == ["unknown-too-long"]
+    assert unknown(story.tell(service, outcome, "s-1", **about)) == []
+    again = story.tell(service, asked, "s-1", **about).records[-1].id
+    assert unknown(story, cause=again) == ["unknown-too-long"]
+
+
+def test_a_person_who_says_what_became_of_a_call_ends_its_doubt() -> None:
+    story = Story().tell("payments", "PaymentVoidRequested", "payment-o1", intent_id="i")
+    story.tell("payments", "PaymentOutcomeResolved", "payment-o1", effect_id="another")
+    assert unknown(story) == ["unknown-too-long"]
+    story.tell("payments", "PaymentOutcomeResolved", "payment-o1", effect_id="f")
+    assert unknown(story) == []
+
+
+@pytest.mark.parametrize("state", ["unknown", "in-flight"])
+def test_what_is_still_being_tried_after_a_day_is_found_whatever_is_told(state: str) -> None:
+    service, asked, outcome, about = CALLS["capture"]
+    story = Story().tell(service, asked, "s-1", **about).tell(service, outcome, "s-1", **about)
+    assert unknown(story, state) == ["unknown-too-long"]
+
+
+def test_a_call_of_which_no_topic_knows_is_unknown_and_a_question_is_no_doubt() -> None:
+    story = Story().tell("fulfilment", "TrackingAsked", "shipment-s", shipment_id="s")
+    assert unknown(story, cause="nobody") == ["unknown-too-long"]
+    assert unknown(story) == []
 
 
 def test_a_journal_that_balances_is_sound_and_one_that_does_not_is_found() -> None:

@@ -186,6 +186,7 @@ async def test_lists_are_read_in_pages(warehouse: Warehouse) -> None:
         ("shipments/shp_no/decisions", {"decision": "keep"}, "shipment-not-found"),
         ("shipments/shp_no/decisions", {"decision": "bought"}, "tracking-code-missing"),
         ("shipments/shp_no/decisions", {"decision": "not-bought"}, "shipment-not-found"),
+        ("shipments/shp_no/decisions", {"decision": "given-back"}, "shipment-not-found"),
         ("shipments/shp_no/label", {"carrier": "nobody"}, "carrier-unknown"),
         ("shipments", {"shipments": ["a", "b"], "same_address": True}, "shipment-not-found"),
     ],

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from libs.effects import policy
 from libs.effects.kinds import Confirmed, NotYet, Rejected, Unknown
-from libs.runtime.settings import Address, Carrier
+from libs.runtime.ports import Ports
+from libs.runtime.settings import Address, Carrier, Settings
 from libs.store.store import Call
 from services.fulfilment import easypost, easypost_results, process
 from services.fulfilment import easypost_words as words
@@ -109,3 +111,12 @@ def call() -> Call:
 )
 def test_each_result_of_creating_is_told_to_the_parcel(result: Any, told: type[Any]) -> None:
     assert isinstance(easypost_results.tell_created(call(), result, NOW), told)
+
+
+@pytest.mark.parametrize("name", [process.CREATE, process.BUY, process.VOID])
+def test_a_carrier_that_is_away_for_days_is_asked_on(name: str) -> None:
+    none: Any = None
+    ports = Ports(Settings(), lambda: NOW, none, none, none, none)
+    (kind,) = (one for one in easypost.kinds(ports) if one.name == name)
+    tries = (Call("e", name, "s", b"", n, n, 0, NOW) for n in range(1, kind.attempts + 1))
+    assert sum(policy.wait(one) for one in tries) > 5 * DAY

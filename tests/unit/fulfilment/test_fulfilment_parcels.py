@@ -223,6 +223,21 @@ def test_a_person_says_after_a_day_what_became_of_a_label_in_doubt() -> None:
     assert told(*DOUBT, word(was_bought=True), bought()) == []
 
 
+def test_a_person_says_after_a_day_whether_a_label_was_given_back() -> None:
+    def said(at: int, *, accepted: bool = True) -> shipment_commands.DecideVoid:
+        return shipment_commands.DecideVoid("main", SHIPMENT, accepted, "w", at)
+
+    asked = (*LABELLED, share(2, mugs=0))
+    given(PARCEL).when(*asked, said(NOW)).then_refused("carrier-still-asked")
+    given(PARCEL).when(*LABELLED, said(NOW + DAY)).then_refused("label-not-in-doubt")
+    given(PARCEL).when(said(NOW + DAY)).then_refused("shipment-not-found")
+    for accepted in (True, False):
+        [voided] = given(PARCEL).when(*asked, said(NOW + DAY, accepted=accepted)).events
+        assert (type(voided).__name__, voided.accepted) == ("LabelVoided", accepted)
+    late = shipment_commands.RecordVoid("main", SHIPMENT, label_of(), False, NOW + 2 * DAY)
+    assert told(*asked, said(NOW + DAY), late) == []
+
+
 def test_a_label_that_was_bought_after_all_is_given_back_once() -> None:
     again = shipment_commands.RetryLabel("main", SHIPMENT, "other", None, "w", NOW)
     assert told(*DOUBT, word(was_bought=False)) == ["LabelRefused"]
@@ -259,6 +274,17 @@ def test_silence_loses_a_parcel_and_a_word_finds_it() -> None:
     assert found.state.status == "dispatched"
 
 
+def test_a_parcel_that_is_under_way_for_ever_is_lost_with_the_last_question() -> None:
+    def ask(day: int) -> shipment_commands.AskTracking:
+        return shipment_commands.AskTracking("main", SHIPMENT, day, NOW + day * DAY)
+
+    heard = seen("in_transit", NOW + 88 * DAY)
+    assert told(*SENT, heard, ask(90)) == ["TrackingAsked"]
+    [lost] = given(PARCEL).when(*SENT, heard, ask(90), ask(91)).events
+    assert (type(lost).__name__, lost.code) == ("ParcelLost", "under-way-too-long")
+    assert told(*SENT, heard, ask(90), ask(91), ask(91)) == []
+
+
 def test_an_untracked_parcel_has_arrived_after_its_days() -> None:
     assume = shipment_commands.AssumeDelivered("main", SHIPMENT, NOW + 5 * DAY)
     assert told(share(policy=shipment_commands.Policy()), cleared(), assume) == ["DeliveryAssumed"]
@@ -277,7 +303,8 @@ def test_a_person_decides_once_on_a_parcel_that_went_wrong() -> None:
     assert told(*failed, claimed, refund) == ["ExceptionSettled"]
     assert told(*failed, arrived, arrived) == []
     assert told(*failed, arrived, refund) == []
-    assert told(*SENT, refund) == []
+    assert told(share(policy=CARRIED), refund) == []
+    assert told(*SENT, refund) == ["ExceptionSettled"]  # decided on what was told, and late
     given(PARCEL).when(*SENT, arrived).then_refused("nothing-to-decide")
 
 

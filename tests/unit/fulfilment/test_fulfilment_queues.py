@@ -52,6 +52,11 @@ def test_a_new_address_after_the_label_is_a_queue_with_a_decision() -> None:
     assert (kept.stops, kept.stop_reasons) == ({}, {})
     again = row(*MOVED, commands.DecideAddress("main", SHIPMENT, True, "w", NOW))
     assert (again.state, again.reason) == ("cancelled", "label-void")
+    assert (again.owner, again.deadline) == ("operations", NOW + DAY)
+    assert "not-given-back" in again.next_action
+    said = commands.DecideVoid("main", SHIPMENT, False, "w", NOW + DAY)
+    ended = row(*MOVED, commands.DecideAddress("main", SHIPMENT, True, "w", NOW), said)
+    assert (ended.label, ended.waiting) == ("void-refused", False)
 
 
 def test_a_parcel_that_came_back_waits_until_its_order_has_decided() -> None:
@@ -62,6 +67,16 @@ def test_a_parcel_that_came_back_waits_until_its_order_has_decided() -> None:
     assert (row(*sent, settled).waiting, row(*sent, settled).decision) == (False, "reship")
     arrived = row(*sent, settled, seen("delivered", NOW + 2))
     assert (arrived.state, arrived.decision) == ("delivered", "")
+
+
+def test_a_lost_parcel_that_is_heard_of_again_and_lost_again_was_decided_on_once() -> None:
+    lost = commands.AskTracking("main", SHIPMENT, 1, NOW + 11 * DAY)
+    heard = seen("in_transit", NOW + 12 * DAY)
+    settled = commands.SettleOrder("main", SHIPMENT, ORDER, "reship", "seller", NOW + 12 * DAY)
+    again = commands.AskTracking("main", SHIPMENT, 2, NOW + 30 * DAY)
+    for steps in ((lost, settled, heard, again), (lost, heard, settled, again)):
+        found = row(*LABELLED, cleared(), *steps)
+        assert (found.state, found.waiting, found.decision) == ("lost", False, "reship")
 
 
 def test_a_label_in_doubt_is_a_queue_with_a_decision() -> None:

@@ -52,9 +52,11 @@ class Told:
         self.intake = PaymentsIntake(Ports(SETTINGS, lambda: NOW, none, none, none, rows))
         self.strange: list[tuple[str, Any]] = []
 
-    async def event(self, kind: str, body: dict[str, Any]) -> Interpreted | Exception:
-        event = {"id": "evt_1", "type": kind, "created": NOW // 1_000_000, "data": {"object": body}}
-        row = InboxRow(1, "stripe", "card", "evt_1", kind, NOW, json.dumps(event).encode(), "")
+    async def event(
+        self, kind: str, body: dict[str, Any], at: int = NOW
+    ) -> Interpreted | Exception:
+        event = {"id": "evt_1", "type": kind, "created": at // 1_000_000, "data": {"object": body}}
+        row = InboxRow(1, "stripe", "card", "evt_1", kind, at, json.dumps(event).encode(), "")
         [told] = await self.intake.interpret([row])
         for stream, command in () if isinstance(told, Exception) else told.work:
             if stream == STREAM:

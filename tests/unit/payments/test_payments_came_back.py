@@ -1,0 +1,79 @@
+"""Refunds that never reached the buyer: whatever is told of them late, they are owed."""
+
+from typing import Any
+
+import pytest
+
+from libs.contracts import payments
+from services.payments.standing import waits
+from tests.unit.payments.samples import HOUR, NOW, line, packed, required
+from tests.unit.payments.test_payments_reports import MUGS, Told, sent_back
+
+DAY = 24 * HOUR
+
+
+def refunded(amount: int) -> dict[str, Any]:
+    return {
+        "id": "ch_0", "amount": 1000, "amount_captured": 1000, "captured": True,
+        "currency": "gbp", "amount_refunded": amount, "payment_intent": "pi_0", "metadata": {},
+    }  # fmt: skip
+
+
+def owed(told: Told) -> list[tuple[str, int]]:
+    return [(one.reason, one.at_risk_minor) for one in waits(told.payment.state, (), NOW)]
+
+
+def asked() -> tuple[Told, str]:
+    """Return a payment whose whole refund is asked for and not answered, and its call."""
+    told = Told(live=False)
+    told.payment.fact(required(MUGS))
+    told.payment.answer_all()
+    told.payment.fact(packed("s1", ("a", 2)))
+    told.payment.answer_all()
+    told.payment.fact(required(revision=2))
+    [name] = told.payment.calls
+    return told, name
+
+
+@pytest.mark.parametrize("lost", [False, True])
+async def test_a_refund_that_failed_before_its_answer_came_is_owed_whatever_that_says(
+    lost: bool,
+) -> None:
+    told, name = asked()
+    if lost:  # it is in doubt meanwhile, and repeated under its key
+        told.payment.answer(name, lost=True)
+    await told.event("refund.failed", sent_back(told, id=f"re_{name}"))
+    told.payment.answer(name)
+    assert owed(told) == [("refund-failed", 1000)]
+    assert told.payment.types().count("RefundReturned") == 1
+    assert told.payment.types().count("RefundMade") == 1
+    assert not told.payment.state.doubts
+
+
+async def test_what_a_charge_said_before_its_refund_came_back_makes_no_refund() -> None:
+    told, name = asked()
+    told.payment.answer(name)
+    await told.event("refund.failed", sent_back(told, id=f"re_{name}"), NOW + DAY)
+    before = len(told.payment.events)
+    await told.event("charge.refunded", refunded(1000), NOW)
+    assert told.payment.types(before) == []
+    assert owed(told) == [("refund-failed", 1000)]
+
+
+async def test_what_is_sent_back_by_hand_after_a_refund_came_back_pays_it() -> None:
+    told, name = asked()
+    told.payment.answer(name)
+    await told.event("refund.failed", sent_back(told, id=f"re_{name}"), NOW + DAY)
+    await told.event("charge.refunded", refunded(1000), NOW + 2 * DAY)
+    assert told.payment.last(payments.RefundMade).origin == "provider_dashboard"
+    assert owed(told) == []
+
+
+async def test_of_two_refunds_the_one_that_stayed_is_made_by_what_was_said_before() -> None:
+    told, name = asked()
+    told.payment.answer(name)
+    await told.event("refund.failed", sent_back(told, id=f"re_{name}"), NOW + DAY)
+    told.payment.fact(required(line("a", 1, 400), revision=3))
+    before = len(told.payment.events)
+    await told.event("charge.refunded", refunded(1000), NOW)
+    assert told.payment.types(before) == []
