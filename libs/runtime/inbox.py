@@ -11,6 +11,7 @@ from libs.codec.errors import CodecError
 from libs.eventsourcing.decider import Refused
 from libs.eventsourcing.inputs import Failure, FromInbox, Input
 from libs.eventsourcing.names import nameable
+from libs.replay.rows import OtherVersion
 from libs.runtime.ports import InboxRow, Intake, Interpreted
 from libs.runtime.turns import TurnLoop
 from libs.security.vault.sealing import decode_sealed, seal
@@ -22,6 +23,7 @@ from libs.telemetry.pulse import Pulse
 from libs.values.ids import derive
 
 BATCH = 250
+LATER = (*PASSING, *LOST, OtherVersion)
 IDLE = 0.25  # seconds between looks at the inbox when nobody pokes
 
 
@@ -121,7 +123,7 @@ class InboxPump:
         for seq, delivery in deliveries:
             try:
                 rows.append(await self._opened(seq, delivery))
-            except PASSING + LOST:
+            except LATER:
                 raise
             except Exception as error:
                 inputs.append(self._input(seq, delivery, error))
@@ -138,7 +140,7 @@ class InboxPump:
         """Have deliveries understood; one on which the intake fails does not hold up the others."""
         try:
             return list(await self.intake.interpret(rows))
-        except PASSING + LOST:
+        except LATER:
             raise
         except Exception as error:
             if len(rows) <= 1:

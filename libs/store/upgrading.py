@@ -35,16 +35,21 @@ _HELD = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
 
 @contextlib.asynccontextmanager
 async def upgrading(pool: Pool, lock: int, what: str) -> AsyncIterator[Connection]:
-    """Hold a connection without time limits, while no other process upgrades under that lock.
+    """Hold a connection without time limits, while no other process upgrades under that lock."""
+    async with session(pool, **_UNHURRIED) as connection:
+        await alone(connection, lock, what)
+        yield connection
 
-    The lock is asked for again and again: a statement that waits for it would be a transaction
-    that whoever builds an index waits for.
+
+async def alone(connection: Connection, lock: int, what: str) -> None:
+    """Take a lock of this connection's session when nobody holds it; ends with who holds it.
+
+    It is asked for again and again: a statement that waits for it would be a transaction that
+    whoever builds an index waits for.
     """
     waits = _Waiting("upgrade-waits", what)
-    async with session(pool, **_UNHURRIED) as connection:
-        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", lock):
-            await waits.go_on()
-        yield connection
+    while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", lock):
+        await waits.go_on()
 
 
 async def run(connection: Connection, script: str, *more: Statement) -> None:
