@@ -48,6 +48,8 @@ _NOTE = """
     ORDER BY u.lane
     ON CONFLICT (consumer, topic, partition) DO UPDATE SET last_pseq = excluded.last_pseq
     WHERE p.last_pseq < excluded.last_pseq"""
+_NOTED = """
+    SELECT last_pseq FROM positions WHERE (consumer, topic, partition) = ($1, $2, $3)"""
 _DOUBT = (KafkaError, TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
@@ -78,6 +80,7 @@ class Relay:
         self.sent_total = 0
         self.last_progress = 0.0
         self.trimmed: frozenset[int] = frozenset()
+        self.left: set[int] = set()  # lanes that go on with what only a newer release can send
         self._recent = Recent()
         self._producer: AIOKafkaProducer | None = None
         self._wake = asyncio.Event()
@@ -104,7 +107,7 @@ class Relay:
                 log.critical(
                     "topic-trimmed", topic=self.topic, partition=lane, offset=found[lane].begin
                 )
-        self.sent, self.trimmed = sent, frozenset(trimmed)
+        self.sent, self.trimmed, self.left = sent, frozenset(trimmed), set()
         self.acknowledged = dict(sent)
 
     def poke(self, heads: Mapping[int, int], events: Sequence[NewEvent] = ()) -> None:
@@ -151,7 +154,7 @@ class Relay:
             async with asyncio.timeout(seconds):
                 await self._read_heads()
                 self._wake.set()
-                while self._running and any(self.lag.values()):
+                while self._running and self._open():
                     self._moved.clear()
                     await self._moved.wait()
         return not any(self.lag.values())
@@ -166,15 +169,14 @@ class Relay:
         """Send a lane's events behind a number once more, up to its head; return the head."""
         await self._read_heads()
         self.sent = {**self.heads, lane: after}
-        while self.sent[lane] < self.heads[lane]:
+        while self.sent[lane] < self.heads[lane] and lane not in self.left:
             await self._send([lane])
         await self._throw_away()
         return self.heads[lane]
 
     async def _round(self) -> None:
         self._wake.clear()
-        due = [lane for lane, behind in self.lag.items() if behind]
-        if due:
+        if due := self._open():
             await self._send(due)
             if _now() >= self._next_note:
                 await self._note()
@@ -184,7 +186,20 @@ class Relay:
                 await self._wake.wait()
         if _now() >= self._next_poll:
             await self._read_heads()
+            await self._follow()
             self._next_poll = _now() + POLL
+
+    def _open(self) -> list[int]:
+        """Return the lanes in which this process has something to send."""
+        return [lane for lane, behind in self.lag.items() if behind and lane not in self.left]
+
+    async def _follow(self) -> None:
+        """Go on behind what a newer release has sent of the lanes that were left to it."""
+        for lane in tuple(self.left):
+            noted = await self.pool.fetchval(_NOTED, CONSUMER, self.topic, lane)
+            if noted is not None and noted > self.sent[lane]:
+                self.sent[lane] = self.acknowledged[lane] = noted
+                self.left.discard(lane)
 
     async def _read_heads(self) -> None:
         for lane, head in await self.pool.fetch("SELECT lane, head FROM lanes"):
@@ -198,6 +213,8 @@ class Relay:
             acknowledged = {}
             for lane, events in by_lane.items():
                 batch, last = self._batch(producer, self.sent[lane], events)
+                if last == self.sent[lane]:
+                    continue
                 future = await producer.send_batch(batch, self.topic, partition=lane)
                 acknowledged[lane] = (last, future)
             await asyncio.gather(*(future for _, future in acknowledged.values()))
@@ -235,7 +252,11 @@ class Relay:
                 event.id, self.service, event.type, event.at, event.trace, event.pseq,
                 event.version, event.cause, event.correlation,
             )  # fmt: skip
-            number = self.registry.ids[event.type, event.schema_version]
+            number = self.registry.ids.get((event.type, event.schema_version))
+            if number is None:
+                self.left.add(event.lane)
+                log.warning("relay-left", service=self.service, lane=event.lane, pseq=event.pseq)
+                break
             added = batch.append(
                 timestamp=event.at // 1000, key=event.stream.encode(),
                 value=frame(number, event.data), headers=build_headers(headers),

@@ -8,6 +8,7 @@ from libs.eventsourcing.decider import Refused
 from libs.eventsourcing.inputs import FromApi, Input
 from libs.eventsourcing.names import nameable
 from libs.eventsourcing.states import unpack
+from libs.runtime.leaving import NEWER
 from libs.runtime.ports import Answer
 from libs.runtime.turns import TurnLoop
 from libs.store.store import Store
@@ -35,8 +36,9 @@ class TurnCommands:
     ) -> Answer:
         """Decide the command and answer when it is committed.
 
-        Raises KeyReused, or Refused with the decider's code. A fault of ours is `internal-error`
-        and is not kept: the same key may be tried again.
+        Raises KeyReused, or Refused with the decider's code. A fault of ours is `internal-error`,
+        what a newer release has to decide `newer-release`; neither is kept: the same key may be
+        tried again.
         """
         if not nameable(key):
             raise Refused(
@@ -56,7 +58,8 @@ class TurnCommands:
         if reply.request_hash and reply.request_hash != digest:
             raise KeyReused
         if reply.refused is not None:
-            code = reply.refused if reply.request_hash else "internal-error"
+            told = reply.request_hash or reply.refused == NEWER
+            code = reply.refused if told else "internal-error"
             raise Refused(code, reply.message, **reply.details)
         lane = lane_of(reply.stream)
         head = outcome.lanes.get(lane) if reply.events else None

@@ -13,7 +13,7 @@ from libs.eventsourcing.inputs import Failure, FromInbox, Input
 from libs.eventsourcing.names import nameable
 from libs.replay.rows import OtherVersion
 from libs.runtime.ports import InboxRow, Intake, Interpreted
-from libs.runtime.turns import TurnLoop
+from libs.runtime.turns import FENCED, TurnLoop
 from libs.security.vault.sealing import decode_sealed, seal
 from libs.security.vault.vault import Vault, inbox_day
 from libs.store.pool import LOST, PASSING
@@ -132,9 +132,9 @@ class InboxPump:
         inputs += [
             self._input(row.seq, by_seq[row.seq], end) for row, end in zip(rows, told, strict=True)
         ]
-        await self.loop.settle(inputs)
+        outcome = await self.loop.settle(inputs)
         self._pace.ended(len(deliveries))
-        return len(deliveries) == BATCH
+        return len(deliveries) == BATCH and FENCED not in outcome.by_id.values()
 
     async def _told(self, rows: Sequence[InboxRow]) -> list[Interpreted | Exception]:
         """Have deliveries understood; one on which the intake fails does not hold up the others."""
