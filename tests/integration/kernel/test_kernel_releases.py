@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ from libs.runtime.commands import TurnCommands
 from libs.runtime.host import Host
 from libs.runtime.ports import Answer, Service
 from libs.runtime.settings import Settings
-from libs.stack.stack import Servers
+from libs.stack.stack import Servers, database_dsn
 from libs.values.lanes import lane_of
 from tests.contract import toy
 from tests.contract.toy import SHELF, Put, Take, plan, react
@@ -46,6 +47,18 @@ def noted(row: Documents | None, key: Key, envelope: Envelope[Any]) -> Documents
 NOTED = Projection(
     "noted", 1, Documents, ("stream", "version"), ("shelves",),
     lambda e: ((e.stream, e.version),), noted,
+)  # fmt: skip
+
+
+class Typed(msgspec.Struct, frozen=True):
+    stream: str
+    version: int
+    type: str
+
+
+TYPED = Projection(
+    "noted", 2, Typed, ("stream", "version"), ("shelves",),
+    lambda e: ((e.stream, e.version),), lambda _, key, e: Typed(str(key[0]), int(key[1]), e.type),
 )  # fmt: skip
 KNOWN = tuple(contract for contract in events.CONTRACTS if contract.name != NEW)
 SHELVES = Service(
@@ -178,3 +191,37 @@ async def test_where_no_newer_release_is_left_what_it_wrote_holds_up_nothing_els
 
         await eventually(all_come, 40)
         assert await documents(old, "shelf-b") == ["goes-on"]
+
+
+async def test_a_service_takes_orders_while_another_process_rebuilds_its_read_model(
+    fleet: Fleet,
+) -> None:
+    async with fleet.release(SHELVES) as old:
+        await call(old, "shelf-a", Put("first"))
+    database = database_dsn(fleet.servers.postgres, f"{fleet.settings.database_prefix}shelves")
+    rebuilding = await asyncpg.connect(database)
+    await rebuilding.execute("SELECT pg_advisory_lock($1)", zlib.crc32(b"rebuild noted"))
+    async with (
+        fleet.release(replace(NEWER, projections=(TYPED,))) as one,
+        fleet.release(replace(NEWER, projections=(TYPED,))) as two,
+    ):
+        for host in (one, two):
+            await call(host, "shelf-a", Put("meanwhile"))
+            assert host.running["shelves"].unready() == {}
+            assert not made_anew(host)
+        await rebuilding.close()  # that process dies
+        await eventually(lambda: made_anew(one) and made_anew(two))
+
+        async def whole() -> bool:
+            found: int = await one.running["shelves"].pool.fetchval("SELECT count(*) FROM noted")
+            return found == 3
+
+        await eventually(whole)
+        live = await one.running["shelves"].pool.fetchval("SELECT generation FROM read_models")
+        assert live == 2, "it was rebuilt once"
+
+
+def made_anew(host: Host) -> bool:
+    projector = host.running["shelves"].projector
+    assert projector is not None
+    return projector.fresh

@@ -45,6 +45,7 @@ async def generation(toy: Toy, name: str = "seen") -> tuple[int, int]:
     row = await toy.pool.fetchrow(
         "SELECT version, generation FROM read_models WHERE name = $1", name
     )
+    assert row is not None
     return row["version"], row["generation"]
 
 
@@ -124,6 +125,7 @@ async def test_the_newer_release_feeds_all_beside_the_older_and_is_followed_by_i
             await caught_up(toy, TOTALS)
             assert await toy.pool.fetchval("SELECT count(*) FROM seen") == 200
             row = await rows_of(toy, SEEN, old).get("t1", 1)  # the older release reads what it can
+            assert row is not None
             assert (row.thing, row.amount) == ("t1", 1)
             assert old.halted() == {}
             assert "version 2" in str(old.live["seen"].problem)
