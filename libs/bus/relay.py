@@ -28,6 +28,7 @@ PAGE = 500  # events of a lane per batch
 BATCH_BYTES = 512 * 1024
 DEADLINE = 10.0  # seconds for every acknowledgement
 POLL = 0.5  # seconds, where nobody pokes
+LOOK = 5.0  # seconds between looks at what somebody else has sent of lanes that are left
 NOTE = 5.0  # seconds between notes of what was acknowledged
 CONSUMER = "relay"  # under this name in `positions`: what was acknowledged, at least
 
@@ -48,8 +49,6 @@ _NOTE = """
     ORDER BY u.lane
     ON CONFLICT (consumer, topic, partition) DO UPDATE SET last_pseq = excluded.last_pseq
     WHERE p.last_pseq < excluded.last_pseq"""
-_NOTED = """
-    SELECT last_pseq FROM positions WHERE (consumer, topic, partition) = ($1, $2, $3)"""
 _DOUBT = (KafkaError, TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
@@ -81,13 +80,14 @@ class Relay:
         self.last_progress = 0.0
         self.trimmed: frozenset[int] = frozenset()
         self.left: set[int] = set()  # lanes that go on with what only a newer release can send
+        self._told: dict[int, int] = {}  # of the last event that was left, by lane
         self._recent = Recent()
         self._producer: AIOKafkaProducer | None = None
         self._wake = asyncio.Event()
         self._moved = asyncio.Event()
         self._running = False
         self.pulse = Pulse()
-        self._next_note = self._next_poll = 0.0
+        self._next_note = self._next_poll = self._next_look = 0.0
 
     async def start(self) -> None:
         """Compare the topic's end with the store and find where to go on.
@@ -195,11 +195,9 @@ class Relay:
 
     async def _follow(self) -> None:
         """Go on behind what a newer release has sent of the lanes that were left to it."""
-        for lane in tuple(self.left):
-            noted = await self.pool.fetchval(_NOTED, CONSUMER, self.topic, lane)
-            if noted is not None and noted > self.sent[lane]:
-                self.sent[lane] = self.acknowledged[lane] = noted
-                self.left.discard(lane)
+        if self.left and _now() >= self._next_look:
+            self._next_look = _now() + LOOK
+            await self.start()
 
     async def _read_heads(self) -> None:
         for lane, head in await self.pool.fetch("SELECT lane, head FROM lanes"):
@@ -254,8 +252,7 @@ class Relay:
             )  # fmt: skip
             number = self.registry.ids.get((event.type, event.schema_version))
             if number is None:
-                self.left.add(event.lane)
-                log.warning("relay-left", service=self.service, lane=event.lane, pseq=event.pseq)
+                self._leave(event)
                 break
             added = batch.append(
                 timestamp=event.at // 1000, key=event.stream.encode(),
@@ -266,6 +263,14 @@ class Relay:
             last = event.pseq
         batch.close()
         return batch, last
+
+    def _leave(self, event: Outgoing) -> None:
+        """Leave a lane to whoever knows this event's schema."""
+        self.left.add(event.lane)
+        self._next_look = _now() + LOOK
+        if self._told.get(event.lane) != event.pseq:
+            self._told[event.lane] = event.pseq
+            log.warning("relay-left", service=self.service, lane=event.lane, pseq=event.pseq)
 
     async def _ready(self) -> AIOKafkaProducer:
         if self._producer is None:

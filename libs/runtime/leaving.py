@@ -11,20 +11,22 @@ from libs.eventsourcing.inputs import FromApi, FromTimer, FromTopic, Head, Input
 
 NEWER = "newer-release"  # what a caller is told: the same request succeeds elsewhere, or later
 PATIENCE = 60.0  # seconds that a queue is left, if no newer release is there
-QUIET = 300.0  # seconds without any such input after which it is left anew
+GAP = 10.0  # seconds without it, after which the queue has been somewhere else meanwhile
+QUIET = 300.0  # the same for a queue that nobody newer came for
+ROOM = 10_000  # queues
 
 
 class Leaving:
-    """Which inputs a process leaves. `outdated` is set once it has met one, for as long as it runs.
+    """Which inputs a process leaves. `outdated` is set where it has met one that it left.
 
-    A queue (a partition, or a source) is left for `patience` seconds, from the first such input on:
-    if they still come here then, there is nobody newer, and they are parked like any other that
-    cannot be understood. 0 leaves nothing.
+    A queue (a partition, or a source) is left for `patience` seconds: what still comes here then
+    has nobody newer, and is parked like all that cannot be understood. 0 leaves nothing.
     """
 
     def __init__(self, patience: float = 0.0) -> None:
         self.patience, self.outdated = patience, False
-        self._left: dict[str, tuple[float, float]] = {}  # since when, and the last time
+        # Since when a queue is left, when it was last, and whether that is over.
+        self._left: dict[str, tuple[float, float, bool]] = {}
 
     def split(
         self, inputs: Sequence[Input], heads: Mapping[str, Head], now: float
@@ -48,14 +50,17 @@ class Leaving:
         return taken, left
 
     def _wait(self, given: Input, queue: str, now: float) -> bool:
-        self.outdated = True
         if isinstance(given.origin, FromApi):
             return True
-        since, last = self._left.get(queue, (now, now))
-        if now - last > QUIET:
+        since, last, over = self._left.get(queue, (now, now, False))
+        if now - last > (QUIET if over else GAP):
             since = now
-        self._left[queue] = since, now
-        return now - since < self.patience
+        over = now - since >= self.patience
+        self._left[queue] = since, now, over
+        self.outdated = not all(ended for _, _, ended in self._left.values())
+        if len(self._left) > ROOM:
+            self._left = {q: one for q, one in self._left.items() if now - one[1] <= QUIET}
+        return not over
 
 
 def _queue(given: Input) -> str:

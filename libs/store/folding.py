@@ -99,11 +99,14 @@ class Heads:
         if missing:
             stored = await self.store.heads(missing)
             for name in missing:
-                fold = Fold(self.mind, name, stored.get(name), self.past.pop(name, None))
+                past = self.past.pop(name, None)
+                fold = Fold(self.mind, name, stored.get(name), past)
                 while fold.missing():
                     # Not beyond the head that was read: the stream may have grown since.
                     size = min(PAGE, fold.left())
                     fold.read(await self.store.history(name, fold.version, size))
+                if past is not None and fold.broken:
+                    self.past[name] = past
                 heads[name] = fold.head()
         return heads
 

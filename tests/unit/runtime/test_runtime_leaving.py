@@ -56,19 +56,27 @@ def test_of_other_inputs_those_of_the_same_source_stay_behind() -> None:
 def test_where_nobody_newer_comes_a_queue_goes_on_after_a_while() -> None:
     leaving = Leaving(PATIENCE)
     stuck, other = [fact(1, ("shelf-a", Put("x")))], [fact(1, ("shelf-a", Put("y")), partition=1)]
-    assert left(stuck, leaving, 0) != []
-    assert left(stuck, leaving, PATIENCE - 1) != []
+    for now in range(int(PATIENCE)):
+        assert left(stuck, leaving, now) != []
+        assert leaving.outdated
     assert left(stuck, leaving, PATIENCE) == []
-    assert left([fact(2, ("shelf-a", Put("z")))], leaving, PATIENCE + 1) == [], "not once for each"
-    assert left(other, leaving, PATIENCE + 1) != []
-    assert left(stuck, leaving, PATIENCE + 2 + QUIET) != [], "another upgrade, another wait"
+    assert not leaving.outdated, "nobody is newer"
+    assert left([fact(2, ("shelf-a", Put("z")))], leaving, 2 * PATIENCE) == [], "not once for each"
+    assert left(other, leaving, 2 * PATIENCE) != []
+    assert left(stuck, leaving, 2 * PATIENCE + 2 + QUIET) != [], "another upgrade, another wait"
+
+
+def test_a_queue_that_a_newer_release_had_meanwhile_is_left_as_long_as_before() -> None:
+    leaving, stuck = Leaving(PATIENCE), [fact(1, ("shelf-a", Put("x")))]
+    for now in (0.0, PATIENCE - 1, 3 * PATIENCE, 3 * PATIENCE + 5):
+        assert left(stuck, leaving, now) != []
+        assert leaving.outdated
 
 
 def test_a_caller_is_always_told_to_come_again() -> None:
     leaving = Leaving(PATIENCE)
     for now in (0.0, PATIENCE, 9 * PATIENCE):
         assert left([call("k", "shelf-a", Put("x"))], leaving, now) == ["command/k"]
-    assert leaving.outdated
 
 
 def test_without_patience_nothing_is_left() -> None:
