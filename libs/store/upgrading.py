@@ -67,15 +67,16 @@ async def run(connection: Connection, script: str, *more: Statement) -> None:
 
 async def _index(connection: Connection, statement: str) -> None:
     """Build an index while its table is written to; one that is whole already stays."""
-    name = statement.split()[3]
-    whole = await connection.fetchval(_VALID, name)
-    if whole:
-        return
-    began = time.monotonic()
-    if whole is not None:
-        log.warning("index-unfinished", what=name)
-        await connection.execute(f"DROP INDEX CONCURRENTLY {name}", timeout=LONG)
-    await connection.execute(statement, timeout=LONG)
+    name, began = statement.split()[3], time.monotonic()
+    waits = _Waiting("upgrade-waits", name)
+    while not (whole := await connection.fetchval(_VALID, name)):
+        if whole is not None:
+            log.warning("index-unfinished", what=name)
+            await connection.execute(f"DROP INDEX CONCURRENTLY {name}", timeout=LONG)
+        try:
+            await connection.execute(statement, timeout=LONG)
+        except _HELD:  # by somebody who waits for this upgrade
+            await waits.go_on()
     if (seconds := time.monotonic() - began) > 1:
         log.info("index-built", what=name, seconds=round(seconds, 1))
 

@@ -147,6 +147,24 @@ async def test_two_processes_that_start_at_once_upgrade_a_store_once(
     await close_pool(second)
 
 
+async def test_who_waits_for_the_upgrade_in_a_transaction_does_not_end_it(
+    opened: Pool, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As releases did before indexes were built beside their tables' use: the server ends one."""
+    await before(opened, "keeping.sql", monkeypatch)
+    older = await asyncpg.connect(database)
+    async with writing(database):
+        upgrade = asyncio.create_task(up(opened))
+        await builder(opened)
+        waits = asyncio.create_task(older.execute("SELECT pg_advisory_xact_lock(7077)"))
+        await asyncio.sleep(0.2)
+    await asyncio.gather(upgrade, waits, return_exceptions=True)
+    await upgrade
+    assert await pending(opened) == 0
+    assert set((await whole(opened)).values()) == {True}
+    await older.close()
+
+
 async def test_a_change_of_a_table_waits_for_its_users_and_nobody_waits_behind_it(
     opened: Pool, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
