@@ -71,11 +71,12 @@ class Source:
         member: str | None = None,
         idle: Callable[[Arrived], bool] = lambda _: False,
         tempo: Tempo = PROMPT,
+        fitness: Callable[[], int] = lambda: 1,
     ) -> None:
         self.pool, self.consumer, self.topics = pool, consumer, topics
         topic, service = next(iter(topics.items()))
         prefix = topic.removesuffix(topic_of("", service))
-        self.feed = Feed(hub, f"{prefix}{consumer}", topics, self._claim, member, tempo)
+        self.feed = Feed(hub, f"{prefix}{consumer}", topics, self._claim, member, tempo, fitness)
         self.problems: dict[Place, str] = {}
         self.positions: dict[Place, Position] = {}
         self._cursors: dict[Place, Cursor] = {}

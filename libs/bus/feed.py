@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.structs import OffsetAndMetadata
 
 from libs.bus.client import let_go
+from libs.bus.fittest import Fittest
 from libs.bus.hub import Hub
 from libs.bus.pace import PROMPT, Tempo
 from libs.bus.reading import Reading
@@ -37,7 +39,8 @@ class Feed:
     """Records of the partitions that the group assigned and that `claim` has made ours.
 
     `topics` maps topics to their services. `claim` takes partitions and returns the offset to read
-    each from. What is not claimed yet is not read: it comes afterwards.
+    each from. What is not claimed yet is not read: it comes afterwards. `fitness` is what this
+    member can do with the records: while others can do more, they are given the partitions.
     """
 
     def __init__(
@@ -48,7 +51,9 @@ class Feed:
         claim: Claim,
         member: str | None = None,
         tempo: Tempo = PROMPT,
+        fitness: Callable[[], int] = lambda: 1,
     ) -> None:
+        self.fitness, self._announced = fitness, 0
         self.hub, self.group, self.topics, self.member = hub, group, topics, member
         self.tempo = tempo
         self.last_progress = 0.0
@@ -74,11 +79,14 @@ class Feed:
     async def start(self) -> None:
         """Join the group."""
         self.hub.follow(self.topics, self.tempo)
+        self._announced = self.fitness()
+        # The second is spoken with members that do not know the first yet.
+        assignors = (Fittest(self._announced), RoundRobinPartitionAssignor)
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self.hub.bootstrap, group_id=self.group,
             group_instance_id=self.member, enable_auto_commit=False, auto_offset_reset="none",
             fetch_max_wait_ms=1000, metadata_max_age_ms=5000, max_poll_interval_ms=120_000,
-            session_timeout_ms=SESSION,
+            session_timeout_ms=SESSION, partition_assignment_strategy=assignors,
         )  # fmt: skip
         consumer.subscribe(topics=list(self.topics), listener=_Listener(self))
         self.forget()
@@ -163,7 +171,7 @@ class Feed:
 
     async def get(self, limit: int, seconds: float = 0.5) -> dict[Place, Records]:
         """Return what has arrived, by partition; nothing after so many seconds."""
-        await self._watch()
+        await self.watch()
         consumer = self._consumer
         assert consumer is not None, "the feed is not started"
         await self._claim(consumer)
@@ -209,11 +217,16 @@ class Feed:
         else:
             self._reported.update(due)
 
-    async def _watch(self) -> None:
-        """Begin again where records wait and none comes, or no partition for very long."""
+    async def watch(self) -> None:
+        """Begin again where this member's fitness has changed, or nothing comes for too long.
+
+        That is: records wait and none comes, or there is no partition for very long.
+        """
         now = _now()
         if self._consumer is None:
             await self.start()
+        elif self.fitness() != self._announced:
+            await self.restart()
         elif now - max(self.last_progress, self._looked) > STALL:
             self._looked = now
             parts = [TopicPartition(*place) for place in self._reading.read]

@@ -28,6 +28,7 @@ PAGE = 500  # events of a lane per batch
 BATCH_BYTES = 512 * 1024
 DEADLINE = 10.0  # seconds for every acknowledgement
 POLL = 0.5  # seconds, where nobody pokes
+LOOK = 5.0  # seconds between looks at what somebody else has sent of lanes that are left
 NOTE = 5.0  # seconds between notes of what was acknowledged
 CONSUMER = "relay"  # under this name in `positions`: what was acknowledged, at least
 
@@ -78,13 +79,15 @@ class Relay:
         self.sent_total = 0
         self.last_progress = 0.0
         self.trimmed: frozenset[int] = frozenset()
+        self.left: set[int] = set()  # lanes that go on with what only a newer release can send
+        self._told: dict[int, int] = {}  # of the last event that was left, by lane
         self._recent = Recent()
         self._producer: AIOKafkaProducer | None = None
         self._wake = asyncio.Event()
         self._moved = asyncio.Event()
         self._running = False
         self.pulse = Pulse()
-        self._next_note = self._next_poll = 0.0
+        self._next_note = self._next_poll = self._next_look = 0.0
 
     async def start(self) -> None:
         """Compare the topic's end with the store and find where to go on.
@@ -104,7 +107,7 @@ class Relay:
                 log.critical(
                     "topic-trimmed", topic=self.topic, partition=lane, offset=found[lane].begin
                 )
-        self.sent, self.trimmed = sent, frozenset(trimmed)
+        self.sent, self.trimmed, self.left = sent, frozenset(trimmed), set()
         self.acknowledged = dict(sent)
 
     def poke(self, heads: Mapping[int, int], events: Sequence[NewEvent] = ()) -> None:
@@ -151,7 +154,7 @@ class Relay:
             async with asyncio.timeout(seconds):
                 await self._read_heads()
                 self._wake.set()
-                while self._running and any(self.lag.values()):
+                while self._running and self._open():
                     self._moved.clear()
                     await self._moved.wait()
         return not any(self.lag.values())
@@ -166,15 +169,14 @@ class Relay:
         """Send a lane's events behind a number once more, up to its head; return the head."""
         await self._read_heads()
         self.sent = {**self.heads, lane: after}
-        while self.sent[lane] < self.heads[lane]:
+        while self.sent[lane] < self.heads[lane] and lane not in self.left:
             await self._send([lane])
         await self._throw_away()
         return self.heads[lane]
 
     async def _round(self) -> None:
         self._wake.clear()
-        due = [lane for lane, behind in self.lag.items() if behind]
-        if due:
+        if due := self._open():
             await self._send(due)
             if _now() >= self._next_note:
                 await self._note()
@@ -184,7 +186,18 @@ class Relay:
                 await self._wake.wait()
         if _now() >= self._next_poll:
             await self._read_heads()
+            await self._follow()
             self._next_poll = _now() + POLL
+
+    def _open(self) -> list[int]:
+        """Return the lanes in which this process has something to send."""
+        return [lane for lane, behind in self.lag.items() if behind and lane not in self.left]
+
+    async def _follow(self) -> None:
+        """Go on behind what a newer release has sent of the lanes that were left to it."""
+        if self.left and _now() >= self._next_look:
+            self._next_look = _now() + LOOK
+            await self.start()
 
     async def _read_heads(self) -> None:
         for lane, head in await self.pool.fetch("SELECT lane, head FROM lanes"):
@@ -198,6 +211,8 @@ class Relay:
             acknowledged = {}
             for lane, events in by_lane.items():
                 batch, last = self._batch(producer, self.sent[lane], events)
+                if last == self.sent[lane]:
+                    continue
                 future = await producer.send_batch(batch, self.topic, partition=lane)
                 acknowledged[lane] = (last, future)
             await asyncio.gather(*(future for _, future in acknowledged.values()))
@@ -235,7 +250,10 @@ class Relay:
                 event.id, self.service, event.type, event.at, event.trace, event.pseq,
                 event.version, links(event.cause, event.correlation),
             )  # fmt: skip
-            number = self.registry.ids[event.type, event.schema_version]
+            number = self.registry.ids.get((event.type, event.schema_version))
+            if number is None:
+                self._leave(event)
+                break
             added = batch.append(
                 timestamp=event.at // 1000, key=event.stream.encode(),
                 value=frame(number, event.data), headers=build_headers(headers),
@@ -245,6 +263,14 @@ class Relay:
             last = event.pseq
         batch.close()
         return batch, last
+
+    def _leave(self, event: Outgoing) -> None:
+        """Leave a lane to whoever knows this event's schema."""
+        self.left.add(event.lane)
+        self._next_look = _now() + LOOK
+        if self._told.get(event.lane) != event.pseq:
+            self._told[event.lane] = event.pseq
+            log.warning("relay-left", service=self.service, lane=event.lane, pseq=event.pseq)
 
     async def _ready(self) -> AIOKafkaProducer:
         if self._producer is None:

@@ -1,5 +1,7 @@
 """What can go wrong between bytes and events. Codes are stable."""
 
+UNKNOWN = "unknown-schema"  # a newer release wrote it, which this one may run beside
+
 
 class CodecError(Exception):
     """Bytes or a value that the contract does not allow."""

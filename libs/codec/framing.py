@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from libs.codec.contract import Contract
-from libs.codec.errors import DecodeError, EncodeError
+from libs.codec.errors import UNKNOWN, DecodeError, EncodeError
 from libs.codec.registry import Registry
 
 MAX_EVENT_BYTES = 256 * 1024
@@ -60,7 +60,7 @@ class EventCodec:
         """Return the event of stored bytes. Raises DecodeError."""
         contract = self.contracts.get(name)
         if contract is None or version not in contract.decoders:
-            raise DecodeError(f"{name} version {version} is not known here.", "unknown-schema")
+            raise DecodeError(f"{name} version {version} is not known here.", UNKNOWN)
         return contract.decoders[version](data)
 
     def decode_value(self, value: bytes) -> tuple[Contract[Any], Any]:
@@ -77,7 +77,7 @@ class EventCodec:
         number = schema_id_of(value)
         known = self._by_id.get(number)
         if known is None:
-            raise DecodeError(f"Schema id {number} is not known here.", "unknown-schema")
+            raise DecodeError(f"Schema id {number} is not known here.", UNKNOWN)
         return known
 
 

@@ -125,7 +125,8 @@ class Head(msgspec.Struct, frozen=True):
 
     `notes` counts the parked commands of each source; every change of it is an event of the kernel
     in the stream, so the version guards it. `broken` is set where the history cannot be folded.
-    `saved_version` is the version whose state is stored, `saved_size` that state's bytes.
+    `saved_version` is the version whose state is stored, `saved_size` that state's bytes. `newer`
+    says that it is broken because a newer release has written an event.
     """
 
     stream: str
@@ -135,3 +136,4 @@ class Head(msgspec.Struct, frozen=True):
     saved_version: int
     broken: str | None = None
     saved_size: int = 0
+    newer: bool = False

@@ -8,6 +8,7 @@ import msgspec
 from libs.bus.records import Records
 from libs.bus.screening import Cursor, Screened, screen_marks
 from libs.codec.contract import Contract
+from libs.codec.errors import UNKNOWN, DecodeError
 from libs.eventsourcing.envelope import Envelope
 from libs.eventsourcing.projection import Key, Projection
 
@@ -18,6 +19,10 @@ Pairs = Sequence[tuple[Key, Envelope[Any]]]
 
 class Unreadable(Exception):  # noqa: N818
     """A record of ours that cannot be decoded: skipping it would make a row wrong."""
+
+
+class Unknown(Unreadable):
+    """A record of ours with a schema that a newer release has, and this one has not."""
 
 
 class Parsed:
@@ -63,7 +68,9 @@ class Parsed:
                 stream = record.key.decode()
             except Exception as error:
                 place = f"{record.topic}/{record.partition}@{record.offset}"
-                raise Unreadable(f"{place}: {type(error).__name__}") from error
+                newer = isinstance(error, DecodeError) and error.code == UNKNOWN
+                kind = Unknown if newer else Unreadable
+                raise kind(f"{place}: {type(error).__name__}") from error
             known = Envelope(event, contract.name, headers.id, stream, headers.version,
                              headers.time, headers.service, record.partition, headers.pseq,
                              headers.traceparent)  # fmt: skip

@@ -9,7 +9,7 @@ from libs.bus.records import Place
 from libs.bus.screening import Cursor
 from libs.eventsourcing.envelope import Envelope
 from libs.eventsourcing.projection import Key, Projection
-from libs.replay.folding import Pairs, Parsed, Unreadable, touched
+from libs.replay.folding import Pairs, Parsed, Unknown, Unreadable, touched
 from libs.replay.models import Model
 from libs.replay.table import Table
 from libs.telemetry.logs import log
@@ -34,6 +34,8 @@ class Live:
 
     `rows` are remembered as of `revision`: another's write raises it, and they are read anew.
     `unsaved` are cursors behind records that touched no row: their positions are written later.
+    While releases run side by side, `other` says why only another one can go on: these rows are of
+    another version, or a record has a schema that is not known here.
     """
 
     def __init__(self, projection: Projection[Any], model: Model) -> None:
@@ -43,6 +45,10 @@ class Live:
         self.epochs: dict[Place, int] = {}
         self.unsaved: dict[Place, Cursor] = {}
         self.gaps: set[Place] = set()
+        self.other: str | None = None
+        if model.version != projection.version:
+            self.other = f"another-version: the rows are of version {model.version}"
+        self.older = model.version < projection.version
         self.halted: str | None = None
         self.halted_on = 0.0  # when the oldest record of that batch was written (epoch seconds)
         self._written = time.time()  # the same of the last batch
@@ -57,7 +63,12 @@ class Live:
     @property
     def problem(self) -> str | None:
         """Return why this projection stands still, wholly or in part."""
-        return self.halted or ("gap" if self.gaps else None)
+        return self.halted or self.other or ("gap" if self.gaps else None)
+
+    @property
+    def still(self) -> bool:
+        """Return whether this process folds nothing into these rows."""
+        return self.halted is not None or self.other is not None
 
     def halt(self, reason: str, detail: str) -> None:
         """Stop for good, loudly; a new generation begins again."""
@@ -103,6 +114,10 @@ class Live:
                 elif screened.problem == "filled":
                     work.filled.add(place)
             work.pairs = touched(self.table.projection, envelopes)
+        except Unknown as error:
+            self.other = f"newer-schema: {error}"
+            log.warning("projection-left", projection=self.name, reason=self.other)
+            return None
         except Unreadable as error:
             self.halt("unreadable-record", str(error))
             return None

@@ -48,28 +48,19 @@ async def models(connection: Connection | Pool) -> Mapping[str, Model]:
     return {row[0]: Model(*row) for row in rows}
 
 
-async def prepare(pool: Pool, projections: Sequence[Projection[Any]]) -> list[str]:
-    """Create the registry and the tables of projections that have none.
-
-    Returns the names of projections whose live table was filled by another version of their code:
-    they are to be rebuilt before they are read.
-    """
-    old = []
+async def prepare(pool: Pool, projections: Sequence[Projection[Any]]) -> None:
+    """Create the registry and the tables of projections that have none."""
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock(7078)")
         await connection.execute(_REGISTRY)
         live = await models(connection)
         for projection in projections:
-            model = live.get(projection.name)
-            if model is None:
+            if projection.name not in live:
                 table = Table(projection, table_name(projection.name, 1))
                 await create(connection, table)
                 for statement in table.index_ddl():
                     await connection.execute(statement)
                 await make_live(connection, table, 1, ())
-            elif model.version != projection.version:
-                old.append(projection.name)
-    return old
 
 
 async def create(connection: Connection, table: Table[Any]) -> None:

@@ -6,6 +6,7 @@ skipping it would make a row wrong. A record that nobody of ours wrote is passed
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -18,10 +19,11 @@ from libs.bus.records import Place, Records
 from libs.bus.topics import topic_of
 from libs.codec.framing import EventCodec
 from libs.eventsourcing.projection import Projection
+from libs.replay.filling import Progress, RebuildFailed
 from libs.replay.folding import Parsed
 from libs.replay.live import Live, Work
 from libs.replay.models import models, prepare
-from libs.replay.rebuild import rebuild
+from libs.replay.rebuild import renew
 from libs.replay.transaction import Stale, commit
 from libs.store.pool import Connection, Pool
 from libs.telemetry.logs import log
@@ -30,7 +32,9 @@ from libs.telemetry.spans import OFF, Spans
 
 BATCH = 2000  # records
 SAVE = 1.0  # seconds until a position is written behind records that touched no row
-LOOK = 2.0  # seconds between looks for another generation of what has halted
+LOOK = 2.0  # seconds between looks for another generation of what stands still
+TOLD = 10.0  # seconds between lines that say how far a rebuild is
+AGAIN = 10.0  # seconds until a rebuild that failed is tried again
 Moved = Callable[[str, Mapping[Place, int]], None]
 
 
@@ -63,19 +67,15 @@ class Projector:
         self._moved = asyncio.Event()
 
     async def start(self) -> None:
-        """Create what is missing, rebuild what another version filled, and join the group."""
-        for name in await prepare(self.pool, self.projections):
-            projection = next(p for p in self.projections if p.name == name)
-            log.warning("projection-rebuilt", projection=name, version=projection.version)
-            await rebuild(
-                self.pool, self.hub.bootstrap, self.topics, projection, self.codec, swap=True
-            )
+        """Create what is missing, and join the group. What is of an older version comes later."""
+        await prepare(self.pool, self.projections)
         topic, service = next(iter(self.topics.items()))
         prefix = topic.removesuffix(topic_of("", service))
         database = await self.pool.fetchval("SELECT current_database()")
         self.feed = Feed(
-            self.hub, f"{prefix}{database}.read", self.topics, self._claim, tempo=self._pace.tempo
-        )
+            self.hub, f"{prefix}{database}.read", self.topics, self._claim,
+            tempo=self._pace.tempo, fitness=self.fitness,
+        )  # fmt: skip
         await self._reload()
         await self.feed.start()
 
@@ -86,14 +86,47 @@ class Projector:
 
     async def run(self) -> None:
         """Run until cancelled."""
-        with self.pulse:
-            while True:
-                try:
-                    await self._steps()
-                except Exception as error:
-                    log.error("projector-failed", cause=type(error).__name__)
-                    await asyncio.sleep(0.5)
-                    await self._again()
+        renewing = asyncio.create_task(self._renewing())
+        try:
+            with self.pulse:
+                while True:
+                    try:
+                        await self._steps()
+                    except Exception as error:
+                        log.error("projector-failed", cause=type(error).__name__)
+                        await asyncio.sleep(0.5)
+                        await self._again()
+        finally:
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
+
+    async def _renewing(self) -> None:
+        """Rebuild what an older version of a projection filled, whenever it is found to be live."""
+        while True:
+            for live in list(self.live.values()):
+                if live.older:
+                    await self._renew(live.table.projection)
+            await asyncio.sleep(LOOK)
+
+    async def _renew(self, projection: Projection[Any]) -> None:
+        topics = {t: s for t, s in self.topics.items() if s in projection.topics}
+        told = 0.0
+
+        def tell(now: Progress) -> None:
+            nonlocal told
+            if time.monotonic() - told > TOLD:
+                told = time.monotonic()
+                log.info("projection-rebuilding", projection=now.projection, count=now.records,
+                         expected=now.total, seconds=round(now.eta))  # fmt: skip
+
+        try:
+            await renew(self.pool, self.hub.bootstrap, topics, projection, self.codec, tell)
+            self._look = 0.0
+        except Exception as error:  # it is tried again
+            reason = str(error) if isinstance(error, RebuildFailed) else ""
+            log.error("projection-not-rebuilt", projection=projection.name, reason=reason,
+                      cause=type(error).__name__)  # fmt: skip
+            await asyncio.sleep(AGAIN)
 
     async def _steps(self) -> None:
         """Step until somebody else has written; then find out who it was, and go on from there."""
@@ -107,8 +140,22 @@ class Projector:
             self.feed.release(self.feed.held, 0 if stale.generation else RECLAIM)
 
     def halted(self) -> Mapping[str, str]:
-        """Return the projections that have halted or wait at a gap, with the reason."""
-        return {name: live.problem for name, live in self.live.items() if live.problem}
+        """Return the projections that have halted or wait at a gap, with the reason.
+
+        Not those that another release goes on with: that ends with the upgrade, not with this
+        process.
+        """
+        problems = {name: live.problem for name, live in self.live.items() if not live.other}
+        return {name: problem for name, problem in problems.items() if problem}
+
+    def fitness(self) -> int:
+        """Return how many projections this process can go on with."""
+        return sum(live.other is None for live in self.live.values())
+
+    @property
+    def fresh(self) -> bool:
+        """Return whether no rows are of an older version than this process reads them as."""
+        return not any(live.older for live in self.live.values())
 
     def applied(self, projection: str) -> Mapping[Place, int]:
         """Return the last number that a projection holds, by topic and partition, where held."""
@@ -126,7 +173,8 @@ class Projector:
     async def step(self, connection: Connection) -> int:
         """Apply what has arrived; returns the number of records."""
         await self._begin_again(self.pulse.beat())
-        if all(live.halted for live in self.live.values()):
+        if all(live.still for live in self.live.values()):
+            await self.feed.watch()
             await asyncio.sleep(1)
             return 0
         for place in self._gaps.due(self.feed.held):
@@ -143,8 +191,8 @@ class Projector:
         return count
 
     async def _begin_again(self, now: float) -> None:
-        """Take up what has halted where a rebuild has put another table in its place."""
-        halted = [live for live in self.live.values() if live.halted]
+        """Take up what stands still where a rebuild has put another table in its place."""
+        halted = [live for live in self.live.values() if live.still]
         if not halted or now < self._look:
             return
         self._look = now + LOOK
@@ -160,7 +208,7 @@ class Projector:
         self.foreign += sum(mark.pseq == 0 for run in parsed.values() for mark in run.marks)
         for live in self.live.values():
             live.unsaved = {p: c for p, c in live.unsaved.items() if p in self.feed.held}
-        works = [live.screen(parsed) for live in self.live.values() if not live.halted]
+        works = [live.screen(parsed) for live in self.live.values() if not live.still]
         ready = [work for work in works if work is not None]
         await self._write(connection, ready)
         for work in ready:
@@ -203,7 +251,7 @@ class Projector:
             (live.table.name, *place)
             for live in self.live.values()
             for place in places
-            if not live.halted and self.topics[place[0]] in live.table.projection.topics
+            if not live.still and self.topics[place[0]] in live.table.projection.topics
         ]
         if not wanted:
             return {}
@@ -222,8 +270,8 @@ class Projector:
             model, live = found[projection.name], self.live.get(projection.name)
             if live is None or live.generation != model.generation:
                 live = self.live[projection.name] = Live(projection, model)
-                if model.version != projection.version:
-                    live.halt("another-version", f"the rows are of version {model.version}")
+                if live.other:
+                    log.warning("projection-left", projection=live.name, reason=live.other)
 
     async def _again(self) -> None:
         for live in self.live.values():

@@ -4,10 +4,9 @@ Is handed topics and the read database only: no outside effect can come of it.
 """
 
 import asyncio
-import contextlib
 import zlib
-from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -20,6 +19,8 @@ from libs.replay.shares import Workers, share_out
 from libs.replay.table import Table, table_name
 from libs.replay.verifying import Comparison, compare
 from libs.store.pool import LONG, UNBOUNDED, Connection, Pool, session
+from libs.store.upgrading import alone
+from libs.telemetry.logs import log
 
 ATTEMPTS = 50  # to be ahead of the live rows when both stand still for a moment
 _POSITIONS = """
@@ -59,51 +60,96 @@ async def rebuild(
     positions and swapped only where equal; `from_nothing` drops the live rows first; `workers`
     read a long log together. Raises RebuildFailed; the live table is then what it was.
     """
-    read = {topic: s for topic, s in topics.items() if s in projection.topics}
-    began = asyncio.get_running_loop().time()
-    async with _alone(pool, projection) as connection:
+    wanted = _Wanted(
+        bootstrap, topics, projection, codec, verify, swap, progress, in_memory, workers
+    )  # fmt: skip
+    async with session(pool, **UNBOUNDED) as connection:
+        if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _lock(projection)):
+            raise RebuildFailed(f"{projection.name} is being rebuilt already.")
         await prepare(pool, [projection])
         if from_nothing:
             await _drop(connection, projection)
-        model = (await models(connection))[projection.name]
-        copy = Table(projection, table_name(projection.name, model.generation + 1), LONG)
-        async with connection.transaction():
-            await create(connection, copy)
-        swapped = False
-        try:
-            async with lone_reader(bootstrap) as consumer:
-                tail = Tail(consumer, read)
-                await tail.start()
-                filling = Filling(tail, copy, codec, progress, in_memory)
-                if workers is not None:
-                    numbers = await _numbers(connection, model) if verify else None
-                    await share_out(workers, filling, bootstrap, numbers)
-                compared = None
-                if verify:
-                    compared = await _verify(pool, connection, model, filling)
-                if swap and (compared is None or compared.equal):
-                    await _swap(connection, model, filling)
-                    swapped = True
-                elif not verify:
-                    await filling.to_ends(connection)
-                    await filling.flush(connection)
-            rows = await connection.fetchval(f"SELECT count(*) FROM {copy.name}", timeout=LONG)
-        finally:
-            if not connection.is_closed():
-                await sweep(connection, (await models(connection))[projection.name])
+        return await _rebuilt(pool, connection, wanted)
+
+
+async def renew(
+    pool: Pool,
+    bootstrap: str,
+    topics: Mapping[str, str],
+    projection: Projection[Any],
+    codec: EventCodec,
+    progress: Callable[[Progress], None] | None = None,
+) -> bool:
+    """Rebuild rows that an older version of the projection has filled, while they are read.
+
+    Another process that does so is waited for; where it has died, this one takes over. Returns
+    False where the rows are of this version, or of a newer one, by then. Raises RebuildFailed.
+    """
+    wanted = _Wanted(bootstrap, topics, projection, codec, False, True, progress, IN_MEMORY)
+    async with session(pool, **UNBOUNDED) as connection:
+        await alone(connection, _lock(projection), f"{projection.name} is being rebuilt")
+        if (await models(connection))[projection.name].version >= projection.version:
+            return False
+        log.warning("projection-rebuilt", projection=projection.name, version=projection.version)
+        await _rebuilt(pool, connection, wanted)
+        return True
+
+
+class _Wanted(NamedTuple):
+    bootstrap: str
+    topics: Mapping[str, str]
+    projection: Projection[Any]
+    codec: EventCodec
+    verify: bool
+    swap: bool
+    progress: Callable[[Progress], None] | None
+    in_memory: int
+    workers: Workers | None = None
+
+
+def _lock(projection: Projection[Any]) -> int:
+    """Return the number of the right to rebuild this projection."""
+    return zlib.crc32(f"rebuild {projection.name}".encode())
+
+
+async def _rebuilt(pool: Pool, connection: Connection, wanted: _Wanted) -> Rebuilt:
+    """Fill a copy and do with it what is wanted; leave no other table behind."""
+    projection, began = wanted.projection, asyncio.get_running_loop().time()
+    model = (await models(connection))[projection.name]
+    copy = Table(projection, table_name(projection.name, model.generation + 1), LONG)
+    async with connection.transaction():
+        await create(connection, copy)
+    read = {topic: s for topic, s in wanted.topics.items() if s in projection.topics}
+    try:
+        async with lone_reader(wanted.bootstrap) as consumer:
+            tail = Tail(consumer, read)
+            await tail.start()
+            filling = Filling(tail, copy, wanted.codec, wanted.progress, wanted.in_memory)
+            if wanted.workers is not None:
+                numbers = await _numbers(connection, model) if wanted.verify else None
+                await share_out(wanted.workers, filling, wanted.bootstrap, numbers)
+            swapped, compared = await _used(pool, connection, model, filling, wanted)
+        rows = await connection.fetchval(f"SELECT count(*) FROM {copy.name}", timeout=LONG)
+    finally:
+        if not connection.is_closed():
+            await sweep(connection, (await models(connection))[projection.name])
     seconds = asyncio.get_running_loop().time() - began
     return Rebuilt(projection.name, filling.records, rows, seconds, filling.records / seconds,
                    swapped, compared)  # fmt: skip
 
 
-@contextlib.asynccontextmanager
-async def _alone(pool: Pool, projection: Projection[Any]) -> AsyncIterator[Connection]:
-    """Hold a connection without time limits, and the right to rebuild this projection."""
-    number = zlib.crc32(f"rebuild {projection.name}".encode())
-    async with session(pool, **UNBOUNDED) as connection:
-        if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", number):
-            raise RebuildFailed(f"{projection.name} is being rebuilt already.")
-        yield connection
+async def _used(
+    pool: Pool, connection: Connection, model: Model, filling: Filling, wanted: _Wanted
+) -> tuple[bool, Comparison | None]:
+    """Fill the copy, and compare it, put it in its place, or neither."""
+    compared = await _verify(pool, connection, model, filling) if wanted.verify else None
+    if wanted.swap and (compared is None or compared.equal):
+        await _swap(connection, model, filling)
+        return True, compared
+    if compared is None:
+        await filling.to_ends(connection)
+        await filling.flush(connection)
+    return False, compared
 
 
 async def _drop(connection: Connection, projection: Projection[Any]) -> None:

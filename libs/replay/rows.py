@@ -1,7 +1,7 @@
 """Reading a read model: rows by key, pages by value, and waiting until it holds a write."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 import asyncpg
@@ -13,10 +13,19 @@ from libs.replay.table import Table
 from libs.store.pool import Pool
 
 R = TypeVar("R", bound=msgspec.Struct)
+T = TypeVar("T")
+LIVE = "SELECT version FROM read_models WHERE name = $1"
 POLL = 0.02  # seconds, for what another process applies
 _APPLIED = """
     SELECT p.topic, p.partition, p.last_pseq FROM read_models m
     JOIN positions p ON p.consumer = m.consumer WHERE m.name = $1"""
+
+
+class OtherVersion(Refused):  # an answer, not a fault
+    """Rows that are there in a shape that this release cannot read; soon they are not."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("read-model-rebuilt", f"{name} is being rebuilt by an upgrade: try again.")
 
 
 class Applied(Protocol):
@@ -35,6 +44,7 @@ class TableRows(Generic[R]):
     """The rows of one projection, through its view.
 
     `topics` maps services to their topics; with this process's projector, waiting ends sooner.
+    Rows of another version are read as long as they fit, else reading raises OtherVersion.
     """
 
     def __init__(
@@ -87,8 +97,8 @@ class TableRows(Generic[R]):
         )
         where = f"WHERE {wanted}" if among else ""
         query = f"SELECT {keys}, count(*){sums} FROM {self.table.name} {where} GROUP BY {keys}"
-        records = await self._fetch(query, [list(values) for values in among.values()])
-        return {tuple(r[: len(by)]): tuple(r[len(by) :]) for r in map(tuple, records)}
+        rows = await self._read(query, [list(values) for values in among.values()], tuple)
+        return {row[: len(by)]: row[len(by) :] for row in rows}
 
     def _known(self, columns: Iterable[str]) -> None:
         unknown = set(columns) - self.table.types.keys()
@@ -97,7 +107,17 @@ class TableRows(Generic[R]):
 
     async def _select(self, clause: str, values: Sequence[Any]) -> list[R]:
         query = f"SELECT {self.table.selected} FROM {self.table.name} {clause}"
-        return [self.table.row(record) for record in await self._fetch(query, values)]
+        return await self._read(query, values, self.table.row)
+
+    async def _read(
+        self, query: str, values: Sequence[Any], made: Callable[[asyncpg.Record], T]
+    ) -> list[T]:
+        try:
+            return [made(record) for record in await self._fetch(query, values)]
+        except Exception as error:
+            if await self.pool.fetchval(LIVE, self.projection.name) == self.projection.version:
+                raise
+            raise OtherVersion(self.projection.name) from error
 
     async def _fetch(self, query: str, values: Sequence[Any]) -> Sequence[asyncpg.Record]:
         try:

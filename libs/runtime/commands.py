@@ -11,6 +11,7 @@ from libs.eventsourcing.decider import Refused
 from libs.eventsourcing.inputs import FromApi, Input
 from libs.eventsourcing.names import nameable
 from libs.eventsourcing.states import unpack
+from libs.runtime.leaving import NEWER
 from libs.runtime.ports import Answer, Told
 from libs.runtime.turns import TurnLoop
 from libs.store.store import Store
@@ -40,8 +41,9 @@ class TurnCommands:
     ) -> Answer:  # fmt: skip
         """Decide the command and answer when it is committed; with those in `also`, all or none.
 
-        Raises KeyReused, or Refused with the decider's code. A fault of ours is `internal-error`
-        and is not kept: the same key may be tried again.
+        Raises KeyReused, or Refused with the decider's code. A fault of ours is `internal-error`,
+        what a newer release has to decide `newer-release`; neither is kept: the same key may be
+        tried again.
         """
         digest = _digest(key, request)
         cause = derive(self.service, "command", key)
@@ -74,7 +76,8 @@ class TurnCommands:
         if reply.request_hash and reply.request_hash != digest:
             raise KeyReused
         if reply.refused is not None:
-            code = reply.refused if reply.request_hash else "internal-error"
+            told = reply.request_hash or reply.refused == NEWER
+            code = reply.refused if told else "internal-error"
             raise Refused(code, reply.message, **reply.details)
         also = [await self._recorded(one, lanes) for one in reply.also]
         first = await self._recorded(Recorded(reply.stream, reply.version, reply.events), lanes)

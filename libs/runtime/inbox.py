@@ -11,8 +11,9 @@ from libs.codec.errors import CodecError
 from libs.eventsourcing.decider import Refused
 from libs.eventsourcing.inputs import Failure, FromInbox, Input
 from libs.eventsourcing.names import nameable
+from libs.replay.rows import OtherVersion
 from libs.runtime.ports import InboxRow, Intake, Interpreted
-from libs.runtime.turns import TurnLoop
+from libs.runtime.turns import FENCED, TurnLoop
 from libs.security.vault.sealing import decode_sealed, seal
 from libs.security.vault.vault import Vault, inbox_day
 from libs.store.pool import LOST, PASSING
@@ -23,6 +24,7 @@ from libs.telemetry.spans import OFF, Spans
 from libs.values.ids import derive
 
 BATCH = 250
+LATER = (*PASSING, *LOST, OtherVersion)
 IDLE = 0.25  # seconds between looks at the inbox when nobody pokes
 
 
@@ -124,7 +126,7 @@ class InboxPump:
         for seq, delivery in deliveries:
             try:
                 rows.append(await self._opened(seq, delivery))
-            except PASSING + LOST:
+            except LATER:
                 raise
             except Exception as error:
                 inputs.append(self._input(seq, delivery, error))
@@ -133,16 +135,16 @@ class InboxPump:
         inputs += [
             self._input(row.seq, by_seq[row.seq], end) for row, end in zip(rows, told, strict=True)
         ]
-        await self.loop.settle(inputs)
+        outcome = await self.loop.settle(inputs)
         self.spans.interpreted(inputs, began)
         self._pace.ended(len(deliveries))
-        return len(deliveries) == BATCH
+        return len(deliveries) == BATCH and FENCED not in outcome.by_id.values()
 
     async def _told(self, rows: Sequence[InboxRow]) -> list[Interpreted | Exception]:
         """Have deliveries understood; one on which the intake fails does not hold up the others."""
         try:
             return list(await self.intake.interpret(rows))
-        except PASSING + LOST:
+        except LATER:
             raise
         except Exception as error:
             if len(rows) <= 1:

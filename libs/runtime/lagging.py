@@ -53,7 +53,9 @@ class Lagging:
             ends = await self.ends.of(self.projector.topics)
             for name, live in self.projector.live.items():
                 lines.append(self._projection(name, live, ends))
-                metrics.HALTED.labels(name).set(live.halted is not None)
+                # What another release could go on with is halted where none has come for it.
+                alone = live.other is not None and not live.older and self.projector.feed.held
+                metrics.HALTED.labels(name).set(live.halted is not None or bool(alone))
                 metrics.CONSUMER_STOPPED.labels(f"{self.service}.{name}").set(len(live.gaps))
         for line in lines:
             metrics.CONSUMER_LAG.labels(line.consumer).set(line.records)

@@ -28,6 +28,7 @@ from libs.runtime.inbox import InboxPump, StoreInbox
 from libs.runtime.interpret import Interpreter
 from libs.runtime.lagging import Lag, Lagging
 from libs.runtime.leader import leading
+from libs.runtime.leaving import PATIENCE, Leaving
 from libs.runtime.ports import Ports, Service
 from libs.runtime.reactor import Reactor
 from libs.runtime.redrive import ParkedWork
@@ -85,6 +86,7 @@ class RunningService:
         self.gauges: Gauges
         self.lagging: Lagging
         self.pulses: dict[str, Pulse] = {}
+        self.leaving = Leaving(PATIENCE)
         self.watchdog: Watchdog
 
     async def prepare(self) -> None:
@@ -110,7 +112,7 @@ class RunningService:
         mind = Mind(self.name, service.deciders, own, service.plan)
         self.relay = Relay(self.pool, self.servers.kafka, self.topic, self.name, registry)
         await self.relay.start()
-        runner = TurnRunner(mind, store, self.clock, self._committed)
+        runner = TurnRunner(mind, store, self.clock, self._committed, self.leaving)
         self.loop = TurnLoop(runner, self._observed)
         started = await first_start(self.pool, f"{self.name}.reactor", self.clock())
         acts_from = started if service.acts == "from now" else 0
@@ -126,7 +128,7 @@ class RunningService:
             topics = {topic_of(self.settings.topic_prefix, name): name for name in service.reacts}
             source = Source(
                 self.pool, self.hub, f"{self.name}.reactor", topics, idle=interpreter.idle,
-                tempo=service.reacting,
+                tempo=service.reacting, fitness=lambda: int(not self.leaving.outdated),
             )  # fmt: skip
 
             async def seal(field: str, raw: bytes) -> bytes:
@@ -158,10 +160,17 @@ class RunningService:
         )
         self.pulses["housekeeping"] = house.pulse
         alone.append(house.run)
-        self._go("leader", leading(self.pool, "leader", alone))
+        self._go("leader", leading(self.pool, "leader", alone, self._fit))
         self._watch()
         if service.routes is not None:
             self.router = service.routes(ports)
+
+    def _fit(self) -> bool:
+        """Say whether this process can do all the work.
+
+        No newer release has gone ahead of it, and its read models are of its version.
+        """
+        return not self.leaving.outdated and (self.projector is None or self.projector.fresh)
 
     def _watch(self) -> None:
         """Measure and watch what runs."""

@@ -8,7 +8,7 @@ import msgspec
 from libs.eventsourcing.inputs import Failure, FromTimer, Input
 from libs.eventsourcing.mind import Mind
 from libs.eventsourcing.states import unpack
-from libs.runtime.turns import TurnLoop
+from libs.runtime.turns import FENCED, TurnLoop
 from libs.store.store import DueTimer, Store
 from libs.telemetry.logs import log
 from libs.telemetry.pulse import Pulse
@@ -75,8 +75,8 @@ class TimerPump:
         due = await self.store.due(self.clock(), BATCH)
         if not due or not await self._reached(await self.ends()):
             return False
-        await self.loop.settle(self._inputs(due))
-        return len(due) == BATCH
+        outcome = await self.loop.settle(self._inputs(due))
+        return len(due) == BATCH and FENCED not in outcome.by_id.values()
 
     def _inputs(self, due: Sequence[DueTimer]) -> list[Input]:
         return [timer_input(self.mind, timer, self.acts_from) for timer in due]

@@ -5,6 +5,7 @@ Decides nothing itself. One loop per service and process; safety lies in what a 
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -19,11 +20,13 @@ from libs.eventsourcing.inputs import (
     FromOperator,
     FromTimer,
     FromTopic,
+    Head,
     Input,
 )
 from libs.eventsourcing.mind import Mind
 from libs.eventsourcing.states import unpack
 from libs.eventsourcing.turn import take_turn
+from libs.runtime.leaving import NEWER, Leaving
 from libs.store.folding import Heads
 from libs.store.pool import LOST, PASSING
 from libs.store.store import Conflict, Fenced, Repeated, Settled, Store
@@ -38,7 +41,7 @@ FENCED = "fenced"
 
 @dataclass
 class Outcome:
-    """What became of inputs, by id: None for done, FENCED, or the reply to a caller.
+    """What became of inputs, by id: None for done, the reply to a caller, or FENCED for not here.
 
     `lanes` are the heads of the lanes that the turn wrote to.
     """
@@ -56,8 +59,10 @@ class TurnRunner:
         store: Store,
         clock: Callable[[], int],
         committed: Callable[[Turn, Mapping[int, int]], None],
+        leaving: Leaving | None = None,
     ) -> None:
         self.mind, self.store, self.clock, self.committed = mind, store, clock, committed
+        self.leaving = leaving or Leaving()
         self.heads = Heads(mind, store)
 
     async def run(self, inputs: Sequence[Input]) -> Outcome:
@@ -71,6 +76,10 @@ class TurnRunner:
             turn: Turn | None = None
             try:
                 heads = await self.heads.load(s for given in left for s in given.streams())
+                left = self._left(left, heads, outcome)
+                if not left:
+                    return outcome
+                heads = {name: heads[name] for given in left for name in given.streams()}
                 turn = take_turn(self.mind, left, heads, self.clock())
                 lanes = await self.store.commit(turn)
             except Conflict:
@@ -91,6 +100,22 @@ class TurnRunner:
         if not left:
             return outcome
         raise TimeoutError(f"{len(left)} inputs could not be committed in {PATIENCE} attempts")
+
+    def _left(
+        self, inputs: Sequence[Input], heads: Mapping[str, Head], outcome: Outcome
+    ) -> list[Input]:
+        """Return what is taken. What a newer release is to take is not for this process.
+
+        A caller is told to come again.
+        """
+        taken, left = self.leaving.split(inputs, heads, time.monotonic())
+        for given in left:
+            text = "A newer release has taken this over: try again."
+            told = Reply("", b"", "", 0, (), NEWER, text)
+            outcome.by_id[given.id] = told if isinstance(given.origin, FromApi) else FENCED
+            if isinstance(given.origin, FromOperator):
+                outcome.by_id[f"operator/{given.origin.parked_id}"] = NEWER
+        return taken
 
     def _done(
         self, turn: Turn, lanes: Mapping[int, int], left: Sequence[Input], outcome: Outcome

@@ -86,9 +86,10 @@ BEGIN
         UPDATE streams s SET
             version = u.version,
             notes = u.notes,
-            state = CASE WHEN u.state IS NOT NULL AND u.fold >= s.fold THEN u.state ELSE s.state END,
-            state_version = CASE WHEN u.state IS NOT NULL AND u.fold >= s.fold THEN u.version ELSE s.state_version END,
-            fold = CASE WHEN u.state IS NOT NULL AND u.fold >= s.fold THEN u.fold ELSE s.fold END
+            -- A fold is "<number>:<shape>": the state of a higher number stays.
+            state = CASE WHEN u.state IS NOT NULL AND left(u.fold, 4) >= left(s.fold, 4) THEN u.state ELSE s.state END,
+            state_version = CASE WHEN u.state IS NOT NULL AND left(u.fold, 4) >= left(s.fold, 4) THEN u.version ELSE s.state_version END,
+            fold = CASE WHEN u.state IS NOT NULL AND left(u.fold, 4) >= left(s.fold, 4) THEN u.fold ELSE s.fold END
         FROM unnest(h_stream, h_expected, h_version, h_state, h_fold, h_notes)
             AS u(stream, expected, version, state, fold, notes)
         WHERE u.expected > 0 AND s.stream_id = u.stream;

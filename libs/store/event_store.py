@@ -9,7 +9,7 @@ import msgspec
 from libs.eventsourcing.decided import Parked, Turn
 from libs.eventsourcing.inputs import Position
 from libs.eventsourcing.states import pack
-from libs.store.pool import Pool
+from libs.store.pool import Pool, commit_function
 from libs.store.store import (
     Call,
     Conflict,
@@ -23,7 +23,7 @@ from libs.store.store import (
     StoredReply,
 )
 
-_COMMIT = f"SELECT lane, head FROM commit_turn({', '.join(f'${n}' for n in range(1, 63))})"
+_ARGUMENTS = ", ".join(f"${n}" for n in range(1, 63))
 _ACCEPT = """
     INSERT INTO inbox (provider, account, key, topic, received_at, body, trace, deliveries)
     SELECT u.provider, u.account, u.key, u.topic, u.received_at, u.body, u.trace, u.deliveries
@@ -76,6 +76,7 @@ class PostgresStore:
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
+        self._commit = f"SELECT lane, head FROM {commit_function()[0]}({_ARGUMENTS})"
 
     async def heads(self, streams: Sequence[str]) -> Mapping[str, StoredHead]:
         rows = await self.pool.fetch(
@@ -105,7 +106,7 @@ class PostgresStore:
 
     async def commit(self, turn: Turn) -> Mapping[int, int]:
         try:
-            rows = await self.pool.fetch(_COMMIT, *_arguments(turn))
+            rows = await self.pool.fetch(self._commit, *_arguments(turn))
         except asyncpg.UniqueViolationError as error:
             if error.table_name == "commands":
                 raise Repeated from error

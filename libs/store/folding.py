@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from libs.codec.errors import CodecError
+from libs.codec.errors import UNKNOWN, CodecError
 from libs.eventsourcing.inputs import Head
 from libs.eventsourcing.mind import Mind
 from libs.eventsourcing.states import unpack
@@ -16,13 +16,20 @@ KERNEL = "lonja.kernel."
 
 
 class Fold:
-    """A stream's state being folded from a stored one (or the initial one) and pages of events."""
+    """A stream's state being folded from a stored one and pages of events.
 
-    def __init__(self, mind: Mind, stream: str, stored: StoredHead | None) -> None:
+    Where no state is stored by this fold, it begins with `past`, the state of an earlier version,
+    or with the initial one.
+    """
+
+    def __init__(
+        self, mind: Mind, stream: str, stored: StoredHead | None, past: Head | None = None
+    ) -> None:
         self.mind, self.stream, self.stored = mind, stream, stored
         self.decider = mind.deciders.get(category(stream))
         self.version = 0
         self.broken: str | None = None
+        self.newer = False
         self.state: Any = self.decider.initial if self.decider else None
         fold = mind.folds.get(category(stream), "")
         if self.decider and stored and stored.state is not None and stored.fold == fold:
@@ -33,6 +40,9 @@ class Fold:
                 self.state = self.decider.initial
         self.saved = self.version
         self.size = len(stored.state or b"") if stored is not None and self.version else 0
+        if past and stored and not past.broken and self.version < past.version <= stored.version:
+            self.state, self.version = past.state, past.version
+            self.saved, self.size = past.saved_version, past.saved_size
 
     def missing(self) -> bool:
         """Say whether events are to be read behind `version`."""
@@ -53,6 +63,7 @@ class Fold:
                     self.state = self.decider.evolve(self.state, fact)
                 except CodecError as error:
                     self.broken = f"Event {event.version} of {self.stream}: {error.code}."
+                    self.newer = error.code == UNKNOWN
                     return
                 except Exception as error:
                     self.broken = f"Event {event.version} of {self.stream}: {type(error).__name__}."
@@ -64,18 +75,21 @@ class Fold:
         if self.stored is None:
             return Head(self.stream, 0, self.state, {}, 0)
         return Head(self.stream, self.stored.version, self.state, self.stored.notes, self.saved,
-                    self.broken, self.size)  # fmt: skip
+                    self.broken, self.size, self.newer)  # fmt: skip
 
 
 class Heads:
     """Heads with a bounded memory: what a turn left is what the next one starts from.
 
-    A remembered head may be out of date; the version that a commit checks decides.
+    A remembered head may be out of date; the version that a commit checks decides. One that is
+    still is what the events behind it are folded on: a newer release may have stored a state that
+    this one cannot use, and of a long history only the end is new.
     """
 
     def __init__(self, mind: Mind, store: Store, capacity: int = 20_000) -> None:
         self.mind, self.store, self.capacity = mind, store, capacity
         self.known: OrderedDict[str, Head] = OrderedDict()
+        self.past: OrderedDict[str, Head] = OrderedDict()
 
     async def load(self, streams: Iterable[str]) -> dict[str, Head]:
         """Return the heads of all these streams."""
@@ -85,11 +99,14 @@ class Heads:
         if missing:
             stored = await self.store.heads(missing)
             for name in missing:
-                fold = Fold(self.mind, name, stored.get(name))
+                past = self.past.pop(name, None)
+                fold = Fold(self.mind, name, stored.get(name), past)
                 while fold.missing():
                     # Not beyond the head that was read: the stream may have grown since.
                     size = min(PAGE, fold.left())
                     fold.read(await self.store.history(name, fold.version, size))
+                if past is not None and fold.broken:
+                    self.past[name] = past
                 heads[name] = fold.head()
         return heads
 
@@ -102,9 +119,10 @@ class Heads:
             self.known.popitem(last=False)
 
     def forget(self, streams: Iterable[str] | None = None) -> None:
-        """Drop heads that may be out of date; all of them by default."""
-        if streams is None:
-            self.known.clear()
-            return
-        for name in streams:
-            self.known.pop(name, None)
+        """Trust heads no longer that may be out of date; by default none."""
+        for name in tuple(self.known) if streams is None else streams:
+            head = self.known.pop(name, None)
+            if head is not None:
+                self.past[name] = head
+        while len(self.past) > self.capacity:
+            self.past.popitem(last=False)

@@ -173,7 +173,7 @@ class MemoryStore:
 
     def _move_head(self, change: HeadChange) -> None:
         old = self.streams.get(change.stream)
-        if change.state is not None and (old is None or change.fold >= old.fold):
+        if change.state is not None and (old is None or change.fold[:4] >= old.fold[:4]):
             head = StoredHead(change.stream, change.version, change.state, change.version,
                               change.fold, change.notes)  # fmt: skip
         elif old is None:

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import hashlib
 from collections.abc import AsyncIterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -121,12 +123,6 @@ async def session(pool: Pool, **settings: str | int) -> AsyncIterator[Connection
                 connection.terminate()
 
 
-async def upgrade_alone(connection: Connection, lock: int) -> None:
-    """Let no other process upgrade beside this transaction, which may take the time it needs."""
-    await connection.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
-    await connection.execute("SELECT pg_advisory_xact_lock($1)", lock, timeout=LONG)
-
-
 async def close_pool(pool: Pool) -> None:
     """Close a pool; after 5 s by force (`close` can hang on a pending cancel, asyncpg#1356)."""
     try:
@@ -138,3 +134,14 @@ async def close_pool(pool: Pool) -> None:
 def sql(name: str) -> str:
     """Return the text of a .sql file of this folder."""
     return (Path(__file__).parent / name).read_text()
+
+
+@cache
+def commit_function() -> tuple[str, str]:
+    """Return the name of this release's commit function, which says what is in it, and its text.
+
+    Releases run side by side while a system is upgraded, each with its own.
+    """
+    text = sql("commit.sql")
+    name = f"commit_turn_{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    return name, text.replace("commit_turn", name)

@@ -29,6 +29,8 @@ STATUS: Mapping[str, int] = {
     "forbidden": 403,
     "not-ready": 503,
     "try-again": 503,
+    "read-model-rebuilt": 503,
+    "newer-release": 503,
     "after-not-reached": 504,
     "internal-error": 500,
     "order-not-found": 404,

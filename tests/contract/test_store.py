@@ -1,6 +1,9 @@
 """What a store promises, proved alike for memory and PostgreSQL."""
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import msgspec
 import pytest
@@ -8,9 +11,10 @@ import pytest
 from libs.eventsourcing.inputs import Head
 from libs.eventsourcing.turn import take_turn
 from libs.store.folding import Heads
-from libs.store.store import Conflict, Fenced, Repeated, Store
+from libs.store.store import Conflict, Fenced, Repeated, Store, StoredEvent
 from libs.values.lanes import PARTITIONS, lane_of
 from tests.contract import toy
+from tests.contract.instances import Runs
 from tests.contract.toy import NOON, Put, Take
 from tests.contract.turns import MIND, done, turn_of
 
@@ -206,3 +210,38 @@ async def test_a_state_of_a_newer_fold_is_not_overwritten_by_an_older_one(store:
     await store.commit(old)
     head = (await store.heads(["shelf-a"]))["shelf-a"]
     assert (head.version, head.state, head.state_version, head.fold) == (4, b"new", 3, "0002:newer")
+
+
+async def test_of_one_number_the_last_shape_of_a_state_is_kept(store: Store) -> None:
+    """A type that is spelt otherwise is not worth a number, and must not be folded for ever."""
+    for content, fold in ((b"one", "0003:fff"), (b"two", "0003:aaa")):
+        turn = await turn_of(store, toy.call(fold, "shelf-a", Put(fold)))
+        change = msgspec.structs.replace(turn.heads["shelf-a"], state=content, fold=fold)
+        turn.heads["shelf-a"] = change
+        await store.commit(turn)
+        head = (await store.heads(["shelf-a"]))["shelf-a"]
+        assert (head.state, head.fold) == (content, fold)
+
+
+async def test_behind_another_release_only_the_new_end_of_a_history_is_folded(store: Store) -> None:
+    """The newer one stores states that the older one cannot use."""
+    newer = Runs(store, toy.mind(replace(toy.SHELF, version=2)))
+    await newer.run(*(toy.call(str(n), "shelf-a", Put(f"{n}")) for n in range(50)))
+    read: list[int] = []
+
+    class Counting:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(store, name)
+
+        async def history(self, stream: str, after: int, limit: int) -> Sequence[StoredEvent]:
+            page = await store.history(stream, after, limit)
+            read.append(len(page))
+            return page
+
+    counting: Any = Counting()
+    older = Runs(counting)
+    for n in range(50, 60):
+        await newer.run(toy.call(f"newer-{n}", "shelf-a", Put(f"newer-{n}")))
+        await older.run(toy.call(f"older-{n}", "shelf-a", Put(f"older-{n}")))
+    assert read == [51] + [1] * 9
+    assert len(await toy.documents(store, "shelf-a")) == 70

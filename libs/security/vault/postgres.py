@@ -8,8 +8,10 @@ from libs.runtime.errors import ConfigurationError
 from libs.security.vault.keyring import KeyringVault, KeyRow
 from libs.security.vault.masterkey import MasterKey
 from libs.security.vault.vault import Wanted
-from libs.store.pool import LONG, Pool, upgrade_alone
+from libs.store.pool import Pool
+from libs.store.upgrading import run, upgrading
 
+LOCK = 7076
 _ADD = """
     INSERT INTO subject_keys (subject, clearance, key_id, wrapped, kek_id)
     SELECT u.subject, u.clearance, u.key_id, u.wrapped, $5
@@ -89,10 +91,8 @@ class PostgresVault(KeyringVault):
 
     async def migrate(self) -> None:
         """Create the table. Raises ConfigurationError where another master key wrapped its keys."""
-        async with self.pool.acquire() as connection, connection.transaction():
-            await upgrade_alone(connection, 7076)
-            schema = (Path(__file__).parent / "schema.sql").read_text()
-            await connection.execute(schema, timeout=LONG)
+        async with upgrading(self.pool, LOCK, "vault") as connection:
+            await run(connection, (Path(__file__).parent / "schema.sql").read_text())
             other = await connection.fetchval(_OTHER_MASTER, self.master.kek_id)
         if other is not None:
             raise ConfigurationError(

@@ -12,7 +12,7 @@ CREATE TABLE IF NOT EXISTS subject_keys (
 );
 -- Few keys have a date, those of erased subjects, and few are of a day: thirty for each service.
 -- Without these, each hour would read the table.
-CREATE INDEX IF NOT EXISTS subject_keys_retained ON subject_keys (retained_until)
+CREATE INDEX CONCURRENTLY subject_keys_retained ON subject_keys (retained_until)
     WHERE retained_until IS NOT NULL AND wrapped IS NOT NULL;
-CREATE INDEX IF NOT EXISTS subject_keys_days ON subject_keys (subject)
+CREATE INDEX CONCURRENTLY subject_keys_days ON subject_keys (subject)
     WHERE clearance = 'inbox' AND wrapped IS NOT NULL;

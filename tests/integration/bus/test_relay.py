@@ -4,14 +4,16 @@ import asyncio
 import time
 from typing import Any
 
+import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 
+from libs.bus import relay as relaying
 from libs.bus.readback import HistoryMismatch, TopicTrimmed
 from libs.bus.relay import producer_for
 from libs.bus.topics import TopicMismatch, ensure_topics
-from tests.integration.bus.toy import Toy, counted, lane_with_things, running, until
+from tests.integration.bus.toy import REGISTRY, Toy, counted, lane_with_things, running, until
 from tests.support import eventually
 
 pytestmark = pytest.mark.stack
@@ -55,6 +57,32 @@ async def test_a_commit_of_another_process_is_found_without_a_poke(toy: Toy) -> 
     async with running(relay):
         await toy.commit(counted(5))
         await eventually(lambda: relay.sent_total == 5)
+
+
+async def test_what_only_a_newer_release_can_send_is_left_to_it_and_then_gone_on_behind(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relaying, "LOOK", 0.2)
+    lane = lane_with_things()
+    await toy.commit(counted(100))
+    await toy.pool.execute(
+        "UPDATE events SET schema_version = 2 WHERE (lane, pseq) = ($1, 2)", lane
+    )
+    older = toy.relay()
+    async with running(older):
+        heads = await toy.heads()
+        others = {n: head for n, head in heads.items() if n != lane}
+        await eventually(lambda: others.items() <= older.sent.items() and older.left == {lane})
+        assert older.sent[lane] == 1
+        ids = {**REGISTRY.ids, ("toy.Counted", 2): 8}
+        newer = toy.relay()
+        newer.registry = msgspec.structs.replace(REGISTRY, ids=ids)
+        async with running(newer):
+            await eventually(lambda: newer.sent_total > 0 and not any(newer.lag.values()))
+        await eventually(lambda: not older.left and not any(older.lag.values()))
+        older.poke(await toy.commit(counted(100)))
+        assert await older.drain(10)
+    await assert_complete(toy)
 
 
 async def test_events_handed_over_are_sent_in_order_with_those_that_were_not(toy: Toy) -> None:

@@ -397,23 +397,3 @@ async def test_a_copy_may_take_longer_than_any_other_statement(
 
 async def published(toy: Toy, count: int) -> bool:
     return sum(map(len, (await toy.published()).values())) == count
-
-
-async def test_another_version_of_a_projection_is_rebuilt_at_its_start(toy: Toy) -> None:
-    class Wider(msgspec.Struct, frozen=True):
-        thing: str
-        version: int
-        amount: int
-        stream: str
-
-    def wide(row: Wider | None, key: Key, envelope: Envelope[Any]) -> Wider | None:
-        return Wider(str(key[0]), int(key[1]), envelope.event.amount, envelope.stream)
-
-    wider = Projection("seen", 2, Wider, ("thing", "version"), ("toy",), each_key, wide)
-    async with running(toy.relay()):
-        async with projecting(toy, SEEN):
-            await toy.commit(counted(100))
-            await caught_up(toy, SEEN)
-        async with projecting(toy, wider):
-            row = await rows_of(toy, wider).get("t1", 1)
-            assert row == Wider("t1", 1, 1, "thing-t1")

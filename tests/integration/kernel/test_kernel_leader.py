@@ -1,0 +1,78 @@
+"""One process leads; one that is not fit for all of the work leads only while it is alone."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from libs.runtime.leader import leading
+from libs.store.pool import Pool, close_pool, open_pool
+from tests.support import eventually
+
+pytestmark = pytest.mark.stack
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def opened(database: str) -> AsyncIterator[Pool]:
+    made = await open_pool(database)
+    yield made
+    await close_pool(made)
+
+
+class Member:
+    def __init__(self, *, fit: bool) -> None:
+        self.fit, self.leads = fit, False
+
+    async def work(self) -> None:
+        self.leads = True
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.leads = False
+
+
+def lead(*members: Member) -> list[bool]:
+    return [member.leads for member in members]
+
+
+@contextlib.asynccontextmanager
+async def running(opened: Pool, member: Member) -> AsyncIterator[Member]:
+    task = asyncio.create_task(leading(opened, "leader", [member.work], lambda: member.fit))
+    try:
+        yield member
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_one_of_two_leads_and_the_other_follows_it(opened: Pool) -> None:
+    async with contextlib.AsyncExitStack() as later:
+        async with running(opened, Member(fit=True)) as first:
+            await eventually(lambda: first.leads)
+            second = await later.enter_async_context(running(opened, Member(fit=True)))
+            await asyncio.sleep(1.5)
+            assert lead(first, second) == [True, False]
+        await eventually(lambda: second.leads)
+
+
+async def test_who_is_fit_takes_over_from_who_is_not_and_gives_back_when_it_goes(
+    opened: Pool,
+) -> None:
+    async with running(opened, Member(fit=False)) as older:
+        await eventually(lambda: older.leads)
+        async with running(opened, Member(fit=False)) as newer:
+            await asyncio.sleep(1.5)
+            assert lead(older, newer) == [True, False]
+            newer.fit = True  # its read models are there
+            await eventually(lambda: lead(older, newer) == [False, True])
+        await eventually(lambda: older.leads)
+
+
+async def test_who_is_no_longer_fit_leaves_to_who_waits(opened: Pool) -> None:
+    async with running(opened, Member(fit=True)) as older:
+        await eventually(lambda: older.leads)
+        async with running(opened, Member(fit=True)) as newer:
+            older.fit = False  # it has met what it does not know
+            await eventually(lambda: lead(older, newer) == [False, True])
