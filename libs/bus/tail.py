@@ -9,6 +9,8 @@ from libs.bus.client import let_go
 from libs.bus.records import Place, Records, arrivals
 from libs.values.lanes import PARTITIONS
 
+AT_ONCE = 200  # records: with all that becomes of them they fit a processor's cache, 5,000 do not
+
 
 @contextlib.asynccontextmanager
 async def lone_reader(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
@@ -66,7 +68,7 @@ class Tail:
         ends = await self.consumer.end_offsets(self.parts)
         return {(part.topic, part.partition): end for part, end in ends.items()}
 
-    async def get(self, places: Sequence[Place], limit: int = 5000) -> dict[Place, Records]:
+    async def get(self, places: Sequence[Place], limit: int = AT_ONCE) -> dict[Place, Records]:
         """Return what has arrived of these partitions."""
         parts = [TopicPartition(*place) for place in places]
         fetched = await self.consumer.getmany(*parts, timeout_ms=500, max_records=limit)
