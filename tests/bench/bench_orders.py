@@ -13,6 +13,7 @@ from libs.codec.framing import EventCodec
 from libs.codec.registry import Registry
 from libs.contracts import kernel
 from libs.replay.rebuild import rebuild
+from libs.replay.shares import workers_at
 from libs.runtime.memory import settle
 from libs.stack.stack import attach, database_dsn
 from libs.store.pool import close_pool, open_pool
@@ -50,7 +51,7 @@ async def bench_latency(shop: Shop, table: Table) -> None:
 
 async def bench_throughput(shop: Shop, table: Table) -> None:
     commits = await _commits(shop)
-    count = 8000
+    count = 16_000
     _, took = await shop.sell(0, count)
     rate = count / took
     table.add("Orders from webhook to reserved, three services, sustained", f"{rate:.0f}/s",
@@ -74,10 +75,12 @@ async def bench_rebuild(shop: Shop, table: Table) -> None:
     topic = topic_of("", "orders")
     kafka = shop.servers.kafka
     raw = await _raw(kafka, topic)
-    pool = await open_pool(database_dsn(shop.servers.postgres, "lonja_orders"))
+    dsn = database_dsn(shop.servers.postgres, "lonja_orders")
+    pool = await open_pool(dsn)
     codec = EventCodec(SERVICE.contracts + kernel.CONTRACTS, Registry.from_lock())
     try:
-        done = await rebuild(pool, kafka, {topic: "orders"}, ORDERS, codec)
+        workers = workers_at(dsn)  # as `lonja rebuild` does, too
+        done = await rebuild(pool, kafka, {topic: "orders"}, ORDERS, codec, workers=workers)
     finally:
         await close_pool(pool)
     share = done.rate / raw
