@@ -44,9 +44,6 @@ webhook_secrets = ["{SECRET}"]
 [channels.store]
 provider = "standard"
 webhook_secrets = ["{STORE_SECRET}"]
-
-[telemetry]
-file = true
 """
 CANARY = "Canary-7f3a"
 Answer = tuple[int, str, float]
@@ -135,7 +132,7 @@ class System:
 async def running_system(
     tmp_path: Path, settings: Mapping[str, str] | None = None
 ) -> AsyncIterator[System]:
-    (tmp_path / "lonja.toml").write_text(CONFIG)
+    (tmp_path / "lonja.toml").write_text(f"{CONFIG}[telemetry]\nfile = true\n")
     async with lonja(tmp_path, "up", "--json", "--port", "0", settings=settings) as process:
         ready = await told(process, "ready")
         data = tmp_path / ".lonja"
