@@ -35,7 +35,8 @@ class Leaving:
 
         `now` is in seconds of any clock that does not go back.
         """
-        if not self.patience:
+        readable = not any(head.newer for head in heads.values())
+        if not self.patience or (readable and all(given.failure is None for given in inputs)):
             return list(inputs), []
         taken: list[Input] = []
         left: list[Input] = []

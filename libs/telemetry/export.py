@@ -1,57 +1,57 @@
-"""Takes spans out of the process: to a collector (OTLP over HTTP), to a file (OTLP, JSON lines).
+"""Takes spans out of the process: to a collector, to a file (OTLP's JSON, a batch a line).
 
 A thread of its own does it: whoever tells a span only puts it in a queue, whatever becomes of it.
-Imported where traces are wanted and nowhere else; it brings 12 MB of libraries with it.
 """
 
-import base64
 import threading
 from collections import deque
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import msgspec
-from google.protobuf.json_format import MessageToDict
-from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from libs.telemetry.logs import log
 from libs.telemetry.metrics import SPANS
-from libs.telemetry.spans import Span
+from libs.telemetry.spans import Kind, Span
 
 MOST = 16_384  # spans that wait, of every service in the process; about 16 MB
 BATCH = 512  # spans
 EVERY = 1.0  # seconds
 PATIENCE = 2.0  # seconds that a stop waits for the last batches
 LARGEST = 64 * 1024 * 1024  # bytes of the file; then it is put aside as the one before
-_KINDS = {kind.name.lower(): kind for kind in SpanKind}
-_SCOPE = InstrumentationScope("lonja")
-_SAMPLED = TraceFlags(TraceFlags.SAMPLED)
-_IDS = ("traceId", "spanId", "parentSpanId")
+# OTLP's numbers (opentelemetry.proto.trace.v1): kinds, and the status of what has failed.
+_KINDS: Mapping[Kind, int] = {"internal": 1, "server": 2, "client": 3, "producer": 4, "consumer": 5}
+_ERROR = 2
+
+
+class Sink(Protocol):
+    """Where batches go."""
+
+    def export(self, spans: Sequence[Span]) -> bool:
+        """Take a batch, or say that it was not taken."""
+
+    def close(self) -> None:
+        """Let go of what is held."""
 
 
 def outlet(endpoint: str, file: Path | None) -> "Outlet":
     """Return where spans go: to the collector at a base address, to a file, or to both."""
-    exporters: list[SpanExporter] = []
-    if endpoint:  # headers, certificates and time-outs are the library's standard variables
-        exporters.append(OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces"))
+    sinks: list[Sink] = []
+    if endpoint:
+        from libs.telemetry.collector import Collector  # noqa: PLC0415 - its libraries are large
+
+        sinks.append(Collector(endpoint))
     if file is not None:
-        exporters.append(FileExporter(file))
-    return Outlet(exporters)
+        sinks.append(File(file))
+    return Outlet(sinks)
 
 
 class Outlet:
     """A bounded queue and the thread that empties it; what does not fit is dropped and counted."""
 
-    def __init__(self, exporters: Sequence[SpanExporter], most: int = MOST) -> None:
-        self._exporters, self._most = exporters, most
+    def __init__(self, sinks: Sequence[Sink], most: int = MOST) -> None:
+        self._sinks, self._most = sinks, most
         self._waiting: deque[Span] = deque()
         self._stop = threading.Event()
         self._failing = False
@@ -70,8 +70,8 @@ class Outlet:
         """Send what waits, for a moment, and end."""
         self._stop.set()
         self._thread.join(PATIENCE)
-        for exporter in self._exporters:
-            exporter.shutdown()
+        for sink in self._sinks:
+            sink.close()
 
     def _run(self) -> None:
         while not self._stop.wait(EVERY):
@@ -88,62 +88,63 @@ class Outlet:
 
     def _sent(self, batch: Sequence[Span]) -> bool:
         try:
-            spans = [_readable(span) for span in batch]
-            told = [exporter.export(spans) for exporter in self._exporters]
+            told = [sink.export(batch) for sink in self._sinks]
         except Exception as error:
             log.error("traces-failed", cause=type(error).__name__)
             return False
-        return all(one is SpanExportResult.SUCCESS for one in told)
+        return all(told)
 
 
-class FileExporter(SpanExporter):
-    """Appends each batch as one line, for a machine without a collector.
-
-    The form is OTLP's JSON, which collectors and viewers read.
-    """
+class File:
+    """Appends each batch as one line, for a machine without a collector; viewers read the form."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
 
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+    def export(self, spans: Sequence[Span]) -> bool:
         """Write in one piece: several processes append to the file."""
-        told = MessageToDict(encode_spans(spans), use_integers_for_enums=True)
-        line = msgspec.json.encode(_in_hexadecimal(told)) + b"\n"
+        line = msgspec.json.encode(_told(spans)) + b"\n"
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
             if self.path.exists() and self.path.stat().st_size + len(line) > LARGEST:
                 self.path.replace(self.path.with_suffix(".jsonl.1"))
             with self.path.open("ab", buffering=0) as file:
-                written = file.write(line)
+                return file.write(line) == len(line)
         except OSError:
-            return SpanExportResult.FAILURE
-        return SpanExportResult.SUCCESS if written == len(line) else SpanExportResult.FAILURE
+            return False
+
+    def close(self) -> None:
+        """Nothing is held between batches."""
 
 
-def _in_hexadecimal(told: Any) -> Any:
-    """Return it with ids as OTLP's JSON has them; protobuf's own has base64."""
-    for resource in told["resourceSpans"]:
-        for scope in resource["scopeSpans"]:
-            for span in scope["spans"]:
-                span |= {k: base64.b64decode(span[k]).hex() for k in _IDS if k in span}
-    return told
+def _told(spans: Sequence[Span]) -> dict[str, object]:
+    """Return a batch as OTLP's JSON has it: ids in hexadecimal, 64-bit numbers as texts."""
+    by_service: dict[str, list[object]] = {}
+    for span in spans:
+        by_service.setdefault(span.service, []).append(_one(span))
+    return {
+        "resourceSpans": [
+            {"resource": {"attributes": _attributes({"service.name": service,
+                                                     "service.namespace": "lonja"})},
+             "scopeSpans": [{"scope": {"name": "lonja"}, "spans": told}]}
+            for service, told in by_service.items()
+        ]
+    }  # fmt: skip
 
 
-def _readable(span: Span) -> ReadableSpan:
-    parent = _context(span.trace, span.parent, remote=True) if span.parent else None
-    return ReadableSpan(
-        span.name, _context(span.trace, span.id, remote=False), parent, _resource(span.service),
-        span.said, kind=_KINDS[span.kind], instrumentation_scope=_SCOPE,
-        status=Status(StatusCode.ERROR if span.failed else StatusCode.UNSET),
-        start_time=span.start * 1000, end_time=span.end * 1000,
-    )  # fmt: skip
+def _one(span: Span) -> dict[str, object]:
+    parent = {"parentSpanId": span.parent} if span.parent else {}
+    return {
+        "traceId": span.trace, "spanId": span.id, **parent, "name": span.name,
+        "kind": _KINDS[span.kind], "startTimeUnixNano": str(span.start * 1000),
+        "endTimeUnixNano": str(span.end * 1000), "attributes": _attributes(span.said),
+        "status": {"code": _ERROR} if span.failed else {},
+    }  # fmt: skip
 
 
-def _context(trace: str, span: str, *, remote: bool) -> SpanContext:
-    return SpanContext(int(trace, 16), int(span, 16), remote, _SAMPLED)
+def _attributes(said: Mapping[str, str | int]) -> list[object]:
+    return [{"key": key, "value": _value(one)} for key, one in said.items()]
 
 
-@lru_cache
-def _resource(service: str) -> Resource:
-    """Return who told it; OTEL_RESOURCE_ATTRIBUTES adds what an operator wants to say."""
-    return Resource.create({"service.name": service, "service.namespace": "lonja"})
+def _value(one: str | int) -> dict[str, str]:
+    return {"stringValue": one} if isinstance(one, str) else {"intValue": str(one)}
