@@ -150,6 +150,8 @@ class Service:
     where a reaction needs an account's terms: they enter with the message. `measures` are the
     gauges that a scrape reads from its read models. `reacting` and `projecting` say how
     long its loops may rest: promptly where somebody waits for it, as for units to be reserved.
+    One that is `awaited` is on the way from a buyer's order to its units: a process in which none
+    is stands back where processors are short.
     """
 
     name: str
@@ -167,3 +169,4 @@ class Service:
     measures: tuple[Measure, ...] = ()
     reacting: Tempo = CALM
     projecting: Tempo = CALM
+    awaited: bool = False

@@ -27,4 +27,5 @@ SERVICE = Service(
     routes=api.routes,
     intake=ChannelIntake,
     effects=kinds,
+    awaited=True,
 )

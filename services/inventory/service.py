@@ -19,4 +19,5 @@ SERVICE = Service(
     routes=api.routes,
     reacting=PROMPT,
     projecting=PROMPT,
+    awaited=True,
 )

@@ -49,4 +49,5 @@ SERVICE = Service(
         Measure(metrics.OVERDUE, ORDERS, take="past", of="decide_by", among={"state": UNFINISHED}),
     ),
     reacting=PROMPT,
+    awaited=True,
 )
