@@ -21,9 +21,6 @@ from services.console.composition import SERVICES
 from services.console.places import PORT_TAKEN, address, note_services
 from services.console.serve import listening_socket, serve
 
-STANDING_BACK = 10  # niceness: on a full machine about a tenth of what the others get
-
-
 def main() -> int:
     """Serve until told to stop; 1, with one line on standard error, where that cannot be."""
     parser = argparse.ArgumentParser(prog="services.console.child", description=__doc__)
@@ -31,8 +28,6 @@ def main() -> int:
     parser.add_argument("services", nargs="+", choices=sorted(SERVICES))
     options = parser.parse_args()
     configure(",".join(options.services))
-    if not any(SERVICES[name].awaited for name in options.services):
-        os.nice(STANDING_BACK)
     given = Servers(os.environ["LONJA_KAFKA"], os.environ["LONJA_POSTGRES"], "given", "")
     try:
         settings = load()

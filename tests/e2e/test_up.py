@@ -130,11 +130,11 @@ async def test_a_service_runs_in_a_process_of_its_own(tmp_path: Path) -> None:
         await eventually(ready, timeout=30)
         assert await status(url, "/orders/summary") == 200
         assert await status(url, "/inventory/stock") == 404
-        assert psutil.Process(services_pid(tmp_path)).nice() == 0
+        assert psutil.Process(process.pid).nice() == 0
         # Beside it, and behind it where processors are short: nobody waits for the ledger.
         async with lonja(tmp_path, "serve", "accounting", "--json", "--port", "0") as other:
             await told(other, "serving")
-            assert psutil.Process(services_pid(tmp_path)).nice() == 10
+            await eventually(lambda: psutil.Process(other.pid).nice() == 10)
         process.terminate()
         code, _, errors = await ended(process)
         assert (code, "Traceback" in errors) == (0, False)
