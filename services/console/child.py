@@ -21,6 +21,7 @@ from services.console.composition import SERVICES
 from services.console.places import PORT_TAKEN, address, note_services
 from services.console.serve import listening_socket, serve
 
+
 def main() -> int:
     """Serve until told to stop; 1, with one line on standard error, where that cannot be."""
     parser = argparse.ArgumentParser(prog="services.console.child", description=__doc__)
