@@ -991,6 +991,7 @@ class ChannelReportRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True
     due_by: int
     refusals: int = 0
     rest: bool = False
+    after: tuple[str, ...] = ()
 
 
 def write_ChannelReportRequested(o: list[bytes], v: ChannelReportRequested) -> None:
@@ -1069,6 +1070,17 @@ def write_ChannelReportRequested(o: list[bytes], v: ChannelReportRequested) -> N
     if x109.__class__ is not bool:
         wrong(x109, "bool")
     o += (b"\1" if x96 else b"\0", p98, p101, p104, NUMBERS[len(e106)], e106, NUMBERS[x107], NUMBERS[x108], b"\1" if x109 else b"\0",)
+    a110 = v.after
+    if a110.__class__ is not tuple:
+        wrong(a110, "tuple")
+    if a110:
+        o.append(NUMBERS[len(a110)])
+        for i111 in a110:
+            e112 = i111.encode()
+            if 0 in e112:
+                nul()
+            o += (NUMBERS[len(e112)], e112,)
+    o.append(b"\0")
 
 
 def read_ChannelReportRequested(b: bytes, i: int) -> tuple[ChannelReportRequested, int]:
@@ -1180,7 +1192,19 @@ def read_ChannelReportRequested(b: bytes, i: int) -> tuple[ChannelReportRequeste
         f_refusals, i = long(b, i)
     f_rest = FLAGS[b[i]]
     i += 1
-    return ChannelReportRequested(entity=f_entity, occurred_at=f_occurred_at, account=f_account, provider=f_provider, external_id=f_external_id, order_id=f_order_id, report_id=f_report_id, kind=f_kind, subject=f_subject, lines=f_lines, whole=f_whole, carrier=f_carrier, tracking_code=f_tracking_code, tracking_url=f_tracking_url, reason=f_reason, due_by=f_due_by, refusals=f_refusals, rest=f_rest), i
+    f_after_l: list[str] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            j = i + SPAN[b[i]]
+            if i == j:
+                i, j = span(b, i)
+            f_after_ = b[i + 1 : j].decode()
+            i = j
+            f_after_l.append(f_after_)
+    i += 1
+    f_after = tuple(f_after_l)
+    return ChannelReportRequested(entity=f_entity, occurred_at=f_occurred_at, account=f_account, provider=f_provider, external_id=f_external_id, order_id=f_order_id, report_id=f_report_id, kind=f_kind, subject=f_subject, lines=f_lines, whole=f_whole, carrier=f_carrier, tracking_code=f_tracking_code, tracking_url=f_tracking_url, reason=f_reason, due_by=f_due_by, refusals=f_refusals, rest=f_rest, after=f_after), i
 
 
 class ItemAwaited(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -1195,16 +1219,16 @@ class ItemAwaited(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ItemAwaited(o: list[bytes], v: ItemAwaited) -> None:
     if v.__class__ is not ItemAwaited:
         wrong(v, "ItemAwaited")
-    e110 = v.entity.encode()
-    if 0 in e110:
+    e113 = v.entity.encode()
+    if 0 in e113:
         nul()
-    x111 = v.occurred_at
-    if x111.__class__ is not int:
-        wrong(x111, "int")
-    e112 = v.sku.encode()
-    if 0 in e112:
+    x114 = v.occurred_at
+    if x114.__class__ is not int:
+        wrong(x114, "int")
+    e115 = v.sku.encode()
+    if 0 in e115:
         nul()
-    o += (NUMBERS[len(e110)], e110, NUMBERS[x111], NUMBERS[len(e112)], e112,)
+    o += (NUMBERS[len(e113)], e113, NUMBERS[x114], NUMBERS[len(e115)], e115,)
     c.write_ListingName(o, v.listing)
 
 
@@ -1242,31 +1266,31 @@ class ItemKnown(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ItemKnown(o: list[bytes], v: ItemKnown) -> None:
     if v.__class__ is not ItemKnown:
         wrong(v, "ItemKnown")
-    e113 = v.entity.encode()
-    if 0 in e113:
+    e116 = v.entity.encode()
+    if 0 in e116:
         nul()
-    x114 = v.occurred_at
-    if x114.__class__ is not int:
-        wrong(x114, "int")
-    e115 = v.sku.encode()
-    if 0 in e115:
+    x117 = v.occurred_at
+    if x117.__class__ is not int:
+        wrong(x117, "int")
+    e118 = v.sku.encode()
+    if 0 in e118:
         nul()
-    o += (NUMBERS[len(e113)], e113, NUMBERS[x114], NUMBERS[len(e115)], e115,)
-    a116 = v.components
-    if a116.__class__ is not tuple:
-        wrong(a116, "tuple")
-    if a116:
-        o.append(NUMBERS[len(a116)])
-        for i117 in a116:
-            c.write_Component(o, i117)
+    o += (NUMBERS[len(e116)], e116, NUMBERS[x117], NUMBERS[len(e118)], e118,)
+    a119 = v.components
+    if a119.__class__ is not tuple:
+        wrong(a119, "tuple")
+    if a119:
+        o.append(NUMBERS[len(a119)])
+        for i120 in a119:
+            c.write_Component(o, i120)
     o.append(b"\0")
-    a118 = v.listings
-    if a118.__class__ is not tuple:
-        wrong(a118, "tuple")
-    if a118:
-        o.append(NUMBERS[len(a118)])
-        for i119 in a118:
-            c.write_ListingName(o, i119)
+    a121 = v.listings
+    if a121.__class__ is not tuple:
+        wrong(a121, "tuple")
+    if a121:
+        o.append(NUMBERS[len(a121)])
+        for i122 in a121:
+            c.write_ListingName(o, i122)
     o.append(b"\0")
 
 
@@ -1323,38 +1347,38 @@ class ListingLineResolved(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ListingLineResolved(o: list[bytes], v: ListingLineResolved) -> None:
     if v.__class__ is not ListingLineResolved:
         wrong(v, "ListingLineResolved")
-    e120 = v.entity.encode()
-    if 0 in e120:
-        nul()
-    x121 = v.occurred_at
-    if x121.__class__ is not int:
-        wrong(x121, "int")
-    e122 = v.account.encode()
-    if 0 in e122:
-        nul()
-    e123 = v.listing_id.encode()
+    e123 = v.entity.encode()
     if 0 in e123:
         nul()
-    e124 = v.external_id.encode()
-    if 0 in e124:
-        nul()
-    e125 = v.line_id.encode()
+    x124 = v.occurred_at
+    if x124.__class__ is not int:
+        wrong(x124, "int")
+    e125 = v.account.encode()
     if 0 in e125:
         nul()
-    e126 = v.sku.encode()
+    e126 = v.listing_id.encode()
     if 0 in e126:
         nul()
-    x127 = v.units_per_listing
-    if x127.__class__ is not int:
-        wrong(x127, "int")
-    o += (NUMBERS[len(e120)], e120, NUMBERS[x121], NUMBERS[len(e122)], e122, NUMBERS[len(e123)], e123, NUMBERS[len(e124)], e124, NUMBERS[len(e125)], e125, NUMBERS[len(e126)], e126, NUMBERS[x127],)
-    a128 = v.components
-    if a128.__class__ is not tuple:
-        wrong(a128, "tuple")
-    if a128:
-        o.append(NUMBERS[len(a128)])
-        for i129 in a128:
-            c.write_Component(o, i129)
+    e127 = v.external_id.encode()
+    if 0 in e127:
+        nul()
+    e128 = v.line_id.encode()
+    if 0 in e128:
+        nul()
+    e129 = v.sku.encode()
+    if 0 in e129:
+        nul()
+    x130 = v.units_per_listing
+    if x130.__class__ is not int:
+        wrong(x130, "int")
+    o += (NUMBERS[len(e123)], e123, NUMBERS[x124], NUMBERS[len(e125)], e125, NUMBERS[len(e126)], e126, NUMBERS[len(e127)], e127, NUMBERS[len(e128)], e128, NUMBERS[len(e129)], e129, NUMBERS[x130],)
+    a131 = v.components
+    if a131.__class__ is not tuple:
+        wrong(a131, "tuple")
+    if a131:
+        o.append(NUMBERS[len(a131)])
+        for i132 in a131:
+            c.write_Component(o, i132)
     o.append(b"\0")
 
 
@@ -1430,43 +1454,43 @@ class ListingLinked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ListingLinked(o: list[bytes], v: ListingLinked) -> None:
     if v.__class__ is not ListingLinked:
         wrong(v, "ListingLinked")
-    e130 = v.entity.encode()
-    if 0 in e130:
-        nul()
-    x131 = v.occurred_at
-    if x131.__class__ is not int:
-        wrong(x131, "int")
-    e132 = v.account.encode()
-    if 0 in e132:
-        nul()
-    e133 = v.listing_id.encode()
+    e133 = v.entity.encode()
     if 0 in e133:
         nul()
-    e134 = v.channel_sku.encode()
-    if 0 in e134:
-        nul()
-    e135 = v.sku.encode()
+    x134 = v.occurred_at
+    if x134.__class__ is not int:
+        wrong(x134, "int")
+    e135 = v.account.encode()
     if 0 in e135:
         nul()
-    x136 = v.units_per_listing
-    if x136.__class__ is not int:
-        wrong(x136, "int")
-    o += (NUMBERS[len(e130)], e130, NUMBERS[x131], NUMBERS[len(e132)], e132, NUMBERS[len(e133)], e133, NUMBERS[len(e134)], e134, NUMBERS[len(e135)], e135, NUMBERS[x136],)
-    a137 = v.components
-    if a137.__class__ is not tuple:
-        wrong(a137, "tuple")
-    if a137:
-        o.append(NUMBERS[len(a137)])
-        for i138 in a137:
-            c.write_Component(o, i138)
-    o.append(b"\0")
-    x139 = v.valid_from
+    e136 = v.listing_id.encode()
+    if 0 in e136:
+        nul()
+    e137 = v.channel_sku.encode()
+    if 0 in e137:
+        nul()
+    e138 = v.sku.encode()
+    if 0 in e138:
+        nul()
+    x139 = v.units_per_listing
     if x139.__class__ is not int:
         wrong(x139, "int")
-    e140 = v.by.encode()
-    if 0 in e140:
+    o += (NUMBERS[len(e133)], e133, NUMBERS[x134], NUMBERS[len(e135)], e135, NUMBERS[len(e136)], e136, NUMBERS[len(e137)], e137, NUMBERS[len(e138)], e138, NUMBERS[x139],)
+    a140 = v.components
+    if a140.__class__ is not tuple:
+        wrong(a140, "tuple")
+    if a140:
+        o.append(NUMBERS[len(a140)])
+        for i141 in a140:
+            c.write_Component(o, i141)
+    o.append(b"\0")
+    x142 = v.valid_from
+    if x142.__class__ is not int:
+        wrong(x142, "int")
+    e143 = v.by.encode()
+    if 0 in e143:
         nul()
-    o += (NUMBERS[x139], NUMBERS[len(e140)], e140,)
+    o += (NUMBERS[x142], NUMBERS[len(e143)], e143,)
 
 
 def read_ListingLinked(b: bytes, i: int) -> tuple[ListingLinked, int]:
@@ -1545,31 +1569,31 @@ class ListingNeeded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ListingNeeded(o: list[bytes], v: ListingNeeded) -> None:
     if v.__class__ is not ListingNeeded:
         wrong(v, "ListingNeeded")
-    e141 = v.entity.encode()
-    if 0 in e141:
-        nul()
-    x142 = v.occurred_at
-    if x142.__class__ is not int:
-        wrong(x142, "int")
-    e143 = v.account.encode()
-    if 0 in e143:
-        nul()
-    e144 = v.listing_id.encode()
+    e144 = v.entity.encode()
     if 0 in e144:
         nul()
-    e145 = v.channel_sku.encode()
-    if 0 in e145:
-        nul()
-    e146 = v.title.encode()
+    x145 = v.occurred_at
+    if x145.__class__ is not int:
+        wrong(x145, "int")
+    e146 = v.account.encode()
     if 0 in e146:
         nul()
-    e147 = v.external_id.encode()
+    e147 = v.listing_id.encode()
     if 0 in e147:
         nul()
-    e148 = v.line_id.encode()
+    e148 = v.channel_sku.encode()
     if 0 in e148:
         nul()
-    o += (NUMBERS[len(e141)], e141, NUMBERS[x142], NUMBERS[len(e143)], e143, NUMBERS[len(e144)], e144, NUMBERS[len(e145)], e145, NUMBERS[len(e146)], e146, NUMBERS[len(e147)], e147, NUMBERS[len(e148)], e148,)
+    e149 = v.title.encode()
+    if 0 in e149:
+        nul()
+    e150 = v.external_id.encode()
+    if 0 in e150:
+        nul()
+    e151 = v.line_id.encode()
+    if 0 in e151:
+        nul()
+    o += (NUMBERS[len(e144)], e144, NUMBERS[x145], NUMBERS[len(e146)], e146, NUMBERS[len(e147)], e147, NUMBERS[len(e148)], e148, NUMBERS[len(e149)], e149, NUMBERS[len(e150)], e150, NUMBERS[len(e151)], e151,)
 
 
 def read_ListingNeeded(b: bytes, i: int) -> tuple[ListingNeeded, int]:
@@ -1630,22 +1654,22 @@ class ListingUnlinked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ListingUnlinked(o: list[bytes], v: ListingUnlinked) -> None:
     if v.__class__ is not ListingUnlinked:
         wrong(v, "ListingUnlinked")
-    e149 = v.entity.encode()
-    if 0 in e149:
-        nul()
-    x150 = v.occurred_at
-    if x150.__class__ is not int:
-        wrong(x150, "int")
-    e151 = v.account.encode()
-    if 0 in e151:
-        nul()
-    e152 = v.listing_id.encode()
+    e152 = v.entity.encode()
     if 0 in e152:
         nul()
-    e153 = v.by.encode()
-    if 0 in e153:
+    x153 = v.occurred_at
+    if x153.__class__ is not int:
+        wrong(x153, "int")
+    e154 = v.account.encode()
+    if 0 in e154:
         nul()
-    o += (NUMBERS[len(e149)], e149, NUMBERS[x150], NUMBERS[len(e151)], e151, NUMBERS[len(e152)], e152, NUMBERS[len(e153)], e153,)
+    e155 = v.listing_id.encode()
+    if 0 in e155:
+        nul()
+    e156 = v.by.encode()
+    if 0 in e156:
+        nul()
+    o += (NUMBERS[len(e152)], e152, NUMBERS[x153], NUMBERS[len(e154)], e154, NUMBERS[len(e155)], e155, NUMBERS[len(e156)], e156,)
 
 
 def read_ListingUnlinked(b: bytes, i: int) -> tuple[ListingUnlinked, int]:
@@ -2501,6 +2525,128 @@ def decode_ChannelReportRequested_v1(data: bytes) -> ChannelReportRequested:
     return value
 
 
+def read_ChannelReportRequested_v2(b: bytes, i: int) -> tuple[ChannelReportRequested, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_provider = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_external_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_report_id = b[i + 1 : j].decode()
+    i = j
+    f_kind = c.names_ReportKind[b[i]]
+    i += 1
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_subject = b[i + 1 : j].decode()
+    i = j
+    f_lines_l: list[c.ExternalLineQuantity] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = c.read_ExternalLineQuantity(b, i)
+            f_lines_l.append(f_lines_)
+    i += 1
+    f_lines = tuple(f_lines_l)
+    f_whole = FLAGS[b[i]]
+    i += 1
+    f_carrier: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_carrier_ = b[i + 1 : j].decode()
+        i = j
+        f_carrier = f_carrier_
+    elif n:
+        branch()
+    f_tracking_code: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_tracking_code_ = b[i + 1 : j].decode()
+        i = j
+        f_tracking_code = f_tracking_code_
+    elif n:
+        branch()
+    f_tracking_url: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_tracking_url_ = b[i + 1 : j].decode()
+        i = j
+        f_tracking_url = f_tracking_url_
+    elif n:
+        branch()
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reason = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_due_by = ZIGZAG[n]
+        i += 1
+    else:
+        f_due_by, i = long(b, i)
+    n = b[i]
+    if n < 128:
+        f_refusals = ZIGZAG[n]
+        i += 1
+    else:
+        f_refusals, i = long(b, i)
+    f_rest = FLAGS[b[i]]
+    i += 1
+    return ChannelReportRequested(entity=f_entity, occurred_at=f_occurred_at, account=f_account, provider=f_provider, external_id=f_external_id, order_id=f_order_id, report_id=f_report_id, kind=f_kind, subject=f_subject, lines=f_lines, whole=f_whole, carrier=f_carrier, tracking_code=f_tracking_code, tracking_url=f_tracking_url, reason=f_reason, due_by=f_due_by, refusals=f_refusals, rest=f_rest), i
+
+
+def decode_ChannelReportRequested_v2(data: bytes) -> ChannelReportRequested:
+    try:
+        value, end = read_ChannelReportRequested_v2(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
 def encode_ItemAwaited(value: ItemAwaited) -> bytes:
     o: list[bytes] = []
     try:
@@ -2646,7 +2792,7 @@ CONTRACTS = (
     Contract('lonja.channels.ChannelReportConfirmed', ChannelReportConfirmed, 1, encode_ChannelReportConfirmed, decode_ChannelReportConfirmed, {1: decode_ChannelReportConfirmed}),
     Contract('lonja.channels.ChannelReportInDoubt', ChannelReportInDoubt, 1, encode_ChannelReportInDoubt, decode_ChannelReportInDoubt, {1: decode_ChannelReportInDoubt}),
     Contract('lonja.channels.ChannelReportRefused', ChannelReportRefused, 1, encode_ChannelReportRefused, decode_ChannelReportRefused, {1: decode_ChannelReportRefused}),
-    Contract('lonja.channels.ChannelReportRequested', ChannelReportRequested, 2, encode_ChannelReportRequested, decode_ChannelReportRequested, {1: decode_ChannelReportRequested_v1, 2: decode_ChannelReportRequested}),
+    Contract('lonja.channels.ChannelReportRequested', ChannelReportRequested, 3, encode_ChannelReportRequested, decode_ChannelReportRequested, {1: decode_ChannelReportRequested_v1, 2: decode_ChannelReportRequested_v2, 3: decode_ChannelReportRequested}),
     Contract('lonja.channels.ItemAwaited', ItemAwaited, 1, encode_ItemAwaited, decode_ItemAwaited, {1: decode_ItemAwaited}),
     Contract('lonja.channels.ItemKnown', ItemKnown, 1, encode_ItemKnown, decode_ItemKnown, {1: decode_ItemKnown}),
     Contract('lonja.channels.ListingLineResolved', ListingLineResolved, 1, encode_ListingLineResolved, decode_ListingLineResolved, {1: decode_ListingLineResolved}),

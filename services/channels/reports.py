@@ -129,11 +129,10 @@ def _request(command: RequestReport, state: Reporting) -> Sequence[ReportEvent]:
     )
     if not lines and not command.whole:
         return []  # nothing of it concerns this channel
-    complete = _complete(command.rows, state)
-    if command.kind == "dispatch":
-        whole, rest = complete, False
-    else:  # of an order with a parcel on its way only the rest is cancelled
-        whole, rest = command.whole and not state.told, complete and bool(state.told)
+    dispatch, sent = command.kind == "dispatch", bool(state.told)
+    last = (dispatch or sent) and _complete(command.rows, state)
+    # Of an order with a parcel on its way only the rest is cancelled.
+    whole = last if dispatch else command.whole and not sent
     return [
         channels.ChannelReportRequested(
             entity=command.entity, occurred_at=command.at, account=order.account,
@@ -141,9 +140,20 @@ def _request(command: RequestReport, state: Reporting) -> Sequence[ReportEvent]:
             report_id=name, kind=command.kind, subject=command.subject, lines=lines, whole=whole,
             carrier=command.carrier, tracking_code=command.tracking_code,
             tracking_url=command.tracking_url, reason=command.reason,
-            due_by=command.at + REPORT_WITHIN, rest=rest,
+            due_by=command.at + REPORT_WITHIN, rest=last and not dispatch,
+            after=_under_way(state) if last else (),
         )
     ]  # fmt: skip
+
+
+def _under_way(state: Reporting) -> tuple[str, ...]:
+    """Return the reports that the channel may not know yet, but for an order's whole end."""
+    return tuple(
+        name
+        for name, known in sorted(state.reports.items())
+        if known.state != "refused"
+        and not (known.request.kind == "cancellation" and known.request.whole)
+    )
 
 
 def _complete(rows: Iterable[common.LineQuantity], state: Reporting) -> bool:
