@@ -8,9 +8,10 @@ from msgspec.structs import replace
 from libs.contracts import common, orders
 from libs.eventsourcing.decider import Refused
 from services.orders import commands
+from services.orders.destinations import MOVED, astray, destination
 from services.orders.evolve import OrderEvent
 from services.orders.paying import known
-from services.orders.progress import OUT, TROUBLE, Parcel
+from services.orders.progress import OUT, TROUBLE, UNDER_WAY, Parcel
 from services.orders.settling import settle
 from services.orders.state import OrderState, too_late, twice
 from services.orders.story import Story
@@ -41,7 +42,7 @@ def record_shipment(command: commands.RecordShipment, state: OrderState) -> Sequ
     old = state.parcels.get(command.shipment_id)
     if not state.placed or (old is not None and command.version <= old.seen):
         return []
-    if old is not None and _nothing_new(command, old):
+    if old is not None and _nothing_new(command, old, destination(state)):
         return []
     story = Story(state, command.at, command.deadline)
     story.tell(
@@ -67,9 +68,11 @@ def record_release(command: commands.RecordRelease, state: OrderState) -> Sequen
     return settle(story)
 
 
-def _nothing_new(command: commands.RecordShipment, old: Parcel) -> bool:
+def _nothing_new(command: commands.RecordShipment, old: Parcel, here: str) -> bool:
     """Say whether a fact changes nothing: that a planned parcel is packed, that one has left."""
     if command.fact == "StopTooLate":
+        if command.reason == MOVED and old.status in UNDER_WAY and old.to in {"", here}:
+            return False
         return old.late or old.status in OUT
     if command.status == "packed":
         same = Map({line.line_id: line.quantity for line in command.lines}) == old.lines
@@ -109,9 +112,17 @@ def _accept(command: commands.DecideConcern, state: OrderState) -> Sequence[Orde
         return _taken(command, state, "edit-too-late", None, Map(late))
     if "delivered-twice" in state.concerns:
         return _taken(command, state, "delivered-twice", None, Map(again))
-    if late or again:
+    if "address-too-late" in state.concerns:
+        units: dict[str, int] = {}
+        for parcel in astray(state).values():
+            for line, count in parcel.lines.items():
+                units[line] = units.get(line, 0) + count
+        return _taken(command, state, "address-too-late", None, Map(units))
+    if late or again or any(parcel.let_be for parcel in state.parcels.values()):
         return []
-    raise Refused("order-not-waiting", "Nothing of the order came too late or twice.")
+    raise Refused(
+        "order-not-waiting", "Nothing of the order came too late or twice, or goes elsewhere."
+    )
 
 
 def _taken(

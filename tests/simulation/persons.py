@@ -116,7 +116,13 @@ class Persons:
 
         if state == "planned" and row.packing == "by-hand":
             yield todo("pack", lambda now: parcels.Pack("main", name, 500, "clerk", now))
-        if row.stops and state in {"packed", "ready"}:
+        if row.reason == "address-changed-after-label":
+            anew = self.rng.random() < 0.5
+            yield todo(
+                f"address {sorted(row.stops)} {row.since}",
+                lambda now: parcels.DecideAddress("main", name, anew, "clerk", now), 0.8,
+            )  # fmt: skip
+        elif row.stops and state in {"packed", "ready"}:
             stopped = state == "packed" or self.rng.random() < 0.5
             yield todo(
                 f"stop {sorted(row.stops)} {row.since}",
@@ -144,7 +150,7 @@ class Persons:
             yield key, "orders", stream, lambda _, now: orders.DecideConcern(
                 decision, shipment, "seller", now
             ), 0.8  # fmt: skip
-        if reason in {"edit-too-late", "delivered-twice"}:
+        if reason in {"edit-too-late", "address-too-late", "delivered-twice"}:
             yield key, "orders", stream, lambda _, now: orders.DecideConcern(
                 "accept", None, "seller", now
             ), 0.7  # fmt: skip
