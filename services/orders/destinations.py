@@ -2,31 +2,27 @@
 
 import hashlib
 
-from libs.contracts import orders
+from libs.contracts import common, orders
 from services.orders.progress import UNDER_WAY, Parcel
 from services.orders.state import OrderState
 
-MOVED = "address-changed"  # fulfilment's word for units asked back because of another address
-ELSEWHERE = "elsewhere"  # where a parcel goes of which only that is known
+KEPT = "ShipmentAddressKept"  # fulfilment's fact: a person lets a parcel go to the old address
 
 
-def destination(state: OrderState) -> str:
-    """Return a text by which the buyer's newest address is known, "" where there is none."""
-    contact = state.customer.contact if state.customer is not None else None
+def mark(customer: common.Customer | None) -> str:
+    """Return a text by which a buyer's address is known, "" where there is none."""
+    contact = customer.contact if customer is not None else None
     return hashlib.sha256(contact.ciphertext).hexdigest()[:12] if contact is not None else ""
 
 
 def goes_to(old: Parcel | None, event: orders.OrderShipmentRecorded, here: str) -> str:
-    """Return where a parcel goes: to the address at its departure, unless that came too late."""
-    known = old.to if old is not None else ""
-    if event.fact == "StopTooLate" and event.reason == MOVED:
-        return ELSEWHERE if known in {"", here} else known
-    return known or (here if event.status == "dispatched" else "")
+    """Return where a parcel goes: where it was planned for, else where the buyer was by then."""
+    return event.destination or (old.to if old is not None else "") or here
 
 
 def astray(state: OrderState) -> dict[str, Parcel]:
     """Return the parcels that can be stopped no more and go where their buyer no longer is."""
-    here = destination(state)
+    here = mark(state.customer)
     return {
         name: parcel
         for name, parcel in sorted(state.parcels.items())

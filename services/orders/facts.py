@@ -8,10 +8,10 @@ from msgspec.structs import replace
 from libs.contracts import common, orders
 from libs.eventsourcing.decider import Refused
 from services.orders import commands
-from services.orders.destinations import MOVED, astray, destination
+from services.orders.destinations import KEPT, astray, mark
 from services.orders.evolve import OrderEvent
 from services.orders.paying import known
-from services.orders.progress import OUT, TROUBLE, UNDER_WAY, Parcel
+from services.orders.progress import OUT, TROUBLE, Parcel
 from services.orders.settling import settle
 from services.orders.state import OrderState, too_late, twice
 from services.orders.story import Story
@@ -42,7 +42,7 @@ def record_shipment(command: commands.RecordShipment, state: OrderState) -> Sequ
     old = state.parcels.get(command.shipment_id)
     if not state.placed or (old is not None and command.version <= old.seen):
         return []
-    if old is not None and _nothing_new(command, old, destination(state)):
+    if old is not None and _nothing_new(command, old, mark(state.customer)):
         return []
     story = Story(state, command.at, command.deadline)
     story.tell(
@@ -50,6 +50,7 @@ def record_shipment(command: commands.RecordShipment, state: OrderState) -> Sequ
             **story.names(command.occurred_at), shipment_id=command.shipment_id,
             status=command.status, fact=command.fact, lines=command.lines,
             shipment_version=command.version, reason=command.reason,
+            destination=command.destination,
         )
     )  # fmt: skip
     return settle(story)
@@ -71,9 +72,9 @@ def record_release(command: commands.RecordRelease, state: OrderState) -> Sequen
 def _nothing_new(command: commands.RecordShipment, old: Parcel, here: str) -> bool:
     """Say whether a fact changes nothing: that a planned parcel is packed, that one has left."""
     if command.fact == "StopTooLate":
-        if command.reason == MOVED and old.status in UNDER_WAY and old.to in {"", here}:
-            return False
         return old.late or old.status in OUT
+    if command.fact == KEPT:
+        return here in {old.to, old.let_be}
     if command.status == "packed":
         same = Map({line.line_id: line.quantity for line in command.lines}) == old.lines
         return same or old.status in OUT

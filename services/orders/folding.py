@@ -7,7 +7,7 @@ from immutables import Map
 from msgspec.structs import replace
 
 from libs.contracts import common, orders
-from services.orders.destinations import astray, destination, goes_to
+from services.orders.destinations import KEPT, astray, goes_to, mark
 from services.orders.paying import due_of, terms_of
 from services.orders.progress import Bill, Concern, Parcel, Payment, Requested, Stop
 from services.orders.shipping import terms
@@ -35,7 +35,7 @@ def fold(state: OrderState, event: LaterEvent) -> OrderState:
     """Fold one of them."""
     match event:
         case orders.OrderShipmentRecorded():
-            return replace(state, parcels=_parcels(state.parcels, event, destination(state)))
+            return replace(state, parcels=_parcels(state.parcels, event, mark(state.customer)))
         case orders.OrderPaymentRecorded():
             payment = Payment(
                 event.standing, event.authorised, event.captured, event.refunded, event.reason,
@@ -119,6 +119,10 @@ def _parcels(
     if event.status == "stopped":
         lines = Map()
     to = goes_to(old, event, here)
+    if event.fact == KEPT and old is not None:
+        return parcels.set(
+            event.shipment_id, replace(old, seen=event.shipment_version, let_be=here)
+        )
     if event.fact == "StopTooLate" and old is not None:
         # It names what was asked back; all of it leaves, when the warehouse hands it over.
         most = _most(old.lines, lines)
@@ -139,7 +143,7 @@ def _decided(state: OrderState, event: orders.OrderDecisionTaken) -> OrderState:
         if event.reason == "delivered-twice":
             return replace(state, twice_accepted=accepted)
         if event.reason == "address-too-late":
-            here = destination(state)
+            here = mark(state.customer)
             let_be = {name: replace(one, let_be=here) for name, one in astray(state).items()}
             return replace(state, parcels=state.parcels.update(let_be))
         return replace(state, late_accepted=accepted)

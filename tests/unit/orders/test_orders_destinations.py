@@ -5,11 +5,14 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from libs.contracts import common, orders
+from libs.contracts import common, fulfilment, orders
+from libs.eventsourcing.envelope import Envelope
 from libs.eventsourcing.testing import given
 from services.orders import commands
 from services.orders.decider import ORDER
-from tests.unit.orders.samples import NOW, answer, captured, line, order, parcel, told
+from services.orders.destinations import mark
+from services.orders.process import react_to_fulfilment
+from tests.unit.orders.samples import ID, NOW, answer, captured, line, order, parcel, told
 from tests.unit.orders.test_orders_confirming import MUG, names, only
 
 ACCEPT = commands.DecideConcern("accept", None, "seller", NOW)
@@ -27,11 +30,10 @@ def at(street: str, version: int = 1, *lines: common.OrderLine) -> commands.Reco
     )
 
 
+PLANNED = parcel("planned", ("a", 2), destination=mark(at("mill").order.customer))
 SENT = (
-    at("mill"), answer("MUG", 2), captured(200), parcel("planned", ("a", 2)),
-    parcel("dispatched", ("a", 2), seen=2),
+    at("mill"), answer("MUG", 2), captured(200), PLANNED, parcel("dispatched", ("a", 2), seen=2)
 )  # fmt: skip
-TOO_LATE = parcel("packed", ("a", 2), seen=3, fact="StopTooLate", reason="address-changed")
 
 
 def concerns(*steps: Any) -> set[str]:
@@ -71,14 +73,35 @@ def test_who_moves_after_it_has_arrived_concerns_nobody() -> None:
     assert concerns(*SENT, parcel("delivered", ("a", 2), seen=3), at("quay", 2)) == set()
 
 
-@pytest.mark.parametrize("left_first", [True, False])
-def test_an_address_that_fulfilment_heard_too_late_is_a_persons_matter(*, left_first: bool) -> None:
-    """Orders stated the new address before it knew that the parcel had left."""
-    begun, away = SENT[:4], parcel("dispatched", ("a", 2), seen=2 if left_first else 4)
-    facts = (away, TOO_LATE) if left_first else (TOO_LATE, away)
-    assert concerns(*begun, at("quay", 2), *facts) == {"address-too-late"}
-    assert concerns(*begun, at("quay", 2), *facts, ACCEPT) == set()
-    assert concerns(*begun, at("quay", 2), *facts, ACCEPT, replace(TOO_LATE, version=9)) == set()
+@pytest.mark.parametrize("reason", ["address-changed", "not-wanted"])
+@pytest.mark.parametrize("known", [1, 3, 4])
+def test_what_left_for_the_old_address_is_known_whenever_orders_hears_of_it(
+    known: int, reason: str
+) -> None:
+    facts: list[Any] = [
+        PLANNED, parcel("dispatched", ("a", 2), seen=2),
+        parcel("packed", ("a", 2), seen=3, fact="StopTooLate", reason=reason),
+    ]  # fmt: skip
+    facts.insert(known - 1, at("quay", 2))
+    steps = (*SENT[:3], *facts)
+    assert concerns(*steps) == {"address-too-late"}
+    assert concerns(*steps, ACCEPT) == set()
+
+
+def test_a_parcel_that_cannot_be_stopped_is_told_before_it_leaves() -> None:
+    too_late = parcel("packed", ("a", 2), seen=2, fact="StopTooLate", reason="address-changed")
+    steps = (*SENT[:4], at("quay", 2))
+    assert concerns(*steps) == set()
+    assert concerns(*steps, too_late) == {"address-too-late"}
+
+
+def test_a_person_who_kept_the_label_for_the_old_address_is_not_asked_again() -> None:
+    kept = parcel("packed", ("a", 2), seen=2, fact="ShipmentAddressKept")
+    away = parcel("dispatched", ("a", 2), seen=3)
+    steps = (*SENT[:4], at("quay", 2), kept)
+    assert concerns(*steps, away) == set()
+    given(ORDER).when(*steps, replace(kept, version=3)).then()
+    assert concerns(*steps, away, at("hill", 3)) == {"address-too-late"}
 
 
 def test_what_nobody_carries_goes_nowhere() -> None:
@@ -89,3 +112,15 @@ def test_what_nobody_carries_goes_nowhere() -> None:
 
 def test_an_order_without_an_address_has_none_to_compare() -> None:
     assert concerns(told(MUG), *SENT[1:], told(MUG, version=2)) == set()
+
+
+def test_a_parcel_is_known_by_the_address_that_it_was_planned_for() -> None:
+    rows = tuple(common.ShipmentRow(order_id=o, line_id="a", quantity=1) for o in (ID, "ord_2"))
+    planned = fulfilment.ShipmentPlanned(
+        entity="main", occurred_at=NOW, shipment_id="s1", location="main", rows=rows, units=(),
+        requires_shipping=True, carrier="post", service="", customer=at("mill").order.customer,
+        declared_value=1, currency="GBP", packing="by-hand", account="shop", statement=1,
+        hand_over="by-hand", silent_days=3, assume_days=2,
+    )  # fmt: skip
+    asked = react_to_fulfilment(Envelope(planned, "", "e1", "s", 1, NOW, "fulfilment", 0, 1, ""))
+    assert {command.destination for _, command in asked} == {mark(at("mill").order.customer)}
