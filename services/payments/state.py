@@ -101,7 +101,8 @@ class PaymentState(msgspec.Struct, frozen=True):
     as much. `halted` says why no further authorisation is asked for until a person, or a new
     statement, decides. `gift` and `credit` are what gift cards and store credit carry. `received`
     and `returned` are what the channel says that it took in all and gave back, where it says so.
-    `came_back` are the provider's names of refunds that were made and failed later.
+    `came_back` are the provider's names of refunds that were made and failed later. `renewed` is
+    since when authorisations that ended are asked for anew, with nothing captured in between.
     """
 
     order_id: str = ""
@@ -141,6 +142,7 @@ class PaymentState(msgspec.Struct, frozen=True):
     received: int | None = None
     returned: int | None = None
     came_back: tuple[str, ...] = ()
+    renewed: int | None = None
 
     @property
     def known(self) -> bool:
