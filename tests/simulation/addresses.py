@@ -23,6 +23,8 @@ class Addresses:
         self.codes: dict[str, str] = {}  # shipment to tracking code
         self.orders: dict[str, dict[str, common.OrderReference]] = defaultdict(dict)
         self.contacts: dict[str, bytes] = {}  # of each order, as its newest version has it
+        self.asked: dict[tuple[str, int], bytes] = {}  # order and revision of what it asked for
+        self.taken: dict[str, bytes] = {}  # of each order, as fulfilment has it
         self.over: set[Part] = set()  # of it the order knows already how it ended
         self.kept: set[Part] = set()  # a person let it go on, or its journey had ended before
         self.told: set[str] = set()  # orders of which it was told
@@ -35,6 +37,15 @@ class Addresses:
                 self.orders[name] |= {one.order_id: one for one in event.references}
             case fulfilment.ShipmentJoined(reference=common.OrderReference() as one):
                 self.orders[event.shipment_id][one.order_id] = one
+            case orders.FulfilmentRequested(order_id=order, revision=revision):
+                self.asked[order, revision] = _sealed(event.customer.contact)
+            case fulfilment.FulfilmentTaken(order_id=order, revision=revision):
+                self.taken[order] = _sealed(event.customer.contact)
+                same = self.taken[order] == self.asked[order, revision]
+                expect("P7", same, f"fulfilment of {order} has another address in {revision}")
+            case fulfilment.HandoverPlanned(order_id=order, reason="planned"):
+                same = _sealed(event.customer.contact) == self.taken[order]
+                expect("P7", same, f"{event.shipment_id} of {order} is planned for an old address")
             case fulfilment.ShipmentAddressKept():
                 self.kept.add((event.shipment_id, event.order_id))
             case orders.OrderShipmentRecorded(status=status) if status in _OVER:
@@ -42,12 +53,11 @@ class Addresses:
             case orders.OrderWaits(reason="address-too-late"):
                 self.told.add(event.order_id)
             case orders.OrderPlaced() | orders.OrderAmended():
-                self._moved(event.order_id, event.order.customer.contact)
+                self._moved(event.order_id, _sealed(event.order.customer.contact))
             case _:
                 return
 
-    def _moved(self, order: str, contact: common.Sealed | None) -> None:
-        now = contact.ciphertext if contact is not None else b""
+    def _moved(self, order: str, now: bytes) -> None:
         if self.contacts.get(order, now) != now:
             self.kept |= {part for part in self.over if part[1] == order}
         self.contacts[order] = now
@@ -67,3 +77,7 @@ class Addresses:
         known = (order.account, order.external_id)
         (found,) = (o for o in self.buyers.orders if (o.account, o.external_id) == known)
         return found.now.content.address.street
+
+
+def _sealed(contact: common.Sealed | None) -> bytes:
+    return contact.ciphertext if contact is not None else b""
