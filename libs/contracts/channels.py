@@ -992,6 +992,7 @@ class ChannelReportRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True
     refusals: int = 0
     rest: bool = False
     resend_of: str = ''
+    after: tuple[str, ...] = ()
 
 
 def write_ChannelReportRequested(o: list[bytes], v: ChannelReportRequested) -> None:
@@ -1073,6 +1074,17 @@ def write_ChannelReportRequested(o: list[bytes], v: ChannelReportRequested) -> N
     if 0 in e110:
         nul()
     o += (b"\1" if x96 else b"\0", p98, p101, p104, NUMBERS[len(e106)], e106, NUMBERS[x107], NUMBERS[x108], b"\1" if x109 else b"\0", NUMBERS[len(e110)], e110,)
+    a111 = v.after
+    if a111.__class__ is not tuple:
+        wrong(a111, "tuple")
+    if a111:
+        o.append(NUMBERS[len(a111)])
+        for i112 in a111:
+            e113 = i112.encode()
+            if 0 in e113:
+                nul()
+            o += (NUMBERS[len(e113)], e113,)
+    o.append(b"\0")
 
 
 def read_ChannelReportRequested(b: bytes, i: int) -> tuple[ChannelReportRequested, int]:
@@ -1189,7 +1201,19 @@ def read_ChannelReportRequested(b: bytes, i: int) -> tuple[ChannelReportRequeste
         i, j = span(b, i)
     f_resend_of = b[i + 1 : j].decode()
     i = j
-    return ChannelReportRequested(entity=f_entity, occurred_at=f_occurred_at, account=f_account, provider=f_provider, external_id=f_external_id, order_id=f_order_id, report_id=f_report_id, kind=f_kind, subject=f_subject, lines=f_lines, whole=f_whole, carrier=f_carrier, tracking_code=f_tracking_code, tracking_url=f_tracking_url, reason=f_reason, due_by=f_due_by, refusals=f_refusals, rest=f_rest, resend_of=f_resend_of), i
+    f_after_l: list[str] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            j = i + SPAN[b[i]]
+            if i == j:
+                i, j = span(b, i)
+            f_after_ = b[i + 1 : j].decode()
+            i = j
+            f_after_l.append(f_after_)
+    i += 1
+    f_after = tuple(f_after_l)
+    return ChannelReportRequested(entity=f_entity, occurred_at=f_occurred_at, account=f_account, provider=f_provider, external_id=f_external_id, order_id=f_order_id, report_id=f_report_id, kind=f_kind, subject=f_subject, lines=f_lines, whole=f_whole, carrier=f_carrier, tracking_code=f_tracking_code, tracking_url=f_tracking_url, reason=f_reason, due_by=f_due_by, refusals=f_refusals, rest=f_rest, resend_of=f_resend_of, after=f_after), i
 
 
 class ItemAwaited(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -1204,16 +1228,16 @@ class ItemAwaited(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ItemAwaited(o: list[bytes], v: ItemAwaited) -> None:
     if v.__class__ is not ItemAwaited:
         wrong(v, "ItemAwaited")
-    e111 = v.entity.encode()
-    if 0 in e111:
+    e114 = v.entity.encode()
+    if 0 in e114:
         nul()
-    x112 = v.occurred_at
-    if x112.__class__ is not int:
-        wrong(x112, "int")
-    e113 = v.sku.encode()
-    if 0 in e113:
+    x115 = v.occurred_at
+    if x115.__class__ is not int:
+        wrong(x115, "int")
+    e116 = v.sku.encode()
+    if 0 in e116:
         nul()
-    o += (NUMBERS[len(e111)], e111, NUMBERS[x112], NUMBERS[len(e113)], e113,)
+    o += (NUMBERS[len(e114)], e114, NUMBERS[x115], NUMBERS[len(e116)], e116,)
     c.write_ListingName(o, v.listing)
 
 
@@ -1251,31 +1275,31 @@ class ItemKnown(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ItemKnown(o: list[bytes], v: ItemKnown) -> None:
     if v.__class__ is not ItemKnown:
         wrong(v, "ItemKnown")
-    e114 = v.entity.encode()
-    if 0 in e114:
+    e117 = v.entity.encode()
+    if 0 in e117:
         nul()
-    x115 = v.occurred_at
-    if x115.__class__ is not int:
-        wrong(x115, "int")
-    e116 = v.sku.encode()
-    if 0 in e116:
+    x118 = v.occurred_at
+    if x118.__class__ is not int:
+        wrong(x118, "int")
+    e119 = v.sku.encode()
+    if 0 in e119:
         nul()
-    o += (NUMBERS[len(e114)], e114, NUMBERS[x115], NUMBERS[len(e116)], e116,)
-    a117 = v.components
-    if a117.__class__ is not tuple:
-        wrong(a117, "tuple")
-    if a117:
-        o.append(NUMBERS[len(a117)])
-        for i118 in a117:
-            c.write_Component(o, i118)
+    o += (NUMBERS[len(e117)], e117, NUMBERS[x118], NUMBERS[len(e119)], e119,)
+    a120 = v.components
+    if a120.__class__ is not tuple:
+        wrong(a120, "tuple")
+    if a120:
+        o.append(NUMBERS[len(a120)])
+        for i121 in a120:
+            c.write_Component(o, i121)
     o.append(b"\0")
-    a119 = v.listings
-    if a119.__class__ is not tuple:
-        wrong(a119, "tuple")
-    if a119:
-        o.append(NUMBERS[len(a119)])
-        for i120 in a119:
-            c.write_ListingName(o, i120)
+    a122 = v.listings
+    if a122.__class__ is not tuple:
+        wrong(a122, "tuple")
+    if a122:
+        o.append(NUMBERS[len(a122)])
+        for i123 in a122:
+            c.write_ListingName(o, i123)
     o.append(b"\0")
 
 
@@ -1332,38 +1356,38 @@ class ListingLineResolved(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ListingLineResolved(o: list[bytes], v: ListingLineResolved) -> None:
     if v.__class__ is not ListingLineResolved:
         wrong(v, "ListingLineResolved")
-    e121 = v.entity.encode()
-    if 0 in e121:
-        nul()
-    x122 = v.occurred_at
-    if x122.__class__ is not int:
-        wrong(x122, "int")
-    e123 = v.account.encode()
-    if 0 in e123:
-        nul()
-    e124 = v.listing_id.encode()
+    e124 = v.entity.encode()
     if 0 in e124:
         nul()
-    e125 = v.external_id.encode()
-    if 0 in e125:
-        nul()
-    e126 = v.line_id.encode()
+    x125 = v.occurred_at
+    if x125.__class__ is not int:
+        wrong(x125, "int")
+    e126 = v.account.encode()
     if 0 in e126:
         nul()
-    e127 = v.sku.encode()
+    e127 = v.listing_id.encode()
     if 0 in e127:
         nul()
-    x128 = v.units_per_listing
-    if x128.__class__ is not int:
-        wrong(x128, "int")
-    o += (NUMBERS[len(e121)], e121, NUMBERS[x122], NUMBERS[len(e123)], e123, NUMBERS[len(e124)], e124, NUMBERS[len(e125)], e125, NUMBERS[len(e126)], e126, NUMBERS[len(e127)], e127, NUMBERS[x128],)
-    a129 = v.components
-    if a129.__class__ is not tuple:
-        wrong(a129, "tuple")
-    if a129:
-        o.append(NUMBERS[len(a129)])
-        for i130 in a129:
-            c.write_Component(o, i130)
+    e128 = v.external_id.encode()
+    if 0 in e128:
+        nul()
+    e129 = v.line_id.encode()
+    if 0 in e129:
+        nul()
+    e130 = v.sku.encode()
+    if 0 in e130:
+        nul()
+    x131 = v.units_per_listing
+    if x131.__class__ is not int:
+        wrong(x131, "int")
+    o += (NUMBERS[len(e124)], e124, NUMBERS[x125], NUMBERS[len(e126)], e126, NUMBERS[len(e127)], e127, NUMBERS[len(e128)], e128, NUMBERS[len(e129)], e129, NUMBERS[len(e130)], e130, NUMBERS[x131],)
+    a132 = v.components
+    if a132.__class__ is not tuple:
+        wrong(a132, "tuple")
+    if a132:
+        o.append(NUMBERS[len(a132)])
+        for i133 in a132:
+            c.write_Component(o, i133)
     o.append(b"\0")
 
 
@@ -1439,43 +1463,43 @@ class ListingLinked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ListingLinked(o: list[bytes], v: ListingLinked) -> None:
     if v.__class__ is not ListingLinked:
         wrong(v, "ListingLinked")
-    e131 = v.entity.encode()
-    if 0 in e131:
-        nul()
-    x132 = v.occurred_at
-    if x132.__class__ is not int:
-        wrong(x132, "int")
-    e133 = v.account.encode()
-    if 0 in e133:
-        nul()
-    e134 = v.listing_id.encode()
+    e134 = v.entity.encode()
     if 0 in e134:
         nul()
-    e135 = v.channel_sku.encode()
-    if 0 in e135:
-        nul()
-    e136 = v.sku.encode()
+    x135 = v.occurred_at
+    if x135.__class__ is not int:
+        wrong(x135, "int")
+    e136 = v.account.encode()
     if 0 in e136:
         nul()
-    x137 = v.units_per_listing
-    if x137.__class__ is not int:
-        wrong(x137, "int")
-    o += (NUMBERS[len(e131)], e131, NUMBERS[x132], NUMBERS[len(e133)], e133, NUMBERS[len(e134)], e134, NUMBERS[len(e135)], e135, NUMBERS[len(e136)], e136, NUMBERS[x137],)
-    a138 = v.components
-    if a138.__class__ is not tuple:
-        wrong(a138, "tuple")
-    if a138:
-        o.append(NUMBERS[len(a138)])
-        for i139 in a138:
-            c.write_Component(o, i139)
-    o.append(b"\0")
-    x140 = v.valid_from
+    e137 = v.listing_id.encode()
+    if 0 in e137:
+        nul()
+    e138 = v.channel_sku.encode()
+    if 0 in e138:
+        nul()
+    e139 = v.sku.encode()
+    if 0 in e139:
+        nul()
+    x140 = v.units_per_listing
     if x140.__class__ is not int:
         wrong(x140, "int")
-    e141 = v.by.encode()
-    if 0 in e141:
+    o += (NUMBERS[len(e134)], e134, NUMBERS[x135], NUMBERS[len(e136)], e136, NUMBERS[len(e137)], e137, NUMBERS[len(e138)], e138, NUMBERS[len(e139)], e139, NUMBERS[x140],)
+    a141 = v.components
+    if a141.__class__ is not tuple:
+        wrong(a141, "tuple")
+    if a141:
+        o.append(NUMBERS[len(a141)])
+        for i142 in a141:
+            c.write_Component(o, i142)
+    o.append(b"\0")
+    x143 = v.valid_from
+    if x143.__class__ is not int:
+        wrong(x143, "int")
+    e144 = v.by.encode()
+    if 0 in e144:
         nul()
-    o += (NUMBERS[x140], NUMBERS[len(e141)], e141,)
+    o += (NUMBERS[x143], NUMBERS[len(e144)], e144,)
 
 
 def read_ListingLinked(b: bytes, i: int) -> tuple[ListingLinked, int]:
@@ -1554,31 +1578,31 @@ class ListingNeeded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ListingNeeded(o: list[bytes], v: ListingNeeded) -> None:
     if v.__class__ is not ListingNeeded:
         wrong(v, "ListingNeeded")
-    e142 = v.entity.encode()
-    if 0 in e142:
-        nul()
-    x143 = v.occurred_at
-    if x143.__class__ is not int:
-        wrong(x143, "int")
-    e144 = v.account.encode()
-    if 0 in e144:
-        nul()
-    e145 = v.listing_id.encode()
+    e145 = v.entity.encode()
     if 0 in e145:
         nul()
-    e146 = v.channel_sku.encode()
-    if 0 in e146:
-        nul()
-    e147 = v.title.encode()
+    x146 = v.occurred_at
+    if x146.__class__ is not int:
+        wrong(x146, "int")
+    e147 = v.account.encode()
     if 0 in e147:
         nul()
-    e148 = v.external_id.encode()
+    e148 = v.listing_id.encode()
     if 0 in e148:
         nul()
-    e149 = v.line_id.encode()
+    e149 = v.channel_sku.encode()
     if 0 in e149:
         nul()
-    o += (NUMBERS[len(e142)], e142, NUMBERS[x143], NUMBERS[len(e144)], e144, NUMBERS[len(e145)], e145, NUMBERS[len(e146)], e146, NUMBERS[len(e147)], e147, NUMBERS[len(e148)], e148, NUMBERS[len(e149)], e149,)
+    e150 = v.title.encode()
+    if 0 in e150:
+        nul()
+    e151 = v.external_id.encode()
+    if 0 in e151:
+        nul()
+    e152 = v.line_id.encode()
+    if 0 in e152:
+        nul()
+    o += (NUMBERS[len(e145)], e145, NUMBERS[x146], NUMBERS[len(e147)], e147, NUMBERS[len(e148)], e148, NUMBERS[len(e149)], e149, NUMBERS[len(e150)], e150, NUMBERS[len(e151)], e151, NUMBERS[len(e152)], e152,)
 
 
 def read_ListingNeeded(b: bytes, i: int) -> tuple[ListingNeeded, int]:
@@ -1639,22 +1663,22 @@ class ListingUnlinked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ListingUnlinked(o: list[bytes], v: ListingUnlinked) -> None:
     if v.__class__ is not ListingUnlinked:
         wrong(v, "ListingUnlinked")
-    e150 = v.entity.encode()
-    if 0 in e150:
-        nul()
-    x151 = v.occurred_at
-    if x151.__class__ is not int:
-        wrong(x151, "int")
-    e152 = v.account.encode()
-    if 0 in e152:
-        nul()
-    e153 = v.listing_id.encode()
+    e153 = v.entity.encode()
     if 0 in e153:
         nul()
-    e154 = v.by.encode()
-    if 0 in e154:
+    x154 = v.occurred_at
+    if x154.__class__ is not int:
+        wrong(x154, "int")
+    e155 = v.account.encode()
+    if 0 in e155:
         nul()
-    o += (NUMBERS[len(e150)], e150, NUMBERS[x151], NUMBERS[len(e152)], e152, NUMBERS[len(e153)], e153, NUMBERS[len(e154)], e154,)
+    e156 = v.listing_id.encode()
+    if 0 in e156:
+        nul()
+    e157 = v.by.encode()
+    if 0 in e157:
+        nul()
+    o += (NUMBERS[len(e153)], e153, NUMBERS[x154], NUMBERS[len(e155)], e155, NUMBERS[len(e156)], e156, NUMBERS[len(e157)], e157,)
 
 
 def read_ListingUnlinked(b: bytes, i: int) -> tuple[ListingUnlinked, int]:

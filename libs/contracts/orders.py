@@ -1854,6 +1854,7 @@ class OrderShipmentRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True)
     lines: tuple[c.LineQuantity, ...]
     shipment_version: int
     reason: str
+    destination: str = ''
 
 
 def write_OrderShipmentRecorded(o: list[bytes], v: OrderShipmentRecorded) -> None:
@@ -1889,7 +1890,10 @@ def write_OrderShipmentRecorded(o: list[bytes], v: OrderShipmentRecorded) -> Non
     e181 = v.reason.encode()
     if 0 in e181:
         nul()
-    o += (NUMBERS[x180], NUMBERS[len(e181)], e181,)
+    e182 = v.destination.encode()
+    if 0 in e182:
+        nul()
+    o += (NUMBERS[x180], NUMBERS[len(e181)], e181, NUMBERS[len(e182)], e182,)
 
 
 def read_OrderShipmentRecorded(b: bytes, i: int) -> tuple[OrderShipmentRecorded, int]:
@@ -1940,7 +1944,12 @@ def read_OrderShipmentRecorded(b: bytes, i: int) -> tuple[OrderShipmentRecorded,
         i, j = span(b, i)
     f_reason = b[i + 1 : j].decode()
     i = j
-    return OrderShipmentRecorded(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, shipment_id=f_shipment_id, status=f_status, fact=f_fact, lines=f_lines, shipment_version=f_shipment_version, reason=f_reason), i
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_destination = b[i + 1 : j].decode()
+    i = j
+    return OrderShipmentRecorded(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, shipment_id=f_shipment_id, status=f_status, fact=f_fact, lines=f_lines, shipment_version=f_shipment_version, reason=f_reason, destination=f_destination), i
 
 
 class OrderStockRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -1960,34 +1969,34 @@ class OrderStockRecorded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderStockRecorded(o: list[bytes], v: OrderStockRecorded) -> None:
     if v.__class__ is not OrderStockRecorded:
         wrong(v, "OrderStockRecorded")
-    e182 = v.entity.encode()
-    if 0 in e182:
+    e183 = v.entity.encode()
+    if 0 in e183:
         nul()
-    x183 = v.occurred_at
-    if x183.__class__ is not int:
-        wrong(x183, "int")
-    e184 = v.order_id.encode()
-    if 0 in e184:
-        nul()
-    e185 = v.sku.encode()
+    x184 = v.occurred_at
+    if x184.__class__ is not int:
+        wrong(x184, "int")
+    e185 = v.order_id.encode()
     if 0 in e185:
         nul()
-    x186 = v.revision
-    if x186.__class__ is not int:
-        wrong(x186, "int")
-    x187 = v.reserved
+    e186 = v.sku.encode()
+    if 0 in e186:
+        nul()
+    x187 = v.revision
     if x187.__class__ is not int:
         wrong(x187, "int")
-    x188 = v.short
+    x188 = v.reserved
     if x188.__class__ is not int:
         wrong(x188, "int")
-    x189 = v.stock_version
+    x189 = v.short
     if x189.__class__ is not int:
         wrong(x189, "int")
-    e190 = v.fact.encode()
-    if 0 in e190:
+    x190 = v.stock_version
+    if x190.__class__ is not int:
+        wrong(x190, "int")
+    e191 = v.fact.encode()
+    if 0 in e191:
         nul()
-    o += (NUMBERS[len(e182)], e182, NUMBERS[x183], NUMBERS[len(e184)], e184, NUMBERS[len(e185)], e185, NUMBERS[x186], NUMBERS[x187], NUMBERS[x188], NUMBERS[x189], NUMBERS[len(e190)], e190,)
+    o += (NUMBERS[len(e183)], e183, NUMBERS[x184], NUMBERS[len(e185)], e185, NUMBERS[len(e186)], e186, NUMBERS[x187], NUMBERS[x188], NUMBERS[x189], NUMBERS[x190], NUMBERS[len(e191)], e191,)
 
 
 def read_OrderStockRecorded(b: bytes, i: int) -> tuple[OrderStockRecorded, int]:
@@ -2056,19 +2065,19 @@ class OrderWaitOver(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderWaitOver(o: list[bytes], v: OrderWaitOver) -> None:
     if v.__class__ is not OrderWaitOver:
         wrong(v, "OrderWaitOver")
-    e191 = v.entity.encode()
-    if 0 in e191:
+    e192 = v.entity.encode()
+    if 0 in e192:
         nul()
-    x192 = v.occurred_at
-    if x192.__class__ is not int:
-        wrong(x192, "int")
-    e193 = v.order_id.encode()
-    if 0 in e193:
-        nul()
-    e194 = v.reason.encode()
+    x193 = v.occurred_at
+    if x193.__class__ is not int:
+        wrong(x193, "int")
+    e194 = v.order_id.encode()
     if 0 in e194:
         nul()
-    o += (NUMBERS[len(e191)], e191, NUMBERS[x192], NUMBERS[len(e193)], e193, NUMBERS[len(e194)], e194,)
+    e195 = v.reason.encode()
+    if 0 in e195:
+        nul()
+    o += (NUMBERS[len(e192)], e192, NUMBERS[x193], NUMBERS[len(e194)], e194, NUMBERS[len(e195)], e195,)
 
 
 def read_OrderWaitOver(b: bytes, i: int) -> tuple[OrderWaitOver, int]:
@@ -2112,42 +2121,42 @@ class OrderWaits(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderWaits(o: list[bytes], v: OrderWaits) -> None:
     if v.__class__ is not OrderWaits:
         wrong(v, "OrderWaits")
-    e195 = v.entity.encode()
-    if 0 in e195:
+    e196 = v.entity.encode()
+    if 0 in e196:
         nul()
-    x196 = v.occurred_at
-    if x196.__class__ is not int:
-        wrong(x196, "int")
-    e197 = v.order_id.encode()
-    if 0 in e197:
-        nul()
-    e198 = v.reason.encode()
+    x197 = v.occurred_at
+    if x197.__class__ is not int:
+        wrong(x197, "int")
+    e198 = v.order_id.encode()
     if 0 in e198:
         nul()
-    o += (NUMBERS[len(e195)], e195, NUMBERS[x196], NUMBERS[len(e197)], e197, NUMBERS[len(e198)], e198,)
-    a199 = v.shortages
-    if a199.__class__ is not tuple:
-        wrong(a199, "tuple")
-    if a199:
-        o.append(NUMBERS[len(a199)])
-        for i200 in a199:
-            c.write_Demand(o, i200)
-    o.append(b"\0")
-    u201 = v.decide_by
-    if u201 is None:
-        p202 = b"\0"
-    else:
-        x203 = u201
-        if x203.__class__ is not int:
-            wrong(x203, "int")
-        p202 = b"\2" + NUMBERS[x203]
-    x204 = v.value_minor
-    if x204.__class__ is not int:
-        wrong(x204, "int")
-    e205 = v.currency.encode()
-    if 0 in e205:
+    e199 = v.reason.encode()
+    if 0 in e199:
         nul()
-    o += (p202, NUMBERS[x204], NUMBERS[len(e205)], e205,)
+    o += (NUMBERS[len(e196)], e196, NUMBERS[x197], NUMBERS[len(e198)], e198, NUMBERS[len(e199)], e199,)
+    a200 = v.shortages
+    if a200.__class__ is not tuple:
+        wrong(a200, "tuple")
+    if a200:
+        o.append(NUMBERS[len(a200)])
+        for i201 in a200:
+            c.write_Demand(o, i201)
+    o.append(b"\0")
+    u202 = v.decide_by
+    if u202 is None:
+        p203 = b"\0"
+    else:
+        x204 = u202
+        if x204.__class__ is not int:
+            wrong(x204, "int")
+        p203 = b"\2" + NUMBERS[x204]
+    x205 = v.value_minor
+    if x205.__class__ is not int:
+        wrong(x205, "int")
+    e206 = v.currency.encode()
+    if 0 in e206:
+        nul()
+    o += (p203, NUMBERS[x205], NUMBERS[len(e206)], e206,)
 
 
 def read_OrderWaits(b: bytes, i: int) -> tuple[OrderWaits, int]:
@@ -2234,85 +2243,85 @@ class PaymentRequired(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_PaymentRequired(o: list[bytes], v: PaymentRequired) -> None:
     if v.__class__ is not PaymentRequired:
         wrong(v, "PaymentRequired")
-    e206 = v.entity.encode()
-    if 0 in e206:
+    e207 = v.entity.encode()
+    if 0 in e207:
         nul()
-    x207 = v.occurred_at
-    if x207.__class__ is not int:
-        wrong(x207, "int")
-    e208 = v.order_id.encode()
-    if 0 in e208:
+    x208 = v.occurred_at
+    if x208.__class__ is not int:
+        wrong(x208, "int")
+    e209 = v.order_id.encode()
+    if 0 in e209:
         nul()
-    x209 = v.revision
-    if x209.__class__ is not int:
-        wrong(x209, "int")
-    e210 = v.account.encode()
-    if 0 in e210:
-        nul()
-    e211 = v.provider.encode()
+    x210 = v.revision
+    if x210.__class__ is not int:
+        wrong(x210, "int")
+    e211 = v.account.encode()
     if 0 in e211:
         nul()
-    e212 = v.currency.encode()
+    e212 = v.provider.encode()
     if 0 in e212:
         nul()
-    x213 = v.amount
-    if x213.__class__ is not int:
-        wrong(x213, "int")
-    x214 = v.total
+    e213 = v.currency.encode()
+    if 0 in e213:
+        nul()
+    x214 = v.amount
     if x214.__class__ is not int:
         wrong(x214, "int")
-    o += (NUMBERS[len(e206)], e206, NUMBERS[x207], NUMBERS[len(e208)], e208, NUMBERS[x209], NUMBERS[len(e210)], e210, NUMBERS[len(e211)], e211, c.bytes_Custody[v.custody], c.bytes_Funds[v.funds], NUMBERS[len(e212)], e212, NUMBERS[x213], NUMBERS[x214],)
-    a215 = v.lines
-    if a215.__class__ is not tuple:
-        wrong(a215, "tuple")
-    if a215:
-        o.append(NUMBERS[len(a215)])
-        for i216 in a215:
-            c.write_LineAmount(o, i216)
+    x215 = v.total
+    if x215.__class__ is not int:
+        wrong(x215, "int")
+    o += (NUMBERS[len(e207)], e207, NUMBERS[x208], NUMBERS[len(e209)], e209, NUMBERS[x210], NUMBERS[len(e211)], e211, NUMBERS[len(e212)], e212, c.bytes_Custody[v.custody], c.bytes_Funds[v.funds], NUMBERS[len(e213)], e213, NUMBERS[x214], NUMBERS[x215],)
+    a216 = v.lines
+    if a216.__class__ is not tuple:
+        wrong(a216, "tuple")
+    if a216:
+        o.append(NUMBERS[len(a216)])
+        for i217 in a216:
+            c.write_LineAmount(o, i217)
     o.append(b"\0")
-    x217 = v.charges_amount
-    if x217.__class__ is not int:
-        wrong(x217, "int")
-    o += (NUMBERS[x217],)
-    a218 = v.tenders
-    if a218.__class__ is not tuple:
-        wrong(a218, "tuple")
-    if a218:
-        o.append(NUMBERS[len(a218)])
-        for i219 in a218:
-            c.write_Tender(o, i219)
+    x218 = v.charges_amount
+    if x218.__class__ is not int:
+        wrong(x218, "int")
+    o += (NUMBERS[x218],)
+    a219 = v.tenders
+    if a219.__class__ is not tuple:
+        wrong(a219, "tuple")
+    if a219:
+        o.append(NUMBERS[len(a219)])
+        for i220 in a219:
+            c.write_Tender(o, i220)
     o.append(b"\0")
-    u220 = v.method
-    if u220 is None:
-        p221 = b"\0"
+    u221 = v.method
+    if u221 is None:
+        p222 = b"\0"
     else:
-        e222 = u220.encode()
-        if 0 in e222:
+        e223 = u221.encode()
+        if 0 in e223:
             nul()
-        p221 = b"\2" + NUMBERS[len(e222)] + e222
-    e223 = v.subject.encode()
-    if 0 in e223:
+        p222 = b"\2" + NUMBERS[len(e223)] + e223
+    e224 = v.subject.encode()
+    if 0 in e224:
         nul()
-    x224 = v.decide_by
-    if x224.__class__ is not int:
-        wrong(x224, "int")
-    u225 = v.received
-    if u225 is None:
-        p226 = b"\0"
+    x225 = v.decide_by
+    if x225.__class__ is not int:
+        wrong(x225, "int")
+    u226 = v.received
+    if u226 is None:
+        p227 = b"\0"
     else:
-        x227 = u225
-        if x227.__class__ is not int:
-            wrong(x227, "int")
-        p226 = b"\2" + NUMBERS[x227]
-    u228 = v.refunded
-    if u228 is None:
-        p229 = b"\0"
+        x228 = u226
+        if x228.__class__ is not int:
+            wrong(x228, "int")
+        p227 = b"\2" + NUMBERS[x228]
+    u229 = v.refunded
+    if u229 is None:
+        p230 = b"\0"
     else:
-        x230 = u228
-        if x230.__class__ is not int:
-            wrong(x230, "int")
-        p229 = b"\2" + NUMBERS[x230]
-    o += (p221, NUMBERS[len(e223)], e223, NUMBERS[x224], p226, p229,)
+        x231 = u229
+        if x231.__class__ is not int:
+            wrong(x231, "int")
+        p230 = b"\2" + NUMBERS[x231]
+    o += (p222, NUMBERS[len(e224)], e224, NUMBERS[x225], p227, p230,)
 
 
 def read_PaymentRequired(b: bytes, i: int) -> tuple[PaymentRequired, int]:
@@ -2458,25 +2467,25 @@ class ShortfallSettled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShortfallSettled(o: list[bytes], v: ShortfallSettled) -> None:
     if v.__class__ is not ShortfallSettled:
         wrong(v, "ShortfallSettled")
-    e231 = v.entity.encode()
-    if 0 in e231:
+    e232 = v.entity.encode()
+    if 0 in e232:
         nul()
-    x232 = v.occurred_at
-    if x232.__class__ is not int:
-        wrong(x232, "int")
-    e233 = v.order_id.encode()
-    if 0 in e233:
-        nul()
-    e234 = v.sku.encode()
+    x233 = v.occurred_at
+    if x233.__class__ is not int:
+        wrong(x233, "int")
+    e234 = v.order_id.encode()
     if 0 in e234:
         nul()
-    x235 = v.units
-    if x235.__class__ is not int:
-        wrong(x235, "int")
-    e236 = v.decision.encode()
-    if 0 in e236:
+    e235 = v.sku.encode()
+    if 0 in e235:
         nul()
-    o += (NUMBERS[len(e231)], e231, NUMBERS[x232], NUMBERS[len(e233)], e233, NUMBERS[len(e234)], e234, NUMBERS[x235], NUMBERS[len(e236)], e236, c.bytes_Party[v.by],)
+    x236 = v.units
+    if x236.__class__ is not int:
+        wrong(x236, "int")
+    e237 = v.decision.encode()
+    if 0 in e237:
+        nul()
+    o += (NUMBERS[len(e232)], e232, NUMBERS[x233], NUMBERS[len(e234)], e234, NUMBERS[len(e235)], e235, NUMBERS[x236], NUMBERS[len(e237)], e237, c.bytes_Party[v.by],)
 
 
 def read_ShortfallSettled(b: bytes, i: int) -> tuple[ShortfallSettled, int]:
@@ -2536,50 +2545,50 @@ class StockRequired(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_StockRequired(o: list[bytes], v: StockRequired) -> None:
     if v.__class__ is not StockRequired:
         wrong(v, "StockRequired")
-    e237 = v.entity.encode()
-    if 0 in e237:
+    e238 = v.entity.encode()
+    if 0 in e238:
         nul()
-    x238 = v.occurred_at
-    if x238.__class__ is not int:
-        wrong(x238, "int")
-    e239 = v.order_id.encode()
-    if 0 in e239:
+    x239 = v.occurred_at
+    if x239.__class__ is not int:
+        wrong(x239, "int")
+    e240 = v.order_id.encode()
+    if 0 in e240:
         nul()
-    x240 = v.revision
-    if x240.__class__ is not int:
-        wrong(x240, "int")
-    e241 = v.account.encode()
-    if 0 in e241:
+    x241 = v.revision
+    if x241.__class__ is not int:
+        wrong(x241, "int")
+    e242 = v.account.encode()
+    if 0 in e242:
         nul()
-    o += (NUMBERS[len(e237)], e237, NUMBERS[x238], NUMBERS[len(e239)], e239, NUMBERS[x240], NUMBERS[len(e241)], e241,)
-    a242 = v.demands
-    if a242.__class__ is not tuple:
-        wrong(a242, "tuple")
-    if a242:
-        o.append(NUMBERS[len(a242)])
-        for i243 in a242:
-            c.write_Demand(o, i243)
+    o += (NUMBERS[len(e238)], e238, NUMBERS[x239], NUMBERS[len(e240)], e240, NUMBERS[x241], NUMBERS[len(e242)], e242,)
+    a243 = v.demands
+    if a243.__class__ is not tuple:
+        wrong(a243, "tuple")
+    if a243:
+        o.append(NUMBERS[len(a243)])
+        for i244 in a243:
+            c.write_Demand(o, i244)
     o.append(b"\0")
-    u244 = v.expires_at
-    if u244 is None:
-        p245 = b"\0"
+    u245 = v.expires_at
+    if u245 is None:
+        p246 = b"\0"
     else:
-        x246 = u244
-        if x246.__class__ is not int:
-            wrong(x246, "int")
-        p245 = b"\2" + NUMBERS[x246]
-    x247 = v.priority
-    if x247.__class__ is not int:
-        wrong(x247, "int")
-    if not -2147483648 <= x247 < 2147483648:
-        beyond()
-    x248 = v.placed_at
+        x247 = u245
+        if x247.__class__ is not int:
+            wrong(x247, "int")
+        p246 = b"\2" + NUMBERS[x247]
+    x248 = v.priority
     if x248.__class__ is not int:
         wrong(x248, "int")
-    x249 = v.decide_by
+    if not -2147483648 <= x248 < 2147483648:
+        beyond()
+    x249 = v.placed_at
     if x249.__class__ is not int:
         wrong(x249, "int")
-    o += (c.bytes_ReservationClass[v.reservation_class], p245, NUMBERS[x247], NUMBERS[x248], NUMBERS[x249],)
+    x250 = v.decide_by
+    if x250.__class__ is not int:
+        wrong(x250, "int")
+    o += (c.bytes_ReservationClass[v.reservation_class], p246, NUMBERS[x248], NUMBERS[x249], NUMBERS[x250],)
 
 
 def read_StockRequired(b: bytes, i: int) -> tuple[StockRequired, int]:
@@ -3542,6 +3551,67 @@ def decode_OrderShipmentRecorded(data: bytes) -> OrderShipmentRecorded:
     return value
 
 
+def read_OrderShipmentRecorded_v1(b: bytes, i: int) -> tuple[OrderShipmentRecorded, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_shipment_id = b[i + 1 : j].decode()
+    i = j
+    f_status = c.names_ShipmentStatus[b[i]]
+    i += 1
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_fact = b[i + 1 : j].decode()
+    i = j
+    f_lines_l: list[c.LineQuantity] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = c.read_LineQuantity(b, i)
+            f_lines_l.append(f_lines_)
+    i += 1
+    f_lines = tuple(f_lines_l)
+    n = b[i]
+    if n < 128:
+        f_shipment_version = ZIGZAG[n]
+        i += 1
+    else:
+        f_shipment_version, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reason = b[i + 1 : j].decode()
+    i = j
+    return OrderShipmentRecorded(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, shipment_id=f_shipment_id, status=f_status, fact=f_fact, lines=f_lines, shipment_version=f_shipment_version, reason=f_reason), i
+
+
+def decode_OrderShipmentRecorded_v1(data: bytes) -> OrderShipmentRecorded:
+    try:
+        value, end = read_OrderShipmentRecorded_v1(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
 def encode_OrderStockRecorded(value: OrderStockRecorded) -> bytes:
     o: list[bytes] = []
     try:
@@ -3817,7 +3887,7 @@ CONTRACTS = (
     Contract('lonja.orders.OrderReleaseRecorded', OrderReleaseRecorded, 1, encode_OrderReleaseRecorded, decode_OrderReleaseRecorded, {1: decode_OrderReleaseRecorded}),
     Contract('lonja.orders.OrderReleased', OrderReleased, 1, encode_OrderReleased, decode_OrderReleased, {1: decode_OrderReleased}),
     Contract('lonja.orders.OrderReopened', OrderReopened, 1, encode_OrderReopened, decode_OrderReopened, {1: decode_OrderReopened}),
-    Contract('lonja.orders.OrderShipmentRecorded', OrderShipmentRecorded, 1, encode_OrderShipmentRecorded, decode_OrderShipmentRecorded, {1: decode_OrderShipmentRecorded}),
+    Contract('lonja.orders.OrderShipmentRecorded', OrderShipmentRecorded, 2, encode_OrderShipmentRecorded, decode_OrderShipmentRecorded, {1: decode_OrderShipmentRecorded_v1, 2: decode_OrderShipmentRecorded}),
     Contract('lonja.orders.OrderStockRecorded', OrderStockRecorded, 1, encode_OrderStockRecorded, decode_OrderStockRecorded, {1: decode_OrderStockRecorded}),
     Contract('lonja.orders.OrderWaitOver', OrderWaitOver, 1, encode_OrderWaitOver, decode_OrderWaitOver, {1: decode_OrderWaitOver}),
     Contract('lonja.orders.OrderWaits', OrderWaits, 1, encode_OrderWaits, decode_OrderWaits, {1: decode_OrderWaits}),

@@ -144,11 +144,10 @@ def _request(command: RequestReport, state: Reporting) -> Sequence[ReportEvent]:
         )
         for row in rows
     )
-    complete = _complete(command.rows, state)
-    if command.kind == "dispatch":
-        whole, rest = complete, False
-    else:  # of an order with a parcel on its way only the rest is cancelled
-        whole, rest = command.whole and not state.told, complete and bool(state.told)
+    dispatch, sent = command.kind == "dispatch", bool(state.told)
+    last = (dispatch or sent) and _complete(command.rows, state)
+    # Of an order with a parcel on its way only the rest is cancelled.
+    whole = last if dispatch else command.whole and not sent
     return [
         channels.ChannelReportRequested(
             entity=command.entity, occurred_at=command.at, account=order.account,
@@ -156,7 +155,8 @@ def _request(command: RequestReport, state: Reporting) -> Sequence[ReportEvent]:
             report_id=name, kind=command.kind, subject=command.subject, lines=lines, whole=whole,
             carrier=command.carrier, tracking_code=command.tracking_code,
             tracking_url=command.tracking_url, reason=command.reason,
-            due_by=command.at + REPORT_WITHIN, rest=rest, resend_of=resend_of,
+            due_by=command.at + REPORT_WITHIN, rest=last and not dispatch, resend_of=resend_of,
+            after=_under_way(state) if last else (),
         )
     ]  # fmt: skip
 
@@ -185,6 +185,16 @@ def _earlier(rows: Iterable[common.LineQuantity], state: Reporting) -> str:
     lines = {row.line_id for row in rows}
     sharing = [(name, lines - set(held)) for name, held in state.parcels if lines & set(held)]
     return min(sharing, key=lambda one: len(one[1]), default=("", lines))[0]
+
+
+def _under_way(state: Reporting) -> tuple[str, ...]:
+    """Return the reports that the channel may not know yet, but for an order's whole end."""
+    return tuple(
+        name
+        for name, known in sorted(state.reports.items())
+        if known.state != "refused"
+        and not (known.request.kind == "cancellation" and known.request.whole)
+    )
 
 
 def _complete(rows: Iterable[common.LineQuantity], state: Reporting) -> bool:

@@ -164,7 +164,8 @@ class RecordShipment(msgspec.Struct, frozen=True, tag=True):
     """Fulfilment told something of a shipment; the lines are the order's own units in it.
 
     With the status "stopped" they are those that stay. An empty `shipment_id` stands for units that
-    no parcel can take. `version` is that of the stream that says it.
+    no parcel can take. `version` is that of the stream that says it, `destination` a text by which
+    the address that the parcel was planned for is known.
     """
 
     shipment_id: str
@@ -176,6 +177,7 @@ class RecordShipment(msgspec.Struct, frozen=True, tag=True):
     deadline: int | None
     occurred_at: int
     at: int
+    destination: str = ""
 
 
 class RecordRelease(msgspec.Struct, frozen=True, tag=True):

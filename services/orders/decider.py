@@ -170,5 +170,5 @@ ORDER = Decider(
     initial=OrderState(),
     decide=decide,
     evolve=evolve,
-    version=5,
+    version=6,
 )

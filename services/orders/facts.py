@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from libs.contracts import common, orders
 from libs.eventsourcing.decider import Refused
 from services.orders import commands
+from services.orders.destinations import KEPT, astray, mark
 from services.orders.evolve import OrderEvent
 from services.orders.paying import known
 from services.orders.progress import OUT, TROUBLE, Parcel
@@ -41,7 +42,7 @@ def record_shipment(command: commands.RecordShipment, state: OrderState) -> Sequ
     old = state.parcels.get(command.shipment_id)
     if not state.placed or (old is not None and command.version <= old.seen):
         return []
-    if old is not None and _nothing_new(command, old):
+    if old is not None and _nothing_new(command, old, mark(state.customer)):
         return []
     story = Story(state, command.at, command.deadline)
     story.tell(
@@ -49,6 +50,7 @@ def record_shipment(command: commands.RecordShipment, state: OrderState) -> Sequ
             **story.names(command.occurred_at), shipment_id=command.shipment_id,
             status=command.status, fact=command.fact, lines=command.lines,
             shipment_version=command.version, reason=command.reason,
+            destination=command.destination,
         )
     )  # fmt: skip
     return settle(story)
@@ -67,10 +69,12 @@ def record_release(command: commands.RecordRelease, state: OrderState) -> Sequen
     return settle(story)
 
 
-def _nothing_new(command: commands.RecordShipment, old: Parcel) -> bool:
+def _nothing_new(command: commands.RecordShipment, old: Parcel, here: str) -> bool:
     """Say whether a fact changes nothing: that a planned parcel is packed, that one has left."""
     if command.fact == "StopTooLate":
         return old.late or old.status in OUT
+    if command.fact == KEPT:
+        return here in {old.to, old.let_be}
     if command.status == "packed":
         same = Map({line.line_id: line.quantity for line in command.lines}) == old.lines
         return same or old.status in OUT
@@ -109,9 +113,17 @@ def _accept(command: commands.DecideConcern, state: OrderState) -> Sequence[Orde
         return _taken(command, state, "edit-too-late", None, Map(late))
     if "delivered-twice" in state.concerns:
         return _taken(command, state, "delivered-twice", None, Map(again))
-    if late or again:
+    if "address-too-late" in state.concerns:
+        units: dict[str, int] = {}
+        for parcel in astray(state).values():
+            for line, count in parcel.lines.items():
+                units[line] = units.get(line, 0) + count
+        return _taken(command, state, "address-too-late", None, Map(units))
+    if late or again or any(parcel.let_be for parcel in state.parcels.values()):
         return []
-    raise Refused("order-not-waiting", "Nothing of the order came too late or twice.")
+    raise Refused(
+        "order-not-waiting", "Nothing of the order came too late or twice, or goes elsewhere."
+    )
 
 
 def _taken(

@@ -7,6 +7,7 @@ from immutables import Map
 from msgspec.structs import replace
 
 from libs.contracts import common, orders
+from services.orders.destinations import KEPT, astray, goes_to, mark
 from services.orders.paying import due_of, terms_of
 from services.orders.progress import Bill, Concern, Parcel, Payment, Requested, Stop
 from services.orders.shipping import terms
@@ -34,7 +35,7 @@ def fold(state: OrderState, event: LaterEvent) -> OrderState:
     """Fold one of them."""
     match event:
         case orders.OrderShipmentRecorded():
-            return replace(state, parcels=_parcels(state.parcels, event))
+            return replace(state, parcels=_parcels(state.parcels, event, mark(state.customer)))
         case orders.OrderPaymentRecorded():
             payment = Payment(
                 event.standing, event.authorised, event.captured, event.refunded, event.reason,
@@ -101,7 +102,9 @@ def _units(lines: Sequence[common.LineQuantity | common.FulfilmentLine]) -> Map[
     return Map(units)
 
 
-def _parcels(parcels: Map[str, Parcel], event: orders.OrderShipmentRecorded) -> Map[str, Parcel]:
+def _parcels(
+    parcels: Map[str, Parcel], event: orders.OrderShipmentRecorded, here: str
+) -> Map[str, Parcel]:
     old = parcels.get(event.shipment_id)
     lines = _units(event.lines)
     if event.status == "stopped" and old is not None:
@@ -115,14 +118,21 @@ def _parcels(parcels: Map[str, Parcel], event: orders.OrderShipmentRecorded) -> 
         )
     if event.status == "stopped":
         lines = Map()
+    to = goes_to(old, event, here)
+    if event.fact == KEPT and old is not None:
+        return parcels.set(
+            event.shipment_id, replace(old, seen=event.shipment_version, let_be=here)
+        )
     if event.fact == "StopTooLate" and old is not None:
         # It names what was asked back; all of it leaves, when the warehouse hands it over.
-        late = replace(old, lines=_most(old.lines, lines), seen=event.shipment_version, late=True)
+        most = _most(old.lines, lines)
+        late = replace(old, lines=most, seen=event.shipment_version, late=True, to=to)
         return parcels.set(event.shipment_id, late)
     again = old is not None and old.settled and event.status != "delivered"
     parcel = Parcel(
         event.status, lines, event.shipment_version, old.settled if again and old else "",
         event.reason, event.fact == "StopTooLate" or (old is not None and old.late),
+        to, old.let_be if old else "",
     )  # fmt: skip
     return parcels.set(event.shipment_id, parcel)
 
@@ -132,6 +142,10 @@ def _decided(state: OrderState, event: orders.OrderDecisionTaken) -> OrderState:
         accepted = _units(event.lines)
         if event.reason == "delivered-twice":
             return replace(state, twice_accepted=accepted)
+        if event.reason == "address-too-late":
+            here = mark(state.customer)
+            let_be = {name: replace(one, let_be=here) for name, one in astray(state).items()}
+            return replace(state, parcels=state.parcels.update(let_be))
         return replace(state, late_accepted=accepted)
     lines = state.lines
     for name, units in sorted(_units(event.lines).items()):

@@ -9,6 +9,7 @@ from libs.eventsourcing.process import Effect, Reactions, Timer, reacting
 from libs.values.ids import derive
 from services.orders import commands
 from services.orders.commands import order_stream
+from services.orders.destinations import mark
 
 
 @reacting(
@@ -167,14 +168,16 @@ def _paid(
     fulfilment.ShipmentDispatched, fulfilment.ShipmentDelivered, fulfilment.DeliveryAssumed,
     fulfilment.DispatchStopped, fulfilment.StopTooLate, fulfilment.DeliveryFailed,
     fulfilment.ParcelLost, fulfilment.ReturnedToSender, fulfilment.FulfilmentReleased,
-    fulfilment.ShipmentUnplannable,
+    fulfilment.ShipmentAddressKept, fulfilment.ShipmentUnplannable,
 )  # fmt: skip
 def react_to_fulfilment(envelope: Envelope[Any]) -> Reactions:
     """Tell each order that a parcel holds units of what became of these."""
     match envelope.event:
-        case fulfilment.ShipmentPlanned(rows=rows) | fulfilment.ShipmentJoined(rows=rows):
+        case fulfilment.ShipmentPlanned(rows=rows, customer=customer):
+            return _parcel(envelope, rows, "planned", destination=mark(customer))
+        case fulfilment.ShipmentJoined(rows=rows):
             return _parcel(envelope, rows, "planned")
-        case fulfilment.ShipmentPacked(rows=rows):
+        case fulfilment.ShipmentPacked(rows=rows) | fulfilment.ShipmentAddressKept(rows=rows):
             return _parcel(envelope, rows, "packed")
         case fulfilment.ShipmentDispatched(rows=rows):
             return _parcel(envelope, rows, "dispatched")
@@ -205,7 +208,7 @@ def react_to_fulfilment(envelope: Envelope[Any]) -> Reactions:
 
 def _parcel(
     envelope: Envelope[Any], rows: Sequence[common.ShipmentRow], status: common.ShipmentStatus,
-    reason: str = "", deadline: int | None = None,
+    reason: str = "", deadline: int | None = None, destination: str = "",
 ) -> Reactions:  # fmt: skip
     units: dict[str, dict[str, int]] = {}
     for row in rows:
@@ -215,7 +218,7 @@ def _parcel(
     for order_id, lines in units.items():
         told = tuple(common.LineQuantity(line_id=n, quantity=q) for n, q in lines.items())
         shipment = envelope.event.shipment_id
-        command = _told(envelope, shipment, status, told, reason, deadline)
+        command = _told(envelope, shipment, status, told, reason, deadline, destination)
         found.append((order_stream(order_id), command))
     return found
 
@@ -223,11 +226,12 @@ def _parcel(
 def _told(
     envelope: Envelope[Any], shipment: str, status: common.ShipmentStatus,
     lines: tuple[common.LineQuantity, ...], reason: str, deadline: int | None,
+    destination: str = "",
 ) -> commands.RecordShipment:  # fmt: skip
     return commands.RecordShipment(
         shipment_id=shipment, status=status, fact=type(envelope.event).__name__, lines=lines,
         reason=reason, version=envelope.version, deadline=deadline,
-        occurred_at=envelope.event.occurred_at, at=envelope.at,
+        occurred_at=envelope.event.occurred_at, at=envelope.at, destination=destination,
     )  # fmt: skip
 
 

@@ -56,7 +56,8 @@ class Parcel(msgspec.Struct, frozen=True, array_like=True):
     """The order's units in a shipment; `seen` is the version of its stream.
 
     `settled` is what a person decided of its trouble, `rule` how it came to be delivered. A `late`
-    one can be stopped no more, though it may not have left.
+    one can be stopped no more, though it may not have left. `to` is the destination that it
+    goes to, `let_be` the buyer's other one, in spite of which a person lets it go on.
     """
 
     status: common.ShipmentStatus
@@ -65,6 +66,8 @@ class Parcel(msgspec.Struct, frozen=True, array_like=True):
     settled: str = ""
     rule: str = ""
     late: bool = False
+    to: str = ""
+    let_be: str = ""
 
 
 class Stop(msgspec.Struct, frozen=True, array_like=True):

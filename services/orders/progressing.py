@@ -5,6 +5,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from libs.contracts import orders
+from services.orders.destinations import KEPT
 from services.orders.folding import LaterEvent
 from services.orders.progress import OUT
 from services.orders.standing import LineRow, OrderRow, ParcelRow, QueueRow
@@ -55,6 +56,8 @@ def _parcels(
     parcels: dict[str, ParcelRow], event: orders.OrderShipmentRecorded, at: int
 ) -> dict[str, ParcelRow]:
     old, lines = parcels.get(event.shipment_id), dict[str, int]()
+    if event.fact == KEPT and old is not None:
+        return parcels
     status: str = event.status
     for line in event.lines:
         lines[line.line_id] = lines.get(line.line_id, 0) + line.quantity

@@ -166,6 +166,10 @@ _NEXT: Mapping[str, tuple[str, str]] = {
     "waiting returned-to-sender": ("operations", "decide: reship, refund or claim"),
     "waiting carrier-claim": ("carrier", "answer the claim; then decide: reship or refund"),
     "waiting edit-too-late": ("operations", "settle it with the buyer, then accept"),
+    "waiting address-too-late": (
+        "operations",
+        "have the carrier redirect it, or tell the buyer; then accept",
+    ),
     "waiting delivered-twice": ("operations", "settle it with the buyer, then accept"),
     "waiting out-of-stock": ("operations", "decide: retry, backorder or cancel"),
     "waiting decision-overdue": ("operations", "decide now: retry, backorder or cancel"),
@@ -175,9 +179,10 @@ _NEXT: Mapping[str, tuple[str, str]] = {
 }
 # Queues of a confirmed order; of several, the first is shown.
 _QUEUES = (
-    "payment-disputed", "edit-too-late", "delivered-twice", "parcel-lost", "returned-to-sender",
-    "delivery-failed", "carrier-claim", "unplannable", "payment-in-doubt", "payment-declined",
-    "payment-action", "authorisation-expired", "payment-overdue", "cancellation-asked",
+    "payment-disputed", "edit-too-late", "address-too-late", "delivered-twice", "parcel-lost",
+    "returned-to-sender", "delivery-failed", "carrier-claim", "unplannable", "payment-in-doubt",
+    "payment-declined", "payment-action", "authorisation-expired", "payment-overdue",
+    "cancellation-asked",
 )  # fmt: skip
 _RELEASE = ("operations", "settle the reason, then release the hold")
 

@@ -38,8 +38,8 @@ class DecisionIn(_View):
     """What to do with an order that waits: for stock, for a parcel, or for a change too late.
 
     For stock: retry, backorder, cancel. For a parcel that did not arrive: reship, refund, claim,
-    with its shipment where several wait. For a change that came too late, or for units that
-    arrived although they were refunded or sent once more: accept.
+    with its shipment where several wait. For a change or a new address that came too late, or for
+    units that arrived although they were refunded or sent once more: accept.
     """
 
     decision: Literal["retry", "backorder", "cancel", "reship", "refund", "claim", "accept"]

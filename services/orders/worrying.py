@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from libs.contracts import common, orders
 from services.orders.commands import DECIDE_WITHIN
+from services.orders.destinations import astray
 from services.orders.paying import covered
 from services.orders.progress import TROUBLE
 from services.orders.shipping import unpaid, wanted
@@ -50,6 +51,9 @@ def worries(state: OrderState) -> dict[str, Worry]:
              if count > state.twice_accepted.get(n, 0)}  # fmt: skip
     if again:
         found["delivered-twice"] = Worry(None, _value(state, again))
+    if elsewhere := astray(state):
+        worth = sum(_value(state, parcel.lines) for parcel in elsewhere.values())
+        found["address-too-late"] = Worry(None, worth)
     return found
 
 

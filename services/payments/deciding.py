@@ -9,7 +9,7 @@ from services.payments.authorising import decline
 from services.payments.capturing import capture_all
 from services.payments.evolve import PaymentEvent
 from services.payments.expecting import with_terms
-from services.payments.folding import NEVER
+from services.payments.folding import NEVER, may_renew
 from services.payments.refunding import again, refunded, void
 from services.payments.settling import settle
 from services.payments.state import (
@@ -34,10 +34,10 @@ def expire_soon(command: commands.ExpireSoon, state: PaymentState) -> Sequence[P
     if intent.decide_by is not None and command.at < intent.decide_by:
         return []  # its end was assumed then; by now the provider has told a later one
     story = Story(state, command.at)
-    again_possible = state.mandate and state.method is not None
+    again_possible = may_renew(state, command.at) and state.method is not None
     decision = state.on_expiry
     if decision == "reauthorise" and not again_possible:
-        decision = "release"  # without the buyer's consent nothing more can be asked for
+        decision = "release"  # without the buyer's consent nothing is asked for, nor for ever
     story.tell(
         payments.AuthorisationExpiring(
             **story.names(), intent_id=command.intent_id,

@@ -67,17 +67,17 @@ def evolve(state: PaymentState, event: PaymentEvent) -> PaymentState:
             return folding.action(state, event)
         case payments.PaymentDeclined():
             return folding.declined(state, event)
-        case payments.AuthorisationExpiring(decision=decision):
-            return (
-                replace(state, halted="authorisation-expired") if decision == "release" else state
-            )
-        case payments.AuthorisationExpired():
-            halted = (
-                ""
-                if state.on_expiry == "reauthorise" and state.mandate
-                else "authorisation-expired"
-            )
-            return replace(folding.intent(state, event.intent_id, "expired"), halted=halted)
+        case payments.AuthorisationExpiring(decision="release"):
+            return replace(state, halted="authorisation-expired")
+        case payments.AuthorisationExpiring(decision="reauthorise", occurred_at=at):
+            return folding.renewed(state, at)
+        case payments.AuthorisationExpiring():
+            return state
+        case payments.AuthorisationExpired(occurred_at=at):
+            expired = folding.intent(state, event.intent_id, "expired")
+            if folding.may_renew(state, at):
+                return replace(folding.renewed(expired, at), halted="")
+            return replace(expired, halted="authorisation-expired")
         case payments.PaymentCaptureRequested():
             return folding.capture_asked(state, event)
         case payments.PaymentCaptured():

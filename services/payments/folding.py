@@ -16,6 +16,7 @@ from services.payments.state import (
 )
 
 NEVER = "never-took-effect"  # the code of a call that is known to have left no trace
+RENEWED_FOR = 30 * 86_400_000_000  # microseconds that a buyer's money is held anew, unused
 _ATTEMPTS = 5  # calls in a row that left no trace, then a person looks
 
 
@@ -70,6 +71,16 @@ def authorised(state: PaymentState, event: payments.PaymentAuthorised) -> Paymen
     )  # fmt: skip
 
 
+def may_renew(state: PaymentState, at: int) -> bool:
+    """Say whether an authorisation that ends may be asked for anew, with the buyer's consent."""
+    lately = state.renewed is None or at < state.renewed + RENEWED_FOR
+    return state.on_expiry == "reauthorise" and state.mandate and lately
+
+
+def renewed(state: PaymentState, at: int) -> PaymentState:
+    return replace(state, renewed=at if state.renewed is None else state.renewed)
+
+
 def action(state: PaymentState, event: payments.PaymentActionRequired) -> PaymentState:
     intent = state.intents.get(event.intent_id)
     if intent is None:
@@ -104,7 +115,7 @@ def captured(state: PaymentState, event: payments.PaymentCaptured) -> PaymentSta
         event.intent_id, event.amount, event.holder, event.custody, event.tender, "made",
         event.shipment_id, event.lines, event.charges_amount, event.final,
     )  # fmt: skip
-    state = replace(state, captures=state.captures.set(event.capture_id, made))
+    state = replace(state, captures=state.captures.set(event.capture_id, made), renewed=None)
     intent = state.intents.get(event.intent_id)
     if intent is None:
         return state
@@ -196,7 +207,7 @@ def what(word: str) -> What:
 def decided(state: PaymentState, event: payments.PaymentDecided) -> PaymentState:
     match event.decision:
         case "retry":
-            return replace(state, halted="")
+            return replace(state, halted="", renewed=None)
         case "release":
             return replace(state, halted="released")
         case "settle":

@@ -115,6 +115,8 @@ class PaymentState(msgspec.Struct, frozen=True):
     statement, decides. `gift` and `credit` are what gift cards and store credit carry. `received`
     and `returned` are what the channel says that it took in all and gave back, where it says so.
     `came_back` are refunds that were made and failed later, by the provider's name of each.
+    `renewed` is since when authorisations that ended are asked for anew, with nothing captured in
+    between.
     """
 
     order_id: str = ""
@@ -155,6 +157,7 @@ class PaymentState(msgspec.Struct, frozen=True):
     received: int | None = None
     returned: int | None = None
     came_back: Map[str, CameBack] = Map()
+    renewed: int | None = None
 
     @property
     def known(self) -> bool:

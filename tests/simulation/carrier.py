@@ -29,6 +29,7 @@ class Carrier:
         clock: Any = Clock(loop)
         self.provider = Provider(settings, books, clock)
         self.watch: Callable[[], None] = lambda: None
+        self.streets: dict[str, str] = {}  # by the carrier's number of a parcel
         self._tell = tell
 
     def hand_over(self, code: str) -> None:
@@ -64,7 +65,9 @@ class Carrier:
         parcels = self.provider.parcels
         match method, path:
             case "POST", ["shipments"]:
-                return self.provider.create(body)
+                made = self.provider.create(body)
+                self.streets[made["id"]] = body["shipment"]["to_address"]["street1"]
+                return made
             case "POST", ["shipments", number, "buy"]:
                 return self.provider.buy(number, body)
             case "POST", ["shipments", number, "refund"]:

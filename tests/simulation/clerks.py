@@ -81,8 +81,9 @@ class Clerks:
         return self.add("inventory", stream_of(sku), command, -units)
 
     def define(self) -> str:
-        """Say what the kit is made of."""
-        parts = tuple(Component(sku=sku, units=units) for sku, units in KITS[KIT].items())
+        """Say what the kit is made of from now on."""
+        made_of = self.rng.choice(KITS)
+        parts = tuple(Component(sku=sku, units=units) for sku, units in made_of.items())
         return self.add(
             "inventory", stream_of(KIT),
             lambda _, now: stock.DefineItem("main", KIT, "A set", None, parts, "clerk", now),
@@ -105,6 +106,8 @@ class Clerks:
             return stock.MoveStock("main", sku, place, other, True, units, document, by, now)
 
         chance = rng.random()
+        if chance < 0.06:
+            return self.define()
         if chance < 0.6:
             return self.receive(sku, units)
         if chance < 0.8:

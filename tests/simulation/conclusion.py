@@ -9,12 +9,12 @@ from libs.eventsourcing.projection import Key
 from libs.replay.folding import Parsed, fold, touched
 from libs.values.lanes import PARTITIONS
 from services.orders import commands as orders
-from services.orders.standing import OrderRow
+from services.orders.standing import LineRow, OrderRow
 from services.sandbox.retail.content import State
 from tests.simulation.privacy import nowhere
 from tests.simulation.shops import Order
 from tests.simulation.units import expect
-from tests.simulation.wares import CARD, KIT, SKUS, parts_of
+from tests.simulation.wares import CARD, KIT, KITS, SKUS, parts_of
 from tests.simulation.world import World
 
 
@@ -193,13 +193,22 @@ def _wanted(world: World, order: Order, row: OrderRow) -> dict[str, int]:
     for (code, count), line in zip(shown_left, lines, strict=True):
         expect("P1", line.quantity == count, f"{row.order_id} has {line.quantity}, not {count}")
         if line.sku is not None:
-            for sku, units in parts_of(code).items():
+            for sku, units in _parts(code, line).items():
                 wanted[sku] += units * count
         elif code != CARD:
             expect("P7", row.state == "held", f"{row.order_id} has an unlinked line")
             known = (code.strip().upper(),) in world.tables["channels"]["items"]
             expect("P7", not known, f"{row.order_id} waits for {code}, of which stock is kept")
     return dict(wanted)
+
+
+def _parts(code: str, line: LineRow) -> dict[str, int]:
+    """Return what one of a listing takes; of a kit, what it was made of at some time."""
+    if code.strip().upper() != KIT:
+        return parts_of(code)
+    parts = {one.sku: one.units for one in line.components}
+    expect("P2", parts in KITS, f"{KIT} was never made of {parts}")
+    return parts
 
 
 _OURS = {"out-of-stock", "payment-expired", "wish", ""}

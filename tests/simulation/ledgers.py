@@ -6,6 +6,7 @@ from libs.effects.policy import FINAL
 from services.fulfilment.standing import ShipmentRow
 from services.orders.standing import OrderRow
 from services.payments.read_model import PaymentRow
+from tests.simulation.addresses import Addresses
 from tests.simulation.instance import Durable
 from tests.simulation.journal import Journal
 from tests.simulation.money import Money
@@ -28,7 +29,10 @@ class Ledgers:
         self.money = Money(outside.bank)
         self.parcels = Parcels(outside.carrier, self.money)
         self.journal, self.telling = Journal(), Telling(outside.desks)
-        promises.ledgers += [self.money, self.parcels, self.journal, self.telling]
+        self.addresses = Addresses(outside.carrier, outside.buyers)
+        promises.ledgers += [
+            self.money, self.parcels, self.journal, self.telling, self.addresses
+        ]  # fmt: skip
         outside.bank.watch = self.money.books
         outside.carrier.watch = self.parcels.books
         outside.desks.watch = self.telling.books
@@ -47,6 +51,7 @@ class Ledgers:
         self.parcels.rest(tables["fulfilment"]["shipments"])
         self.journal.rest(self.money, self.promises.units, tables["accounting"])
         self.telling.rest(tables["channels"]["channel_reports"])
+        self.addresses.rest()
         self._named(tables)
 
     def _named(self, tables: dict[str, Tables]) -> None:

@@ -7,6 +7,9 @@ from random import Random
 from typing import Any, Literal
 
 from libs.contracts import common
+from services.channels.commands import order_stream
+from services.channels.report_rows import ReportRow
+from services.channels.reports import SettleReport
 from services.fulfilment import handover_commands as handovers
 from services.fulfilment import shipment_commands as parcels
 from services.fulfilment.standing import ShipmentRow
@@ -87,6 +90,10 @@ class Persons:
         joins = list(self._joins(rows))
         yield from joins
         waits = {name for todo in joins if todo[0] not in self.seen for name in todo[0]}
+        for _, report in sorted(self.tables["channels"]["channel_reports"].items()):
+            if report.state == "refused":
+                stream = order_stream(report.account, report.external_id)
+                yield ("tell", report.report_id), "channels", stream, _told_again(report), 0.6
         for parcel in rows:
             if parcel.shipment_id not in waits:  # what joins is packed together
                 yield from self._of_parcel(parcel)
@@ -114,9 +121,20 @@ class Persons:
         def todo(what: str, make: Callable[[int], Any], chance: float = 1.0) -> Todo:
             return (name, what), "fulfilment", stream, lambda _, now: make(now), chance
 
+        if row.reason.startswith("label-refused"):
+            yield todo(
+                "label anew",
+                lambda now: parcels.RetryLabel("main", name, None, None, "clerk", now), 0.6,
+            )  # fmt: skip
         if state == "planned" and row.packing == "by-hand":
             yield todo("pack", lambda now: parcels.Pack("main", name, 500, "clerk", now))
-        if row.stops and state in {"packed", "ready"}:
+        if row.reason == "address-changed-after-label":
+            anew = self.rng.random() < 0.5
+            yield todo(
+                f"address {sorted(row.stops)} {row.since}",
+                lambda now: parcels.DecideAddress("main", name, anew, "clerk", now), 0.8,
+            )  # fmt: skip
+        elif row.stops and state in {"packed", "ready"}:
             stopped = state == "packed" or self.rng.random() < 0.5
             yield todo(
                 f"stop {sorted(row.stops)} {row.since}",
@@ -135,6 +153,9 @@ class Persons:
         name, reason = row.order_id, row.reason
         stream = orders.order_stream(name)
         key = (name, reason, str(row.since))
+        for hold_id, hold in sorted(row.holds.items()):
+            if hold.reason == "manual":
+                yield (name, hold_id), "orders", stream, partial(_release, hold_id), 0.5
         if row.state != "waiting":
             return
         if reason in TROUBLE:
@@ -144,7 +165,7 @@ class Persons:
             yield key, "orders", stream, lambda _, now: orders.DecideConcern(
                 decision, shipment, "seller", now
             ), 0.8  # fmt: skip
-        if reason in {"edit-too-late", "delivered-twice"}:
+        if reason in {"edit-too-late", "address-too-late", "delivered-twice"}:
             yield key, "orders", stream, lambda _, now: orders.DecideConcern(
                 "accept", None, "seller", now
             ), 0.7  # fmt: skip
@@ -170,8 +191,16 @@ def _hold(document: str, now: int) -> Any:
     return orders.PlaceHold(document, "manual", "", (), "both", now + 6 * HOUR, "seller", now)
 
 
+def _release(hold_id: str, _: str, now: int) -> Any:
+    return orders.ReleaseHold(hold_id, "wish", "seller", now)
+
+
 def _join(order: str, shipment: str, into: str, _: str, now: int) -> Any:
     return handovers.JoinShipment("main", order, shipment, into, "clerk", now)
+
+
+def _told_again(report: ReportRow) -> Command:
+    return lambda _, now: SettleReport(report.report_id, "retry", "clerk", now)
 
 
 def _always(what: Any) -> Command:

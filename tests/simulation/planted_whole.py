@@ -16,6 +16,7 @@ from libs.security.vault.vault import Vault
 from libs.store.store import Call
 from services.channels.outbound.report import report_of
 from services.crm_sync.erasing import Shredder
+from services.fulfilment import handover_commands as handovers
 from services.fulfilment import shipment_commands as parcels
 from services.fulfilment.shipment import LEFT
 from services.fulfilment.shipment_evolve import evolve
@@ -122,6 +123,27 @@ def _buys_anew(real: Decide) -> Decide:
     return decide
 
 
+def _knows_one_address(real: Decide) -> Decide:
+    """Parcels go to the first address, wherever the buyer has moved."""
+
+    def decide(command: Any, state: Any) -> Sequence[Any]:
+        if isinstance(command, handovers.TakeFulfilment) and state.taken is not None:
+            command = replace(command, customer=state.taken.customer)
+        return real(command, state)
+
+    return decide
+
+
+def _moved_in_vain(real: Decide) -> Decide:
+    """Nobody hears of a new address that comes too late."""
+
+    def decide(command: Any, state: Any) -> Sequence[Any]:
+        events = real(command, state)
+        return [one for one in events if getattr(one, "reason", "") != "address-too-late"]
+
+    return decide
+
+
 def _clears_itself(real: Decide) -> Decide:
     def decide(command: Any, state: Any) -> Sequence[Any]:
         if isinstance(command, parcels.RecordClearance):
@@ -216,6 +238,8 @@ WHOLE = (
     Bug("label-bought-anew-in-doubt", "P1", whole=True, decides={"shipment": _buys_anew}),
     Bug("handed-over-before-clearance", "P3", whole=True, decides={"shipment": _clears_itself}),
     Bug("stopped-after-it-left", "P1", whole=True, decides={"shipment": _stops_what_left}),
+    Bug("sent-to-the-old-address", "P7", whole=True, decides={"handover": _knows_one_address}),
+    Bug("moved-in-vain", "P7", whole=True, decides={"order": _moved_in_vain}),
     Bug("cleared-when-asked", "P3", whole=True, decides={"payment": _clears_when_asked}),
     Bug("key-not-found-counts-as-destroyed", "P8", whole=True, kinds=_spares),
     Bug("entry-out-of-balance", "P4", whole=True, decides={"sale": _one_sided}),

@@ -93,7 +93,7 @@ def nowhere(orders: list[Order], broker: Broker, homes: Mapping[str, Durable]) -
     """No buyer's mail, phone or street stands in plain text in a log, a store or a call."""
     people = {one.now.content.person for one in orders}
     words = {word for one in people for word in (one.email, one.phone) if word}
-    words |= {one.now.content.address.street for one in orders}
+    words |= {state.content.address.street for one in orders for state in one.states}
     kept = b"\0".join(_kept(broker, homes))
     for word in sorted(words):
         expect("P8", word.encode() not in kept, f"{word} stands in plain text")

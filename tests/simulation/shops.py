@@ -178,6 +178,9 @@ class Buyers:
             case "line-cancelled" if len(left) > 1:
                 line = self.rng.choice(left)
                 return replace(state, cancelled=state.cancelled | {line.id: line.quantity})
+            case "moved":
+                place = address(f"{content.number}-{state.version}", "", "United Kingdom")
+                return replace(state, content=replace(content, address=place))
             case "cancelled":
                 gone = {line.id: line.quantity for line in content.lines}
                 return replace(state, status="cancelled", cancelled=gone)
@@ -194,7 +197,7 @@ class Buyers:
 _LIVES: tuple[tuple[str, ...], ...] = (
     (), (), (), ("edited",), ("edited", "edited"), ("cancelled",), ("edited", "cancelled"),
     ("line-cancelled",), ("lessened",), ("paid", "lessened"), ("paid",), ("paid",), ("paid", "edited"), ("paid", "cancelled"),
-    ("abandoned",),
+    ("abandoned",), ("moved",), ("moved",), ("paid", "moved"), ("moved", "edited"),
 )  # fmt: skip
 
 

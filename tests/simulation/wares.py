@@ -12,7 +12,7 @@ from services.sandbox.retail.money import text
 
 SKUS = ("CUP", "JUG", "MUG", "POT")
 KIT = "SET"
-KITS = {KIT: {"CUP": 1, "JUG": 2}}
+KITS = ({"CUP": 1, "JUG": 2}, {"CUP": 2, "JUG": 1}, {"CUP": 1})  # as it is or will be defined
 BUNDLE = 2  # units of the SKU in a listing "BUNDLE-<sku>", which a person has to link
 CARD = "GIFT-5"
 
@@ -24,7 +24,7 @@ def parts_of(code: str) -> dict[str, int]:
         return {}
     if code.startswith("BUNDLE-"):
         return {code.removeprefix("BUNDLE-"): BUNDLE}
-    return KITS.get(code, {code: 1})
+    return KITS[0] if code == KIT else {code: 1}
 
 
 def basket(rng: Random, skus: tuple[str, ...]) -> tuple[Line, ...]:

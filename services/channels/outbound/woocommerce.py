@@ -3,6 +3,10 @@
 Each report is a metadata entry of its own, looked for before it is written, so that nothing is told
 twice and two reports at once do not overwrite each other. Source: WooCommerce REST API
 documentation, "Update an order" (a line with quantity 0 is taken off).
+
+A completed order's buyer gets a mail, once. So the last report completes it only when the order has
+those before it; else whichever of them comes last does. Each is written, then the order is read: of
+two at once, one sees both.
 """
 
 from collections.abc import Callable
@@ -13,6 +17,10 @@ from libs.effects.http import Answered, NotReached, Outside, undecided
 from libs.effects.kinds import Absent, Confirmed, NotYet, Rejected, Result, Unknown
 from libs.store.store import Call
 from services.channels.outbound.report import report_of
+
+_OURS = "_lonja_"
+_OPEN = {"pending", "processing", "on-hold"}  # statuses from which a late word completes an order
+_ROUNDS = 2  # the report, and the status where another report came in between
 
 
 class WooCommerceReports:
@@ -27,24 +35,26 @@ class WooCommerceReports:
         order = await self._order(report)
         if not isinstance(order, dict):
             return order
-        if _has(order, report):
-            return Confirmed(_told(order))
-        if report.kind == "cancellation" and report.whole and order.get("status") == "completed":
+        cancels = report.kind == "cancellation" and report.whole and not _has(order, report)
+        if cancels and order.get("status") == "completed":
             # Overtaken: the order was opened again and sent. WooCommerce would do as it is told.
             return Rejected("refused-by-channel", "order-completed")
-        try:
-            answer = await self._shop.call("PUT", _path(report), json=_change(order, report))
-        except NotReached:
-            return NotYet("unreachable")
-        return self._judged(answer, report)
+        for _ in range(_ROUNDS):
+            change = _change(order, report)
+            if not change:
+                break
+            order = await self._put(report, change)
+            if not isinstance(order, dict):
+                return order
+        return Confirmed(_told(order))
 
     async def ask(self, call: Call) -> Result:
-        """Look for the report in the order's metadata."""
+        """Look for the report, and what is due with it, in the order as the shop has it."""
         report = report_of(call)
         order = await self._order(report)
         if not isinstance(order, dict):
             return order
-        return Confirmed(_told(order)) if _has(order, report) else Absent()
+        return Absent() if _change(order, report) else Confirmed(_told(order))
 
     async def _order(self, report: ChannelReportRequested) -> dict[str, Any] | Result:
         """Return the order as the shop has it, or what else the answer means."""
@@ -60,13 +70,20 @@ class WooCommerceReports:
             return _refused(answer)
         return answer.body
 
-    def _judged(self, answer: Answered, report: ChannelReportRequested) -> Result:
+    async def _put(
+        self, report: ChannelReportRequested, change: dict[str, Any]
+    ) -> dict[str, Any] | Result:
+        """Change the order and return it as the shop has it then, or what else the answer means."""
+        try:
+            answer = await self._shop.call("PUT", _path(report), json=change)
+        except NotReached:
+            return NotYet("unreachable")
         found = undecided(answer, self._clock())
         if found is not None:
             return found
         if answer.status != 200 or not isinstance(answer.body, dict):
             return _refused(answer)
-        return Confirmed(_told(answer.body)) if _has(answer.body, report) else Unknown("not-kept")
+        return answer.body if _has(answer.body, report) else Unknown("not-kept")
 
 
 def _path(report: ChannelReportRequested) -> str:
@@ -75,11 +92,28 @@ def _path(report: ChannelReportRequested) -> str:
 
 def _key(report: ChannelReportRequested) -> str:
     what = "tracking" if report.kind == "dispatch" else report.kind
-    return f"_lonja_{what}_{report.report_id}"
+    return f"{_OURS}{what}_{report.report_id}"
 
 
 def _change(order: dict[str, Any], report: ChannelReportRequested) -> dict[str, Any]:
-    """Return what is put: the entry, the status when nothing is left to send, lines that end."""
+    """Return what is to be put yet: the entry, the status when all is told, lines that end."""
+    entry = _entry(report)
+    completes = _completes(_entries(order) | {report.report_id: entry}, report.report_id)
+    if _has(order, report):
+        return {"status": "completed"} if completes and order.get("status") in _OPEN else {}
+    body: dict[str, Any] = {"meta_data": [{"key": _key(report), "value": entry}]}
+    cancels = report.kind == "cancellation"
+    if cancels and report.whole:
+        body["status"] = "cancelled"
+    elif completes:
+        body["status"] = "completed"
+    if cancels and not report.whole:
+        body["line_items"] = _ended(order, report)
+    return body
+
+
+def _entry(report: ChannelReportRequested) -> dict[str, Any]:
+    """Return what the order's metadata keeps of a report; the last one names what it waits for."""
     value: dict[str, Any] = {
         "subject": report.subject,
         "lines": [[one.external_line_id, one.quantity] for one in report.lines],
@@ -90,13 +124,29 @@ def _change(order: dict[str, Any], report: ChannelReportRequested) -> dict[str, 
             "tracking_number": report.tracking_code or report.report_id,
             "tracking_link": report.tracking_url or "",
         }  # fmt: skip
-    body: dict[str, Any] = {"meta_data": [{"key": _key(report), "value": value}]}
-    cancels = report.kind == "cancellation"
-    if report.whole or report.rest:
-        body["status"] = "cancelled" if cancels and report.whole else "completed"
-    if cancels and not report.whole:
-        body["line_items"] = _ended(order, report)
-    return body
+    if report.rest or (report.kind == "dispatch" and report.whole):
+        value["completes_after"] = list(report.after)
+    return value
+
+
+def _entries(order: dict[str, Any]) -> dict[str, Any]:
+    """Return what the order keeps of our reports, by report."""
+    return {
+        str(one["key"]).rpartition("_")[2]: one.get("value")
+        for one in _rows(order)
+        if str(one.get("key")).startswith(_OURS)
+    }
+
+
+def _completes(told: dict[str, Any], report_id: str) -> bool:
+    """Say whether the order is complete with this report: the last one, or what that waited for."""
+    for name, entry in told.items():
+        after = entry.get("completes_after") if isinstance(entry, dict) else None
+        if not isinstance(after, list) or report_id not in {name, *map(str, after)}:
+            continue
+        if told.keys() >= set(map(str, after)):
+            return True
+    return False
 
 
 def _ended(order: dict[str, Any], report: ChannelReportRequested) -> list[dict[str, Any]]:
@@ -110,9 +160,12 @@ def _ended(order: dict[str, Any], report: ChannelReportRequested) -> list[dict[s
 
 
 def _has(order: dict[str, Any], report: ChannelReportRequested) -> bool:
+    return any(one.get("key") == _key(report) for one in _rows(order))
+
+
+def _rows(order: dict[str, Any]) -> list[dict[str, Any]]:
     kept = order.get("meta_data")
-    rows = kept if isinstance(kept, list) else []
-    return any(isinstance(one, dict) and one.get("key") == _key(report) for one in rows)
+    return [one for one in kept if isinstance(one, dict)] if isinstance(kept, list) else []
 
 
 def _told(order: dict[str, Any]) -> str:

@@ -99,6 +99,30 @@ def test_the_order_is_whole_with_its_last_parcel_only() -> None:
     assert last.whole
 
 
+def test_the_last_report_names_those_that_the_channel_may_not_know_yet() -> None:
+    rest = (ALL[0] - 1, *ALL[1:])
+    state = begun(dispatched("s1", 1)).state
+    under_way = (name("dispatch", "s1"),)
+    for last in (dispatched("s2", *rest), cancellation("c1", *rest)):
+        (told,) = decided(last, state)
+        assert told.after == under_way
+        (alone,) = decided(last, given(CHANNEL_ORDER, FIRST).when(
+            dispatched("s1", 1), ended("dispatch", "s1", "confirmed")
+        ).state)  # fmt: skip
+        assert alone.after == ()
+    (more,) = decided(dispatched("s3", 1), begun(dispatched("s1", 1)).state)
+    assert more.after == ()  # something is left to send after it
+
+
+def test_the_last_report_waits_for_no_refused_one_and_no_cancelled_whole() -> None:
+    for before in (
+        (dispatched("s1", 1), ended("dispatch", "s1", "refused")),
+        (cancellation("c1", whole=True),),
+    ):
+        (last,) = decided(dispatched("s2", *ALL), begun(*before).state)
+        assert (last.whole, last.after) == (True, ())
+
+
 def test_what_is_no_line_of_the_channels_order_is_not_told() -> None:
     foreign = (common.LineQuantity(line_id="ln_other", quantity=1),)
     command = reports.RequestReport(

@@ -151,6 +151,7 @@ PARCELS: list[tuple[Any, str, str]] = [
         fulfilment.StopTooLate(**SHIPMENT, order_id=ID, reason="handed-over"),
         "packed", "handed-over",
     ),
+    (fulfilment.ShipmentAddressKept(**SHIPMENT, order_id=ID, by="ann"), "packed", ""),
     (
         fulfilment.DispatchStopped(**SHIPMENT, order_id=ID, units=(), reason="cancelled"),
         "stopped", "cancelled",

@@ -361,6 +361,25 @@ def test_before_an_authorisation_ends_the_policy_decides(
     assert payment.types(before) == then
 
 
+def test_money_is_not_held_for_ever_for_what_does_not_leave() -> None:
+    day, week = 24 * HOUR, 7 * 24 * HOUR
+    payment = Payment(Terms("card", on_expiry="reauthorise", margin=day))
+    payment.provider.mandate, payment.provider.expires = True, NOW + week
+    payment.fact(required(MUGS))
+    for ends in range(1, 7):
+        assert standing(payment.state)[0] == "authorised"
+        payment.provider.expires = NOW + (ends + 1) * week
+        payment.due(NOW + ends * week - day)
+    # Asked for anew on the days 6, 13, 20, 27 and 34; on day 41 that has gone on for 30 days.
+    assert payment.types().count("PaymentAuthorised") == 6
+    assert payment.last(payments.AuthorisationExpiring).decision == "release"
+    assert standing(payment.state) == ("authorisation_expired", "authorisation-expired")
+    payment.tell(commands.Decide("retry", "ann", "wish", payment.now))
+    payment.provider.expires = NOW + 8 * week
+    payment.due(NOW + 7 * week - day)
+    assert payment.last(payments.AuthorisationExpiring).decision == "reauthorise"
+
+
 def test_an_authorisation_shorter_than_the_margin_is_decided_on_half_way() -> None:
     payment = Payment(Terms("card", "capture_then_reauthorise", "reauthorise", 12 * HOUR))
     payment.provider.mandate, payment.provider.expires = True, NOW + 2 * HOUR
