@@ -171,6 +171,18 @@ async def test_an_amount_too_fine_says_what_came_what_is_taken_and_what_to_do() 
     assert (standing(payment.state), queue(payment)) == (("authorised", ""), [])
 
 
+def test_an_order_that_has_changed_says_whether_its_new_price_can_be_taken() -> None:
+    payment = Payment()
+    payment.fact(required(line("a", 1, 5124), **DINARS))
+    payment.fact(required(line("a", 1, 4567), revision=2, **DINARS))
+    assert [one.next_action.split(":")[0] for one in queue(payment)] == ["4.567 KWD cannot be sent"]
+    payment.fact(required(line("a", 1, 4560), revision=3, **DINARS))
+    [wait] = queue(payment)
+    assert (wait.reason, wait.owner, wait.next_action) == (
+        "amount-too-fine", "operations", "retry, or settle outside",
+    )  # fmt: skip
+
+
 def test_a_parcels_share_that_is_too_fine_says_so() -> None:
     payment = Payment(commands.Terms("card", "capture_then_reauthorise"))
     payment.fact(required(line("a", 2, 5130), **DINARS), packed("s1", ("a", 1)))
