@@ -170,7 +170,10 @@ def _people(router: APIRouter, ports: Ports) -> None:
 
     @router.post("/shipments/{shipment_id}/label")
     async def label(shipment_id: views.Id, body: views.LabelIn, write: WriteRequest) -> views.Done:
-        """Ask for a refused label again, by another service or carrier account if named."""
+        """Ask again for a label that was refused, or that no carrier has made for an hour.
+
+        By another service or carrier account if named.
+        """
 
         async def judged() -> Sequence[Told]:
             if body.carrier is not None and body.carrier not in ports.settings.carriers:

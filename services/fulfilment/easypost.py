@@ -14,6 +14,7 @@ from libs.runtime.ports import Ports
 from libs.runtime.settings import Address, Carrier
 from libs.security.vault.sealing import VaultError
 from libs.store.store import Call
+from libs.values.money import to_text
 from services.fulfilment import easypost_results as results
 from services.fulfilment import easypost_words as words
 from services.fulfilment.easypost_http import EasyPost
@@ -102,7 +103,8 @@ def shipment_body(
     if sender.country and sender.country != to["country"]:
         item = {
             "description": "Merchandise", "quantity": 1, "weight": ounces,
-            "value": event.declared_value / 100, "currency": event.currency,
+            "value": float(to_text(event.declared_value, event.currency)),
+            "currency": event.currency,
             "origin_country": sender.country,
         }  # fmt: skip
         body["customs_info"] = {"contents_type": "merchandise", "customs_items": [item]}

@@ -123,14 +123,15 @@ def _stray(command: commands.RecordLabel, state: Shipment) -> Events:
 
 
 def _decided(command: commands.DecideLabel, state: Shipment) -> Events:
-    """Take a person's word for what no question has answered for a day.
+    """Take a person's word for what no question has answered for a day, or what was not heard.
 
+    What was bought after all, when another label was asked for, is given back.
     Refused("shipment-not-found" | "label-not-in-doubt" | "carrier-still-asked").
     """
     if not state.status:
         raise Refused("shipment-not-found", "There is no such shipment.")
     label = state.label
-    if label is None or label.state != "doubt":
+    if label is None or label.state not in {"quoted", "doubt"}:
         raise Refused("label-not-in-doubt", "It is known whether its label was bought.")
     if command.at < label.doubted + PATIENCE:
         raise Refused("carrier-still-asked", "The carrier is asked for a day; decide after it.")
@@ -196,15 +197,26 @@ def _voided(command: commands.RecordVoid, state: Shipment) -> Events:
 
 
 def _again(command: commands.RetryLabel, state: Shipment) -> Events:
-    """Ask again where nothing was bought: what may have been bought is never asked for twice."""
+    """Ask again where nothing was bought: what may have been bought is never asked for twice.
+
+    A carrier that is away need not be waited for: what it creates late binds nobody.
+    Refused("shipment-not-found" | "not-packed" | "label-not-refused" | "carrier-still-asked").
+    """
     if not state.status:
         raise Refused("shipment-not-found", "There is no such shipment.")
     if state.status not in {"packed", "ready"}:
         raise Refused("not-packed", "Only a packed shipment that is still here needs a label.")
     label = state.label
-    uncreated = label is not None and label.state == "doubt" and not label.provider_shipment
-    if label is None or not (label.state == "refused" or uncreated):
+    if label is None or not (label.state == "refused" or _uncreated(label)):
         raise Refused("label-not-refused", "Its label was not refused, or may have been bought.")
+    if label.state == "requested" and command.at < label.doubted + HOUR:
+        raise Refused(
+            "carrier-still-asked", "The carrier is asked for an hour; ask again after it."
+        )
     return [
         request(command, state, command.carrier or state.carrier, command.service or state.service)
     ]
+
+
+def _uncreated(label: Label) -> bool:
+    return label.state in {"requested", "doubt"} and not label.provider_shipment

@@ -199,7 +199,7 @@ def _pair(
 
 
 SHIPMENTS = Projection(
-    name="shipments", version=2, row=ShipmentRow, key=("shipment_id",), topics=OURS,
+    name="shipments", version=3, row=ShipmentRow, key=("shipment_id",), topics=OURS,
     keys=_shipment_keys, evolve=_shipment, by_stream=True,
     indexes=(("state", "shipment_id"), ("waiting", "shipment_id")),
 )  # fmt: skip

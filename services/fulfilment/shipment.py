@@ -22,6 +22,7 @@ Status = Literal[
 ]  # fmt: skip
 OPEN = frozenset({"planned", "packed", "ready"})
 LEFT = frozenset({"dispatched", "delivered", "failed", "lost", "returned"})
+MOST_ASKED = 90  # days after which nobody asks any more where it is
 EXCEPTIONS = frozenset({"failed", "lost", "returned"})
 Rows = tuple[ShipmentRow, ...]
 Units = tuple[ShipmentUnits, ...]
@@ -58,7 +59,7 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Label(msgspec.Struct, frozen=True):
-    """The newest label. `doubted`: since when nobody knows whether it was bought, or given back."""
+    """The newest label. `doubted`: since when nobody knows whether it was made or given back."""
 
     label_id: str
     state: Literal["requested", "quoted", "doubt", "bought", "refused", "voiding", "voided"]

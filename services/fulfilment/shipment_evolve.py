@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from libs.contracts import fulfilment as events
 from services.fulfilment.shipment import (
+    MOST_ASKED,
     Label,
     Part,
     Shipment,
@@ -118,7 +119,7 @@ def _labelled(state: Shipment, event: LabelEvent) -> Shipment:
         return replace(state, earlier=state.earlier.delete(event.label_id))
     match event:
         case events.LabelRequested():
-            label = Label(event.label_id, "requested", event.carrier)
+            label = Label(event.label_id, "requested", event.carrier, doubted=event.occurred_at)
             earlier = state.earlier
             if state.label is not None:
                 earlier = earlier.set(state.label.label_id, state.label.account)
@@ -127,7 +128,10 @@ def _labelled(state: Shipment, event: LabelEvent) -> Shipment:
                 service=event.service,
             )  # fmt: skip
         case events.LabelQuoted():
-            label = replace(old, state="quoted", provider_shipment=event.provider_shipment)
+            label = replace(
+                old, state="quoted", provider_shipment=event.provider_shipment,
+                doubted=event.occurred_at,
+            )  # fmt: skip
         case events.LabelBought():
             label = Label(
                 event.label_id, "bought", event.account, event.provider_shipment,
@@ -162,8 +166,10 @@ def _followed(state: Shipment, event: TrackedEvent) -> Shipment:
                 state, scans=state.scans.set(kind, seen), heard_at=max(state.heard_at, seen),
                 detail=event.detail if kind == "failure" else state.detail,
             )  # fmt: skip
-            # What is heard of again is under way again; what has arrived or come back stays so.
+            # What is heard of again is under way again; what has arrived or come back stays so, and
+            # what is asked for no more, for nothing would end its way.
             again = state.status in {"failed", "lost"} and state.verdict()[0] == "other"
+            again = again and state.asked < MOST_ASKED
             return replace(state, status="dispatched") if again else state
         case events.TrackingAsked():
             return replace(state, asked=event.ordinal)

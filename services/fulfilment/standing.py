@@ -25,6 +25,10 @@ class Waiting(NamedTuple):
 
 
 NOTHING = Waiting("", "", None, "")
+_ASKED = {
+    "requested": "the carrier is asked for a label; ask another after an hour, if it is away",
+    "quoted": "the carrier is asked for a day; then decide: bought or not-bought",
+}
 
 
 class ShipmentRow(msgspec.Struct, frozen=True):
@@ -113,7 +117,7 @@ def waiting(row: ShipmentRow) -> Waiting:
             return Waiting("clearance", "payments", due, "the capture is awaited")
         case "packed":
             due = row.changed_at + CLEARED_WITHIN
-            return Waiting("label", "system", due, "the carrier is asked for a label")
+            return Waiting("label", "system", due, _ASKED.get(row.label, _ASKED["requested"]))
         case "ready":
             due = row.ship_by or row.changed_at + HANDED_OVER_WITHIN
             return Waiting("hand-over", "warehouse", due, "give it to the carrier")

@@ -8,11 +8,10 @@ from typing import assert_never
 from libs.contracts import fulfilment as events
 from libs.eventsourcing.decider import Refused
 from services.fulfilment import shipment_commands as commands
-from services.fulfilment.shipment import EXCEPTIONS, LEFT, Shipment, kind_of
+from services.fulfilment.shipment import EXCEPTIONS, LEFT, MOST_ASKED, Shipment, kind_of
 
 DAY = 86_400_000_000  # microseconds
 DECIDE = 2 * DAY  # a person has so long for a parcel that failed, was lost or came back
-MOST_ASKED = 90  # days after which nobody asks any more
 Events = list[events.FulfilmentEvent]
 TrackingCommand = (
     commands.RecordTracking

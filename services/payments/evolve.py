@@ -90,9 +90,7 @@ def evolve(state: PaymentState, event: PaymentEvent) -> PaymentState:
             halted = "voided-outside" if reason == "provider" else state.halted
             return replace(folding.intent(state, event.intent_id, "voided"), halted=halted)
         case payments.RefundRequested():
-            return folding.refund(
-                state, event.refund_id, event.capture_id, event.amount, event.executor
-            )
+            return folding.refund(state, event)
         case payments.RefundMade():
             return folding.refund_made(state, event)
         case payments.RefundFailed():

@@ -140,18 +140,20 @@ def capture_failed(state: PaymentState, event: payments.PaymentCaptureFailed) ->
     return replace(state, captures=captures, intents=intents, halted=halted)
 
 
-def refund(
-    state: PaymentState, name: str, capture_id: str, amount: int, executor: common.Executor
-) -> PaymentState:
-    known = state.refunds.get(name)  # what is tried again, or asked for anew, is counted already
-    refunds = state.refunds.set(name, Refund(capture_id, amount, executor, "asked"))
+def refund(state: PaymentState, event: payments.RefundRequested) -> PaymentState:
+    known = state.refunds.get(event.refund_id)  # tried again, or asked for anew: counted already
+    since = 0 if known is None else event.occurred_at
+    asked = Refund(event.capture_id, event.amount, event.executor, "asked", since)
+    refunds = state.refunds.set(event.refund_id, asked)
     counted = 0 if known is None else known.amount
-    return gone(replace(state, refunds=refunds), capture_id, amount - counted)
+    return gone(replace(state, refunds=refunds), event.capture_id, event.amount - counted)
 
 
 def refund_made(state: PaymentState, event: payments.RefundMade) -> PaymentState:
     known = state.refunds.get(event.refund_id)
-    refund = Refund(event.capture_id, event.amount, event.executor, "made")
+    since = 0 if known is None else known.since
+    since = event.occurred_at if event.origin == "provider_dashboard" else since
+    refund = Refund(event.capture_id, event.amount, event.executor, "made", since)
     refunds = state.refunds.set(event.refund_id, refund)
     ours = known is not None or event.origin in {"us", "channel"}
     waived = state.waived if ours else state.waived + event.amount

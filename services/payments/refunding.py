@@ -102,10 +102,7 @@ def _vouchers_last(state: PaymentState) -> list[tuple[str, Capture]]:
 
 
 def _channel_says(story: Story, back: int) -> None:
-    """Take what the channel has sent back in all: first what it was asked for, then the rest.
-
-    Where we take the money it speaks of what it redeemed itself, and only what was asked counts.
-    """
+    """Take what the channel has sent back in all: first what it was asked for, then the rest."""
     made = [one for one in story.state.refunds.values() if one.status == "made"]
     more = back - sum(one.amount for one in made if one.executor == "channel")
     for name, one in sorted(story.state.refunds.items()):
@@ -114,12 +111,25 @@ def _channel_says(story: Story, back: int) -> None:
             more -= part
             refunded(story, name, one.capture_id, part, "", "channel", "channel",
                      "channel-refunded")  # fmt: skip
-    for name, taken in _vouchers_last(story.state) if story.state.custody != "us" else ():
+    for name, taken in _told_of(story.state):
         part = min(more, taken.amount - taken.refunded)
         if taken.status == "made" and part > 0:
             more -= part
             key = refund_id(story.state.order_id, len(story.state.refunds) + 1)
             refunded(story, key, name, part, "", "channel", "channel", "channel-refunded")
+
+
+def _told_of(state: PaymentState) -> list[tuple[str, Capture]]:
+    """Return the captures that a channel speaks of: all, or what it redeemed where we take money.
+
+    One that then says that it took more speaks of our money, too, and only what was asked counts.
+    """
+    found = _vouchers_last(state)
+    if state.custody != "us":
+        return found
+    vouchers = [(name, one) for name, one in found if one.holder in VOUCHERS]
+    redeemed = sum(one.amount for _, one in vouchers if one.status == "made")
+    return vouchers if (state.received or 0) <= redeemed else []
 
 
 def _channel_did(story: Story) -> None:
@@ -156,13 +166,13 @@ def ask_less(story: Story) -> None:
 
 def refunded(
     story: Story, name: str, capture: str, amount: int, reference: str,
-    executor: common.Executor, origin: common.RefundOrigin, reason: str,
+    executor: common.Executor, origin: common.RefundOrigin, reason: str, at: int | None = None,
 ) -> None:  # fmt: skip
-    """Tell that money went back."""
+    """Tell that money went back, and when where a provider says that (microseconds)."""
     one = story.state.captures[capture]
     story.tell(
         payments.RefundMade(
-            **story.names(), refund_id=name, capture_id=capture, provider_reference=reference,
+            **story.names(at), refund_id=name, capture_id=capture, provider_reference=reference,
             holder=one.holder, executor=executor, origin=origin, amount=amount,
             currency=story.state.currency, lines=(), charges_amount=0, reason=reason,
             tender=one.tender,

@@ -12,8 +12,10 @@ from services.payments.commands import PERSON_WITHIN
 from services.payments.evolve import PaymentEvent
 from services.payments.refunding import refunded
 from services.payments.settling import settle
-from services.payments.state import Capture, Intent, PaymentState
+from services.payments.state import Capture, Intent, PaymentState, Refund
 from services.payments.story import Story
+
+_SKEW = 60_000_000  # microseconds that the provider's clock and ours may differ
 
 
 def intent_seen(command: commands.RecordIntentSeen, state: PaymentState) -> Sequence[PaymentEvent]:
@@ -169,7 +171,7 @@ def _still_owed(
         if part > 0:
             more -= part
             refunded(story, name, one.capture_id, part, command.reference, one.executor,
-                     "provider_dashboard", "provider-dashboard")  # fmt: skip
+                     "provider_dashboard", "provider-dashboard", command.occurred_at)  # fmt: skip
     return more
 
 
@@ -183,7 +185,7 @@ def _somebody_elses(
             more -= part
             name = commands.refund_id(command.order_id, len(story.state.refunds) + 1)
             refunded(story, name, key, part, command.reference, "us", "provider_dashboard",
-                     "provider-dashboard")  # fmt: skip
+                     "provider-dashboard", command.occurred_at)  # fmt: skip
     return more
 
 
@@ -206,8 +208,8 @@ def refund_returned(
         story.disagree("refund-failed", command.holder, command.reference, command.amount,
                        command.currency, 0)  # fmt: skip
         return story.events
-    if one.status in {"asked", "made"} and command.reference not in state.came_back:
-        if one.status == "asked":  # it was made, and our call's answer is on its way yet
+    if command.reference not in state.came_back and not _of_an_older_try(command, one):
+        if one.status != "made":  # it was made, whatever our call's answer says, or has said
             story.resolve("", command.refund_id, "adopted")
             refunded(story, command.refund_id, one.capture_id, one.amount, command.reference,
                      one.executor, "us", "no-longer-due")  # fmt: skip
@@ -221,6 +223,11 @@ def refund_returned(
             )
         )  # fmt: skip
     return settle(story)
+
+
+def _of_an_older_try(command: commands.RecordRefundReturned, one: Refund) -> bool:
+    """Say whether it failed before it was tried again, or sent back by somebody else."""
+    return command.occurred_at + _SKEW < one.since
 
 
 def disputed(command: commands.RecordDispute, state: PaymentState) -> Sequence[PaymentEvent]:

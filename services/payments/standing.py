@@ -52,6 +52,7 @@ _NEXT: Mapping[str, tuple[str, str]] = {
     "voided-outside": ("operations", "somebody voided it at the provider: retry or cancel"),
     "released": ("operations", "retry, or cancel the order"),
     "capture-failed": ("operations", "retry, or settle outside"),
+    TOO_FINE: ("operations", "retry, or settle outside"),
     "channel-capture": ("operations", "capture the payment in the channel"),
     "channel-payment": ("channel", "wait until the channel has the money"),
     "one-parcel": ("fulfilment", "pack the rest: one capture is all there is"),
@@ -173,18 +174,23 @@ def _open(state: PaymentState, at: int) -> Iterator[Wait]:
 
 def _next(state: PaymentState, reason: str) -> tuple[str, str]:
     """Return who has to do what about money that is to be set aside or captured."""
-    fine = _too_fine(state) if reason in {TOO_FINE, "capture-failed"} else 0
-    if fine:
+    if fine := _too_fine(state, reason):
         action = f"{_steps(fine, state.currency)}; change the order to such a price in its channel"
         return "operations", f"{action}, then retry; or take it another way, then settle"
     return _NEXT.get(reason, _DECLINED)
 
 
-def _too_fine(state: PaymentState) -> int:
-    """Return what was asked for and cannot be, for the provider knows no such fraction; or 0."""
-    refused = [one.amount for one in state.intents.values() if one.status == "declined"]
-    refused += [one.amount for one in state.captures.values() if one.status == "failed"]
-    return max((one for one in refused if not takes(one, state.currency)), default=0)
+def _too_fine(state: PaymentState, reason: str) -> int:
+    """Return what is, or was, to be taken and cannot be, for the provider knows no such fraction.
+
+    0 where there is none: the order may have changed since.
+    """
+    asked: list[int] = []
+    if reason == TOO_FINE:
+        asked = [uncovered(state)]
+    elif reason == "capture-failed":
+        asked = [one.amount for one in state.captures.values() if one.status == "failed"]
+    return max((one for one in asked if not takes(one, state.currency)), default=0)
 
 
 def _steps(amount: int, currency: str) -> str:

@@ -67,12 +67,17 @@ class Capture(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Refund(msgspec.Struct, frozen=True, array_like=True):
-    """Money on its way back. `status`: asked, made, failed."""
+    """Money on its way back. `status`: asked, made, failed.
+
+    `since` is when it was tried again, or sent back by somebody else, after it had failed: what
+    failed before then (microseconds) is no news.
+    """
 
     capture_id: str
     amount: int
     executor: common.Executor
     status: str
+    since: int = 0
 
 
 class CameBack(msgspec.Struct, frozen=True, array_like=True):

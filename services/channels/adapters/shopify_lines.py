@@ -58,7 +58,9 @@ def _priced(
     told = (*items, *read.records(data, "shipping_lines"))
     if not any(_discounted(one, side) for one in told):
         _share_discount(data, found, side, len(items))
-    _share_taxes(data, found, side, included)
+    duties = [duty for one in items for duty in read.records(one, "duties")]
+    if not any(read.records(duty, "tax_lines") for duty in duties):
+        _share_taxes(data, found, side, included)
     return found
 
 

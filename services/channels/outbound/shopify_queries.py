@@ -14,7 +14,7 @@ query order($id: ID!) {
   order(id: $id) {
     id
     cancelledAt
-    fulfillments(first: PARCELS) { id name trackingInfo(first: CODES) { number } }
+    fulfillments(first: PARCELS) { id name status trackingInfo(first: CODES) { number } }
     fulfillmentOrders(first: PARTS) {
       pageInfo { hasNextPage }
       nodes {
@@ -70,6 +70,7 @@ mutation cancelUnits($input: RefundInput!, $key: String!) {
     userErrors { field message }
   }
 }"""
+_UNDONE = frozenset({"CANCELLED", "ERROR", "FAILURE"})  # FulfillmentStatus: its units wait again
 _OPEN = frozenset({"OPEN", "IN_PROGRESS", "SCHEDULED"})
 _REASONS: Mapping[str, str] = {"out-of-stock": "INVENTORY", "payment-expired": "DECLINED",
                                "customer": "CUSTOMER", "buyer": "CUSTOMER"}  # fmt: skip
@@ -83,14 +84,17 @@ def note(report: ChannelReportRequested) -> str:
 def known(order: Mapping[str, Any], report: ChannelReportRequested) -> str | None:
     """Return the channel's id of what we are about to tell, None where it does not have it."""
     if report.kind == "dispatch":
-        return next((name for name, _ in _parcels(order, mark(report))), None)
+        found = _parcels(order.get("fulfillments") or (), mark(report))
+        return next((name for name, _ in found), None)
     if order.get("cancelledAt"):
         return str(order["id"])
     return None  # cancelled units are told under a key, which may be told again
 
 
-def _parcels(order: Mapping[str, Any], code: str) -> Iterator[tuple[str, list[str]]]:
-    for one in order.get("fulfillments") or ():
+def _parcels(
+    fulfilments: Sequence[Mapping[str, Any]], code: str
+) -> Iterator[tuple[str, list[str]]]:
+    for one in fulfilments:
         numbers = [str(info.get("number")) for info in one.get("trackingInfo") or ()]
         if code in numbers:
             yield str(one["id"]), numbers
@@ -99,9 +103,11 @@ def _parcels(order: Mapping[str, Any], code: str) -> Iterator[tuple[str, list[st
 def sent_again(order: Mapping[str, Any], report: ChannelReportRequested) -> dict[str, Any] | None:
     """Return what adds a parcel to the fulfilment of the one whose units it has; None without one.
 
-    What was told of that one stays: it may turn up.
+    What was told of that one stays: it may turn up. One that the shop's people have cancelled is
+    none any more.
     """
-    for name, numbers in _parcels(order, report.resend_of) if report.resend_of else ():
+    valid = [one for one in order.get("fulfillments") or () if one.get("status") not in _UNDONE]
+    for name, numbers in _parcels(valid, report.resend_of) if report.resend_of else ():
         tracking: dict[str, Any] = {
             "numbers": [mark(report), *numbers][:CODES], "company": report.carrier or "Other",
         }  # fmt: skip

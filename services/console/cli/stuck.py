@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -11,6 +11,7 @@ import typer
 from libs.cli.errors import Stop
 from libs.cli.output import Json, Output, amount_text, time_text
 from libs.cli.run import data_folder
+from libs.values.money import to_text
 from services.console import queues
 from services.console.cli.options import Data, Url
 
@@ -85,7 +86,11 @@ def explain(order: str, data: Data = None, url: Url = None, as_json: Json = Fals
         return [await find_order(http, order)]
 
     (row,) = _run(data, url, find)
-    output = Output(as_json=as_json)
+    Output(as_json=as_json).say("explained", "\n".join(explained(row)), **row)
+
+
+def explained(row: Mapping[str, Any]) -> list[str]:
+    """Return what an order's row says, line by line."""
     until = f"until {time_text(row['decide_by'])}" if row["decide_by"] else "no deadline"
     lines = [
         f"{row['order_id']}  {row['account']} {row['display_number']}",
@@ -101,12 +106,13 @@ def explain(order: str, data: Data = None, url: Url = None, as_json: Json = Fals
     money, currency = row["payment"], row["currency"]
     if money["required_revision"]:
         lines.append(
-            f"  payment: {money['standing']}, costs {money['required_minor'] / 100:.2f} {currency},"
-            f" captured {money['captured_minor'] / 100:.2f}"
+            f"  payment: {money['standing']},"
+            f" costs {amount_text(money['required_minor'], currency)},"
+            f" captured {to_text(money['captured_minor'], currency)}"
             + (f" ({money['reason']})" if money["reason"] else "")
         )
     lines += [
-        f"  queue: {reason}, {queue['at_risk'] / 100:.2f} {currency} at risk"
+        f"  queue: {reason}, {amount_text(queue['at_risk'], currency)} at risk"
         for reason, queue in row["queues"].items()
     ]
     lines += [
@@ -119,7 +125,7 @@ def explain(order: str, data: Data = None, url: Url = None, as_json: Json = Fals
         for sku, need in row["demands"].items()
         if need["short"] or need["answered"] < row["revision"]
     ]
-    output.say("explained", "\n".join(lines), **row)
+    return lines
 
 
 async def find_order(http: Any, order: str) -> dict[str, Any]:

@@ -238,6 +238,41 @@ def test_a_parcel_that_the_shop_never_heard_of_is_replaced_by_an_ordinary_one(
     )
 
 
+class Undone(Outside):
+    """A Shopify shop whose people have cancelled every fulfilment: its lines wait again."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, "shopify")
+        self.sent: list[dict[str, Any]] = []
+
+    async def call(self, method: str, path: str, *, json: Any = None, headers: Any = None) -> Any:
+        if "mutation" in json["query"] and self.told():
+            self.sent.append(json)
+            made = {"fulfillment": {"id": "f2"}, "userErrors": []}
+            return Answered(200, {}, {"data": {"fulfillmentCreate": made}})
+        answer = await super().call(method, path, json=json, headers=headers)
+        order = answer.body["data"].get("order")
+        for one in order["fulfillments"] if order else ():
+            assert one["status"] == "SUCCESS"
+            one["status"] = "CANCELLED"
+            for waiting in order["fulfillmentOrders"]["nodes"]:
+                waiting["status"] = "OPEN"
+                for line in waiting["lineItems"]["nodes"]:
+                    line["remainingQuantity"] = 1
+        return answer
+
+
+def test_units_of_a_fulfilment_that_the_shop_has_cancelled_are_fulfilled_anew(
+    tmp_path: Path,
+) -> None:
+    outside = Undone(tmp_path)
+    for name, code, of in (("r1", "T1", ""), ("r2", "T2", "T1")):
+        assert isinstance(outside.tell(outside.report(name, code, of)), Confirmed)
+    [sent] = outside.sent
+    assert "fulfillmentCreate" in sent["query"]
+    assert sent["variables"]["fulfillment"]["trackingInfo"]["number"] == "T2"
+
+
 def test_a_store_takes_no_more_again_than_has_left(tmp_path: Path) -> None:
     outside = Outside(tmp_path, "standard")
     refused = outside.tell(outside.report("r2", "T2", "T1"))

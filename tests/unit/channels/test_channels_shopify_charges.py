@@ -57,6 +57,16 @@ def test_an_order_without_duties_has_no_charge_for_them() -> None:
     assert charged(read(payloads.shopify(**zero))) == [("shipping", 400, [])]
 
 
+def test_taxes_on_duties_alone_are_no_taxes_of_the_goods() -> None:
+    exempt = crossing(total_price="38.00", total_tax="1.50", tax_lines=[VAT | {"price": "1.50"}])
+    for item in exempt["line_items"]:
+        item["tax_lines"] = []
+    order = read(exempt)
+    assert charged(order) == [("shipping", 400, []), ("duty", 750, [150])]
+    assert [line.amounts.taxes for line in order.lines] == [(), ()]
+    assert order.totals.rounding == 0
+
+
 def test_the_first_duties_count_where_the_current_ones_are_not_told() -> None:
     order = crossing()
     del order["current_total_duties_set"]

@@ -7,7 +7,7 @@ import pytest
 
 from services.accounting import views as accounting
 from services.channels import report_api as channels
-from services.console.cli.stuck import age_text
+from services.console.cli.stuck import age_text, explained
 from services.console.http import Refusal
 from services.console.queues import Waiting, everything, grouped
 from services.fulfilment import views as fulfilment
@@ -146,3 +146,20 @@ async def test_groups_with_something_overdue_come_first(services: Services) -> N
 )  # fmt: skip
 def test_an_age_is_said_in_its_two_largest_units(micros: int, text: str) -> None:
     assert age_text(micros) == text
+
+
+@pytest.mark.parametrize(
+    ("currency", "due", "risk"),
+    [("GBP", "52.34 GBP", "0.40 GBP"), ("JPY", "5234 JPY", "40 JPY"), ("KWD", "5.234 KWD", "0.040 KWD")],
+)  # fmt: skip
+def test_an_order_is_explained_in_its_own_currencys_units(
+    currency: str, due: str, risk: str
+) -> None:
+    row = orders.OrderRow(
+        order_id="ord_1", state="waiting", currency=currency,
+        payment=orders.PaymentRow(required_minor=5234, required_revision=1),
+        queues={"payment-in-doubt": orders.QueueRow(NOW - HOUR, NOW + HOUR, 40)},
+    )  # fmt: skip
+    lines = explained(shown(order_views.order_out(row)))
+    assert any(f"costs {due}, captured 0" in one for one in lines)
+    assert f"  queue: payment-in-doubt, {risk} at risk" in lines

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from libs.effects import policy
 from libs.effects.kinds import Confirmed, NotYet, Rejected, Unknown
@@ -91,6 +92,21 @@ def test_a_parcel_abroad_has_customs_data_and_one_at_home_has_none() -> None:
     assert (item["value"], item["currency"], item["origin_country"]) == (10.0, "GBP", "GB")
     home = easypost.shipment_body(event, Carrier(), Address(country="FR"), to)  # type: ignore[arg-type]
     assert "customs_info" not in home
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "told"),
+    [(1999, "GBP", 19.99), (5000, "JPY", 5000.0), (12345, "KWD", 12.345)],
+)
+def test_customs_are_told_a_value_in_units_of_its_currency(
+    minor: int, currency: str, told: float
+) -> None:
+    event = PARCEL.decide(share(policy=CARRIED), Shipment())[-1]
+    event = replace(event, declared_value=minor, currency=currency)
+    to = {"street1": "7 Hidden Lane", "country": "FR"}
+    body = easypost.shipment_body(event, Carrier(), Address(country="GB"), to)  # type: ignore[arg-type]
+    (item,) = body["customs_info"]["customs_items"]
+    assert (item["value"], item["currency"]) == (told, currency)
 
 
 def call() -> Call:

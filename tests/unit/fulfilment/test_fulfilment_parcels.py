@@ -14,6 +14,7 @@ from tests.unit.fulfilment.samples import (
     CARRIED,
     DAY,
     HAND_OVER,
+    HOUR,
     NOW,
     ORDER,
     PACK,
@@ -172,6 +173,30 @@ def test_a_refused_label_waits_and_may_be_asked_for_again_a_doubtful_one_may_not
     assert told(share(policy=CARRIED), quoted(), doubt, bought()) == ["LabelBought"]
 
 
+def test_a_carrier_that_is_away_is_asked_no_longer_where_a_person_asks_another() -> None:
+    def other(at: int) -> shipment_commands.RetryLabel:
+        return shipment_commands.RetryLabel("main", SHIPMENT, "other", "Second", "w", at)
+
+    soon = given(PARCEL).when(share(policy=CARRIED), other(NOW + HOUR - 1))
+    soon.then_refused("carrier-still-asked")
+    [asked] = given(PARCEL).when(share(policy=CARRIED), other(NOW + HOUR)).events
+    assert (asked.label_id, asked.carrier, asked.service) == (label_of(2), "other", "Second")
+    retried = (share(policy=CARRIED), other(NOW + HOUR))
+    given(PARCEL).when(*retried, other(NOW + HOUR)).then_refused("carrier-still-asked")
+    assert told(*retried, quoted()) == []  # the first one is back, and binds nobody
+    assert told(*retried, quoted(2), bought(2), cleared())[-1] == "ShipmentDispatched"
+
+
+def test_a_purchase_that_nobody_could_make_for_a_day_is_decided_by_a_person() -> None:
+    quote = (share(policy=CARRIED), quoted())
+    given(PARCEL).when(*quote, word(was_bought=False, at=NOW)).then_refused("carrier-still-asked")
+    again = shipment_commands.RetryLabel("main", SHIPMENT, "other", None, "w", NOW + DAY)
+    given(PARCEL).when(*quote, again).then_refused("label-not-refused")
+    assert told(*quote, word(was_bought=False)) == ["LabelRefused"]
+    [void] = given(PARCEL).when(*quote, word(was_bought=False), again, bought()).events
+    assert (void.label_id, void.reason) == (label_of(), "bought-after-all")
+
+
 LABELLED = (share(policy=CARRIED), quoted(), bought())
 MOVED = (*LABELLED, share(2, mugs=0, reason="address-changed"))
 
@@ -282,6 +307,10 @@ def test_a_parcel_that_is_under_way_for_ever_is_lost_with_the_last_question() ->
     assert told(*SENT, heard, ask(90)) == ["TrackingAsked"]
     [lost] = given(PARCEL).when(*SENT, heard, ask(90), ask(91)).events
     assert (type(lost).__name__, lost.code) == ("ParcelLost", "under-way-too-long")
+    ended = (*SENT, heard, ask(90), ask(91), seen("in_transit", NOW + 95 * DAY))
+    arrived = shipment_commands.Settle("main", SHIPMENT, "w", "", NOW + 96 * DAY)
+    assert told(*ended, arrived) == ["ExceptionSettled", "ShipmentDelivered"]
+    assert told(*ended, seen("delivered", NOW + 97 * DAY)) == ["ParcelTracked", "ShipmentDelivered"]
     assert told(*SENT, heard, ask(90), ask(91), ask(91)) == []
 
 

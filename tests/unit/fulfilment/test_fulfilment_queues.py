@@ -79,6 +79,19 @@ def test_a_lost_parcel_that_is_heard_of_again_and_lost_again_was_decided_on_once
         assert (found.state, found.waiting, found.decision) == ("lost", False, "reship")
 
 
+def test_a_label_that_is_waited_for_says_what_a_person_may_do() -> None:
+    asked, quote = (
+        row(share(policy=CARRIED), cleared()),
+        row(share(policy=CARRIED), cleared(), quoted()),
+    )
+    assert (asked.reason, asked.next_action) == (
+        "label", "the carrier is asked for a label; ask another after an hour, if it is away",
+    )  # fmt: skip
+    assert (quote.reason, quote.next_action) == (
+        "label", "the carrier is asked for a day; then decide: bought or not-bought",
+    )  # fmt: skip
+
+
 def test_a_label_in_doubt_is_a_queue_with_a_decision() -> None:
     doubt = commands.DoubtLabel("main", SHIPMENT, label_of(), NOW)
     waits = row(share(policy=CARRIED), quoted(), doubt)

@@ -118,6 +118,30 @@ def test_a_store_may_tell_what_it_has_put_back_of_what_it_redeemed(word: Any, le
     assert payment.provider.refunded == 700
 
 
+@pytest.mark.parametrize("at_once", [False, True])
+def test_what_a_store_puts_back_though_it_is_due_again_is_asked_of_the_buyer(at_once: bool) -> None:
+    payment = owed()
+    given: dict[str, Any] = {
+        "tenders": (tender("gift_card", 300), tender("card", 700)), "received": 300,
+    }  # fmt: skip
+    three, statement = line("a", 1, 300), 3
+    if not at_once:
+        payment.fact(required(three, revision=statement, refunded=0, **given))
+        assert (queue(payment), held(payment.state)) == ([], 300)
+        statement += 1
+    payment.fact(required(three, revision=statement, refunded=100, **given))
+    assert held(payment.state) == 200
+    [wait] = queue(payment)
+    assert (wait.reason, wait.at_risk_minor) == ("no-mandate", 100)
+
+
+def test_a_store_that_speaks_of_our_money_too_puts_back_what_it_was_asked_for_alone() -> None:
+    payment = owed()
+    vouchers = (tender("gift_card", 300), tender("card", 700))
+    payment.fact(required(MUG, revision=3, received=1000, refunded=800, tenders=vouchers))
+    assert (queue(payment), held(payment.state)) == ([], 200)
+
+
 async def test_over_http_a_refund_is_settled_by_its_name() -> None:
     payment = owed()
     api = client(payment)
@@ -145,6 +169,18 @@ async def test_an_amount_too_fine_says_what_came_what_is_taken_and_what_to_do() 
     payment.fact(required(line("a", 1, 5120), revision=2, **DINARS))
     payment.tell(commands.Decide("retry", "anna", "", NOW))
     assert (standing(payment.state), queue(payment)) == (("authorised", ""), [])
+
+
+def test_an_order_that_has_changed_says_whether_its_new_price_can_be_taken() -> None:
+    payment = Payment()
+    payment.fact(required(line("a", 1, 5124), **DINARS))
+    payment.fact(required(line("a", 1, 4567), revision=2, **DINARS))
+    assert [one.next_action.split(":")[0] for one in queue(payment)] == ["4.567 KWD cannot be sent"]
+    payment.fact(required(line("a", 1, 4560), revision=3, **DINARS))
+    [wait] = queue(payment)
+    assert (wait.reason, wait.owner, wait.next_action) == (
+        "amount-too-fine", "operations", "retry, or settle outside",
+    )  # fmt: skip
 
 
 def test_a_parcels_share_that_is_too_fine_says_so() -> None:

@@ -5,7 +5,10 @@ from typing import Any
 import pytest
 
 from libs.contracts import payments
+from libs.effects.kinds import Rejected
+from services.payments import calls, commands
 from services.payments.standing import waits
+from services.payments.telling import tell
 from tests.unit.payments.samples import HOUR, NOW, line, packed, required
 from tests.unit.payments.test_payments_reports import MUGS, Told, sent_back
 
@@ -77,3 +80,74 @@ async def test_of_two_refunds_the_one_that_stayed_is_made_by_what_was_said_befor
     before = len(told.payment.events)
     await told.event("charge.refunded", refunded(1000), NOW)
     assert told.payment.types(before) == []
+
+
+def found_failed(told: Told, name: str) -> None:
+    """Let a call in doubt find its refund at the provider, where it has failed by now."""
+    told.payment.answer(name, lost=True)
+    call = told.payment.call(told.payment.calls.pop(name))
+    refusal = Rejected("refund-failed", calls.Refusal("failed", final=True))
+    command = tell(call, refusal, NOW)
+    assert command is not None
+    told.payment.tell(command)
+
+
+def tried_again(told: Told, at: int) -> str:
+    """Let a person try it once more; returns the call."""
+    told.payment.now = at
+    told.payment.tell(commands.Decide("retry", "anna", "", at))
+    [name] = told.payment.calls
+    return name
+
+
+@pytest.mark.parametrize("charge_first", [False, True])
+async def test_a_refund_that_was_found_failed_is_owed_whatever_its_charge_said_before(
+    charge_first: bool,
+) -> None:
+    told, name = asked()
+    found_failed(told, name)
+    failed = "refund.failed", sent_back(told, id=f"re_{name}"), NOW + DAY
+    charge = "charge.refunded", refunded(1000), NOW
+    for one in (charge, failed) if charge_first else (failed, charge):
+        await told.event(*one)
+    assert owed(told) == [("refund-failed", 1000)]
+    made, returned = (told.payment.types().count(e) for e in ("RefundMade", "RefundReturned"))
+    assert (made, returned) == (1, 1)
+
+
+@pytest.mark.parametrize("answered", [False, True])
+async def test_what_is_told_late_of_the_first_try_owes_nothing_that_a_second_one_has_paid(
+    answered: bool,
+) -> None:
+    told, name = asked()
+    found_failed(told, name)
+    told.payment.provider.refunds.clear()
+    again = tried_again(told, NOW + 2 * DAY)
+    if answered:
+        told.payment.provider.sent_back.clear()
+        told.payment.answer(again)
+    before = len(told.payment.events)
+    await told.event("refund.failed", sent_back(told, id=f"re_{name}"), NOW + DAY)
+    assert told.payment.types(before) == []
+    assert owed(told) == []
+
+
+async def test_a_second_try_that_comes_back_is_owed() -> None:
+    told, name = asked()
+    found_failed(told, name)
+    told.payment.provider.refunds.clear()
+    told.payment.provider.sent_back.clear()
+    again = tried_again(told, NOW + DAY)
+    told.payment.answer(again)
+    await told.event("refund.failed", sent_back(told, id=f"re_{again}"), NOW + 2 * DAY)
+    assert owed(told) == [("refund-failed", 1000)]
+
+
+async def test_what_is_told_late_of_a_refund_owes_nothing_that_was_paid_by_hand_since() -> None:
+    told, name = asked()
+    found_failed(told, name)
+    await told.event("charge.refunded", refunded(1000), NOW + 2 * DAY)
+    made = told.payment.last(payments.RefundMade)
+    assert (made.origin, made.occurred_at) == ("provider_dashboard", NOW + 2 * DAY)
+    await told.event("refund.failed", sent_back(told, id=f"re_{name}"), NOW + DAY)
+    assert owed(told) == []
