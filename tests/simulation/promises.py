@@ -31,7 +31,7 @@ class Promises:
         self.idle: dict[str, Callable[[Arrived], bool]] = {}  # by service
         self.ledgers: list[Ledger] = []  # of the whole world
         self.events = 0
-        self.holes: dict[tuple[str, int], int] = {}  # service and lane to the number lost
+        self.holes: dict[tuple[str, int], set[int]] = {}  # numbers lost, by service and lane
         self.reopened: set[str] = set()
         self.story: list[str] = []  # what the last step committed
         self._ids: set[tuple[str, str]] = set()
@@ -108,7 +108,7 @@ class Promises:
         for number, event in enumerate(page):
             place = (service, event.lane)
             if number == lost and event.pseq > self._sent[place]:
-                self.holes[place] = min(event.pseq, self.holes.get(place, event.pseq))
+                self.holes.setdefault(place, set()).add(event.pseq)
             gapless = event.pseq <= self._sent[place] + 1
             expect("P1", gapless, f"{service}/{event.lane} has a gap before {event.pseq}")
             ours = store.lanes[event.lane][event.pseq - 1].id
@@ -120,8 +120,11 @@ class Promises:
                 self._sent_versions[event.stream] = event.version
 
     def resent(self, service: str, store: MemoryStore, page: Sequence[StoredEvent]) -> None:
-        """Note that all of a lane behind a hole was sent again."""
-        self.holes.pop((service, page[0].lane), None)
+        """Note that a page of a lane was sent again, and with it what was lost of that."""
+        place = (service, page[0].lane)
+        left = self.holes.pop(place, set()) - {event.pseq for event in page}
+        if left:
+            self.holes[place] = left
         self.sent(service, store, page, len(page))
 
     def sent_up_to(self, service: str, lane: int) -> int:

@@ -200,11 +200,11 @@ class World:
 
     def mend(self) -> bool:
         """Let a person send again what the log has lost."""
-        for (service, lane), number in sorted(self.promises.holes.items()):
+        for (service, lane), lost in sorted(self.promises.holes.items()):
             one = self.of(service)[0]
             if not one.paused and not one.busy("resend"):
-                one.start("resend", one.relay.resend(one, one.clock, lane, number - 1))
-                self.say(f"{one.name} begins: resend {lane} from {number}")
+                one.start("resend", one.relay.resend(one, one.clock, lane, min(lost) - 1))
+                self.say(f"{one.name} begins: resend {lane} from {min(lost)}")
                 self.loop.run_ready()
                 return True
         return False
