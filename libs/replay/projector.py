@@ -35,6 +35,7 @@ SAVE = 1.0  # seconds until a position is written behind records that touched no
 LOOK = 2.0  # seconds between looks for another generation of what stands still
 TOLD = 10.0  # seconds between lines that say how far a rebuild is
 AGAIN = 10.0  # seconds until a rebuild that failed is tried again
+WHOLE = 1000  # projections, more than any service has
 Moved = Callable[[str, Mapping[Place, int]], None]
 
 
@@ -149,8 +150,12 @@ class Projector:
         return {name: problem for name, problem in problems.items() if problem}
 
     def fitness(self) -> int:
-        """Return how many projections this process can go on with."""
-        return sum(live.other is None for live in self.live.values())
+        """Return how many projections this process can go on with; more, if that is all it has.
+
+        A release may have fewer than the one before it.
+        """
+        able = sum(live.other is None for live in self.live.values())
+        return able + WHOLE * (able == len(self.live))
 
     @property
     def fresh(self) -> bool:

@@ -51,7 +51,7 @@ class Leaving:
         return taken, left
 
     def _leave(self, given: Input, now: float) -> bool:
-        """Say whether to leave it. Callers and persons are told so; others are who else takes it."""
+        """Say whether to leave it; callers and persons are told, which says nothing of others."""
         if isinstance(given.origin, FromApi | FromOperator):
             return True
         if now - self._last > (QUIET if self._alone else GAP):

@@ -4,9 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import msgspec
-import pytest
-
 from libs.codec.framing import EventCodec
 from libs.contracts import inventory as events
 from libs.contracts import kernel

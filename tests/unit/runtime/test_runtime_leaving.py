@@ -77,7 +77,9 @@ def test_what_a_newer_release_had_meanwhile_is_left_as_long_as_before() -> None:
 
 @pytest.mark.parametrize("code", ["commit-failed", "undecodable"])
 def test_a_timer_that_fails_for_itself_says_nothing_of_a_newer_release(code: str) -> None:
-    poison = msgspec.structs.replace(timed("t", "shelf-b", Put("x")), failure=Failure(code, "", b""))
+    poison = msgspec.structs.replace(
+        timed("t", "shelf-b", Put("x")), failure=Failure(code, "", b"")
+    )
     leaving = Leaving(PATIENCE)
     assert left([poison], leaving) == []
     assert not leaving.outdated
