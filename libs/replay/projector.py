@@ -25,7 +25,7 @@ from libs.replay.live import Live, Work
 from libs.replay.models import models, prepare
 from libs.replay.rebuild import renew
 from libs.replay.transaction import Stale, commit
-from libs.store.pool import Connection, Pool
+from libs.store.pool import LOST, PASSING, Connection, Pool
 from libs.telemetry.logs import log
 from libs.telemetry.pulse import Pulse
 from libs.telemetry.spans import OFF, Spans
@@ -124,9 +124,12 @@ class Projector:
             await renew(self.pool, self.hub.bootstrap, topics, projection, self.codec, tell)
             self._look = 0.0
         except Exception as error:  # it is tried again
-            reason = str(error) if isinstance(error, RebuildFailed) else ""
-            log.error("projection-not-rebuilt", projection=projection.name, reason=reason,
+            log.error("projection-not-rebuilt", projection=projection.name,
                       cause=type(error).__name__)  # fmt: skip
+            live = self.live[projection.name]
+            if live.older and not live.halted and not isinstance(error, PASSING + LOST):
+                why = str(error) if isinstance(error, RebuildFailed) else type(error).__name__
+                live.halt("not-rebuilt", why)
             await asyncio.sleep(AGAIN)
 
     async def _steps(self) -> None:
@@ -146,7 +149,10 @@ class Projector:
         Not those that another release goes on with: that ends with the upgrade, not with this
         process.
         """
-        problems = {name: live.problem for name, live in self.live.items() if not live.other}
+        problems = {
+            name: live.halted or (None if live.other else live.problem)
+            for name, live in self.live.items()
+        }
         return {name: problem for name, problem in problems.items() if problem}
 
     def fitness(self) -> int:

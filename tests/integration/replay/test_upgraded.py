@@ -182,3 +182,20 @@ async def test_a_release_that_has_dropped_a_read_model_feeds_the_one_that_it_has
                 await caught_up(toy, WIDER)
             assert holds_all(new)
             assert old.feed.restarts == 1
+
+
+def falls(_: Wider | None, __: Key, ___: Envelope[Any]) -> Wider | None:
+    raise RuntimeError("the newer fold has a bug")
+
+
+async def test_a_rebuild_that_fails_is_told_until_one_has_succeeded(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("libs.replay.projector.AGAIN", 0.1)
+    async with running(toy.relay()):
+        await filled(toy)
+        async with projecting(toy, replace(WIDER, evolve=falls), TOTALS) as projector:
+            await eventually(projector.halted)
+            assert projector.halted() == {"seen": "not-rebuilt: RuntimeError"}
+            async with projecting(toy, WIDER):
+                await eventually(lambda: not projector.halted())
