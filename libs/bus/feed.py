@@ -53,7 +53,7 @@ class Feed:
         tempo: Tempo = PROMPT,
         fitness: Callable[[], int] = lambda: 1,
     ) -> None:
-        self.fitness, self._announced = fitness, 0
+        self.fitness, self._announced = fitness, Fittest(0)
         self.hub, self.group, self.topics, self.member = hub, group, topics, member
         self.tempo = tempo
         self.last_progress = 0.0
@@ -79,9 +79,9 @@ class Feed:
     async def start(self) -> None:
         """Join the group."""
         self.hub.follow(self.topics, self.tempo)
-        self._announced = self.fitness()
+        self._announced = Fittest(self.fitness())
         # The second is spoken with members that do not know the first yet.
-        assignors = (Fittest(self._announced), RoundRobinPartitionAssignor)
+        assignors = (self._announced, RoundRobinPartitionAssignor)
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self.hub.bootstrap, group_id=self.group,
             group_instance_id=self.member, enable_auto_commit=False, auto_offset_reset="none",
@@ -220,12 +220,13 @@ class Feed:
     async def watch(self) -> None:
         """Begin again where this member's fitness has changed, or nothing comes for too long.
 
-        That is: records wait and none comes, or there is no partition for very long.
+        That is: records wait and none comes, or there is no partition for very long,
+        and not because others can do more.
         """
         now = _now()
         if self._consumer is None:
             await self.start()
-        elif self.fitness() != self._announced:
+        elif self.fitness() != self._announced.fitness:
             await self.restart()
         elif now - max(self.last_progress, self._looked) > STALL:
             self._looked = now
@@ -237,7 +238,7 @@ class Feed:
                     log.warning("consumer-stalled", consumer=self.group)
                     self.hub.doubt()
                     await self.restart()
-            elif now - self.last_progress > EMPTY:
+            elif now - self.last_progress > EMPTY and not self._announced.spared:
                 await self.restart()
 
 

@@ -13,16 +13,20 @@ from aiokafka.coordinator.protocol import (
     ConsumerProtocolMemberMetadata,
 )
 
+SPARED = b"others can do more"  # what an assignment without partitions says
 Members = Mapping[str, ConsumerProtocolMemberMetadata]
 
 
 class Fittest:
-    """An assignor in aiokafka's shape, for one member with the fitness that it announces."""
+    """An assignor in aiokafka's shape, for one member with the fitness that it announces.
+
+    `spared` is whether the member has nothing to read because others can do more.
+    """
 
     name = "lonja-fittest"
 
     def __init__(self, fitness: int) -> None:
-        self.fitness = fitness
+        self.fitness, self.spared = fitness, False
 
     def metadata(self, topics: Iterable[str]) -> ConsumerProtocolMemberMetadata:
         """Return what this member tells of itself."""
@@ -34,12 +38,13 @@ class Fittest:
         """Give all partitions to the fittest, in equal shares, and none to the others."""
         most = max(map(_fitness, members.values()))
         chosen = {name: told for name, told in members.items() if _fitness(told) == most}
-        none = {name: ConsumerProtocolMemberAssignment(0, [], b"") for name in members}
+        none = {name: ConsumerProtocolMemberAssignment(0, [], SPARED) for name in members}
         none.update(RoundRobinPartitionAssignor.assign(cluster, chosen))
         return none
 
     def on_assignment(self, assignment: ConsumerProtocolMemberAssignment) -> None:
-        """Take note of nothing."""
+        """Take note of why there may be nothing to read."""
+        self.spared = assignment.user_data == SPARED
 
 
 def _fitness(member: ConsumerProtocolMemberMetadata) -> int:

@@ -27,7 +27,7 @@ from libs.values.lanes import PARTITIONS
 PAGE = 500  # events of a lane per batch
 BATCH_BYTES = 512 * 1024
 DEADLINE = 10.0  # seconds for every acknowledgement
-POLL = 0.5  # seconds, where nobody pokes
+POLL = 0.5  # seconds between looks at what others have committed
 LOOK = 5.0  # seconds between looks at what somebody else has sent of lanes that are left
 NOTE = 5.0  # seconds between notes of what was acknowledged
 CONSUMER = "relay"  # under this name in `positions`: what was acknowledged, at least
@@ -180,11 +180,11 @@ class Relay:
             await self._send(due)
             if _now() >= self._next_note:
                 await self._note()
-            return
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(max(0.0, self._next_poll - _now())):
-                await self._wake.wait()
-        if _now() >= self._next_poll:
+        else:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, self._next_poll - _now())):
+                    await self._wake.wait()
+        if _now() >= self._next_poll:  # of a busy process, too: others commit as well
             await self._read_heads()
             await self._follow()
             self._next_poll = _now() + POLL

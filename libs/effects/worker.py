@@ -12,7 +12,7 @@ from libs.effects.budget import Budget
 from libs.effects.kinds import Closing, EffectKind, NotYet, Result, Unknown
 from libs.effects.policy import FINAL, QUEUED, Step, step, verdict
 from libs.eventsourcing.inputs import Input
-from libs.runtime.turns import TurnLoop
+from libs.runtime.turns import FENCED, TurnLoop
 from libs.store.store import Call, Store
 from libs.telemetry.logs import log
 from libs.telemetry.pulse import Pulse
@@ -22,6 +22,7 @@ from libs.values.ids import derive
 
 AT_ONCE = 64  # calls of one provider
 IDLE = 1.0  # seconds between looks when nobody pokes
+AGAIN = 1.0  # seconds until a result that nobody could take is offered again
 SECOND = 1_000_000  # microseconds
 
 
@@ -111,7 +112,18 @@ class EffectWorker:
         if taken != "queue":
             title = f"{taken} {kind.name}"
             self.spans.called(given, title, kind.provider, call.attempt, began)
-        await self.loop.settle([given])
+        await self._settle(given, lease_till)
+
+    async def _settle(self, given: Input, lease_till: int) -> None:
+        """Have a result recorded.
+
+        One that is left to a newer release is offered again while the effect is ours: that one
+        finds out for itself then, or there is none and it is parked.
+        """
+        while (await self.loop.settle([given])).by_id[given.id] == FENCED:
+            if self._draining or self.clock() > lease_till:
+                return
+            await asyncio.sleep(AGAIN)
 
     async def _result(self, kind: EffectKind, call: Call, taken: Step) -> Result:
         if taken == "queue":

@@ -25,7 +25,7 @@ from libs.replay.live import Live, Work
 from libs.replay.models import models, prepare
 from libs.replay.rebuild import renew
 from libs.replay.transaction import Stale, commit
-from libs.store.pool import Connection, Pool
+from libs.store.pool import LOST, PASSING, Connection, Pool
 from libs.telemetry.logs import log
 from libs.telemetry.pulse import Pulse
 from libs.telemetry.spans import OFF, Spans
@@ -35,6 +35,7 @@ SAVE = 1.0  # seconds until a position is written behind records that touched no
 LOOK = 2.0  # seconds between looks for another generation of what stands still
 TOLD = 10.0  # seconds between lines that say how far a rebuild is
 AGAIN = 10.0  # seconds until a rebuild that failed is tried again
+WHOLE = 1000  # projections, more than any service has
 Moved = Callable[[str, Mapping[Place, int]], None]
 
 
@@ -123,9 +124,12 @@ class Projector:
             await renew(self.pool, self.hub.bootstrap, topics, projection, self.codec, tell)
             self._look = 0.0
         except Exception as error:  # it is tried again
-            reason = str(error) if isinstance(error, RebuildFailed) else ""
-            log.error("projection-not-rebuilt", projection=projection.name, reason=reason,
+            log.error("projection-not-rebuilt", projection=projection.name,
                       cause=type(error).__name__)  # fmt: skip
+            live = self.live[projection.name]
+            if live.older and not live.halted and not isinstance(error, PASSING + LOST):
+                why = str(error) if isinstance(error, RebuildFailed) else type(error).__name__
+                live.halt("not-rebuilt", why)
             await asyncio.sleep(AGAIN)
 
     async def _steps(self) -> None:
@@ -145,12 +149,19 @@ class Projector:
         Not those that another release goes on with: that ends with the upgrade, not with this
         process.
         """
-        problems = {name: live.problem for name, live in self.live.items() if not live.other}
+        problems = {
+            name: live.halted or (None if live.other else live.problem)
+            for name, live in self.live.items()
+        }
         return {name: problem for name, problem in problems.items() if problem}
 
     def fitness(self) -> int:
-        """Return how many projections this process can go on with."""
-        return sum(live.other is None for live in self.live.values())
+        """Return how many projections this process can go on with; more, if that is all it has.
+
+        A release may have fewer than the one before it.
+        """
+        able = sum(live.other is None for live in self.live.values())
+        return able + WHOLE * (able == len(self.live))
 
     @property
     def fresh(self) -> bool:

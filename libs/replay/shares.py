@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import os
 import pickle
-import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
@@ -62,7 +61,9 @@ class Filled(msgspec.Struct, frozen=True):
 
 def workers_at(dsn: str) -> Workers:
     """Return what this machine can do for a database: a process for each of its processors."""
-    return Workers(dsn, min(len(os.sched_getaffinity(0)), MOST))
+    known = hasattr(os, "sched_getaffinity")  # on Linux: those that a container was given
+    mine = len(os.sched_getaffinity(0)) if known else os.cpu_count() or 1
+    return Workers(dsn, min(mine, MOST))
 
 
 async def share_out(
@@ -126,6 +127,7 @@ async def _working(share: Share) -> AsyncIterator[asyncio.StreamReader]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", f"from {__name__} import main; main()", env=environment,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        process_group=0,  # a Ctrl-C is for the parent, which says what follows
     )  # fmt: skip
     assert process.stdin is not None
     assert process.stdout is not None
@@ -150,7 +152,6 @@ async def _said(pipe: asyncio.StreamReader) -> Filled | Progress | Exception:
 
 def main() -> None:
     """Fill the share that comes by standard input, as a process that ends with its parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told too, and says what follows
     share: Share = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own process
     threading.Thread(target=_end_with_parent, daemon=True).start()
     settle()

@@ -1,13 +1,14 @@
 """Leadership by a session-level advisory lock: it saves work, safety never depends on it.
 
-A process that is not fit for all of the work leads only as long as no other one is: while a system
-is upgraded, the newer release leads as soon as it can.
+A process leads only as long as no other one can do more of the work: while a system is upgraded,
+the newer release leads as soon as it can.
 """
 
 import asyncio
 import contextlib
 import zlib
 from collections.abc import Callable, Coroutine, Sequence
+from enum import IntEnum
 from typing import Any
 
 from libs.store.pool import Connection, Pool, session
@@ -15,35 +16,47 @@ from libs.telemetry.logs import log
 
 RETRY = 1.0  # seconds
 _LEAD = "SELECT pg_try_advisory_lock($1)"
-_FIT = "SELECT pg_try_advisory_lock_shared($1)"  # held by whoever is fit
-_UNFIT = "SELECT pg_advisory_unlock_shared($1)"
+# Which rank a process has, others see by a lock that it holds.
+_TAKE = "SELECT pg_try_advisory_lock_shared($1)"
+_GIVE_BACK = "SELECT pg_advisory_unlock_shared($1)"
 _OTHERS = """
     SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
-    WHERE l.locktype = 'advisory' AND l.classid = 0 AND l.objid::bigint = $1 AND l.granted
-        AND d.datname = current_database() AND l.pid <> pg_backend_pid()"""
+    WHERE l.locktype = 'advisory' AND l.classid = 0 AND l.objid::bigint = ANY ($1::bigint[])
+        AND l.granted AND d.datname = current_database() AND l.pid <> pg_backend_pid()"""
 
 Work = Callable[[], Coroutine[Any, Any, None]]
+
+
+class Rank(IntEnum):
+    """How much of the work a process can do."""
+
+    OUTDATED = 0  # not what a newer release has gone ahead with
+    BEHIND = 1  # not what needs rows that are still being rebuilt
+    FIT = 2
 
 
 class Candidate:
     """One process's wish to lead, on a connection of its own."""
 
-    def __init__(self, connection: Connection, name: str, fit: Callable[[], bool]) -> None:
-        self.connection, self.fit = connection, fit
+    def __init__(self, connection: Connection, name: str, rank: Callable[[], Rank]) -> None:
+        self.connection, self.rank = connection, rank
         self._lead = zlib.crc32(name.encode())
-        self._fit = zlib.crc32(f"{name} fit".encode())
-        self._known_as_fit = False
+        self._locks = {one: zlib.crc32(f"{name} {one.name}".encode()) for one in Rank}
+        self._known: Rank | None = None
 
     async def may(self) -> bool:
-        """Say whether nobody is fitter; the connection is tried at every call."""
-        fit = self.fit()
-        if fit != self._known_as_fit:
-            await self.connection.fetchval(_FIT if fit else _UNFIT, self._fit)
-            self._known_as_fit = fit
-        if fit:
+        """Say whether nobody has a higher rank; the connection is tried at every call."""
+        rank = self.rank()
+        if rank is not self._known:
+            await self.connection.fetchval(_TAKE, self._locks[rank])
+            if self._known is not None:
+                await self.connection.fetchval(_GIVE_BACK, self._locks[self._known])
+            self._known = rank
+        if rank is Rank.FIT:
             await self.connection.fetchval("SELECT 1")
             return True
-        return bool(await self.connection.fetchval(_OTHERS, self._fit) == 0)
+        higher = [lock for one, lock in self._locks.items() if one > rank]
+        return bool(await self.connection.fetchval(_OTHERS, higher) == 0)
 
     async def elected(self) -> None:
         """Return when this process leads."""
@@ -60,7 +73,7 @@ async def _together(works: Sequence[Work]) -> None:
 
 
 async def leading(
-    pool: Pool, name: str, works: Sequence[Work], fit: Callable[[], bool] = lambda: True
+    pool: Pool, name: str, works: Sequence[Work], rank: Callable[[], Rank] = lambda: Rank.FIT
 ) -> None:
     """Run the works while this process holds the lock of that name in this database.
 
@@ -69,7 +82,7 @@ async def leading(
     while True:
         try:
             async with session(pool, idle_in_transaction_session_timeout=0) as connection:
-                candidate = Candidate(connection, name, fit)
+                candidate = Candidate(connection, name, rank)
                 await candidate.elected()
                 await _lead(candidate, works)
         except Exception as error:

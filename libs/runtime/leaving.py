@@ -7,26 +7,26 @@ needs them is not parked for a person: the other process takes it.
 from collections.abc import Mapping, Sequence
 
 from libs.codec.errors import UNKNOWN
-from libs.eventsourcing.inputs import FromApi, FromTimer, FromTopic, Head, Input
+from libs.eventsourcing.inputs import FromApi, FromOperator, FromTopic, Head, Input
 
 NEWER = "newer-release"  # what a caller is told: the same request succeeds elsewhere, or later
-PATIENCE = 60.0  # seconds that a queue is left, if no newer release is there
-GAP = 10.0  # seconds without it, after which the queue has been somewhere else meanwhile
-QUIET = 300.0  # the same for a queue that nobody newer came for
-ROOM = 10_000  # queues
+PATIENCE = 60.0  # seconds that a process leaves what it is handed, if no newer release is there
+GAP = 10.0  # seconds without any of it, after which somebody newer has had it meanwhile
+QUIET = 300.0  # the same for a process that nobody newer came to
 
 
 class Leaving:
     """Which inputs a process leaves. `outdated` is set where it has met one that it left.
 
-    A queue (a partition, or a source) is left for `patience` seconds: what still comes here then
-    has nobody newer, and is parked like all that cannot be understood. 0 leaves nothing.
+    Who leaves something is handed no more of it as soon as a newer release is there. So what still
+    comes after `patience` seconds has nobody newer, and is parked like all that cannot be
+    understood. 0 leaves nothing.
     """
 
     def __init__(self, patience: float = 0.0) -> None:
         self.patience, self.outdated = patience, False
-        # Since when a queue is left, when it was last, and whether that is over.
-        self._left: dict[str, tuple[float, float, bool]] = {}
+        self._since = self._last = -QUIET
+        self._alone = False
 
     def split(
         self, inputs: Sequence[Input], heads: Mapping[str, Head], now: float
@@ -42,33 +42,33 @@ class Leaving:
         left: list[Input] = []
         stopped: set[str] = set()
         for given in inputs:
-            queue = _queue(given)
-            if queue in stopped or (_newer(given, heads) and self._wait(given, queue, now)):
+            queue = queue_of(given)
+            if queue in stopped or (_newer(given, heads) and self._leave(given, now)):
                 stopped.add(queue)
                 left.append(given)
             else:
                 taken.append(given)
         return taken, left
 
-    def _wait(self, given: Input, queue: str, now: float) -> bool:
-        if isinstance(given.origin, FromApi):
+    def _leave(self, given: Input, now: float) -> bool:
+        """Say whether to leave it; callers and persons are told, which says nothing of others."""
+        if isinstance(given.origin, FromApi | FromOperator):
             return True
-        since, last, over = self._left.get(queue, (now, now, False))
-        if now - last > (QUIET if over else GAP):
-            since = now
-        over = now - since >= self.patience
-        self._left[queue] = since, now, over
-        self.outdated = not all(ended for _, _, ended in self._left.values())
-        if len(self._left) > ROOM:
-            self._left = {q: one for q, one in self._left.items() if now - one[1] <= QUIET}
-        return not over
+        if now - self._last > (QUIET if self._alone else GAP):
+            self._since = now
+        self._last = now
+        self._alone = now - self._since >= self.patience
+        self.outdated = not self._alone
+        return not self._alone
 
 
-def _queue(given: Input) -> str:
-    """Return what keeps inputs in order: the partition of a record, the source of all others."""
+def queue_of(given: Input) -> str:
+    """Return what keeps inputs in order: a record's partition, the source of all others."""
     match given.origin:
         case FromTopic(after=after):
             return f"{after.topic}/{after.partition}"
+        case FromOperator(stream=stream, source=source):
+            return f"{stream} {source}"
         case _:
             return given.source
 
@@ -76,8 +76,10 @@ def _queue(given: Input) -> str:
 def _newer(given: Input, heads: Mapping[str, Head]) -> bool:
     """Say whether an input or the history of one of its streams has an unknown schema.
 
-    A timer that cannot be read is one that a newer release has set.
+    To give something up takes no history.
     """
+    if isinstance(given.origin, FromOperator) and given.origin.discard is not None:
+        return False
     if given.failure is not None:
-        return given.failure.code == UNKNOWN or isinstance(given.origin, FromTimer)
+        return given.failure.code == UNKNOWN
     return any(heads[stream].newer for stream in given.streams())

@@ -27,7 +27,7 @@ from libs.runtime.housekeeping import Housekeeping
 from libs.runtime.inbox import InboxPump, StoreInbox
 from libs.runtime.interpret import Interpreter
 from libs.runtime.lagging import Lag, Lagging
-from libs.runtime.leader import leading
+from libs.runtime.leader import Rank, leading
 from libs.runtime.leaving import PATIENCE, Leaving
 from libs.runtime.ports import Ports, Service
 from libs.runtime.reactor import Reactor
@@ -160,17 +160,16 @@ class RunningService:
         )
         self.pulses["housekeeping"] = house.pulse
         alone.append(house.run)
-        self._go("leader", leading(self.pool, "leader", alone, self._fit))
+        self._go("leader", leading(self.pool, "leader", alone, self._rank))
         self._watch()
         if service.routes is not None:
             self.router = service.routes(ports)
 
-    def _fit(self) -> bool:
-        """Say whether this process can do all the work.
-
-        No newer release has gone ahead of it, and its read models are of its version.
-        """
-        return not self.leaving.outdated and (self.projector is None or self.projector.fresh)
+    def _rank(self) -> Rank:
+        """Say how much of the work this process can do."""
+        if self.leaving.outdated:
+            return Rank.OUTDATED
+        return Rank.FIT if self.projector is None or self.projector.fresh else Rank.BEHIND
 
     def _watch(self) -> None:
         """Measure and watch what runs."""

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 
+from libs.codec.errors import UNKNOWN, CodecError
 from libs.eventsourcing.inputs import Failure, FromTimer, Input
 from libs.eventsourcing.mind import Mind
 from libs.eventsourcing.states import unpack
@@ -32,9 +33,18 @@ def timer_input(mind: Mind, timer: DueTimer, acts_from: int = 0) -> Input:
         command = unpack(mind.deciders[category(timer.stream)].commands, timer.command)
     except Exception as error:
         raw = msgspec.msgpack.encode((timer.stream, timer.command))
-        failure = Failure("undecodable", type(error).__name__, raw)
+        failure = Failure(_code(error), type(error).__name__, raw)
         return msgspec.structs.replace(given, intake=TIMERS, failure=failure)
     return msgspec.structs.replace(given, work=((timer.stream, command),))
+
+
+def _code(error: Exception) -> str:
+    """Say whether a newer release has set the timer: a stream or a command that is not known here.
+
+    Bytes that are damaged are nobody's.
+    """
+    unknown = isinstance(error, KeyError | msgspec.ValidationError)
+    return UNKNOWN if unknown else CodecError.code
 
 
 class TimerPump:

@@ -26,7 +26,7 @@ from libs.eventsourcing.inputs import (
 from libs.eventsourcing.mind import Mind
 from libs.eventsourcing.states import unpack
 from libs.eventsourcing.turn import take_turn
-from libs.runtime.leaving import NEWER, Leaving
+from libs.runtime.leaving import NEWER, Leaving, queue_of
 from libs.store.folding import Heads
 from libs.store.pool import LOST, PASSING
 from libs.store.store import Conflict, Fenced, Repeated, Settled, Store
@@ -157,7 +157,7 @@ class TurnRunner:
         """Find the input on which the commit fails, and park it. Raises where even that fails."""
         log.error("commit-failed", cause=type(error).__name__, inputs=len(left))
         if len(left) > 1:
-            stopped: set[tuple[str, str]] = set()
+            stopped: set[str] = set()
             for given in left:
                 await self._one(given, outcome, stopped)
             return
@@ -170,20 +170,15 @@ class TurnRunner:
         failure = Failure("commit-failed", type(error).__name__, b"")
         outcome.by_id |= (await self.run([msgspec.structs.replace(given, failure=failure)])).by_id
 
-    async def _one(self, given: Input, outcome: Outcome, stopped: set[tuple[str, str]]) -> None:
-        """Run one input of a batch; what is redriven behind a failure of its source waits."""
-        if not isinstance(given.origin, FromOperator):
-            outcome.by_id |= (await self.run([given])).by_id
-            return
-        queue, name = (
-            (given.origin.stream, given.origin.source),
-            f"operator/{given.origin.parked_id}",
-        )
+    async def _one(self, given: Input, outcome: Outcome, stopped: set[str]) -> None:
+        """Run one input of a batch; behind one that was left, or not redriven, its queue waits."""
+        origin, queue = given.origin, queue_of(given)
+        operator = f"operator/{origin.parked_id}" if isinstance(origin, FromOperator) else None
         if queue in stopped:
-            outcome.by_id[name] = "queued"
+            outcome.by_id[operator or given.id] = "queued" if operator else FENCED
             return
         outcome.by_id |= (await self.run([given])).by_id
-        if outcome.by_id[name] is not None:
+        if outcome.by_id[given.id] == FENCED or (operator and outcome.by_id[operator] is not None):
             stopped.add(queue)
 
 

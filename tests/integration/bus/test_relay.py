@@ -13,7 +13,16 @@ from libs.bus import relay as relaying
 from libs.bus.readback import HistoryMismatch, TopicTrimmed
 from libs.bus.relay import producer_for
 from libs.bus.topics import TopicMismatch, ensure_topics
-from tests.integration.bus.toy import REGISTRY, Toy, counted, lane_with_things, running, until
+from libs.values.lanes import lane_of
+from tests.integration.bus.toy import (
+    REGISTRY,
+    Counted,
+    Toy,
+    counted,
+    lane_with_things,
+    running,
+    until,
+)
 from tests.support import eventually
 
 pytestmark = pytest.mark.stack
@@ -57,6 +66,38 @@ async def test_a_commit_of_another_process_is_found_without_a_poke(toy: Toy) -> 
     async with running(relay):
         await toy.commit(counted(5))
         await eventually(lambda: relay.sent_total == 5)
+
+
+class SlowProducer(AIOKafkaProducer):  # type: ignore[misc]
+    """The producer of a relay that always has something to send."""
+
+    async def send_batch(self, *args: Any, **more: Any) -> Any:
+        await asyncio.sleep(0.05)
+        return await super().send_batch(*args, **more)
+
+
+async def test_a_commit_of_another_process_is_found_by_a_relay_that_never_rests(toy: Toy) -> None:
+    relay = toy.relay(
+        make_producer=lambda bootstrap: SlowProducer(
+            bootstrap_servers=bootstrap, enable_idempotence=True, acks="all", linger_ms=0
+        )
+    )
+
+    async def work() -> None:
+        while True:
+            relay.poke(await toy.commit([Counted("busy", 1)]))
+
+    async with running(relay):
+        busy = asyncio.create_task(work())
+        try:
+            await eventually(lambda: relay.sent_total > 20)
+            other = next(
+                f"t{n}" for n in range(99) if lane_of(f"thing-t{n}") != lane_of("thing-busy")
+            )
+            (lane,) = await toy.commit([Counted(other, 1)])
+            await eventually(lambda: relay.sent.get(lane) == 1, 5)
+        finally:
+            busy.cancel()
 
 
 async def test_what_only_a_newer_release_can_send_is_left_to_it_and_then_gone_on_behind(

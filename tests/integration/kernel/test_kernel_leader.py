@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from libs.runtime.leader import leading
+from libs.runtime.leader import Rank, leading
 from libs.store.pool import Pool, close_pool, open_pool
 from tests.support import eventually
 
@@ -22,8 +22,8 @@ async def opened(database: str) -> AsyncIterator[Pool]:
 
 
 class Member:
-    def __init__(self, *, fit: bool) -> None:
-        self.fit, self.leads = fit, False
+    def __init__(self, rank: Rank) -> None:
+        self.rank, self.leads = rank, False
 
     async def work(self) -> None:
         self.leads = True
@@ -39,7 +39,7 @@ def lead(*members: Member) -> list[bool]:
 
 @contextlib.asynccontextmanager
 async def running(opened: Pool, member: Member) -> AsyncIterator[Member]:
-    task = asyncio.create_task(leading(opened, "leader", [member.work], lambda: member.fit))
+    task = asyncio.create_task(leading(opened, "leader", [member.work], lambda: member.rank))
     try:
         yield member
     finally:
@@ -49,9 +49,9 @@ async def running(opened: Pool, member: Member) -> AsyncIterator[Member]:
 
 async def test_one_of_two_leads_and_the_other_follows_it(opened: Pool) -> None:
     async with contextlib.AsyncExitStack() as later:
-        async with running(opened, Member(fit=True)) as first:
+        async with running(opened, Member(Rank.FIT)) as first:
             await eventually(lambda: first.leads)
-            second = await later.enter_async_context(running(opened, Member(fit=True)))
+            second = await later.enter_async_context(running(opened, Member(Rank.FIT)))
             await asyncio.sleep(1.5)
             assert lead(first, second) == [True, False]
         await eventually(lambda: second.leads)
@@ -60,19 +60,30 @@ async def test_one_of_two_leads_and_the_other_follows_it(opened: Pool) -> None:
 async def test_who_is_fit_takes_over_from_who_is_not_and_gives_back_when_it_goes(
     opened: Pool,
 ) -> None:
-    async with running(opened, Member(fit=False)) as older:
+    async with running(opened, Member(Rank.BEHIND)) as older:
         await eventually(lambda: older.leads)
-        async with running(opened, Member(fit=False)) as newer:
+        async with running(opened, Member(Rank.BEHIND)) as newer:
             await asyncio.sleep(1.5)
             assert lead(older, newer) == [True, False]
-            newer.fit = True  # its read models are there
+            newer.rank = Rank.FIT  # its read models are there
             await eventually(lambda: lead(older, newer) == [False, True])
         await eventually(lambda: older.leads)
 
 
 async def test_who_is_no_longer_fit_leaves_to_who_waits(opened: Pool) -> None:
-    async with running(opened, Member(fit=True)) as older:
+    async with running(opened, Member(Rank.FIT)) as older:
         await eventually(lambda: older.leads)
-        async with running(opened, Member(fit=True)) as newer:
-            older.fit = False  # it has met what it does not know
+        async with running(opened, Member(Rank.FIT)) as newer:
+            older.rank = Rank.OUTDATED  # it has met what it does not know
             await eventually(lambda: lead(older, newer) == [False, True])
+
+
+async def test_who_is_outdated_leaves_to_who_is_still_behind(opened: Pool) -> None:
+    async with running(opened, Member(Rank.FIT)) as older:
+        await eventually(lambda: older.leads)
+        async with running(opened, Member(Rank.BEHIND)) as newer:
+            await asyncio.sleep(1.5)
+            assert lead(older, newer) == [True, False]
+            older.rank = Rank.OUTDATED  # all that it would do from now on is to park
+            await eventually(lambda: lead(older, newer) == [False, True])
+        await eventually(lambda: older.leads)

@@ -293,7 +293,7 @@ async def test_a_timer_that_cannot_be_read_is_parked_and_redriven_when_it_can(st
     runs.mind.deciders = {}
     await runs.run(timer_input(runs.mind, later))
     assert await store.due(NOON + 60, 10) == []
-    assert [p.code for p in await store.parked(TIMERS, None, 10)] == ["undecodable"]
+    assert [p.code for p in await store.parked(TIMERS, None, 10)] == ["unknown-schema"]
     assert [r.code for r in await redrive(store, TIMERS, "timer/t")] == [None]
     assert await applied(store) == ["timer:t", "timed/t"]
 

@@ -102,5 +102,5 @@ async def test_a_timer_that_cannot_be_read_does_not_stop_the_others(store: Store
     async with looping(runs) as loop:
         await pump(runs, loop, Topics({}, {})).step()
     assert await toy.documents(store, "shelf-a") == ["timer:good", "timed/good"]
-    assert [p.code for p in await store.parked("intake-timers", None, 10)] == ["undecodable"]
+    assert [p.code for p in await store.parked("intake-timers", None, 10)] == ["unknown-schema"]
     assert await store.due(DUE, 10) == []

@@ -1,6 +1,8 @@
 """A long log is read by several processes, each its own lanes: the copy is the same, none is left."""
 
 import asyncio
+import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -131,7 +133,8 @@ async def test_one_that_is_killed_fails_the_copy_and_takes_the_others_with_it(
     assert (await shared(toy, database, swap=True)).rows == 20
 
 
-async def test_processes_end_with_the_one_that_was_killed(toy: Toy, database: str) -> None:
+async def parent_of_three(toy: Toy, database: str) -> Any:
+    """A process that rebuilds, at the head of a group of its own, and what keeps its children."""
     async with running(toy.relay()):
         await toy.commit(counted(100))
         await eventually(lambda: published(toy, 100))
@@ -140,11 +143,29 @@ async def test_processes_end_with_the_one_that_was_killed(toy: Toy, database: st
     parent = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.integration.replay.rebuilding", database, toy.kafka, toy.topic,
         f"postgresql://nobody@127.0.0.1:{port}/nothing", cwd=ROOT, start_new_session=True,
+        stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     await eventually(lambda: len(children()) == 3)
+    return mute, parent
+
+
+async def test_who_interrupts_the_group_at_once_hears_of_the_parent_alone(
+    toy: Toy, database: str
+) -> None:
+    mute, parent = await parent_of_three(toy, database)
+    assert parent.pid not in {os.getpgid(one.pid) for one in children()}
+    os.killpg(parent.pid, signal.SIGINT)  # as Ctrl-C does, also while they begin
+    _, said = await parent.communicate()
+    await eventually(lambda: children() == [], 5)
+    assert said.decode().count("KeyboardInterrupt\n") == 1, said.decode()
+    mute.close()
+
+
+async def test_processes_end_with_the_one_that_was_killed(toy: Toy, database: str) -> None:
+    mute, parent = await parent_of_three(toy, database)
     left = children()
     parent.kill()
-    await parent.wait()
+    await parent.communicate()
     await eventually(lambda: not any(one.is_running() for one in left), 5)
     mute.close()
 

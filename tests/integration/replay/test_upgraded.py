@@ -2,6 +2,7 @@
 
 import asyncio
 import zlib
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -162,3 +163,39 @@ async def test_a_read_model_that_only_the_newer_release_has_is_fed_of_all_partit
             await toy.commit(counted(100))
             await caught_up(toy, SEEN)
             assert await toy.pool.fetchval("SELECT count(*) FROM seen") == 200
+
+
+async def test_a_release_that_has_dropped_a_read_model_feeds_the_one_that_it_has_changed(
+    toy: Toy,
+) -> None:
+    dropped = replace(TOTALS, name="dropped")
+    async with running(toy.relay()), projecting(toy, SEEN, TOTALS, dropped) as old:
+        await toy.commit(counted(100))
+        await caught_up(toy, SEEN)
+        async with projecting(toy, WIDER, TOTALS) as new:
+            await eventually(lambda: new.fresh)
+            await toy.commit(counted(100))  # the older release sees what has become of its rows
+            await eventually(lambda: old.live["seen"].other is not None)
+            for _ in range(16):  # also when the older one has come back into the group
+                await asyncio.sleep(0.5)
+                await toy.commit(counted(50))
+                await caught_up(toy, WIDER)
+            assert holds_all(new)
+            assert old.feed.restarts == 1
+
+
+def falls(_: Wider | None, __: Key, ___: Envelope[Any]) -> Wider | None:
+    raise RuntimeError("the newer fold has a bug")
+
+
+async def test_a_rebuild_that_fails_is_told_until_one_has_succeeded(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("libs.replay.projector.AGAIN", 0.1)
+    async with running(toy.relay()):
+        await filled(toy)
+        async with projecting(toy, replace(WIDER, evolve=falls), TOTALS) as projector:
+            await eventually(projector.halted)
+            assert projector.halted() == {"seen": "not-rebuilt: RuntimeError"}
+            async with projecting(toy, WIDER):
+                await eventually(lambda: not projector.halted())
