@@ -106,6 +106,9 @@ def _decide_shortage(command: commands.DecideShortage, state: OrderState) -> Seq
     backorder = command.decision == "backorder"
     if backorder and waiting.reason == "out-of-stock" and (waiting.decide_by or 0) >= until:
         return []
+    units = _cancellable(state)
+    if command.decision == "cancel" and not units:
+        raise Refused("nothing-to-cancel", "What is left is confirmed or in a parcel.")
     for lacking in shortages(state):
         settled = orders.ShortfallSettled(
             **story.names(), sku=lacking.sku, units=lacking.units, decision=command.decision,
@@ -118,14 +121,17 @@ def _decide_shortage(command: commands.DecideShortage, state: OrderState) -> Seq
         case "backorder":
             wait(story, "out-of-stock", until, shortages(state))
         case "cancel":
-            sure, inside = dict(state.confirmed or {}), packed(state)
-            kept = {name: max(sure.get(name, 0), inside.get(name, 0)) for name in state.lines}
-            units = {name: n - kept[name] for name, n in remaining(state).items()}
-            cancel_units(
-                story, {name: n for name, n in units.items() if n > 0}, command.by,
-                command.reason or "out-of-stock", "decision",
-            )  # fmt: skip
+            reason = command.reason or "out-of-stock"
+            cancel_units(story, units, command.by, reason, "decision")
     return settle(story)
+
+
+def _cancellable(state: OrderState) -> dict[str, int]:
+    """Return the units by line that are neither confirmed nor in a parcel."""
+    sure, inside = dict(state.confirmed or {}), packed(state)
+    kept = {name: max(sure.get(name, 0), inside.get(name, 0)) for name in state.lines}
+    left = {name: n - kept[name] for name, n in remaining(state).items()}
+    return {name: n for name, n in left.items() if n > 0}
 
 
 def _deadline(command: commands.DecideByDeadline, state: OrderState) -> Sequence[OrderEvent]:

@@ -201,6 +201,11 @@ def test_cancel_ends_the_order_or_the_part_that_waits() -> None:
     assert only(part.events, orders.StockRequired).demands[0].units == 1
 
 
+def test_what_is_in_a_parcel_is_not_cancelled_by_a_decision_however_often_it_is_told() -> None:
+    packed = parcel("planned", ("a", 2))
+    given(ORDER).when(told(MUG), SHORT, packed, decide("cancel")).then_refused("nothing-to-cancel")
+
+
 def test_an_order_that_does_not_wait_refuses_a_decision() -> None:
     given(ORDER).when(told(MUG), answer("MUG", 2), decide("retry")).then_refused(
         "order-not-waiting"
