@@ -5,7 +5,7 @@ import re
 import msgspec
 
 from libs.contracts import channels, common
-from services.channels.reports import ReportCommand
+from services.channels.report_commands import ReportCommand
 
 
 class RecordOrder(msgspec.Struct, frozen=True, tag=True):

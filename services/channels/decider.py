@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from libs.contracts import channels, common
 from libs.eventsourcing.decider import Decider
-from services.channels import commands, reports
+from services.channels import commands, report_commands, reports
 from services.channels.report_lines import lines_at
 from services.channels.reports import Reporting
 
@@ -68,7 +68,11 @@ def decide(command: commands.ChannelOrderCommand, state: ChannelOrder) -> Sequen
             ]  # fmt: skip
         case commands.RecordDeletion():
             return [] if state.deleted else [_deleted(command, state)]
-        case reports.RequestReport() | reports.RecordReport() | reports.SettleReport():
+        case (
+            report_commands.RequestReport()
+            | report_commands.RecordReport()
+            | report_commands.SettleReport()
+        ):
             return reports.decide(command, state.reporting)
         case _:
             assert_never(command)

@@ -10,8 +10,8 @@ from libs.runtime.ports import Ports, Rows, Told
 from libs.web.problems import Problem
 from libs.web.writes import After, WriteRequest, Written, carry_out, caught_up, written
 from services.channels.commands import order_stream
+from services.channels.report_commands import SettleReport
 from services.channels.report_rows import REPORTS, ReportRow
-from services.channels.reports import SettleReport
 
 _MOST = 500
 OPEN = ("open", "in-doubt", "refused")

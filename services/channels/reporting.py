@@ -9,7 +9,7 @@ from libs.eventsourcing.process import Effect, Reactions, Timer, reacting
 from libs.eventsourcing.states import pack
 from libs.values.ids import derive
 from services.channels.commands import order_stream
-from services.channels.reports import RequestReport
+from services.channels.report_commands import RequestReport
 
 
 @reacting(fulfilment.ShipmentDispatched)

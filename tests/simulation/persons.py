@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from libs.contracts import common
 from services.channels.commands import order_stream
+from services.channels.report_commands import SettleReport
 from services.channels.report_rows import ReportRow
-from services.channels.reports import SettleReport
 from services.fulfilment import handover_commands as handovers
 from services.fulfilment import shipment_commands as parcels
 from services.fulfilment.standing import ShipmentRow

@@ -4,7 +4,7 @@ from libs.contracts.channels import ChannelReportRequested
 from libs.effects.kinds import Confirmed, Rejected, Result, Unknown
 from libs.eventsourcing.states import unpack
 from libs.store.store import Call
-from services.channels.reports import RecordReport
+from services.channels.report_commands import RecordReport
 
 # With pauses that grow to an hour: 16 to 20 hours, and then a person, before the report is due.
 ATTEMPTS = 36

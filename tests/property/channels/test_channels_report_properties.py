@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from libs.contracts import common
 from libs.eventsourcing.states import pack, unpack
-from services.channels import commands, reports
+from services.channels import commands, report_commands
 from services.channels.adapters import shopify
 from services.channels.decider import CHANNEL_ORDER, ChannelOrder
 from tests.examples import examples
@@ -35,9 +35,9 @@ def version(number: int, units: dict[str, int]) -> commands.RecordOrder:
 
 def report(
     kind: Any, number: int, units: dict[str, int], *, whole: bool = False
-) -> reports.RequestReport:
+) -> report_commands.RequestReport:
     rows = tuple(common.LineQuantity(line_id=name, quantity=n) for name, n in units.items() if n)
-    return reports.RequestReport(
+    return report_commands.RequestReport(
         reference=ORDER, entity="main", kind=kind, subject=f"s{number}", rows=rows, reason="",
         at=number, whole=whole,
     )  # fmt: skip

@@ -13,7 +13,7 @@ from libs.effects.kinds import Confirmed, Rejected, Unknown
 from libs.eventsourcing.envelope import Envelope
 from libs.eventsourcing.testing import given
 from libs.store.store import Call
-from services.channels import reports
+from services.channels import report_commands, reports
 from services.channels.commands import order_stream
 from services.channels.decider import CHANNEL_ORDER
 from services.channels.outbound.report import ATTEMPTS, report_of, tell
@@ -55,15 +55,15 @@ def rows(*units: int) -> tuple[common.LineQuantity, ...]:
     )
 
 
-def dispatched(shipment: str, *units: int, at: int = NOON) -> reports.RequestReport:
-    return reports.RequestReport(
+def dispatched(shipment: str, *units: int, at: int = NOON) -> report_commands.RequestReport:
+    return report_commands.RequestReport(
         reference=ORDER, entity="main", kind="dispatch", subject=shipment, rows=rows(*units),
         reason="", at=at, carrier="UPS", tracking_code=f"T-{shipment}",
     )  # fmt: skip
 
 
-def cancellation(subject: str, *units: int, whole: bool = False) -> reports.RequestReport:
-    return reports.RequestReport(
+def cancellation(subject: str, *units: int, whole: bool = False) -> report_commands.RequestReport:
+    return report_commands.RequestReport(
         reference=ORDER, entity="main", kind="cancellation", subject=subject, rows=rows(*units),
         reason="out-of-stock", at=NOON, whole=whole,
     )  # fmt: skip
@@ -73,8 +73,10 @@ def name(kind: str, subject: str) -> str:
     return reports.report_id("ord_1", kind, subject)
 
 
-def ended(kind: str, subject: str, outcome: Any, at: int = NOON + 1) -> reports.RecordReport:
-    return reports.RecordReport(name(kind, subject), outcome, "answer", "code", 2, at)
+def ended(
+    kind: str, subject: str, outcome: Any, at: int = NOON + 1
+) -> report_commands.RecordReport:
+    return report_commands.RecordReport(name(kind, subject), outcome, "answer", "code", 2, at)
 
 
 ALL = tuple(line.quantity for line in LINES)
@@ -125,7 +127,7 @@ def test_the_last_report_waits_for_no_refused_one_and_no_cancelled_whole() -> No
 
 def test_what_is_no_line_of_the_channels_order_is_not_told() -> None:
     foreign = (common.LineQuantity(line_id="ln_other", quantity=1),)
-    command = reports.RequestReport(
+    command = report_commands.RequestReport(
         reference=ORDER, entity="main", kind="dispatch", subject="s", rows=foreign, reason="",
         at=NOON,
     )  # fmt: skip
@@ -150,16 +152,16 @@ def test_a_doubt_is_told_once_and_resolved() -> None:
 
 def test_a_refused_report_is_tried_again_or_taken_as_told_by_a_person() -> None:
     refused = begun(dispatched("s1", *ALL), ended("dispatch", "s1", "refused"))
-    retry = reports.SettleReport(name("dispatch", "s1"), "retry", "ann", NOON + 5)
+    retry = report_commands.SettleReport(name("dispatch", "s1"), "retry", "ann", NOON + 5)
     (again,) = decided(retry, refused.state)
     assert (again.report_id, again.occurred_at) == (name("dispatch", "s1"), NOON + 5)
-    by_hand = reports.SettleReport(name("dispatch", "s1"), "confirmed", "ann", NOON + 5)
+    by_hand = report_commands.SettleReport(name("dispatch", "s1"), "confirmed", "ann", NOON + 5)
     (done,) = decided(by_hand, refused.state)
     assert done.answer == "by ann"
 
 
 def test_a_person_cannot_retry_what_is_under_way_nor_what_is_not_there() -> None:
-    retry = reports.SettleReport(name("dispatch", "s1"), "retry", "ann", NOON)
+    retry = report_commands.SettleReport(name("dispatch", "s1"), "retry", "ann", NOON)
     begun(dispatched("s1", *ALL), retry).then_refused("report-not-refused")
     begun(retry).then_refused("report-not-found")
 
@@ -253,7 +255,7 @@ def attempted(store: Any, state: Any, attempt: int = 1) -> Any:
 
 
 def retried(state: Any) -> Any:
-    retry = reports.SettleReport(name("dispatch", "s1"), "retry", "ann", NOON + 5)
+    retry = report_commands.SettleReport(name("dispatch", "s1"), "retry", "ann", NOON + 5)
     return reduce(CHANNEL_ORDER.evolve, decided(retry, state), state)
 
 

@@ -20,7 +20,7 @@ from services.channels.decider import CHANNEL_ORDER
 from services.channels.outbound.shopify import ShopifyReports
 from services.channels.outbound.standard import StandardReports
 from services.channels.outbound.woocommerce import WooCommerceReports
-from services.channels.reports import RequestReport
+from services.channels.report_commands import RequestReport
 from services.sandbox.admin import graphql, shopify, standard, woocommerce
 from services.sandbox.retail.content import Content
 from services.sandbox.shops.reported import SHOWN, Report
