@@ -76,10 +76,11 @@ class TurnRunner:
             turn: Turn | None = None
             try:
                 heads = await self.heads.load(s for given in left for s in given.streams())
-                left = self._left(left, heads, outcome)
+                wanted, left = left, self._left(left, heads, outcome)
                 if not left:
                     return outcome
-                heads = {name: heads[name] for given in left for name in given.streams()}
+                if len(left) < len(wanted):
+                    heads = {name: heads[name] for given in left for name in given.streams()}
                 turn = take_turn(self.mind, left, heads, self.clock())
                 lanes = await self.store.commit(turn)
             except Conflict:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from libs.codec.errors import UNKNOWN, CodecError
+from libs.eventsourcing.draft import KERNEL
 from libs.eventsourcing.inputs import Head
 from libs.eventsourcing.mind import Mind
 from libs.eventsourcing.states import unpack
@@ -12,7 +13,6 @@ from libs.store.store import Store, StoredEvent, StoredHead
 from libs.values.ids import category
 
 PAGE = 1000
-KERNEL = "lonja.kernel."
 
 
 class Fold:
