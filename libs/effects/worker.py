@@ -20,7 +20,7 @@ from libs.telemetry.spans import OFF, Spans
 from libs.telemetry.tracing import trace_id
 from libs.values.ids import derive
 
-AT_ONCE = 64  # calls of one provider
+AT_ONCE = 256  # calls of one provider: its budget is what limits them, not our slowness
 IDLE = 1.0  # seconds between looks when nobody pokes
 AGAIN = 1.0  # seconds until a result that nobody could take is offered again
 SECOND = 1_000_000  # microseconds

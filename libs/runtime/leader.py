@@ -5,7 +5,6 @@ the newer release leads as soon as it can.
 """
 
 import asyncio
-import contextlib
 import zlib
 from collections.abc import Callable, Coroutine, Sequence
 from enum import IntEnum
@@ -101,5 +100,5 @@ async def _lead(candidate: Candidate, works: Sequence[Work]) -> None:
         await task
     finally:
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):
-            await task
+        # However it ends; but a cancellation of ours that comes meanwhile is not taken for its.
+        await asyncio.gather(task, return_exceptions=True)

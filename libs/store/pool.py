@@ -120,7 +120,9 @@ async def session(pool: Pool, **settings: str | int) -> AsyncIterator[Connection
             try:
                 await connection.execute("SELECT pg_advisory_unlock_all(); RESET ALL")
             except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-                connection.terminate()
+                # A lost one is the pool's again and refuses calls: that must not hide why we end.
+                with contextlib.suppress(asyncpg.InterfaceError):
+                    connection.terminate()
 
 
 async def close_pool(pool: Pool) -> None:

@@ -91,9 +91,18 @@ def configure(service: str, *, stream: Any = None) -> None:
         cache_logger_on_first_use=False,
     )
     structlog.contextvars.bind_contextvars(service=service)
-    # Libraries' own messages may quote what they were given: only their level and origin are kept.
+    logging.lastResort = _Origins(logging.WARNING)  # of all loggers that nobody gave a handler
+    # What these say of passing faults is said by us.
     for name in ("aiokafka", "asyncio", "uvicorn", "opentelemetry", "urllib3"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+class _Origins(logging.Handler):
+    """Libraries' own messages may quote what they were given: only their origin is kept."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        kind = record.exc_info[0] if record.exc_info else None
+        log.warning("library-warning", logger=record.name, cause=kind.__name__ if kind else None)
 
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()

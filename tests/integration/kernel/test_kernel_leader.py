@@ -22,8 +22,12 @@ async def opened(database: str) -> AsyncIterator[Pool]:
 
 
 class Member:
+    """One that leads or not; what it does ends once `may_end` is set."""
+
     def __init__(self, rank: Rank) -> None:
         self.rank, self.leads = rank, False
+        self.may_end = asyncio.Event()
+        self.may_end.set()
 
     async def work(self) -> None:
         self.leads = True
@@ -31,6 +35,7 @@ class Member:
             await asyncio.Event().wait()
         finally:
             self.leads = False
+            await self.may_end.wait()
 
 
 def lead(*members: Member) -> list[bool]:
@@ -87,3 +92,44 @@ async def test_who_is_outdated_leaves_to_who_is_still_behind(opened: Pool) -> No
             older.rank = Rank.OUTDATED  # all that it would do from now on is to park
             await eventually(lambda: lead(older, newer) == [False, True])
         await eventually(lambda: older.leads)
+
+
+HOLD = """FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+    WHERE l.locktype = 'advisory' AND d.datname = current_database()"""
+
+
+async def cut_off(opened: Pool) -> None:
+    """Lose the leader's connection, as when its database is shut down."""
+    await opened.execute(f"SELECT pg_terminate_backend(l.pid) {HOLD}")
+
+    async def lost() -> bool:
+        return bool(await opened.fetchval(f"SELECT count(*) = 0 {HOLD}"))
+
+    await eventually(lost)
+
+
+def started(opened: Pool, member: Member) -> "asyncio.Task[None]":
+    return asyncio.create_task(leading(opened, "leader", [member.work]))
+
+
+async def test_who_is_stopped_once_its_connection_is_lost_ends(opened: Pool) -> None:
+    member = Member(Rank.FIT)
+    task = started(opened, member)
+    await eventually(lambda: member.leads)
+    await cut_off(opened)
+    task.cancel()
+    await asyncio.wait({task}, timeout=5)
+    assert task.cancelled()
+
+
+async def test_who_is_stopped_while_its_work_ends_ends(opened: Pool) -> None:
+    member = Member(Rank.FIT)
+    member.may_end.clear()
+    task = started(opened, member)
+    await eventually(lambda: member.leads)
+    await cut_off(opened)
+    await eventually(lambda: not member.leads)
+    task.cancel()
+    member.may_end.set()
+    await asyncio.wait({task}, timeout=5)
+    assert task.cancelled()

@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -52,6 +53,16 @@ async def test_the_callers_trace_is_in_the_log_lines_of_its_request(lines: io.St
     assert (status, told[3:35]) == (200, TRACE)
     (line,) = map(json.loads, lines.getvalue().splitlines())
     assert (line["event"], line["trace"], line["service"]) == ("looked-at", TRACE, "orders")
+
+
+def test_what_a_library_says_is_named_but_not_repeated(lines: io.StringIO) -> None:
+    said = logging.getLogger("a.library")
+    said.propagate = False  # as in a process that gave no logger a handler
+    said.warning("could not pay with 4242424242424242", exc_info=ZeroDivisionError("4242"))
+    (line,) = map(json.loads, lines.getvalue().splitlines())
+    assert (line["event"], line["logger"]) == ("library-warning", "a.library")
+    assert line["cause"] == "ZeroDivisionError"
+    assert "4242" not in lines.getvalue()
 
 
 async def test_a_fault_of_ours_is_found_by_the_trace_in_its_problem(lines: io.StringIO) -> None:
