@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 
+from libs.runtime.memory import settle
 from tests.simulation.bugs import NONE, Bug
 from tests.simulation.planted import BUGS
 from tests.simulation.quiet import quiet
@@ -90,7 +91,12 @@ def search_all(names: Sequence[str], most: int) -> dict[str, Failed | None]:
 
 def _pool() -> ProcessPoolExecutor:
     spawn = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(PROCESSES, mp_context=spawn, initializer=quiet)
+    return ProcessPoolExecutor(PROCESSES, mp_context=spawn, initializer=_begin)
+
+
+def _begin() -> None:
+    quiet()
+    settle()  # as the process that serves does: a world leaves little garbage
 
 
 def planted(name: str | None) -> Bug:
