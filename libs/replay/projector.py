@@ -6,7 +6,6 @@ skipping it would make a row wrong. A record that nobody of ours wrote is passed
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -19,13 +18,12 @@ from libs.bus.records import Place, Records
 from libs.bus.topics import topic_of
 from libs.codec.framing import EventCodec
 from libs.eventsourcing.projection import Projection
-from libs.replay.filling import Progress, RebuildFailed
 from libs.replay.folding import Parsed
 from libs.replay.live import Live, Work
 from libs.replay.models import models, prepare
-from libs.replay.rebuild import renew
+from libs.replay.renewing import Renewing
 from libs.replay.transaction import Stale, commit
-from libs.store.pool import LOST, PASSING, Connection, Pool
+from libs.store.pool import Connection, Pool
 from libs.telemetry.logs import log
 from libs.telemetry.pulse import Pulse
 from libs.telemetry.spans import OFF, Spans
@@ -33,8 +31,6 @@ from libs.telemetry.spans import OFF, Spans
 BATCH = 2000  # records
 SAVE = 1.0  # seconds until a position is written behind records that touched no row
 LOOK = 2.0  # seconds between looks for another generation of what stands still
-TOLD = 10.0  # seconds between lines that say how far a rebuild is
-AGAIN = 10.0  # seconds until a rebuild that failed is tried again
 WHOLE = 1000  # projections, more than any service has
 Moved = Callable[[str, Mapping[Place, int]], None]
 
@@ -66,6 +62,7 @@ class Projector:
         self.feed: Feed
         self._gaps = Gaps()
         self._moved = asyncio.Event()
+        self._renewing = Renewing(pool, hub.bootstrap, topics, codec, self.live, self._look_now)
 
     async def start(self) -> None:
         """Create what is missing, and join the group. What is of an older version comes later."""
@@ -87,7 +84,7 @@ class Projector:
 
     async def run(self) -> None:
         """Run until cancelled."""
-        renewing = asyncio.create_task(self._renewing())
+        renewing = asyncio.create_task(self._renewing.run())
         try:
             with self.pulse:
                 while True:
@@ -100,37 +97,6 @@ class Projector:
         finally:
             renewing.cancel()
             await asyncio.gather(renewing, return_exceptions=True)
-
-    async def _renewing(self) -> None:
-        """Rebuild what an older version of a projection filled, whenever it is found to be live."""
-        while True:
-            for live in list(self.live.values()):
-                if live.older:
-                    await self._renew(live.table.projection)
-            await asyncio.sleep(LOOK)
-
-    async def _renew(self, projection: Projection[Any]) -> None:
-        topics = {t: s for t, s in self.topics.items() if s in projection.topics}
-        told = 0.0
-
-        def tell(now: Progress) -> None:
-            nonlocal told
-            if time.monotonic() - told > TOLD:
-                told = time.monotonic()
-                log.info("projection-rebuilding", projection=now.projection, count=now.records,
-                         expected=now.total, seconds=round(now.eta))  # fmt: skip
-
-        try:
-            await renew(self.pool, self.hub.bootstrap, topics, projection, self.codec, tell)
-            self._look = 0.0
-        except Exception as error:  # it is tried again
-            log.error("projection-not-rebuilt", projection=projection.name,
-                      cause=type(error).__name__)  # fmt: skip
-            live = self.live[projection.name]
-            if live.older and not live.halted and not isinstance(error, PASSING + LOST):
-                why = str(error) if isinstance(error, RebuildFailed) else type(error).__name__
-                live.halt("not-rebuilt", why)
-            await asyncio.sleep(AGAIN)
 
     async def _steps(self) -> None:
         """Step until somebody else has written; then find out who it was, and go on from there."""
@@ -200,6 +166,9 @@ class Projector:
         elif any(live.unsaved for live in self.live.values()):
             await self._apply(connection, {})
         return count
+
+    def _look_now(self) -> None:
+        self._look = 0.0
 
     async def _begin_again(self, now: float) -> None:
         """Take up what stands still where a rebuild has put another table in its place."""

@@ -191,7 +191,7 @@ def falls(_: Wider | None, __: Key, ___: Envelope[Any]) -> Wider | None:
 async def test_a_rebuild_that_fails_is_told_until_one_has_succeeded(
     toy: Toy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("libs.replay.projector.AGAIN", 0.1)
+    monkeypatch.setattr("libs.replay.renewing.AGAIN", 0.1)
     async with running(toy.relay()):
         await filled(toy)
         async with projecting(toy, replace(WIDER, evolve=falls), TOTALS) as projector:
