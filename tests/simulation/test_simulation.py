@@ -11,8 +11,10 @@ from tests.simulation.fleet import play_all, search_all
 from tests.simulation.planted import BUGS
 
 ROOT = Path(__file__).parents[2]
-SEEDS = 2_000  # of the three services between a webhook and reserved stock
-WHOLE_SEEDS = 300  # of all seven, to the ledger; each takes some five times as long
+# Two thousand worlds: of the three services between a webhook and reserved stock, and of all seven,
+# to the ledger, which hold the three as well and take some five times as long each.
+SEEDS = 1_700
+WHOLE_SEEDS = 300
 BUG_SEEDS = 1_000
 # The longest of all, so the first; a worker plays this file while others have what needs servers.
 pytestmark = pytest.mark.timeout(2400)
