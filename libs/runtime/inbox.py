@@ -34,18 +34,18 @@ class StoreInbox:
     def __init__(self, service: str, store: Store, vault: Vault, clock: Callable[[], int]) -> None:
         self.service, self.store, self.vault, self.clock = service, store, vault, clock
         self.fresh = asyncio.Event()
-        self._waiting: list[tuple[Delivery, asyncio.Future[bool]]] = []
+        self._waiting: list[tuple[Delivery, asyncio.Future[int | None]]] = []
         self._writer: asyncio.Task[None] | None = None
 
     async def accept(
         self, *, provider: str, account: str, key: str, topic: str, body: bytes, trace: str
-    ) -> bool:
-        """Seal and store a delivery; True when it is committed and new, False if it was known."""
+    ) -> int | None:
+        """Seal and store a delivery; once it is committed, None, or when its key first came."""
         if not nameable(key):
             raise Refused("bad-delivery-key", "The delivery's key is empty, too long or no text.")
         at = self.clock()
         sealed = await self.sealed(f"{provider}/{account}", body, at)
-        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
         delivery = Delivery(provider, account, key, topic, at, sealed, trace)
         self._waiting.append((delivery, done))
         if self._writer is None:
@@ -70,9 +70,9 @@ class StoreInbox:
                         if not done.done():
                             done.set_exception(error)
                     continue
-                for (_, done), new in zip(batch, answers, strict=True):
+                for (_, done), first in zip(batch, answers, strict=True):
                     if not done.done():
-                        done.set_result(new)
+                        done.set_result(first)
                 self.fresh.set()
         finally:
             self._writer = None

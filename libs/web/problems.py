@@ -22,6 +22,7 @@ STATUS: Mapping[str, int] = {
     "idempotency-key-reused": 409,
     "bad-signature": 401,
     "stale-delivery": 400,
+    "replayed": 400,
     "malformed-headers": 400,
     "body-too-large": 413,
     "content-encoding-not-supported": 415,
