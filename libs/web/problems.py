@@ -25,6 +25,7 @@ STATUS: Mapping[str, int] = {
     "replayed": 400,
     "malformed-headers": 400,
     "body-too-large": 413,
+    "headers-too-large": 431,
     "content-encoding-not-supported": 415,
     "unauthorised": 401,
     "forbidden": 403,
