@@ -25,6 +25,7 @@ from libs.values.ids import derive
 
 BATCH = 250
 LATER = (*PASSING, *LOST, OtherVersion)
+AGAIN = 0.5  # seconds until what was not possible is tried again
 IDLE = 0.25  # seconds between looks at the inbox when nobody pokes
 
 
@@ -94,6 +95,7 @@ class InboxPump:
         self.service, self.store, self.inbox, self.spans = service, store, inbox, spans
         self.vault, self.intake, self.loop = vault, intake, loop
         self._pace = Pace()
+        self._reason = ""
         self.pulse = Pulse()
 
     async def run(self) -> None:
@@ -104,13 +106,24 @@ class InboxPump:
                 try:
                     while await self.step():
                         pass
+                    self._waits("")
+                except OtherVersion as error:
+                    self._waits(error.message)
+                    await asyncio.sleep(AGAIN)
                 except Exception as error:
                     log.error("inbox-failed", cause=type(error).__name__)
-                    await asyncio.sleep(0.5)
+                    await asyncio.sleep(AGAIN)
                 try:
                     await asyncio.wait_for(self.inbox.fresh.wait(), IDLE)
                 except TimeoutError:
                     continue
+
+    def _waits(self, reason: str) -> None:
+        """Say once that the inbox waits for rows, and once that it goes on."""
+        if reason != self._reason:
+            said = {"reason": reason} if reason else {}
+            log.info("inbox-waits" if reason else "inbox-goes-on", service=self.service, **said)
+        self._reason = reason
 
     async def step(self) -> bool:
         """Take one batch; True if there may be more."""
