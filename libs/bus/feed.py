@@ -76,6 +76,11 @@ class Feed:
         """Return the partitions that are claimed."""
         return frozenset(self._reading.at)
 
+    @property
+    def assigned(self) -> bool:
+        """Return whether the group leaves anything to this member, claimed or not."""
+        return self._consumer is not None and bool(self._consumer.assignment())
+
     async def start(self) -> None:
         """Join the group."""
         self.hub.follow(self.topics, self.tempo)

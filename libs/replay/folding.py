@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from libs.bus.records import Records
+from libs.bus.records import Arrived, Records
 from libs.bus.screening import Cursor, Screened, screen_marks
 from libs.codec.contract import Contract
 from libs.codec.errors import UNKNOWN, DecodeError
@@ -19,6 +19,11 @@ Pairs = Sequence[tuple[Key, Envelope[Any]]]
 
 class Unreadable(Exception):  # noqa: N818
     """A record of ours that cannot be decoded: skipping it would make a row wrong."""
+
+    def __init__(self, record: Arrived, cause: Exception) -> None:
+        self.place, self.offset = (record.topic, record.partition), record.offset
+        where = f"{record.topic}/{record.partition}@{record.offset}"
+        super().__init__(f"{where}: {type(cause).__name__}")
 
 
 class Unknown(Unreadable):
@@ -67,10 +72,9 @@ class Parsed:
                 contract, event = self._decode(record.value)
                 stream = record.key.decode()
             except Exception as error:
-                place = f"{record.topic}/{record.partition}@{record.offset}"
                 newer = isinstance(error, DecodeError) and error.code == UNKNOWN
                 kind = Unknown if newer else Unreadable
-                raise kind(f"{place}: {type(error).__name__}") from error
+                raise kind(record, error) from error
             known = Envelope(event, contract.name, headers.id, stream, headers.version,
                              headers.time, headers.service, record.partition, headers.pseq,
                              headers.traceparent)  # fmt: skip

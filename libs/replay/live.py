@@ -35,7 +35,7 @@ class Live:
     `rows` are remembered as of `revision`: another's write raises it, and they are read anew.
     `unsaved` are cursors behind records that touched no row: their positions are written later.
     While releases run side by side, `other` says why only another one can go on: these rows are of
-    another version, or a record has a schema that is not known here.
+    another version, or a record, that at `unread`, has a schema that is not known here.
     """
 
     def __init__(self, projection: Projection[Any], model: Model) -> None:
@@ -48,6 +48,7 @@ class Live:
         self.other: str | None = None
         if model.version != projection.version:
             self.other = f"another-version: the rows are of version {model.version}"
+        self.unread: tuple[Place, int] | None = None
         self.older = model.version < projection.version
         self.halted: str | None = None
         self.halted_on = 0.0  # when the oldest record of that batch was written (epoch seconds)
@@ -115,7 +116,7 @@ class Live:
                     work.filled.add(place)
             work.pairs = touched(self.table.projection, envelopes)
         except Unknown as error:
-            self.other = f"newer-schema: {error}"
+            self.other, self.unread = f"newer-schema: {error}", (error.place, error.offset)
             log.warning("projection-left", projection=self.name, reason=self.other)
             return None
         except Unreadable as error:

@@ -6,6 +6,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from libs.bus.records import Place
 from libs.eventsourcing.inputs import Position
 from libs.eventsourcing.projection import Projection
 from libs.replay.table import Table, table_name
@@ -26,6 +27,8 @@ _REGISTER = """
     VALUES ($1, $2, $3, $4, $4) ON CONFLICT (name) DO UPDATE SET version = excluded.version,
         generation = excluded.generation, table_name = excluded.table_name,
         consumer = excluded.consumer, revision = read_models.revision + 1"""
+_PASSED = """
+    SELECT next_offset > $4 FROM positions WHERE consumer = $1 AND topic = $2 AND partition = $3"""
 _INSTALL = """
     INSERT INTO positions (consumer, topic, partition, next_offset, last_pseq, last_id, epoch)
     SELECT $1, u.t, u.p, u.o, u.s, nullif(u.i, '')::uuid, u.e
@@ -61,6 +64,11 @@ async def prepare(pool: Pool, projections: Sequence[Projection[Any]]) -> None:
                 for statement in table.index_ddl():
                     await connection.execute(statement)
                 await make_live(connection, table, 1, ())
+
+
+async def passed(pool: Pool, table: str, place: Place, offset: int) -> bool:
+    """Return whether somebody has applied the record at this offset to a table's rows."""
+    return bool(await pool.fetchval(_PASSED, table, *place, offset))
 
 
 async def create(connection: Connection, table: Table[Any]) -> None:

@@ -20,7 +20,7 @@ from libs.codec.framing import EventCodec
 from libs.eventsourcing.projection import Projection
 from libs.replay.folding import Parsed
 from libs.replay.live import Live, Work
-from libs.replay.models import models, prepare
+from libs.replay.models import models, passed, prepare
 from libs.replay.renewing import Renewing
 from libs.replay.transaction import Stale, commit
 from libs.store.pool import Connection, Pool
@@ -171,12 +171,20 @@ class Projector:
         self._look = 0.0
 
     async def _begin_again(self, now: float) -> None:
-        """Take up what stands still where a rebuild has put another table in its place."""
+        """Take up what stands still where others have gone on.
+
+        A rebuild has put another table in its place; or a newer release, which is gone since, has
+        applied what is not known here. Where it still runs, nothing is assigned to this process.
+        """
         halted = [live for live in self.live.values() if live.still]
         if not halted or now < self._look:
             return
         self._look = now + LOOK
-        await self._reload()
+        anew = [
+            live.name for live in halted if self.feed.assigned
+            and live.unread and await passed(self.pool, live.table.name, *live.unread)
+        ]  # fmt: skip
+        await self._reload(anew)
         if any(self.live[live.name] is not live for live in halted):
             self.feed.release(self.feed.held, 0)
 
@@ -243,12 +251,12 @@ class Projector:
             offsets[place] = min(p.next_offset, offsets.get(place, p.next_offset))
         return offsets
 
-    async def _reload(self) -> None:
+    async def _reload(self, anew: Sequence[str] = ()) -> None:
         """Find out which tables are live; what has halted begins again in a new generation."""
         found = await models(self.pool)
         for projection in self.projections:
             model, live = found[projection.name], self.live.get(projection.name)
-            if live is None or live.generation != model.generation:
+            if live is None or live.generation != model.generation or projection.name in anew:
                 live = self.live[projection.name] = Live(projection, model)
                 if live.other:
                     log.warning("projection-left", projection=live.name, reason=live.other)

@@ -26,9 +26,9 @@ _STORE = """
     UNION ALL SELECT -3, '', '', '', count(DISTINCT (stream, source)) FROM parked
     UNION ALL SELECT -4, '', '', '', $1::bigint - min(at) FROM parked
     UNION ALL SELECT -5, state, '', '', count(*) FROM effects
-        WHERE state IN ('planned', 'in-flight', 'unknown', 'queued') GROUP BY state
+        WHERE state IN ('planned', 'in-flight', 'unknown') GROUP BY state
     UNION ALL SELECT -6, '', '', '', $1::bigint - min(doubt_since) FROM effects
-        WHERE state IN ('planned', 'in-flight', 'unknown', 'queued') AND doubt_since > 0
+        WHERE state IN ('planned', 'in-flight', 'unknown') AND doubt_since > 0
     UNION ALL SELECT -7, '', '', '', count(*) FROM inbox WHERE state = 'received'
     UNION ALL (SELECT -8, '', '', '', $1::bigint - received_at FROM inbox
         WHERE state = 'received' ORDER BY seq LIMIT 1)
@@ -93,7 +93,8 @@ class Gauges:
             else:
                 measure = self.measures[number]
                 gauge, scale = measure.gauge, measure.scale
-                labels = (first or "", second or "", third or "")[: len(measure.by)]
+                read = (first or "", second or "", third or "")[: len(measure.by)]
+                labels = (*measure.named, *read)
             found[gauge, labels] = max(0.0, (value or 0) * scale)
         # A state in which nothing is any more is 0; left alone, it would show its last number.
         for gauge, labels in self._shown - found.keys():

@@ -25,6 +25,7 @@ from libs.values.ids import derive
 
 BATCH = 250
 LATER = (*PASSING, *LOST, OtherVersion)
+AGAIN = 0.5  # seconds until what was not possible is tried again
 IDLE = 0.25  # seconds between looks at the inbox when nobody pokes
 
 
@@ -34,18 +35,18 @@ class StoreInbox:
     def __init__(self, service: str, store: Store, vault: Vault, clock: Callable[[], int]) -> None:
         self.service, self.store, self.vault, self.clock = service, store, vault, clock
         self.fresh = asyncio.Event()
-        self._waiting: list[tuple[Delivery, asyncio.Future[bool]]] = []
+        self._waiting: list[tuple[Delivery, asyncio.Future[int | None]]] = []
         self._writer: asyncio.Task[None] | None = None
 
     async def accept(
         self, *, provider: str, account: str, key: str, topic: str, body: bytes, trace: str
-    ) -> bool:
-        """Seal and store a delivery; True when it is committed and new, False if it was known."""
+    ) -> int | None:
+        """Seal and store a delivery; once it is committed, None, or when its key first came."""
         if not nameable(key):
             raise Refused("bad-delivery-key", "The delivery's key is empty, too long or no text.")
         at = self.clock()
         sealed = await self.sealed(f"{provider}/{account}", body, at)
-        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
         delivery = Delivery(provider, account, key, topic, at, sealed, trace)
         self._waiting.append((delivery, done))
         if self._writer is None:
@@ -70,9 +71,9 @@ class StoreInbox:
                         if not done.done():
                             done.set_exception(error)
                     continue
-                for (_, done), new in zip(batch, answers, strict=True):
+                for (_, done), first in zip(batch, answers, strict=True):
                     if not done.done():
-                        done.set_result(new)
+                        done.set_result(first)
                 self.fresh.set()
         finally:
             self._writer = None
@@ -94,6 +95,7 @@ class InboxPump:
         self.service, self.store, self.inbox, self.spans = service, store, inbox, spans
         self.vault, self.intake, self.loop = vault, intake, loop
         self._pace = Pace()
+        self._reason = ""
         self.pulse = Pulse()
 
     async def run(self) -> None:
@@ -104,13 +106,24 @@ class InboxPump:
                 try:
                     while await self.step():
                         pass
+                    self._waits("")
+                except OtherVersion as error:
+                    self._waits(error.message)
+                    await asyncio.sleep(AGAIN)
                 except Exception as error:
                     log.error("inbox-failed", cause=type(error).__name__)
-                    await asyncio.sleep(0.5)
+                    await asyncio.sleep(AGAIN)
                 try:
                     await asyncio.wait_for(self.inbox.fresh.wait(), IDLE)
                 except TimeoutError:
                     continue
+
+    def _waits(self, reason: str) -> None:
+        """Say once that the inbox waits for rows, and once that it goes on."""
+        if reason != self._reason:
+            said = {"reason": reason} if reason else {}
+            log.info("inbox-waits" if reason else "inbox-goes-on", service=self.service, **said)
+        self._reason = reason
 
     async def step(self) -> bool:
         """Take one batch; True if there may be more."""

@@ -122,8 +122,8 @@ class Inbox(Protocol):
 
     async def accept(
         self, *, provider: str, account: str, key: str, topic: str, body: bytes, trace: str
-    ) -> bool:
-        """Seal and store a delivery; True when it is committed and new, False if it was known."""
+    ) -> int | None:
+        """Seal and store a delivery; once it is committed, None, or when its key first came."""
         ...
 
 

@@ -18,6 +18,11 @@ import msgspec
 from libs.security.secrets import Secret
 
 TOLERANCE = 300  # seconds, past and future (Standard Webhooks)
+# What has no signed time is a replay once its provider does not repeat it any more. Shopify: 8
+# retries in 4 hours; WooCommerce: none of its own, its queue (Action Scheduler) may run late or be
+# run again by hand; EasyPost: retries for 24 hours ("if the customer's webhook URL goes down").
+REPEATED = 48 * 3600 * 1_000_000  # microseconds, with a margin for all three
+_TIMELESS = frozenset(["shopify", "woocommerce", "easypost"])
 _NOBODY = b"takes as long as a secret would, and proves nothing"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # What WordPress's wp_specialchars_decode(…, ENT_QUOTES) decodes, in one pass, and nothing else.
@@ -87,6 +92,14 @@ def verify(
             return _easypost(tried, seen, body)
         case _:
             raise BadSignature
+
+
+def replayed(provider: str, first: int, now: int) -> bool:
+    """Tell a replay from a provider's own retry; `first` is when the key came, in microseconds.
+
+    Who signs a time is believed however late: an old one was refused as stale.
+    """
+    return provider in _TIMELESS and now - first > REPEATED
 
 
 def delivery_key(headers: Headers, body: bytes) -> str:

@@ -33,7 +33,8 @@ _ACCEPT = """
     ORDER BY u.provider, u.account, u.key
     ON CONFLICT (provider, account, key) DO UPDATE
         SET deliveries = inbox.deliveries + excluded.deliveries
-    RETURNING provider, account, key, xmax = 0"""  # no xmax: inserted, not updated
+    RETURNING provider, account, key,
+        CASE WHEN xmax <> 0 THEN received_at END"""  # an xmax: updated, not inserted
 _RECEIVED = """
     SELECT seq, provider, account, key, topic, received_at, body, trace FROM inbox
     WHERE state = 'received' AND seq <> ALL ($1::bigint[]) ORDER BY seq LIMIT $2"""
@@ -169,17 +170,17 @@ class PostgresStore:
     async def lane_head(self, lane: int) -> int:
         return int(await self.pool.fetchval("SELECT head FROM lanes WHERE lane = $1", lane))
 
-    async def accept(self, deliveries: Sequence[Delivery]) -> Sequence[bool]:
+    async def accept(self, deliveries: Sequence[Delivery]) -> Sequence[int | None]:
         first = {(d.provider, d.account, d.key): d for d in reversed(deliveries)}
         copies = Counter((d.provider, d.account, d.key) for d in deliveries)
         columns = [(*msgspec.structs.astuple(d), copies[key]) for key, d in first.items()]
         rows = await self.pool.fetch(_ACCEPT, *_columns(columns, 8))
-        new = {(row[0], row[1], row[2]) for row in rows if row[3]}
+        known: dict[tuple[str, str, str], int | None] = {tuple(row)[:3]: row[3] for row in rows}
         answers = []
         for delivery in deliveries:
             key = (delivery.provider, delivery.account, delivery.key)
-            answers.append(key in new)
-            new.discard(key)
+            answers.append(known[key])
+            known[key] = known[key] or first[key].received_at
         return answers
 
     async def received(self, busy: Sequence[int], limit: int) -> Sequence[tuple[int, Delivery]]:

@@ -233,17 +233,19 @@ class MemoryStore:
         self.positions[key] = claimed
         return claimed
 
-    def accept_now(self, deliveries: Sequence[Delivery]) -> Sequence[bool]:
+    def accept_now(self, deliveries: Sequence[Delivery]) -> Sequence[int | None]:
         """Keep deliveries that are not known by their key."""
-        answers = []
+        answers: list[int | None] = []
         for delivery in deliveries:
             key = self._named(delivery)
-            answers.append(key not in self.keys)
             if key in self.keys:
-                self.inbox[self.keys[key] - 1].deliveries += 1
+                entry = self.inbox[self.keys[key] - 1]
+                entry.deliveries += 1
+                answers.append(entry.delivery.received_at)
             else:
                 self.inbox.append(InboxEntry(delivery))
                 self.keys[key] = len(self.inbox)
+                answers.append(None)
         return answers
 
     def received_now(self, busy: Sequence[int], limit: int) -> Sequence[tuple[int, Delivery]]:
@@ -321,7 +323,7 @@ class MemoryStore:
     async def lane_head(self, lane: int) -> int:
         return len(self.lanes[lane])
 
-    async def accept(self, deliveries: Sequence[Delivery]) -> Sequence[bool]:
+    async def accept(self, deliveries: Sequence[Delivery]) -> Sequence[int | None]:
         return self.accept_now(deliveries)
 
     async def received(self, busy: Sequence[int], limit: int) -> Sequence[tuple[int, Delivery]]:

@@ -141,8 +141,8 @@ class Store(Protocol):
         """Return the last number given in a lane."""
         ...
 
-    async def accept(self, deliveries: Sequence[Delivery]) -> Sequence[bool]:
-        """Keep deliveries; True for each that was not known by its key."""
+    async def accept(self, deliveries: Sequence[Delivery]) -> Sequence[int | None]:
+        """Keep deliveries; None for a new one, for a known key when it was first received."""
         ...
 
     async def received(self, busy: Sequence[int], limit: int) -> Sequence[tuple[int, Delivery]]:

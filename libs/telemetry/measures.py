@@ -18,7 +18,8 @@ MOST_LABELS = 3
 class Measure:
     """A gauge that is read from a projection's rows.
 
-    `by` are the columns that are its labels, in the order of the labels. `take` is "rows", "sum"
+    `named` are labels that are the same for all rows, `by` the columns that are the labels behind
+    them. `take` is "rows", "sum"
     (of `of`), "oldest" (seconds since the least value of `of`) or "past" (rows whose `of` has
     passed); `of` is in microseconds for the last two. Only rows whose columns are `among` these
     values are read: keep to what an index finds, so that the cost does not grow with the past.
@@ -30,6 +31,7 @@ class Measure:
     take: Literal["rows", "sum", "oldest", "past"] = "rows"
     of: str = ""
     among: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    named: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         columns = {*self.by, *self.among, *([self.of] if self.of else [])}

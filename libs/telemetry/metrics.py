@@ -68,6 +68,9 @@ EFFECTS = _gauge("lonja_effects", "Effects without an end, by state.", "service"
 EFFECTS_DOUBT_SECONDS = _gauge(
     "lonja_effects_doubt_seconds", "Age of the oldest effect whose outcome is unknown.", "service"
 )
+GIVEN_UP = _gauge(
+    "lonja_effects_given_up", "Effects whose end only a person can tell, not told yet.", "service"
+)
 ORDERS = _gauge("lonja_orders", "Orders, by state.", "state")
 ORDERS_AT_RISK = _gauge(
     "lonja_orders_at_risk_minor", "Money of orders that wait or are held, in minor units.",

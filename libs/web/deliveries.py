@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 
 from libs.eventsourcing.decider import Refused
 from libs.security.secrets import Secret
-from libs.security.webhooks import BadSignature, Delivery, Refusal, verify
+from libs.security.webhooks import BadSignature, Delivery, Refusal, replayed, verify
 from libs.telemetry.metrics import DELIVERIES
 from libs.web.problems import Problem
 
@@ -49,6 +49,15 @@ def verified(
         raise Problem("bad-signature", "The signature is not the account's.") from None
     except Refusal as refusal:
         raise Problem(refusal.code, "The delivery's headers cannot be accepted.") from None
+
+
+def taken(provider: str, first: int | None, now: int) -> str:
+    """Say how a delivery was taken; None is new, else when its key first came. Raises Problem."""
+    if first is None:
+        return "accepted"
+    if replayed(provider, first, now):
+        raise Problem("replayed", "This delivery came long ago; its provider repeats it no more.")
+    return "known"
 
 
 async def counted(

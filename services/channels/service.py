@@ -2,12 +2,15 @@
 
 from libs.contracts import channels, fulfilment, inventory, orders
 from libs.runtime.ports import Service
+from libs.telemetry import metrics
+from libs.telemetry.measures import Measure
 from services.channels import api, linking, reporting
 from services.channels.decider import CHANNEL_ORDER
 from services.channels.intake import ChannelIntake
 from services.channels.item_decider import ITEM
 from services.channels.listing_decider import LISTING
 from services.channels.outbound.kinds import kinds
+from services.channels.outbound.report import NO_ANSWER
 from services.channels.read_model import CHANNEL_ORDERS, ITEMS, LISTINGS
 from services.channels.report_rows import REPORTS
 
@@ -27,5 +30,13 @@ SERVICE = Service(
     routes=api.routes,
     intake=ChannelIntake,
     effects=kinds,
+    measures=(
+        Measure(
+            metrics.GIVEN_UP,
+            REPORTS,
+            named=("channels",),
+            among={"state": ("refused",), "code": (NO_ANSWER,)},
+        ),
+    ),
     awaited=True,
 )

@@ -8,7 +8,7 @@ from fastapi import Request, Response
 
 from libs.runtime.ports import Ports
 from libs.security.secrets import Secret
-from libs.web.deliveries import counted, raw_body, verified
+from libs.web.deliveries import counted, raw_body, taken, verified
 from libs.web.problems import Problem
 from libs.web.writes import traceparent
 from services.channels.adapters.parsing import ChannelDataError, check_structure
@@ -41,11 +41,11 @@ class Door:
             check_structure(body)
         except ChannelDataError as error:
             raise Problem(error.code, "The body is not JSON of a sensible depth.") from None
-        new = await self._ports.inbox.accept(
+        first = await self._ports.inbox.accept(
             provider=provider, account=account, key=signed.key, topic=signed.topic, body=body,
             trace=traceparent(request),
         )  # fmt: skip
-        return "accepted" if new else "known"
+        return taken(provider, first, self._ports.clock())
 
 
 def is_ping(request: Request, body: bytes) -> bool:

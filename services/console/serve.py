@@ -16,6 +16,7 @@ from libs.runtime.settings import Settings
 from libs.stack.errors import StackError
 from libs.stack.stack import Servers
 from libs.telemetry.logs import log
+from libs.web.protocol import configured
 from services.console.composition import SERVICES
 
 BACKLOG = 2048
@@ -69,11 +70,7 @@ async def serve(
 
 
 async def _answer(host: Host, bound: socket.socket, stop: asyncio.Event) -> None:
-    config = uvicorn.Config(
-        host.app, log_config=None, access_log=False, lifespan="off", http="httptools",
-        server_header=False, timeout_keep_alive=30, timeout_graceful_shutdown=5,
-    )  # fmt: skip
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(configured(host.app))
     serving = asyncio.create_task(server._serve(sockets=[bound]))  # noqa: SLF001 - serve() takes the signals
     settle()
     log.info("serving", port=bound.getsockname()[1])

@@ -2,11 +2,13 @@
 
 from libs.contracts import accounting, crm_sync, fulfilment, orders, payments
 from libs.runtime.ports import Service
+from libs.telemetry import metrics
+from libs.telemetry.measures import Measure
 from services.crm_sync import api, erasing, process
 from services.crm_sync.decider import CUSTOMER
 from services.crm_sync.erasure_decider import ERASURE
 from services.crm_sync.evidence_decider import EVIDENCE
-from services.crm_sync.read_model import ALL
+from services.crm_sync.read_model import ALL, ERASURES
 
 SERVICE = Service(
     name="crm_sync",
@@ -20,4 +22,10 @@ SERVICE = Service(
     projections=ALL,
     routes=api.routes,
     effects=erasing.effects,
+    measures=(
+        Measure(
+            metrics.GIVEN_UP, ERASURES, named=("crm_sync",), take="past", of="answer_by",
+            among={"erased": ("false",)},
+        ),
+    ),
 )  # fmt: skip

@@ -11,7 +11,7 @@ from fastapi import Request, Response
 from libs.eventsourcing.names import nameable
 from libs.runtime.ports import InboxRow, Interpreted, Ports
 from libs.security.secrets import Secret
-from libs.web.deliveries import counted, raw_body, verified
+from libs.web.deliveries import counted, raw_body, taken, verified
 from libs.web.problems import Problem
 from libs.web.writes import traceparent
 from services.fulfilment import easypost_words as words
@@ -48,13 +48,13 @@ class Door:
         if event is None:
             raise Problem("malformed-json", "The body is not JSON of a sensible depth.")
         key, topic = event.get("id"), event.get("description")
-        new = await self._ports.inbox.accept(
+        first = await self._ports.inbox.accept(
             provider=provider, account=account,
             key=key if isinstance(key, str) and nameable(key) else signed.key,
             topic=words.word(topic), body=body,
             trace=traceparent(request),
         )  # fmt: skip
-        return "accepted" if new else "known"
+        return taken(provider, first, self._ports.clock())
 
 
 def event_of(body: bytes) -> words.Json | None:

@@ -5,10 +5,12 @@ from dataclasses import replace
 from libs.contracts import fulfilment, inventory, orders, payments
 from libs.runtime.ports import Service
 from libs.runtime.settings import Settings
+from libs.telemetry import metrics
+from libs.telemetry.measures import Measure
 from services.fulfilment import api, easypost, process
 from services.fulfilment.decider import DECIDERS
 from services.fulfilment.intake import CarrierIntake
-from services.fulfilment.read_model import PROJECTIONS
+from services.fulfilment.read_model import PROJECTIONS, SHIPMENTS
 from services.fulfilment.terms import places_of
 
 
@@ -29,4 +31,14 @@ SERVICE = Service(
     intake=CarrierIntake,
     effects=easypost.kinds,
     configured=configured,
+    measures=(
+        Measure(
+            metrics.GIVEN_UP,
+            SHIPMENTS,
+            named=("fulfilment",),
+            take="past",
+            of="deadline",
+            among={"waiting": ("true",), "reason": ("label-in-doubt", "label-void")},
+        ),
+    ),
 )

@@ -74,7 +74,7 @@ def _payment(row: PaymentRow | None, key: Key, envelope: Envelope[Any]) -> Payme
 
 PAYMENTS: Projection[PaymentRow] = Projection(
     name="payments",
-    version=4,
+    version=5,
     row=PaymentRow,
     key=("order_id",),
     topics=_OURS,

@@ -7,12 +7,15 @@ from libs.contracts import fulfilment, orders, payments
 from libs.effects.kinds import EffectKind
 from libs.runtime.ports import Ports, Service
 from libs.runtime.settings import Settings
+from libs.telemetry import metrics
+from libs.telemetry.measures import Measure
 from services.payments import api, planning, process
 from services.payments.commands import Terms
 from services.payments.decider import PAYMENT
 from services.payments.disagreement_decider import DISAGREEMENT
 from services.payments.intake import PaymentsIntake
 from services.payments.read_model import CAPTURES, DISAGREEMENTS, INTENTS, PAYMENTS
+from services.payments.standing import GIVEN_UP
 from services.payments.stripe_client import Access, StripeClient
 from services.payments.stripe_effects import stripe_kinds
 
@@ -51,4 +54,12 @@ SERVICE = Service(
     intake=PaymentsIntake,
     effects=effects,
     configured=configured,
+    measures=(
+        Measure(
+            metrics.GIVEN_UP,
+            PAYMENTS,
+            named=("payments",),
+            among={"standing": ("in_doubt",), "reason": (GIVEN_UP,)},
+        ),
+    ),
 )

@@ -38,6 +38,7 @@ class Wait(msgspec.Struct, frozen=True):
     deadline: int | None
 
 
+GIVEN_UP = "outcome-given-up"  # a call is not tried any more: a person says what became of it
 # reason -> (owner, next action)
 _NEXT: Mapping[str, tuple[str, str]] = {
     "payments-account-missing": ("operations", "name the channel's payments account, then retry"),
@@ -77,7 +78,8 @@ def standing(state: PaymentState) -> tuple[common.PaymentStanding, str]:
     have, missing = held(state), lack(state)
     statuses = {one.status for one in state.intents.values()}
     if state.doubts:
-        return "in_doubt", "outcome-unknown"
+        over = any(one.owner == "person" for one in state.doubts.values())
+        return "in_doubt", GIVEN_UP if over else "outcome-unknown"
     if "open" in state.disputes.values():
         return "disputed", "dispute-open"
     if state.halted and uncovered(state):

@@ -10,7 +10,7 @@ from fastapi import Request, Response
 from libs.runtime.ports import Ports
 from libs.security.secrets import Secret
 from libs.security.structure import sound
-from libs.web.deliveries import counted, raw_body, verified
+from libs.web.deliveries import counted, raw_body, taken, verified
 from libs.web.problems import Problem
 from libs.web.writes import traceparent
 
@@ -42,11 +42,11 @@ class Door:
         secrets = self._secrets.get((provider, account), ())
         verified(provider, secrets, request, body, self._ports.clock())
         event = _named(body)
-        new = await self._ports.inbox.accept(
+        first = await self._ports.inbox.accept(
             provider=provider, account=account, key=event.id, topic=event.type[:100], body=body,
             trace=traceparent(request),
         )  # fmt: skip
-        return "accepted" if new else "known"
+        return taken(provider, first, self._ports.clock())
 
 
 def _named(body: bytes) -> _Named:

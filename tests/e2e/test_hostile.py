@@ -105,6 +105,15 @@ class System:
             took = (time.perf_counter() - began) * 1000
         return answer.status, content.get("code", content.get("status")), took
 
+    async def raw(self, sent: bytes) -> bytes:
+        """Return what is answered to these bytes, till the connection is closed."""
+        host, _, port = self.url.removeprefix("http://").partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(sent)
+        got = await reader.read()
+        writer.close()
+        return got
+
     async def get(self, path: str) -> Any:
         async with self.http.get(self.url + path) as answer:
             return await answer.json()
@@ -184,6 +193,8 @@ async def test_hostile_deliveries_are_refused_at_once_and_change_nothing(system:
         answers = [await system.deliver(body, headers, shop) for _ in range(3)]
         assert {answer[0] for answer in answers} == {status}, what
         assert min(answer[2] for answer in answers) < 50, f"{what}: {answers}"
+    unreadable = b"POST /channels/webhooks/shopify/shop HTTP/1.1\r\nX: a\x01b\r\n\r\n"
+    assert b'"code":"bad-request"' in await system.raw(unreadable)
     assert (await system.deliver(good, signed(good, "d-1")))[:2] == (200, "known")
     assert await system.rows("channels", "SELECT count(*) FROM inbox") == before
 

@@ -116,8 +116,8 @@ class GatedStore:
         )
         return told
 
-    async def accept(self, deliveries: Sequence[Delivery]) -> Sequence[bool]:
-        new: Sequence[bool] = await self.gate.pass_(
+    async def accept(self, deliveries: Sequence[Delivery]) -> Sequence[int | None]:
+        known: Sequence[int | None] = await self.gate.pass_(
             self.owner, "accept", lambda: self.store.accept_now(deliveries)
         )
-        return new
+        return known

@@ -21,9 +21,9 @@ from tests.simulation.planted_whole import WHOLE
 class AcceptsTwice(MemoryStore):
     """Keeps a delivery as often as it comes."""
 
-    def accept_now(self, deliveries: Sequence[Delivery]) -> Sequence[bool]:
+    def accept_now(self, deliveries: Sequence[Delivery]) -> Sequence[int | None]:
         self.inbox.extend(InboxEntry(delivery) for delivery in deliveries)
-        return [True] * len(deliveries)
+        return [None] * len(deliveries)
 
 
 class EpochUnread(MemoryStore):
@@ -73,10 +73,10 @@ class AnswersEarly:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.real, name)
 
-    async def accept(self, deliveries: Sequence[Delivery]) -> Sequence[bool]:
+    async def accept(self, deliveries: Sequence[Delivery]) -> Sequence[int | None]:
         gate, store = self.real.gate, self.real.store
         gate.send(self.real.owner, "accept", lambda: store.accept_now(deliveries))
-        return [True] * len(deliveries)
+        return [None] * len(deliveries)
 
 
 class CallsAnew:

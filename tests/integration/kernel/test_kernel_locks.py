@@ -86,7 +86,7 @@ async def test_copies_of_deliveries_cross_with_whatever_is_done_to_them(
 ) -> None:
     for number, key in enumerate(KEYS):
         came = msgspec.structs.replace(toy.delivery(key), received_at=NOON + number)
-        assert await postgres.accept([came]) == [True]
+        assert await postgres.accept([came]) == [None]
     for turn in before:
         await postgres.commit(turn)
     if PARK in before:

@@ -193,6 +193,31 @@ async def test_where_no_newer_release_is_left_what_it_wrote_holds_up_nothing_els
         assert await documents(old, "shelf-b") == ["goes-on"]
 
 
+async def test_where_a_release_is_taken_back_who_has_met_it_goes_on_with_all_behind_it(
+    fleet: Fleet,
+) -> None:
+    async with fleet.release(SHELVES, old=True) as old:
+        await eventually(lambda: leads(old))
+        projector = old.running["shelves"].projector
+        assert projector is not None
+        pool = old.running["shelves"].pool
+
+        async def fed() -> bool:
+            events, rows = "SELECT count(*) FROM events", "SELECT count(*) FROM noted"
+            return bool(await pool.fetchval(events) == await pool.fetchval(rows))
+
+        async with fleet.release(NEWER) as new:
+            for n in range(20):  # some of it while the older one still holds some partitions
+                await call(new, f"shelf-{n}", Put("first", 5))
+                await call(new, f"shelf-{n}", Take("newer"))
+            await eventually(lambda: projector.live["noted"].other, 40)
+            await eventually(fed, 40)
+        await eventually(lambda: leads(old), 20)
+        await call(old, "shelf-z", Put("goes-on"))
+        await eventually(fed, 40)
+        assert old.running["shelves"].unready() == {}
+
+
 async def test_a_service_takes_orders_while_another_process_rebuilds_its_read_model(
     fleet: Fleet,
 ) -> None:

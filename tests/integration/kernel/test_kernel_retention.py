@@ -31,7 +31,7 @@ class Shop:
             "toy", Retention(store.pool), self.vault, Limits(), lambda: self.now
         )
 
-    async def accept(self, key: str) -> bool:
+    async def accept(self, key: str) -> int | None:
         return await self.inbox.accept(
             provider="p", account="a", key=key, topic="t", body=key.encode(), trace=""
         )
@@ -54,15 +54,15 @@ async def test_a_finished_body_lives_thirty_days_and_its_key_ninety(
     postgres: PostgresStore,
 ) -> None:
     shop = Shop(postgres)
-    assert await shop.accept("one")
+    assert await shop.accept("one") is None
     await finish(shop, 1)
     await shop.sweep(29)
     assert await shop.body("one") == b"one"
     await shop.sweep(31)
     assert await shop.body("one") is None
-    assert not await shop.accept("one")
+    assert await shop.accept("one") == NOON
     await shop.sweep(91)
-    assert await shop.accept("one")
+    assert await shop.accept("one") is None
 
 
 async def test_what_is_not_finished_outlives_its_day_key(postgres: PostgresStore) -> None:

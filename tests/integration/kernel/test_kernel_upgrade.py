@@ -85,7 +85,7 @@ async def test_writes_go_on_while_an_upgrade_builds_an_index(
         upgrade = asyncio.create_task(up(opened))
         await builder(opened)
         async with asyncio.timeout(3):
-            assert await store.accept([toy.delivery("meanwhile")]) == [True]
+            assert await store.accept([toy.delivery("meanwhile")]) == [None]
             await opened.execute(
                 "INSERT INTO effects (id, kind, stream, request, planned_at)"
                 " VALUES ('e', 'toy.call', 'shelf-a', '', 1)"

@@ -75,6 +75,7 @@ class Shop:
             )
         }  # fmt: skip
         self.inbox: dict[tuple[str, str], bytes] = {}
+        self.first: dict[tuple[str, str], int] = {}
         self.states: dict[str, Any] = {}
         self.events: list[Any] = []
         self.commands: list[Any] = []
@@ -90,11 +91,12 @@ class Shop:
         for sku in skus:
             self.rows["items"].found[sku,] = ItemRow(sku, f"The {sku}")
 
-    async def accept(self, **given: Any) -> bool:
+    async def accept(self, **given: Any) -> int | None:
         name = (given["account"], given["key"])
-        new = name not in self.inbox
+        known = self.first.get(name)
+        self.first.setdefault(name, self.now)
         self.inbox.setdefault(name, given["body"])
-        return new
+        return known
 
     def decide(self, stream: str, command: Any) -> list[Any]:
         self.commands.append((command, pack(command)))

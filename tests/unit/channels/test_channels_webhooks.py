@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from libs.security.secrets import Secret
+from libs.security.signing import sign_woocommerce
 from libs.telemetry.metrics import DELIVERIES
 from tests.unit.channels import payloads
 from tests.unit.channels.memory import NOW, SECRETS, Shop, app_of, call
@@ -53,6 +55,46 @@ async def test_a_signed_delivery_is_accepted_once_and_counted() -> None:
     assert shop.inbox == {("shop", "w1"): BODY}
     accepted, known = ("channels", "shop", "accepted"), ("channels", "shop", "known")
     assert deliveries() == {accepted: 1, known: 1}
+
+
+WOO = "/channels/webhooks/woocommerce/woo"
+
+
+def woocommerce(body: bytes) -> dict[str, str]:
+    return sign_woocommerce(
+        Secret(SECRETS["woo"]), body, source="https://shop.example/", topic="order.updated",
+        webhook_id=7, now=NOW,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "account", "headers"), [(PATH, "shop", shopify(BODY)), (WOO, "woo", woocommerce(BODY))]
+)
+async def test_a_delivery_that_its_provider_repeats_no_more_is_a_replay(
+    path: str, account: str, headers: dict[str, str]
+) -> None:
+    DELIVERIES.clear()
+    shop = Shop()
+    app = app_of(shop)
+    answers = []
+    for hours in (0, 4, 48, 49, 2000):
+        shop.now = NOW + hours * 3600 * 10**6
+        status, answer = await call(app, "POST", path, BODY, headers)
+        answers.append((status, answer.get("code", answer["status"])))
+    kept, replay = (200, "known"), (400, "replayed")
+    assert answers == [(200, "accepted"), kept, kept, replay, replay]
+    assert len(shop.inbox) == 1
+    counted = {answer: n for (_, name, answer), n in deliveries().items() if name == account}
+    assert counted == {"accepted": 1, "known": 2, "replayed": 2}
+
+
+async def test_who_signs_a_time_anew_repeats_a_delivery_as_late_as_he_likes() -> None:
+    shop, body = Shop(), json.dumps(payloads.standard()).encode()
+    app, path = app_of(shop), "/channels/webhooks/standard/store"
+    for hours, status in ((0, "accepted"), (1, "known"), (2000, "known")):
+        shop.now = NOW + hours * 3600 * 10**6
+        told = await call(app, "POST", path, body, standard(body, shop.now))
+        assert told == (200, {"status": status})
 
 
 async def test_the_own_store_signs_by_standard_webhooks() -> None:

@@ -47,7 +47,8 @@ class Warehouse:
         self.keys = 0
         settings = Settings(carriers={"post": Carrier(webhook_secrets=(SECRET,))})
         none: Any = None
-        self.ports = Ports(settings, lambda: NOW, none, Keyed(self.tell), self, self.rows)
+        self.now = NOW
+        self.ports = Ports(settings, lambda: self.now, none, Keyed(self.tell), self, self.rows)
         app = FastAPI()
         app.include_router(api.routes(self.ports))
         for kind in (Problem, Refused):
@@ -62,10 +63,10 @@ class Warehouse:
         self.world.settle()
         return decided
 
-    async def accept(self, **delivery: Any) -> bool:
-        new = all(one["key"] != delivery["key"] for one in self.inbox)
+    async def accept(self, **delivery: Any) -> int | None:
+        known = any(one["key"] == delivery["key"] for one in self.inbox)
         self.inbox.append(delivery)
-        return new
+        return NOW if known else None
 
     async def post(self, path: str, body: dict[str, Any], key: str | None = "") -> Response:
         self.keys += 1
@@ -236,6 +237,18 @@ async def test_deliveries_are_taken_by_signature_and_known_by_their_event(
         assert nonsense.json()["code"] == "malformed-json"
     large = b"x" * 300_000
     assert (await warehouse.deliver(large, {})).json()["code"] == "body-too-large"
+
+
+async def test_a_carriers_event_that_comes_again_after_two_days_is_a_replay(
+    warehouse: Warehouse,
+) -> None:
+    raw = json.dumps(NEWS).encode()
+    await warehouse.deliver(raw, sign_easypost(Secret(SECRET), raw))
+    for hours, status, told in ((25, 200, "known"), (49, 400, "replayed")):
+        warehouse.now = NOW + hours * 3600 * 10**6
+        again = await warehouse.deliver(raw, sign_easypost(Secret(SECRET), raw))
+        answer = again.json()
+        assert (again.status_code, answer.get("code", answer["status"])) == (status, told)
 
 
 async def test_deliveries_are_counted_by_their_answer(warehouse: Warehouse) -> None:

@@ -282,6 +282,7 @@ def test_a_doubt_that_nobody_ends_is_a_persons_matter_after_a_day() -> None:
     [name] = payment.calls
     payment.answer(name, lost=True)
     payment.due(NOW + 24 * HOUR)
+    assert standing(payment.state) == ("in_doubt", "outcome-unknown"), "it is still tried"
     assert payment.last(payments.PaymentOutcomeUnknown).owner == "overdue"
     [wait] = [one for one in waits(payment.state, (), NOW) if one.what == "outcome"]
     assert (wait.owner, wait.at_risk_minor, wait.since) == ("operations", 1000, NOW)
@@ -301,8 +302,10 @@ def test_a_call_that_a_person_declares_absent_is_made_again_under_a_new_key() ->
         payment.tell(decide("absent", effect_id=name))
     payment.give_up(name)
     assert payment.last(payments.PaymentOutcomeUnknown).owner == "person"
+    assert standing(payment.state) == ("in_doubt", "outcome-given-up")
     payment.due(NOW + 24 * HOUR)
     payment.tell(decide("absent", effect_id=name))
+    assert standing(payment.state)[0] != "in_doubt"
     assert len(payment.calls) == 1
     assert payment.last(payments.PaymentAuthorisationRequested).attempt == 2
 

@@ -96,7 +96,7 @@ def test_a_measure_of_no_such_column_is_refused_when_it_is_declared() -> None:
 def test_every_measure_has_as_many_columns_as_its_gauge_has_labels() -> None:
     for service in SERVICES.values():
         for measure in service.measures:
-            assert len(measure.by) == len(measure.gauge._labelnames)
+            assert len((*measure.named, *measure.by)) == len(measure.gauge._labelnames)
             assert measure.projection in service.projections
 
 
