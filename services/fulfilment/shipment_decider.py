@@ -217,5 +217,5 @@ def _dispatched(
 
 SHIPMENT = Decider(
     category="shipment", commands=commands.ShipmentCommand, state=Shipment, initial=Shipment(),
-    decide=decide, evolve=evolve, version=3,
+    decide=decide, evolve=evolve, version=4,
 )  # fmt: skip
