@@ -216,6 +216,35 @@ def test_shopify_keeps_one_fulfilment_with_the_newest_parcel_first(tmp_path: Pat
     assert outside.shown()["fulfillment_status"] == "fulfilled"
 
 
+class Slow(Outside):
+    """A Shopify shop that others talk to while it thinks."""
+
+    async def call(self, method: str, path: str, *, json: Any = None, headers: Any = None) -> Any:
+        await asyncio.sleep(0)
+        answer = await super().call(method, path, json=json, headers=headers)
+        await asyncio.sleep(0)
+        return answer
+
+
+def test_shopify_keeps_the_codes_of_parcels_that_are_told_at_the_same_time(tmp_path: Path) -> None:
+    outside = Slow(tmp_path, "shopify")
+    shop: Any = outside
+    adapter = ShopifyReports(shop, lambda: AT)
+
+    async def told(*reports: channels.ChannelReportRequested) -> list[Result]:
+        calls = [
+            Call(f"e{n}", "shopify.report", "x", pack(one), 1, 1, 0, 1)
+            for n, one in enumerate(reports)
+        ]
+        return await asyncio.gather(*(adapter.perform(call) for call in calls))
+
+    asyncio.run(told(outside.report("r1", "T1")))
+    both = asyncio.run(told(outside.report("r2", "T2", "T1"), outside.report("r3", "T3", "T1")))
+    assert all(isinstance(one, Confirmed) for one in both)
+    [fulfilment] = outside.shown()["fulfillments"]
+    assert fulfilment["tracking_numbers"] == ["T3", "T2", "T1"]
+
+
 def test_units_sent_again_fulfil_nothing_that_has_not_left(tmp_path: Path) -> None:
     outside = Outside(tmp_path, "shopify")
     one = outside.content.lines[0].id
