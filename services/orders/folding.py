@@ -47,6 +47,7 @@ def fold(state: OrderState, event: LaterEvent) -> OrderState:
             bill = Bill(
                 event.revision, event.amount, event.charges_amount,
                 due_of(event.amount, event.tenders), lines, terms_of(event), event.decide_by,
+                event.total,
             )  # fmt: skip
             return replace(state, bill=bill)
         case orders.FulfilmentRequested():

@@ -9,7 +9,7 @@ from services.orders.commands import DECIDE_WITHIN
 from services.orders.completing import complete
 from services.orders.demanding import cancel_all, expiry, require, wait
 from services.orders.evolve import OrderEvent
-from services.orders.paying import taken
+from services.orders.paying import redeemed, taken
 from services.orders.requesting import request
 from services.orders.state import (
     AUTOMATIC,
@@ -44,7 +44,8 @@ def settle(story: Story, *, again: bool = False) -> list[OrderEvent]:
 def follow(story: Story) -> list[OrderEvent]:
     """Tell what the outcome means for its money, its parcels, its queues and its end."""
     state = story.state
-    if state.once_confirmed or state.parcels or state.bill is not None or taken(state):
+    confirmed = state.once_confirmed or state.parcels or state.bill is not None
+    if confirmed or taken(state) or (state.ended is not None and redeemed(state)):
         bill(story)
         request(story)
         worry(story)
