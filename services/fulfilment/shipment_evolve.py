@@ -38,6 +38,9 @@ def evolve(state: Shipment, event: events.FulfilmentEvent) -> Shipment:
                 _of(state, event.order_id), blocked=event.blocked, statement=event.statement
             )
             return _part(state, event.order_id, part)
+        case events.ShipmentContactChanged():
+            part = replace(_of(state, event.order_id), statement=event.statement)
+            return _part(replace(state, customer=event.customer), event.order_id, part)
         case events.DispatchStopRequested():
             part = replace(
                 _of(state, event.order_id), stop=event.rows, stop_units=event.units,

@@ -222,6 +222,20 @@ def test_a_new_address_after_the_label_waits_for_a_person() -> None:
     given(PARCEL).when(address(new_label=True)).then_refused("shipment-not-found")
 
 
+def test_how_else_a_buyer_is_reached_is_on_a_label_that_is_not_bought_yet() -> None:
+    mill, called = customer(b"mill", place="mill"), customer(b"mill, 0207", place="mill")
+    first = share(policy=BY_HAND_CARRIED, customer=mill)
+    again = share(2, policy=BY_HAND_CARRIED, customer=called, reason="contact")
+    assert told(first, again) == ["ShipmentContactChanged"]
+    assert told(first, again, again) == []
+    [_, asked] = given(PARCEL).when(first, again, PACK).events
+    assert asked.customer == called
+    packed = (first, PACK, quoted())
+    assert told(*packed, again) == ["ShipmentContactChanged"]
+    assert told(*packed, bought(), again) == []
+    assert told(*packed, bought(), cleared(), HAND_OVER, again) == []
+
+
 def test_units_that_nobody_wants_do_not_wait_for_the_address() -> None:
     assert told(*MOVED, share(3, mugs=0, reason="not-wanted")) == [
         "DispatchStopRequested", "DispatchStopped", "LabelVoidRequested", "ShipmentCancelled",
