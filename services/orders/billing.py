@@ -11,7 +11,7 @@ from libs.contracts import common, orders
 from services.orders import commands
 from services.orders.paying import covered, redeemed, share, taken, terms_of
 from services.orders.progress import Bill
-from services.orders.state import Line, OrderState, remaining, shipped
+from services.orders.state import Line, OrderState, remaining, shipped, spent
 from services.orders.story import Story
 
 
@@ -98,11 +98,11 @@ def _lines(state: OrderState) -> dict[str, tuple[int, int]] | None:
     if sure is None:
         return None
     found: dict[str, tuple[int, int]] = {}
-    gone = shipped(state)
+    gone, back = shipped(state), spent(state)
     for name, line in sorted(state.lines.items()):
         confirmed = min(sure.get(name, 0), line.remaining)
         costing = max(0, min(confirmed, line.remaining - line.refunded))
-        units = max(confirmed + line.resent, gone.get(name, 0))
+        units = max(confirmed + line.resent + back.get(name, 0), gone.get(name, 0))
         if units:
             found[name] = (units, share(line.value, costing, line.quantity))
     return found

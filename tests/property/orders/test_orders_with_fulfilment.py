@@ -15,7 +15,7 @@ from services.fulfilment.shipment import EXCEPTIONS
 from services.inventory.commands import AdjustStock, ReceiveStock
 from services.orders import commands
 from services.orders.progress import TROUBLE
-from services.orders.state import by_sku, delivered, packed, shipped, too_late
+from services.orders.state import OrderState, by_sku, delivered, packed, shipped, too_late
 from tests.examples import examples
 from tests.property.orders.market import Market
 from tests.unit.orders.samples import NOW, line, order
@@ -51,7 +51,12 @@ CONTACTS = ((b"one", "mill"), (b"one, called elsewhere", "mill"), (b"two", "quay
 
 def version(market: Market, name: str, number: int, at: tuple[bytes, str] = CONTACTS[0]) -> None:
     rng = market.rng
-    lines = [line("a", rng.randint(1, 3), ("MUG", 1)), line("b", rng.randint(1, 2), ("CUP", 2))]
+    gone = shipped(market.orders().get(STREAMS[name], OrderState()))
+    back = {n: rng.choice((0, rng.randint(0, units))) for n, units in sorted(gone.items())}
+    lines = [
+        line("a", rng.randint(1, 3), ("MUG", 1), refunded_units=back.get("a", 0)),
+        line("b", rng.randint(1, 2), ("CUP", 2), refunded_units=back.get("b", 0)),
+    ]
     contact, place = at
     sealed = common.Sealed(
         subject="subject-1", clearance="contact", key_id="k", nonce=bytes(12), ciphertext=contact

@@ -50,11 +50,11 @@ def requests(*commands: RequestReport) -> list[channels.ChannelReportRequested]:
     return found
 
 
-def version_of(known: RecordOrder, more: int) -> RecordOrder:
+def version_of(known: RecordOrder, more: int, refunded: int = 0) -> RecordOrder:
     """Return the order a second later, with so many units more of its first line."""
     order = known.order
     at = replace(order.version, updated_at=order.version.updated_at + 1_000_000)
-    grown = replace(LINES[0], quantity=LINES[0].quantity + more)
+    grown = replace(LINES[0], quantity=LINES[0].quantity + more, refunded_units=refunded)
     lines = tuple(grown if line.line_id == grown.line_id else line for line in order.lines)
     return replace(known, order=replace(order, version=at, lines=lines))
 
@@ -105,6 +105,17 @@ def test_units_that_an_order_has_more_of_after_a_resend_leave_for_the_first_time
     (third,) = CHANNEL_ORDER.decide(dispatched("s3", 1), state)
     assert isinstance(third, channels.ChannelReportRequested)
     assert (third.resend_of, units(third), third.whole) == ("", (1,), True)
+
+
+def test_a_unit_ordered_anew_after_one_was_sent_and_refunded_leaves_for_the_first_time() -> None:
+    state: Any = reduce(CHANNEL_ORDER.evolve, [FIRST], CHANNEL_ORDER.initial)
+    refunded = version_of(RECORD, -1, 1)
+    anew = version_of(refunded, 0, 1)
+    for command in (dispatched("s1", *ALL), refunded, anew):
+        state = reduce(CHANNEL_ORDER.evolve, CHANNEL_ORDER.decide(command, state), state)
+    (second,) = CHANNEL_ORDER.decide(dispatched("s2", 1), state)
+    assert isinstance(second, channels.ChannelReportRequested)
+    assert (second.resend_of, units(second), second.whole) == ("", (1,), True)
 
 
 def test_units_that_we_have_cancelled_leave_no_room_for_units_sent_again() -> None:
