@@ -1768,6 +1768,178 @@ def decode_ChannelOrderChanged(data: bytes) -> ChannelOrderChanged:
     return value
 
 
+def read_ChannelOrderChanged_v1_Customer(b: bytes, i: int) -> tuple[c.Customer, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_subject = b[i + 1 : j].decode()
+    i = j
+    f_guest = FLAGS[b[i]]
+    i += 1
+    f_contact: c.Sealed | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        f_contact_, i = c.read_Sealed(b, i)
+        f_contact = f_contact_
+    elif n:
+        branch()
+    f_statutory: c.Sealed | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        f_statutory_, i = c.read_Sealed(b, i)
+        f_statutory = f_statutory_
+    elif n:
+        branch()
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_ship_to_country = b[i + 1 : j].decode()
+    i = j
+    f_ship_to_region: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_ship_to_region_ = b[i + 1 : j].decode()
+        i = j
+        f_ship_to_region = f_ship_to_region_
+    elif n:
+        branch()
+    f_business = FLAGS[b[i]]
+    i += 1
+    f_purchase_order_number: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_purchase_order_number_ = b[i + 1 : j].decode()
+        i = j
+        f_purchase_order_number = f_purchase_order_number_
+    elif n:
+        branch()
+    f_payment_terms: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_payment_terms_ = b[i + 1 : j].decode()
+        i = j
+        f_payment_terms = f_payment_terms_
+    elif n:
+        branch()
+    f_evidence_l: list[c.Evidence] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_evidence_, i = c.read_Evidence(b, i)
+            f_evidence_l.append(f_evidence_)
+    i += 1
+    f_evidence = tuple(f_evidence_l)
+    return c.Customer(subject=f_subject, guest=f_guest, contact=f_contact, statutory=f_statutory, ship_to_country=f_ship_to_country, ship_to_region=f_ship_to_region, business=f_business, purchase_order_number=f_purchase_order_number, payment_terms=f_payment_terms, evidence=f_evidence), i
+
+
+def read_ChannelOrderChanged_v1_OrderLine(b: bytes, i: int) -> tuple[c.OrderLine, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_line_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_external_line_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_listing_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_channel_sku = b[i + 1 : j].decode()
+    i = j
+    f_sku: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_sku_ = b[i + 1 : j].decode()
+        i = j
+        f_sku = f_sku_
+    elif n:
+        branch()
+    n = b[i]
+    if n < 128:
+        f_units_per_listing = ZIGZAG[n]
+        i += 1
+    else:
+        f_units_per_listing, i = long(b, i)
+    f_components_l: list[c.Component] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_components_, i = c.read_Component(b, i)
+            f_components_l.append(f_components_)
+    i += 1
+    f_components = tuple(f_components_l)
+    f_kind = c.names_LineKind[b[i]]
+    i += 1
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_kind_word = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_quantity = ZIGZAG[n]
+        i += 1
+    else:
+        f_quantity, i = long(b, i)
+    f_fulfilled_by = c.names_FulfilledBy[b[i]]
+    i += 1
+    f_requires_shipping = FLAGS[b[i]]
+    i += 1
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_title = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_unit_price = b[i + 1 : j].decode()
+    i = j
+    f_amounts, i = c.read_Amounts(b, i)
+    f_discounts_l: list[c.Discount] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_discounts_, i = c.read_Discount(b, i)
+            f_discounts_l.append(f_discounts_)
+    i += 1
+    f_discounts = tuple(f_discounts_l)
+    f_settlement_amounts: c.Amounts | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        f_settlement_amounts_, i = c.read_Amounts(b, i)
+        f_settlement_amounts = f_settlement_amounts_
+    elif n:
+        branch()
+    return c.OrderLine(line_id=f_line_id, external_line_id=f_external_line_id, listing_id=f_listing_id, channel_sku=f_channel_sku, sku=f_sku, units_per_listing=f_units_per_listing, components=f_components, kind=f_kind, kind_word=f_kind_word, quantity=f_quantity, fulfilled_by=f_fulfilled_by, requires_shipping=f_requires_shipping, title=f_title, unit_price=f_unit_price, amounts=f_amounts, discounts=f_discounts, settlement_amounts=f_settlement_amounts), i
+
+
 def read_ChannelOrderChanged_v1_Order(b: bytes, i: int) -> tuple[c.Order, int]:
     j = i + SPAN[b[i]]
     if i == j:
@@ -1905,12 +2077,12 @@ def read_ChannelOrderChanged_v1_Order(b: bytes, i: int) -> tuple[c.Order, int]:
             f_related_orders_l.append(f_related_orders_)
     i += 1
     f_related_orders = tuple(f_related_orders_l)
-    f_customer, i = c.read_Customer(b, i)
+    f_customer, i = read_ChannelOrderChanged_v1_Customer(b, i)
     f_lines_l: list[c.OrderLine] = []
     while b[i]:
         n, i = count(b, i)
         for _ in range(n):
-            f_lines_, i = c.read_OrderLine(b, i)
+            f_lines_, i = read_ChannelOrderChanged_v1_OrderLine(b, i)
             f_lines_l.append(f_lines_)
     i += 1
     f_lines = tuple(f_lines_l)
@@ -1979,6 +2151,422 @@ def read_ChannelOrderChanged_v1(b: bytes, i: int) -> tuple[ChannelOrderChanged, 
 def decode_ChannelOrderChanged_v1(data: bytes) -> ChannelOrderChanged:
     try:
         value, end = read_ChannelOrderChanged_v1(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
+def read_ChannelOrderChanged_v2_Customer(b: bytes, i: int) -> tuple[c.Customer, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_subject = b[i + 1 : j].decode()
+    i = j
+    f_guest = FLAGS[b[i]]
+    i += 1
+    f_contact: c.Sealed | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        f_contact_, i = c.read_Sealed(b, i)
+        f_contact = f_contact_
+    elif n:
+        branch()
+    f_statutory: c.Sealed | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        f_statutory_, i = c.read_Sealed(b, i)
+        f_statutory = f_statutory_
+    elif n:
+        branch()
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_ship_to_country = b[i + 1 : j].decode()
+    i = j
+    f_ship_to_region: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_ship_to_region_ = b[i + 1 : j].decode()
+        i = j
+        f_ship_to_region = f_ship_to_region_
+    elif n:
+        branch()
+    f_business = FLAGS[b[i]]
+    i += 1
+    f_purchase_order_number: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_purchase_order_number_ = b[i + 1 : j].decode()
+        i = j
+        f_purchase_order_number = f_purchase_order_number_
+    elif n:
+        branch()
+    f_payment_terms: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_payment_terms_ = b[i + 1 : j].decode()
+        i = j
+        f_payment_terms = f_payment_terms_
+    elif n:
+        branch()
+    f_evidence_l: list[c.Evidence] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_evidence_, i = c.read_Evidence(b, i)
+            f_evidence_l.append(f_evidence_)
+    i += 1
+    f_evidence = tuple(f_evidence_l)
+    return c.Customer(subject=f_subject, guest=f_guest, contact=f_contact, statutory=f_statutory, ship_to_country=f_ship_to_country, ship_to_region=f_ship_to_region, business=f_business, purchase_order_number=f_purchase_order_number, payment_terms=f_payment_terms, evidence=f_evidence), i
+
+
+def read_ChannelOrderChanged_v2_OrderLine(b: bytes, i: int) -> tuple[c.OrderLine, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_line_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_external_line_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_listing_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_channel_sku = b[i + 1 : j].decode()
+    i = j
+    f_sku: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_sku_ = b[i + 1 : j].decode()
+        i = j
+        f_sku = f_sku_
+    elif n:
+        branch()
+    n = b[i]
+    if n < 128:
+        f_units_per_listing = ZIGZAG[n]
+        i += 1
+    else:
+        f_units_per_listing, i = long(b, i)
+    f_components_l: list[c.Component] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_components_, i = c.read_Component(b, i)
+            f_components_l.append(f_components_)
+    i += 1
+    f_components = tuple(f_components_l)
+    f_kind = c.names_LineKind[b[i]]
+    i += 1
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_kind_word = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_quantity = ZIGZAG[n]
+        i += 1
+    else:
+        f_quantity, i = long(b, i)
+    f_fulfilled_by = c.names_FulfilledBy[b[i]]
+    i += 1
+    f_requires_shipping = FLAGS[b[i]]
+    i += 1
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_title = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_unit_price = b[i + 1 : j].decode()
+    i = j
+    f_amounts, i = c.read_Amounts(b, i)
+    f_discounts_l: list[c.Discount] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_discounts_, i = c.read_Discount(b, i)
+            f_discounts_l.append(f_discounts_)
+    i += 1
+    f_discounts = tuple(f_discounts_l)
+    f_settlement_amounts: c.Amounts | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        f_settlement_amounts_, i = c.read_Amounts(b, i)
+        f_settlement_amounts = f_settlement_amounts_
+    elif n:
+        branch()
+    return c.OrderLine(line_id=f_line_id, external_line_id=f_external_line_id, listing_id=f_listing_id, channel_sku=f_channel_sku, sku=f_sku, units_per_listing=f_units_per_listing, components=f_components, kind=f_kind, kind_word=f_kind_word, quantity=f_quantity, fulfilled_by=f_fulfilled_by, requires_shipping=f_requires_shipping, title=f_title, unit_price=f_unit_price, amounts=f_amounts, discounts=f_discounts, settlement_amounts=f_settlement_amounts), i
+
+
+def read_ChannelOrderChanged_v2_Order(b: bytes, i: int) -> tuple[c.Order, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_provider = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_external_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_display_number = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_placed_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_placed_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_time_zone = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_currency = b[i + 1 : j].decode()
+    i = j
+    f_settlement_currency: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_settlement_currency_ = b[i + 1 : j].decode()
+        i = j
+        f_settlement_currency = f_settlement_currency_
+    elif n:
+        branch()
+    f_commitment = c.names_Commitment[b[i]]
+    i += 1
+    f_funds = c.names_Funds[b[i]]
+    i += 1
+    f_custody = c.names_Custody[b[i]]
+    i += 1
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_status_word = b[i + 1 : j].decode()
+    i = j
+    f_version, i = c.read_Version(b, i)
+    f_test = FLAGS[b[i]]
+    i += 1
+    f_cancelled = FLAGS[b[i]]
+    i += 1
+    f_expires_at: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_expires_at_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_expires_at_, i = long(b, i)
+        f_expires_at = f_expires_at_
+    elif n:
+        branch()
+    f_ship_by: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_ship_by_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_ship_by_, i = long(b, i)
+        f_ship_by = f_ship_by_
+    elif n:
+        branch()
+    f_deliver_by: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_deliver_by_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_deliver_by_, i = long(b, i)
+        f_deliver_by = f_deliver_by_
+    elif n:
+        branch()
+    f_service_level: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_service_level_ = b[i + 1 : j].decode()
+        i = j
+        f_service_level = f_service_level_
+    elif n:
+        branch()
+    f_shortage = c.names_ShortagePolicy[b[i]]
+    i += 1
+    n = b[i]
+    if n < 128:
+        f_priority = ZIGZAG[n]
+        i += 1
+    else:
+        f_priority, i = small(b, i)
+    f_related_orders_l: list[c.RelatedOrder] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_related_orders_, i = c.read_RelatedOrder(b, i)
+            f_related_orders_l.append(f_related_orders_)
+    i += 1
+    f_related_orders = tuple(f_related_orders_l)
+    f_customer, i = read_ChannelOrderChanged_v2_Customer(b, i)
+    f_lines_l: list[c.OrderLine] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = read_ChannelOrderChanged_v2_OrderLine(b, i)
+            f_lines_l.append(f_lines_)
+    i += 1
+    f_lines = tuple(f_lines_l)
+    f_charges_l: list[c.Charge] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_charges_, i = c.read_Charge(b, i)
+            f_charges_l.append(f_charges_)
+    i += 1
+    f_charges = tuple(f_charges_l)
+    f_discounts_l: list[c.Discount] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_discounts_, i = c.read_Discount(b, i)
+            f_discounts_l.append(f_discounts_)
+    i += 1
+    f_discounts = tuple(f_discounts_l)
+    f_tenders_l: list[c.Tender] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_tenders_, i = c.read_Tender(b, i)
+            f_tenders_l.append(f_tenders_)
+    i += 1
+    f_tenders = tuple(f_tenders_l)
+    f_totals, i = c.read_Totals(b, i)
+    f_settlement_totals: c.Totals | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        f_settlement_totals_, i = c.read_Totals(b, i)
+        f_settlement_totals = f_settlement_totals_
+    elif n:
+        branch()
+    f_received: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_received_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_received_, i = long(b, i)
+        f_received = f_received_
+    elif n:
+        branch()
+    f_refunded: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_refunded_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_refunded_, i = long(b, i)
+        f_refunded = f_refunded_
+    elif n:
+        branch()
+    return c.Order(entity=f_entity, account=f_account, provider=f_provider, external_id=f_external_id, display_number=f_display_number, placed_at=f_placed_at, time_zone=f_time_zone, currency=f_currency, settlement_currency=f_settlement_currency, commitment=f_commitment, funds=f_funds, custody=f_custody, status_word=f_status_word, version=f_version, test=f_test, cancelled=f_cancelled, expires_at=f_expires_at, ship_by=f_ship_by, deliver_by=f_deliver_by, service_level=f_service_level, shortage=f_shortage, priority=f_priority, related_orders=f_related_orders, customer=f_customer, lines=f_lines, charges=f_charges, discounts=f_discounts, tenders=f_tenders, totals=f_totals, settlement_totals=f_settlement_totals, received=f_received, refunded=f_refunded), i
+
+
+def read_ChannelOrderChanged_v2(b: bytes, i: int) -> tuple[ChannelOrderChanged, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_external_id = b[i + 1 : j].decode()
+    i = j
+    f_order, i = read_ChannelOrderChanged_v2_Order(b, i)
+    return ChannelOrderChanged(entity=f_entity, occurred_at=f_occurred_at, account=f_account, external_id=f_external_id, order=f_order), i
+
+
+def decode_ChannelOrderChanged_v2(data: bytes) -> ChannelOrderChanged:
+    try:
+        value, end = read_ChannelOrderChanged_v2(data, 0)
     except READING as error:
         raise unread(error) from None
     if end != len(data):
@@ -2086,6 +2674,178 @@ def decode_ChannelOrderReceived(data: bytes) -> ChannelOrderReceived:
     if end != len(data):
         raise unended(end, len(data))
     return value
+
+
+def read_ChannelOrderReceived_v1_Customer(b: bytes, i: int) -> tuple[c.Customer, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_subject = b[i + 1 : j].decode()
+    i = j
+    f_guest = FLAGS[b[i]]
+    i += 1
+    f_contact: c.Sealed | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        f_contact_, i = c.read_Sealed(b, i)
+        f_contact = f_contact_
+    elif n:
+        branch()
+    f_statutory: c.Sealed | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        f_statutory_, i = c.read_Sealed(b, i)
+        f_statutory = f_statutory_
+    elif n:
+        branch()
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_ship_to_country = b[i + 1 : j].decode()
+    i = j
+    f_ship_to_region: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_ship_to_region_ = b[i + 1 : j].decode()
+        i = j
+        f_ship_to_region = f_ship_to_region_
+    elif n:
+        branch()
+    f_business = FLAGS[b[i]]
+    i += 1
+    f_purchase_order_number: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_purchase_order_number_ = b[i + 1 : j].decode()
+        i = j
+        f_purchase_order_number = f_purchase_order_number_
+    elif n:
+        branch()
+    f_payment_terms: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_payment_terms_ = b[i + 1 : j].decode()
+        i = j
+        f_payment_terms = f_payment_terms_
+    elif n:
+        branch()
+    f_evidence_l: list[c.Evidence] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_evidence_, i = c.read_Evidence(b, i)
+            f_evidence_l.append(f_evidence_)
+    i += 1
+    f_evidence = tuple(f_evidence_l)
+    return c.Customer(subject=f_subject, guest=f_guest, contact=f_contact, statutory=f_statutory, ship_to_country=f_ship_to_country, ship_to_region=f_ship_to_region, business=f_business, purchase_order_number=f_purchase_order_number, payment_terms=f_payment_terms, evidence=f_evidence), i
+
+
+def read_ChannelOrderReceived_v1_OrderLine(b: bytes, i: int) -> tuple[c.OrderLine, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_line_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_external_line_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_listing_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_channel_sku = b[i + 1 : j].decode()
+    i = j
+    f_sku: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_sku_ = b[i + 1 : j].decode()
+        i = j
+        f_sku = f_sku_
+    elif n:
+        branch()
+    n = b[i]
+    if n < 128:
+        f_units_per_listing = ZIGZAG[n]
+        i += 1
+    else:
+        f_units_per_listing, i = long(b, i)
+    f_components_l: list[c.Component] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_components_, i = c.read_Component(b, i)
+            f_components_l.append(f_components_)
+    i += 1
+    f_components = tuple(f_components_l)
+    f_kind = c.names_LineKind[b[i]]
+    i += 1
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_kind_word = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_quantity = ZIGZAG[n]
+        i += 1
+    else:
+        f_quantity, i = long(b, i)
+    f_fulfilled_by = c.names_FulfilledBy[b[i]]
+    i += 1
+    f_requires_shipping = FLAGS[b[i]]
+    i += 1
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_title = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_unit_price = b[i + 1 : j].decode()
+    i = j
+    f_amounts, i = c.read_Amounts(b, i)
+    f_discounts_l: list[c.Discount] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_discounts_, i = c.read_Discount(b, i)
+            f_discounts_l.append(f_discounts_)
+    i += 1
+    f_discounts = tuple(f_discounts_l)
+    f_settlement_amounts: c.Amounts | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        f_settlement_amounts_, i = c.read_Amounts(b, i)
+        f_settlement_amounts = f_settlement_amounts_
+    elif n:
+        branch()
+    return c.OrderLine(line_id=f_line_id, external_line_id=f_external_line_id, listing_id=f_listing_id, channel_sku=f_channel_sku, sku=f_sku, units_per_listing=f_units_per_listing, components=f_components, kind=f_kind, kind_word=f_kind_word, quantity=f_quantity, fulfilled_by=f_fulfilled_by, requires_shipping=f_requires_shipping, title=f_title, unit_price=f_unit_price, amounts=f_amounts, discounts=f_discounts, settlement_amounts=f_settlement_amounts), i
 
 
 def read_ChannelOrderReceived_v1_Order(b: bytes, i: int) -> tuple[c.Order, int]:
@@ -2225,12 +2985,12 @@ def read_ChannelOrderReceived_v1_Order(b: bytes, i: int) -> tuple[c.Order, int]:
             f_related_orders_l.append(f_related_orders_)
     i += 1
     f_related_orders = tuple(f_related_orders_l)
-    f_customer, i = c.read_Customer(b, i)
+    f_customer, i = read_ChannelOrderReceived_v1_Customer(b, i)
     f_lines_l: list[c.OrderLine] = []
     while b[i]:
         n, i = count(b, i)
         for _ in range(n):
-            f_lines_, i = c.read_OrderLine(b, i)
+            f_lines_, i = read_ChannelOrderReceived_v1_OrderLine(b, i)
             f_lines_l.append(f_lines_)
     i += 1
     f_lines = tuple(f_lines_l)
@@ -2299,6 +3059,422 @@ def read_ChannelOrderReceived_v1(b: bytes, i: int) -> tuple[ChannelOrderReceived
 def decode_ChannelOrderReceived_v1(data: bytes) -> ChannelOrderReceived:
     try:
         value, end = read_ChannelOrderReceived_v1(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
+def read_ChannelOrderReceived_v2_Customer(b: bytes, i: int) -> tuple[c.Customer, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_subject = b[i + 1 : j].decode()
+    i = j
+    f_guest = FLAGS[b[i]]
+    i += 1
+    f_contact: c.Sealed | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        f_contact_, i = c.read_Sealed(b, i)
+        f_contact = f_contact_
+    elif n:
+        branch()
+    f_statutory: c.Sealed | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        f_statutory_, i = c.read_Sealed(b, i)
+        f_statutory = f_statutory_
+    elif n:
+        branch()
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_ship_to_country = b[i + 1 : j].decode()
+    i = j
+    f_ship_to_region: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_ship_to_region_ = b[i + 1 : j].decode()
+        i = j
+        f_ship_to_region = f_ship_to_region_
+    elif n:
+        branch()
+    f_business = FLAGS[b[i]]
+    i += 1
+    f_purchase_order_number: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_purchase_order_number_ = b[i + 1 : j].decode()
+        i = j
+        f_purchase_order_number = f_purchase_order_number_
+    elif n:
+        branch()
+    f_payment_terms: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_payment_terms_ = b[i + 1 : j].decode()
+        i = j
+        f_payment_terms = f_payment_terms_
+    elif n:
+        branch()
+    f_evidence_l: list[c.Evidence] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_evidence_, i = c.read_Evidence(b, i)
+            f_evidence_l.append(f_evidence_)
+    i += 1
+    f_evidence = tuple(f_evidence_l)
+    return c.Customer(subject=f_subject, guest=f_guest, contact=f_contact, statutory=f_statutory, ship_to_country=f_ship_to_country, ship_to_region=f_ship_to_region, business=f_business, purchase_order_number=f_purchase_order_number, payment_terms=f_payment_terms, evidence=f_evidence), i
+
+
+def read_ChannelOrderReceived_v2_OrderLine(b: bytes, i: int) -> tuple[c.OrderLine, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_line_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_external_line_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_listing_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_channel_sku = b[i + 1 : j].decode()
+    i = j
+    f_sku: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_sku_ = b[i + 1 : j].decode()
+        i = j
+        f_sku = f_sku_
+    elif n:
+        branch()
+    n = b[i]
+    if n < 128:
+        f_units_per_listing = ZIGZAG[n]
+        i += 1
+    else:
+        f_units_per_listing, i = long(b, i)
+    f_components_l: list[c.Component] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_components_, i = c.read_Component(b, i)
+            f_components_l.append(f_components_)
+    i += 1
+    f_components = tuple(f_components_l)
+    f_kind = c.names_LineKind[b[i]]
+    i += 1
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_kind_word = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_quantity = ZIGZAG[n]
+        i += 1
+    else:
+        f_quantity, i = long(b, i)
+    f_fulfilled_by = c.names_FulfilledBy[b[i]]
+    i += 1
+    f_requires_shipping = FLAGS[b[i]]
+    i += 1
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_title = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_unit_price = b[i + 1 : j].decode()
+    i = j
+    f_amounts, i = c.read_Amounts(b, i)
+    f_discounts_l: list[c.Discount] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_discounts_, i = c.read_Discount(b, i)
+            f_discounts_l.append(f_discounts_)
+    i += 1
+    f_discounts = tuple(f_discounts_l)
+    f_settlement_amounts: c.Amounts | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        f_settlement_amounts_, i = c.read_Amounts(b, i)
+        f_settlement_amounts = f_settlement_amounts_
+    elif n:
+        branch()
+    return c.OrderLine(line_id=f_line_id, external_line_id=f_external_line_id, listing_id=f_listing_id, channel_sku=f_channel_sku, sku=f_sku, units_per_listing=f_units_per_listing, components=f_components, kind=f_kind, kind_word=f_kind_word, quantity=f_quantity, fulfilled_by=f_fulfilled_by, requires_shipping=f_requires_shipping, title=f_title, unit_price=f_unit_price, amounts=f_amounts, discounts=f_discounts, settlement_amounts=f_settlement_amounts), i
+
+
+def read_ChannelOrderReceived_v2_Order(b: bytes, i: int) -> tuple[c.Order, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_provider = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_external_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_display_number = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_placed_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_placed_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_time_zone = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_currency = b[i + 1 : j].decode()
+    i = j
+    f_settlement_currency: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_settlement_currency_ = b[i + 1 : j].decode()
+        i = j
+        f_settlement_currency = f_settlement_currency_
+    elif n:
+        branch()
+    f_commitment = c.names_Commitment[b[i]]
+    i += 1
+    f_funds = c.names_Funds[b[i]]
+    i += 1
+    f_custody = c.names_Custody[b[i]]
+    i += 1
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_status_word = b[i + 1 : j].decode()
+    i = j
+    f_version, i = c.read_Version(b, i)
+    f_test = FLAGS[b[i]]
+    i += 1
+    f_cancelled = FLAGS[b[i]]
+    i += 1
+    f_expires_at: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_expires_at_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_expires_at_, i = long(b, i)
+        f_expires_at = f_expires_at_
+    elif n:
+        branch()
+    f_ship_by: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_ship_by_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_ship_by_, i = long(b, i)
+        f_ship_by = f_ship_by_
+    elif n:
+        branch()
+    f_deliver_by: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_deliver_by_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_deliver_by_, i = long(b, i)
+        f_deliver_by = f_deliver_by_
+    elif n:
+        branch()
+    f_service_level: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_service_level_ = b[i + 1 : j].decode()
+        i = j
+        f_service_level = f_service_level_
+    elif n:
+        branch()
+    f_shortage = c.names_ShortagePolicy[b[i]]
+    i += 1
+    n = b[i]
+    if n < 128:
+        f_priority = ZIGZAG[n]
+        i += 1
+    else:
+        f_priority, i = small(b, i)
+    f_related_orders_l: list[c.RelatedOrder] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_related_orders_, i = c.read_RelatedOrder(b, i)
+            f_related_orders_l.append(f_related_orders_)
+    i += 1
+    f_related_orders = tuple(f_related_orders_l)
+    f_customer, i = read_ChannelOrderReceived_v2_Customer(b, i)
+    f_lines_l: list[c.OrderLine] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = read_ChannelOrderReceived_v2_OrderLine(b, i)
+            f_lines_l.append(f_lines_)
+    i += 1
+    f_lines = tuple(f_lines_l)
+    f_charges_l: list[c.Charge] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_charges_, i = c.read_Charge(b, i)
+            f_charges_l.append(f_charges_)
+    i += 1
+    f_charges = tuple(f_charges_l)
+    f_discounts_l: list[c.Discount] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_discounts_, i = c.read_Discount(b, i)
+            f_discounts_l.append(f_discounts_)
+    i += 1
+    f_discounts = tuple(f_discounts_l)
+    f_tenders_l: list[c.Tender] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_tenders_, i = c.read_Tender(b, i)
+            f_tenders_l.append(f_tenders_)
+    i += 1
+    f_tenders = tuple(f_tenders_l)
+    f_totals, i = c.read_Totals(b, i)
+    f_settlement_totals: c.Totals | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        f_settlement_totals_, i = c.read_Totals(b, i)
+        f_settlement_totals = f_settlement_totals_
+    elif n:
+        branch()
+    f_received: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_received_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_received_, i = long(b, i)
+        f_received = f_received_
+    elif n:
+        branch()
+    f_refunded: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_refunded_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_refunded_, i = long(b, i)
+        f_refunded = f_refunded_
+    elif n:
+        branch()
+    return c.Order(entity=f_entity, account=f_account, provider=f_provider, external_id=f_external_id, display_number=f_display_number, placed_at=f_placed_at, time_zone=f_time_zone, currency=f_currency, settlement_currency=f_settlement_currency, commitment=f_commitment, funds=f_funds, custody=f_custody, status_word=f_status_word, version=f_version, test=f_test, cancelled=f_cancelled, expires_at=f_expires_at, ship_by=f_ship_by, deliver_by=f_deliver_by, service_level=f_service_level, shortage=f_shortage, priority=f_priority, related_orders=f_related_orders, customer=f_customer, lines=f_lines, charges=f_charges, discounts=f_discounts, tenders=f_tenders, totals=f_totals, settlement_totals=f_settlement_totals, received=f_received, refunded=f_refunded), i
+
+
+def read_ChannelOrderReceived_v2(b: bytes, i: int) -> tuple[ChannelOrderReceived, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_external_id = b[i + 1 : j].decode()
+    i = j
+    f_order, i = read_ChannelOrderReceived_v2_Order(b, i)
+    return ChannelOrderReceived(entity=f_entity, occurred_at=f_occurred_at, account=f_account, external_id=f_external_id, order=f_order), i
+
+
+def decode_ChannelOrderReceived_v2(data: bytes) -> ChannelOrderReceived:
+    try:
+        value, end = read_ChannelOrderReceived_v2(data, 0)
     except READING as error:
         raise unread(error) from None
     if end != len(data):
@@ -2793,9 +3969,9 @@ ChannelsEvent = (
 CONTRACTS = (
     Contract('lonja.channels.ChannelCancellationRequested', ChannelCancellationRequested, 1, encode_ChannelCancellationRequested, decode_ChannelCancellationRequested, {1: decode_ChannelCancellationRequested}),
     Contract('lonja.channels.ChannelOrderCancelled', ChannelOrderCancelled, 1, encode_ChannelOrderCancelled, decode_ChannelOrderCancelled, {1: decode_ChannelOrderCancelled}),
-    Contract('lonja.channels.ChannelOrderChanged', ChannelOrderChanged, 2, encode_ChannelOrderChanged, decode_ChannelOrderChanged, {1: decode_ChannelOrderChanged_v1, 2: decode_ChannelOrderChanged}),
+    Contract('lonja.channels.ChannelOrderChanged', ChannelOrderChanged, 3, encode_ChannelOrderChanged, decode_ChannelOrderChanged, {1: decode_ChannelOrderChanged_v1, 2: decode_ChannelOrderChanged_v2, 3: decode_ChannelOrderChanged}),
     Contract('lonja.channels.ChannelOrderFundsChanged', ChannelOrderFundsChanged, 2, encode_ChannelOrderFundsChanged, decode_ChannelOrderFundsChanged, {1: decode_ChannelOrderFundsChanged_v1, 2: decode_ChannelOrderFundsChanged}),
-    Contract('lonja.channels.ChannelOrderReceived', ChannelOrderReceived, 2, encode_ChannelOrderReceived, decode_ChannelOrderReceived, {1: decode_ChannelOrderReceived_v1, 2: decode_ChannelOrderReceived}),
+    Contract('lonja.channels.ChannelOrderReceived', ChannelOrderReceived, 3, encode_ChannelOrderReceived, decode_ChannelOrderReceived, {1: decode_ChannelOrderReceived_v1, 2: decode_ChannelOrderReceived_v2, 3: decode_ChannelOrderReceived}),
     Contract('lonja.channels.ChannelOrderSetAside', ChannelOrderSetAside, 1, encode_ChannelOrderSetAside, decode_ChannelOrderSetAside, {1: decode_ChannelOrderSetAside}),
     Contract('lonja.channels.ChannelOrderTouched', ChannelOrderTouched, 1, encode_ChannelOrderTouched, decode_ChannelOrderTouched, {1: decode_ChannelOrderTouched}),
     Contract('lonja.channels.ChannelReportConfirmed', ChannelReportConfirmed, 1, encode_ChannelReportConfirmed, decode_ChannelReportConfirmed, {1: decode_ChannelReportConfirmed}),

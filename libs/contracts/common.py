@@ -555,6 +555,7 @@ class Customer(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     purchase_order_number: str | None = None
     payment_terms: str | None = None
     evidence: tuple[Evidence, ...] = ()
+    place: str = ''
 
 
 def write_Customer(o: list[bytes], v: Customer) -> None:
@@ -618,6 +619,10 @@ def write_Customer(o: list[bytes], v: Customer) -> None:
         for i47 in a46:
             write_Evidence(o, i47)
     o.append(b"\0")
+    e48 = v.place.encode()
+    if 0 in e48:
+        nul()
+    o += (NUMBERS[len(e48)], e48,)
 
 
 def read_Customer(b: bytes, i: int) -> tuple[Customer, int]:
@@ -695,7 +700,12 @@ def read_Customer(b: bytes, i: int) -> tuple[Customer, int]:
             f_evidence_l.append(f_evidence_)
     i += 1
     f_evidence = tuple(f_evidence_l)
-    return Customer(subject=f_subject, guest=f_guest, contact=f_contact, statutory=f_statutory, ship_to_country=f_ship_to_country, ship_to_region=f_ship_to_region, business=f_business, purchase_order_number=f_purchase_order_number, payment_terms=f_payment_terms, evidence=f_evidence), i
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_place = b[i + 1 : j].decode()
+    i = j
+    return Customer(subject=f_subject, guest=f_guest, contact=f_contact, statutory=f_statutory, ship_to_country=f_ship_to_country, ship_to_region=f_ship_to_region, business=f_business, purchase_order_number=f_purchase_order_number, payment_terms=f_payment_terms, evidence=f_evidence, place=f_place), i
 
 
 class Demand(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -708,13 +718,13 @@ class Demand(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_Demand(o: list[bytes], v: Demand) -> None:
     if v.__class__ is not Demand:
         wrong(v, "Demand")
-    e48 = v.sku.encode()
-    if 0 in e48:
+    e49 = v.sku.encode()
+    if 0 in e49:
         nul()
-    x49 = v.units
-    if x49.__class__ is not int:
-        wrong(x49, "int")
-    o += (NUMBERS[len(e48)], e48, NUMBERS[x49],)
+    x50 = v.units
+    if x50.__class__ is not int:
+        wrong(x50, "int")
+    o += (NUMBERS[len(e49)], e49, NUMBERS[x50],)
 
 
 def read_Demand(b: bytes, i: int) -> tuple[Demand, int]:
@@ -744,19 +754,19 @@ class Difference(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_Difference(o: list[bytes], v: Difference) -> None:
     if v.__class__ is not Difference:
         wrong(v, "Difference")
-    e50 = v.line_id.encode()
-    if 0 in e50:
-        nul()
-    e51 = v.field.encode()
+    e51 = v.line_id.encode()
     if 0 in e51:
         nul()
-    e52 = v.before.encode()
+    e52 = v.field.encode()
     if 0 in e52:
         nul()
-    e53 = v.after.encode()
+    e53 = v.before.encode()
     if 0 in e53:
         nul()
-    o += (NUMBERS[len(e50)], e50, NUMBERS[len(e51)], e51, NUMBERS[len(e52)], e52, NUMBERS[len(e53)], e53,)
+    e54 = v.after.encode()
+    if 0 in e54:
+        nul()
+    o += (NUMBERS[len(e51)], e51, NUMBERS[len(e52)], e52, NUMBERS[len(e53)], e53, NUMBERS[len(e54)], e54,)
 
 
 def read_Difference(b: bytes, i: int) -> tuple[Difference, int]:
@@ -797,25 +807,25 @@ class EntryLine(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_EntryLine(o: list[bytes], v: EntryLine) -> None:
     if v.__class__ is not EntryLine:
         wrong(v, "EntryLine")
-    e54 = v.account.encode()
-    if 0 in e54:
+    e55 = v.account.encode()
+    if 0 in e55:
         nul()
-    x55 = v.debit
-    if x55.__class__ is not int:
-        wrong(x55, "int")
-    x56 = v.credit
+    x56 = v.debit
     if x56.__class__ is not int:
         wrong(x56, "int")
-    x57 = v.functional_debit
+    x57 = v.credit
     if x57.__class__ is not int:
         wrong(x57, "int")
-    x58 = v.functional_credit
+    x58 = v.functional_debit
     if x58.__class__ is not int:
         wrong(x58, "int")
-    e59 = v.dimension.encode()
-    if 0 in e59:
+    x59 = v.functional_credit
+    if x59.__class__ is not int:
+        wrong(x59, "int")
+    e60 = v.dimension.encode()
+    if 0 in e60:
         nul()
-    o += (NUMBERS[len(e54)], e54, NUMBERS[x55], NUMBERS[x56], NUMBERS[x57], NUMBERS[x58], NUMBERS[len(e59)], e59,)
+    o += (NUMBERS[len(e55)], e55, NUMBERS[x56], NUMBERS[x57], NUMBERS[x58], NUMBERS[x59], NUMBERS[len(e60)], e60,)
 
 
 def read_EntryLine(b: bytes, i: int) -> tuple[EntryLine, int]:
@@ -866,13 +876,13 @@ class ExternalLineQuantity(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ExternalLineQuantity(o: list[bytes], v: ExternalLineQuantity) -> None:
     if v.__class__ is not ExternalLineQuantity:
         wrong(v, "ExternalLineQuantity")
-    e60 = v.external_line_id.encode()
-    if 0 in e60:
+    e61 = v.external_line_id.encode()
+    if 0 in e61:
         nul()
-    x61 = v.quantity
-    if x61.__class__ is not int:
-        wrong(x61, "int")
-    o += (NUMBERS[len(e60)], e60, NUMBERS[x61],)
+    x62 = v.quantity
+    if x62.__class__ is not int:
+        wrong(x62, "int")
+    o += (NUMBERS[len(e61)], e61, NUMBERS[x62],)
 
 
 def read_ExternalLineQuantity(b: bytes, i: int) -> tuple[ExternalLineQuantity, int]:
@@ -904,26 +914,26 @@ class FulfilmentLine(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_FulfilmentLine(o: list[bytes], v: FulfilmentLine) -> None:
     if v.__class__ is not FulfilmentLine:
         wrong(v, "FulfilmentLine")
-    e62 = v.line_id.encode()
-    if 0 in e62:
-        nul()
-    e63 = v.external_line_id.encode()
+    e63 = v.line_id.encode()
     if 0 in e63:
         nul()
-    x64 = v.quantity
-    if x64.__class__ is not int:
-        wrong(x64, "int")
-    x65 = v.requires_shipping
-    if x65.__class__ is not bool:
-        wrong(x65, "bool")
-    o += (NUMBERS[len(e62)], e62, NUMBERS[len(e63)], e63, NUMBERS[x64], b"\1" if x65 else b"\0", bytes_LineKind[v.kind],)
-    a66 = v.components
-    if a66.__class__ is not tuple:
-        wrong(a66, "tuple")
-    if a66:
-        o.append(NUMBERS[len(a66)])
-        for i67 in a66:
-            write_Component(o, i67)
+    e64 = v.external_line_id.encode()
+    if 0 in e64:
+        nul()
+    x65 = v.quantity
+    if x65.__class__ is not int:
+        wrong(x65, "int")
+    x66 = v.requires_shipping
+    if x66.__class__ is not bool:
+        wrong(x66, "bool")
+    o += (NUMBERS[len(e63)], e63, NUMBERS[len(e64)], e64, NUMBERS[x65], b"\1" if x66 else b"\0", bytes_LineKind[v.kind],)
+    a67 = v.components
+    if a67.__class__ is not tuple:
+        wrong(a67, "tuple")
+    if a67:
+        o.append(NUMBERS[len(a67)])
+        for i68 in a67:
+            write_Component(o, i68)
     o.append(b"\0")
 
 
@@ -970,16 +980,16 @@ class LineAmount(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_LineAmount(o: list[bytes], v: LineAmount) -> None:
     if v.__class__ is not LineAmount:
         wrong(v, "LineAmount")
-    e68 = v.line_id.encode()
-    if 0 in e68:
+    e69 = v.line_id.encode()
+    if 0 in e69:
         nul()
-    x69 = v.quantity
-    if x69.__class__ is not int:
-        wrong(x69, "int")
-    x70 = v.amount
+    x70 = v.quantity
     if x70.__class__ is not int:
         wrong(x70, "int")
-    o += (NUMBERS[len(e68)], e68, NUMBERS[x69], NUMBERS[x70],)
+    x71 = v.amount
+    if x71.__class__ is not int:
+        wrong(x71, "int")
+    o += (NUMBERS[len(e69)], e69, NUMBERS[x70], NUMBERS[x71],)
 
 
 def read_LineAmount(b: bytes, i: int) -> tuple[LineAmount, int]:
@@ -1013,13 +1023,13 @@ class LineQuantity(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_LineQuantity(o: list[bytes], v: LineQuantity) -> None:
     if v.__class__ is not LineQuantity:
         wrong(v, "LineQuantity")
-    e71 = v.line_id.encode()
-    if 0 in e71:
+    e72 = v.line_id.encode()
+    if 0 in e72:
         nul()
-    x72 = v.quantity
-    if x72.__class__ is not int:
-        wrong(x72, "int")
-    o += (NUMBERS[len(e71)], e71, NUMBERS[x72],)
+    x73 = v.quantity
+    if x73.__class__ is not int:
+        wrong(x73, "int")
+    o += (NUMBERS[len(e72)], e72, NUMBERS[x73],)
 
 
 def read_LineQuantity(b: bytes, i: int) -> tuple[LineQuantity, int]:
@@ -1048,16 +1058,16 @@ class ListingName(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ListingName(o: list[bytes], v: ListingName) -> None:
     if v.__class__ is not ListingName:
         wrong(v, "ListingName")
-    e73 = v.account.encode()
-    if 0 in e73:
-        nul()
-    e74 = v.listing_id.encode()
+    e74 = v.account.encode()
     if 0 in e74:
         nul()
-    e75 = v.channel_sku.encode()
+    e75 = v.listing_id.encode()
     if 0 in e75:
         nul()
-    o += (NUMBERS[len(e73)], e73, NUMBERS[len(e74)], e74, NUMBERS[len(e75)], e75,)
+    e76 = v.channel_sku.encode()
+    if 0 in e76:
+        nul()
+    o += (NUMBERS[len(e74)], e74, NUMBERS[len(e75)], e75, NUMBERS[len(e76)], e76,)
 
 
 def read_ListingName(b: bytes, i: int) -> tuple[ListingName, int]:
@@ -1089,13 +1099,13 @@ class Version(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_Version(o: list[bytes], v: Version) -> None:
     if v.__class__ is not Version:
         wrong(v, "Version")
-    x76 = v.updated_at
-    if x76.__class__ is not int:
-        wrong(x76, "int")
-    x77 = v.counter
+    x77 = v.updated_at
     if x77.__class__ is not int:
         wrong(x77, "int")
-    o += (NUMBERS[x76], NUMBERS[x77],)
+    x78 = v.counter
+    if x78.__class__ is not int:
+        wrong(x78, "int")
+    o += (NUMBERS[x77], NUMBERS[x78],)
 
 
 def read_Version(b: bytes, i: int) -> tuple[Version, int]:
@@ -1124,10 +1134,10 @@ class RelatedOrder(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_RelatedOrder(o: list[bytes], v: RelatedOrder) -> None:
     if v.__class__ is not RelatedOrder:
         wrong(v, "RelatedOrder")
-    e78 = v.external_id.encode()
-    if 0 in e78:
+    e79 = v.external_id.encode()
+    if 0 in e79:
         nul()
-    o += (bytes_Relation[v.relation], NUMBERS[len(e78)], e78,)
+    o += (bytes_Relation[v.relation], NUMBERS[len(e79)], e79,)
 
 
 def read_RelatedOrder(b: bytes, i: int) -> tuple[RelatedOrder, int]:
@@ -1161,74 +1171,79 @@ class OrderLine(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     amounts: Amounts
     discounts: tuple[Discount, ...]
     settlement_amounts: Amounts | None = None
+    refunded_units: int = 0
 
 
 def write_OrderLine(o: list[bytes], v: OrderLine) -> None:
     if v.__class__ is not OrderLine:
         wrong(v, "OrderLine")
-    e79 = v.line_id.encode()
-    if 0 in e79:
-        nul()
-    e80 = v.external_line_id.encode()
+    e80 = v.line_id.encode()
     if 0 in e80:
         nul()
-    e81 = v.listing_id.encode()
+    e81 = v.external_line_id.encode()
     if 0 in e81:
         nul()
-    e82 = v.channel_sku.encode()
+    e82 = v.listing_id.encode()
     if 0 in e82:
         nul()
-    u83 = v.sku
-    if u83 is None:
-        p84 = b"\0"
+    e83 = v.channel_sku.encode()
+    if 0 in e83:
+        nul()
+    u84 = v.sku
+    if u84 is None:
+        p85 = b"\0"
     else:
-        e85 = u83.encode()
-        if 0 in e85:
+        e86 = u84.encode()
+        if 0 in e86:
             nul()
-        p84 = b"\2" + NUMBERS[len(e85)] + e85
-    x86 = v.units_per_listing
-    if x86.__class__ is not int:
-        wrong(x86, "int")
-    o += (NUMBERS[len(e79)], e79, NUMBERS[len(e80)], e80, NUMBERS[len(e81)], e81, NUMBERS[len(e82)], e82, p84, NUMBERS[x86],)
-    a87 = v.components
-    if a87.__class__ is not tuple:
-        wrong(a87, "tuple")
-    if a87:
-        o.append(NUMBERS[len(a87)])
-        for i88 in a87:
-            write_Component(o, i88)
+        p85 = b"\2" + NUMBERS[len(e86)] + e86
+    x87 = v.units_per_listing
+    if x87.__class__ is not int:
+        wrong(x87, "int")
+    o += (NUMBERS[len(e80)], e80, NUMBERS[len(e81)], e81, NUMBERS[len(e82)], e82, NUMBERS[len(e83)], e83, p85, NUMBERS[x87],)
+    a88 = v.components
+    if a88.__class__ is not tuple:
+        wrong(a88, "tuple")
+    if a88:
+        o.append(NUMBERS[len(a88)])
+        for i89 in a88:
+            write_Component(o, i89)
     o.append(b"\0")
-    e89 = v.kind_word.encode()
-    if 0 in e89:
+    e90 = v.kind_word.encode()
+    if 0 in e90:
         nul()
-    x90 = v.quantity
-    if x90.__class__ is not int:
-        wrong(x90, "int")
-    x91 = v.requires_shipping
-    if x91.__class__ is not bool:
-        wrong(x91, "bool")
-    e92 = v.title.encode()
-    if 0 in e92:
-        nul()
-    e93 = v.unit_price.encode()
+    x91 = v.quantity
+    if x91.__class__ is not int:
+        wrong(x91, "int")
+    x92 = v.requires_shipping
+    if x92.__class__ is not bool:
+        wrong(x92, "bool")
+    e93 = v.title.encode()
     if 0 in e93:
         nul()
-    o += (bytes_LineKind[v.kind], NUMBERS[len(e89)], e89, NUMBERS[x90], bytes_FulfilledBy[v.fulfilled_by], b"\1" if x91 else b"\0", NUMBERS[len(e92)], e92, NUMBERS[len(e93)], e93,)
+    e94 = v.unit_price.encode()
+    if 0 in e94:
+        nul()
+    o += (bytes_LineKind[v.kind], NUMBERS[len(e90)], e90, NUMBERS[x91], bytes_FulfilledBy[v.fulfilled_by], b"\1" if x92 else b"\0", NUMBERS[len(e93)], e93, NUMBERS[len(e94)], e94,)
     write_Amounts(o, v.amounts)
-    a94 = v.discounts
-    if a94.__class__ is not tuple:
-        wrong(a94, "tuple")
-    if a94:
-        o.append(NUMBERS[len(a94)])
-        for i95 in a94:
-            write_Discount(o, i95)
+    a95 = v.discounts
+    if a95.__class__ is not tuple:
+        wrong(a95, "tuple")
+    if a95:
+        o.append(NUMBERS[len(a95)])
+        for i96 in a95:
+            write_Discount(o, i96)
     o.append(b"\0")
-    u96 = v.settlement_amounts
-    if u96 is None:
+    u97 = v.settlement_amounts
+    if u97 is None:
         o.append(b"\0")
     else:
         o.append(b"\2")
-        write_Amounts(o, u96)
+        write_Amounts(o, u97)
+    x99 = v.refunded_units
+    if x99.__class__ is not int:
+        wrong(x99, "int")
+    o += (NUMBERS[x99],)
 
 
 def read_OrderLine(b: bytes, i: int) -> tuple[OrderLine, int]:
@@ -1322,7 +1337,13 @@ def read_OrderLine(b: bytes, i: int) -> tuple[OrderLine, int]:
         f_settlement_amounts = f_settlement_amounts_
     elif n:
         branch()
-    return OrderLine(line_id=f_line_id, external_line_id=f_external_line_id, listing_id=f_listing_id, channel_sku=f_channel_sku, sku=f_sku, units_per_listing=f_units_per_listing, components=f_components, kind=f_kind, kind_word=f_kind_word, quantity=f_quantity, fulfilled_by=f_fulfilled_by, requires_shipping=f_requires_shipping, title=f_title, unit_price=f_unit_price, amounts=f_amounts, discounts=f_discounts, settlement_amounts=f_settlement_amounts), i
+    n = b[i]
+    if n < 128:
+        f_refunded_units = ZIGZAG[n]
+        i += 1
+    else:
+        f_refunded_units, i = long(b, i)
+    return OrderLine(line_id=f_line_id, external_line_id=f_external_line_id, listing_id=f_listing_id, channel_sku=f_channel_sku, sku=f_sku, units_per_listing=f_units_per_listing, components=f_components, kind=f_kind, kind_word=f_kind_word, quantity=f_quantity, fulfilled_by=f_fulfilled_by, requires_shipping=f_requires_shipping, title=f_title, unit_price=f_unit_price, amounts=f_amounts, discounts=f_discounts, settlement_amounts=f_settlement_amounts, refunded_units=f_refunded_units), i
 
 
 class Tender(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -1337,21 +1358,21 @@ class Tender(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_Tender(o: list[bytes], v: Tender) -> None:
     if v.__class__ is not Tender:
         wrong(v, "Tender")
-    e98 = v.kind_word.encode()
-    if 0 in e98:
+    e100 = v.kind_word.encode()
+    if 0 in e100:
         nul()
-    x99 = v.amount
-    if x99.__class__ is not int:
-        wrong(x99, "int")
-    u100 = v.reference
-    if u100 is None:
-        p101 = b"\0"
+    x101 = v.amount
+    if x101.__class__ is not int:
+        wrong(x101, "int")
+    u102 = v.reference
+    if u102 is None:
+        p103 = b"\0"
     else:
-        e102 = u100.encode()
-        if 0 in e102:
+        e104 = u102.encode()
+        if 0 in e104:
             nul()
-        p101 = b"\2" + NUMBERS[len(e102)] + e102
-    o += (bytes_TenderKind[v.kind], NUMBERS[len(e98)], e98, NUMBERS[x99], p101,)
+        p103 = b"\2" + NUMBERS[len(e104)] + e104
+    o += (bytes_TenderKind[v.kind], NUMBERS[len(e100)], e100, NUMBERS[x101], p103,)
 
 
 def read_Tender(b: bytes, i: int) -> tuple[Tender, int]:
@@ -1397,25 +1418,25 @@ class Totals(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_Totals(o: list[bytes], v: Totals) -> None:
     if v.__class__ is not Totals:
         wrong(v, "Totals")
-    x103 = v.net
-    if x103.__class__ is not int:
-        wrong(x103, "int")
-    x104 = v.discount
-    if x104.__class__ is not int:
-        wrong(x104, "int")
-    x105 = v.charges
+    x105 = v.net
     if x105.__class__ is not int:
         wrong(x105, "int")
-    x106 = v.tax
+    x106 = v.discount
     if x106.__class__ is not int:
         wrong(x106, "int")
-    x107 = v.total
+    x107 = v.charges
     if x107.__class__ is not int:
         wrong(x107, "int")
-    x108 = v.rounding
+    x108 = v.tax
     if x108.__class__ is not int:
         wrong(x108, "int")
-    o += (NUMBERS[x103], NUMBERS[x104], NUMBERS[x105], NUMBERS[x106], NUMBERS[x107], NUMBERS[x108],)
+    x109 = v.total
+    if x109.__class__ is not int:
+        wrong(x109, "int")
+    x110 = v.rounding
+    if x110.__class__ is not int:
+        wrong(x110, "int")
+    o += (NUMBERS[x105], NUMBERS[x106], NUMBERS[x107], NUMBERS[x108], NUMBERS[x109], NUMBERS[x110],)
 
 
 def read_Totals(b: bytes, i: int) -> tuple[Totals, int]:
@@ -1498,152 +1519,152 @@ class Order(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_Order(o: list[bytes], v: Order) -> None:
     if v.__class__ is not Order:
         wrong(v, "Order")
-    e109 = v.entity.encode()
-    if 0 in e109:
-        nul()
-    e110 = v.account.encode()
-    if 0 in e110:
-        nul()
-    e111 = v.provider.encode()
+    e111 = v.entity.encode()
     if 0 in e111:
         nul()
-    e112 = v.external_id.encode()
+    e112 = v.account.encode()
     if 0 in e112:
         nul()
-    e113 = v.display_number.encode()
+    e113 = v.provider.encode()
     if 0 in e113:
         nul()
-    x114 = v.placed_at
-    if x114.__class__ is not int:
-        wrong(x114, "int")
-    e115 = v.time_zone.encode()
+    e114 = v.external_id.encode()
+    if 0 in e114:
+        nul()
+    e115 = v.display_number.encode()
     if 0 in e115:
         nul()
-    e116 = v.currency.encode()
-    if 0 in e116:
+    x116 = v.placed_at
+    if x116.__class__ is not int:
+        wrong(x116, "int")
+    e117 = v.time_zone.encode()
+    if 0 in e117:
         nul()
-    u117 = v.settlement_currency
-    if u117 is None:
-        p118 = b"\0"
+    e118 = v.currency.encode()
+    if 0 in e118:
+        nul()
+    u119 = v.settlement_currency
+    if u119 is None:
+        p120 = b"\0"
     else:
-        e119 = u117.encode()
-        if 0 in e119:
+        e121 = u119.encode()
+        if 0 in e121:
             nul()
-        p118 = b"\2" + NUMBERS[len(e119)] + e119
-    e120 = v.status_word.encode()
-    if 0 in e120:
+        p120 = b"\2" + NUMBERS[len(e121)] + e121
+    e122 = v.status_word.encode()
+    if 0 in e122:
         nul()
-    o += (NUMBERS[len(e109)], e109, NUMBERS[len(e110)], e110, NUMBERS[len(e111)], e111, NUMBERS[len(e112)], e112, NUMBERS[len(e113)], e113, NUMBERS[x114], NUMBERS[len(e115)], e115, NUMBERS[len(e116)], e116, p118, bytes_Commitment[v.commitment], bytes_Funds[v.funds], bytes_Custody[v.custody], NUMBERS[len(e120)], e120,)
+    o += (NUMBERS[len(e111)], e111, NUMBERS[len(e112)], e112, NUMBERS[len(e113)], e113, NUMBERS[len(e114)], e114, NUMBERS[len(e115)], e115, NUMBERS[x116], NUMBERS[len(e117)], e117, NUMBERS[len(e118)], e118, p120, bytes_Commitment[v.commitment], bytes_Funds[v.funds], bytes_Custody[v.custody], NUMBERS[len(e122)], e122,)
     write_Version(o, v.version)
-    x121 = v.test
-    if x121.__class__ is not bool:
-        wrong(x121, "bool")
-    x122 = v.cancelled
-    if x122.__class__ is not bool:
-        wrong(x122, "bool")
-    u123 = v.expires_at
-    if u123 is None:
-        p124 = b"\0"
+    x123 = v.test
+    if x123.__class__ is not bool:
+        wrong(x123, "bool")
+    x124 = v.cancelled
+    if x124.__class__ is not bool:
+        wrong(x124, "bool")
+    u125 = v.expires_at
+    if u125 is None:
+        p126 = b"\0"
     else:
-        x125 = u123
-        if x125.__class__ is not int:
-            wrong(x125, "int")
-        p124 = b"\2" + NUMBERS[x125]
-    u126 = v.ship_by
-    if u126 is None:
-        p127 = b"\0"
+        x127 = u125
+        if x127.__class__ is not int:
+            wrong(x127, "int")
+        p126 = b"\2" + NUMBERS[x127]
+    u128 = v.ship_by
+    if u128 is None:
+        p129 = b"\0"
     else:
-        x128 = u126
-        if x128.__class__ is not int:
-            wrong(x128, "int")
-        p127 = b"\2" + NUMBERS[x128]
-    u129 = v.deliver_by
-    if u129 is None:
-        p130 = b"\0"
+        x130 = u128
+        if x130.__class__ is not int:
+            wrong(x130, "int")
+        p129 = b"\2" + NUMBERS[x130]
+    u131 = v.deliver_by
+    if u131 is None:
+        p132 = b"\0"
     else:
-        x131 = u129
-        if x131.__class__ is not int:
-            wrong(x131, "int")
-        p130 = b"\2" + NUMBERS[x131]
-    u132 = v.service_level
-    if u132 is None:
-        p133 = b"\0"
+        x133 = u131
+        if x133.__class__ is not int:
+            wrong(x133, "int")
+        p132 = b"\2" + NUMBERS[x133]
+    u134 = v.service_level
+    if u134 is None:
+        p135 = b"\0"
     else:
-        e134 = u132.encode()
-        if 0 in e134:
+        e136 = u134.encode()
+        if 0 in e136:
             nul()
-        p133 = b"\2" + NUMBERS[len(e134)] + e134
-    x135 = v.priority
-    if x135.__class__ is not int:
-        wrong(x135, "int")
-    if not -2147483648 <= x135 < 2147483648:
+        p135 = b"\2" + NUMBERS[len(e136)] + e136
+    x137 = v.priority
+    if x137.__class__ is not int:
+        wrong(x137, "int")
+    if not -2147483648 <= x137 < 2147483648:
         beyond()
-    o += (b"\1" if x121 else b"\0", b"\1" if x122 else b"\0", p124, p127, p130, p133, bytes_ShortagePolicy[v.shortage], NUMBERS[x135],)
-    a136 = v.related_orders
-    if a136.__class__ is not tuple:
-        wrong(a136, "tuple")
-    if a136:
-        o.append(NUMBERS[len(a136)])
-        for i137 in a136:
-            write_RelatedOrder(o, i137)
-    o.append(b"\0")
-    write_Customer(o, v.customer)
-    a138 = v.lines
+    o += (b"\1" if x123 else b"\0", b"\1" if x124 else b"\0", p126, p129, p132, p135, bytes_ShortagePolicy[v.shortage], NUMBERS[x137],)
+    a138 = v.related_orders
     if a138.__class__ is not tuple:
         wrong(a138, "tuple")
     if a138:
         o.append(NUMBERS[len(a138)])
         for i139 in a138:
-            write_OrderLine(o, i139)
+            write_RelatedOrder(o, i139)
     o.append(b"\0")
-    a140 = v.charges
+    write_Customer(o, v.customer)
+    a140 = v.lines
     if a140.__class__ is not tuple:
         wrong(a140, "tuple")
     if a140:
         o.append(NUMBERS[len(a140)])
         for i141 in a140:
-            write_Charge(o, i141)
+            write_OrderLine(o, i141)
     o.append(b"\0")
-    a142 = v.discounts
+    a142 = v.charges
     if a142.__class__ is not tuple:
         wrong(a142, "tuple")
     if a142:
         o.append(NUMBERS[len(a142)])
         for i143 in a142:
-            write_Discount(o, i143)
+            write_Charge(o, i143)
     o.append(b"\0")
-    a144 = v.tenders
+    a144 = v.discounts
     if a144.__class__ is not tuple:
         wrong(a144, "tuple")
     if a144:
         o.append(NUMBERS[len(a144)])
         for i145 in a144:
-            write_Tender(o, i145)
+            write_Discount(o, i145)
+    o.append(b"\0")
+    a146 = v.tenders
+    if a146.__class__ is not tuple:
+        wrong(a146, "tuple")
+    if a146:
+        o.append(NUMBERS[len(a146)])
+        for i147 in a146:
+            write_Tender(o, i147)
     o.append(b"\0")
     write_Totals(o, v.totals)
-    u146 = v.settlement_totals
-    if u146 is None:
+    u148 = v.settlement_totals
+    if u148 is None:
         o.append(b"\0")
     else:
         o.append(b"\2")
-        write_Totals(o, u146)
-    u148 = v.received
-    if u148 is None:
-        p149 = b"\0"
+        write_Totals(o, u148)
+    u150 = v.received
+    if u150 is None:
+        p151 = b"\0"
     else:
-        x150 = u148
-        if x150.__class__ is not int:
-            wrong(x150, "int")
-        p149 = b"\2" + NUMBERS[x150]
-    u151 = v.refunded
-    if u151 is None:
-        p152 = b"\0"
+        x152 = u150
+        if x152.__class__ is not int:
+            wrong(x152, "int")
+        p151 = b"\2" + NUMBERS[x152]
+    u153 = v.refunded
+    if u153 is None:
+        p154 = b"\0"
     else:
-        x153 = u151
-        if x153.__class__ is not int:
-            wrong(x153, "int")
-        p152 = b"\2" + NUMBERS[x153]
-    o += (p149, p152,)
+        x155 = u153
+        if x155.__class__ is not int:
+            wrong(x155, "int")
+        p154 = b"\2" + NUMBERS[x155]
+    o += (p151, p154,)
 
 
 def read_Order(b: bytes, i: int) -> tuple[Order, int]:
@@ -1866,19 +1887,19 @@ class OrderReference(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_OrderReference(o: list[bytes], v: OrderReference) -> None:
     if v.__class__ is not OrderReference:
         wrong(v, "OrderReference")
-    e154 = v.order_id.encode()
-    if 0 in e154:
-        nul()
-    e155 = v.account.encode()
-    if 0 in e155:
-        nul()
-    e156 = v.provider.encode()
+    e156 = v.order_id.encode()
     if 0 in e156:
         nul()
-    e157 = v.external_id.encode()
+    e157 = v.account.encode()
     if 0 in e157:
         nul()
-    o += (NUMBERS[len(e154)], e154, NUMBERS[len(e155)], e155, NUMBERS[len(e156)], e156, NUMBERS[len(e157)], e157,)
+    e158 = v.provider.encode()
+    if 0 in e158:
+        nul()
+    e159 = v.external_id.encode()
+    if 0 in e159:
+        nul()
+    o += (NUMBERS[len(e156)], e156, NUMBERS[len(e157)], e157, NUMBERS[len(e158)], e158, NUMBERS[len(e159)], e159,)
 
 
 def read_OrderReference(b: bytes, i: int) -> tuple[OrderReference, int]:
@@ -1915,13 +1936,13 @@ class RefusedLocation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_RefusedLocation(o: list[bytes], v: RefusedLocation) -> None:
     if v.__class__ is not RefusedLocation:
         wrong(v, "RefusedLocation")
-    e158 = v.location.encode()
-    if 0 in e158:
+    e160 = v.location.encode()
+    if 0 in e160:
         nul()
-    e159 = v.code.encode()
-    if 0 in e159:
+    e161 = v.code.encode()
+    if 0 in e161:
         nul()
-    o += (NUMBERS[len(e158)], e158, NUMBERS[len(e159)], e159,)
+    o += (NUMBERS[len(e160)], e160, NUMBERS[len(e161)], e161,)
 
 
 def read_RefusedLocation(b: bytes, i: int) -> tuple[RefusedLocation, int]:
@@ -1948,17 +1969,17 @@ class RowParts(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_RowParts(o: list[bytes], v: RowParts) -> None:
     if v.__class__ is not RowParts:
         wrong(v, "RowParts")
-    e160 = v.line_id.encode()
-    if 0 in e160:
+    e162 = v.line_id.encode()
+    if 0 in e162:
         nul()
-    o += (NUMBERS[len(e160)], e160,)
-    a161 = v.parts
-    if a161.__class__ is not tuple:
-        wrong(a161, "tuple")
-    if a161:
-        o.append(NUMBERS[len(a161)])
-        for i162 in a161:
-            write_Component(o, i162)
+    o += (NUMBERS[len(e162)], e162,)
+    a163 = v.parts
+    if a163.__class__ is not tuple:
+        wrong(a163, "tuple")
+    if a163:
+        o.append(NUMBERS[len(a163)])
+        for i164 in a163:
+            write_Component(o, i164)
     o.append(b"\0")
 
 
@@ -1990,17 +2011,17 @@ class SaleCharge(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_SaleCharge(o: list[bytes], v: SaleCharge) -> None:
     if v.__class__ is not SaleCharge:
         wrong(v, "SaleCharge")
-    x163 = v.net
-    if x163.__class__ is not int:
-        wrong(x163, "int")
-    o += (bytes_ChargeKind[v.kind], NUMBERS[x163],)
-    a164 = v.taxes
-    if a164.__class__ is not tuple:
-        wrong(a164, "tuple")
-    if a164:
-        o.append(NUMBERS[len(a164)])
-        for i165 in a164:
-            write_TaxLine(o, i165)
+    x165 = v.net
+    if x165.__class__ is not int:
+        wrong(x165, "int")
+    o += (bytes_ChargeKind[v.kind], NUMBERS[x165],)
+    a166 = v.taxes
+    if a166.__class__ is not tuple:
+        wrong(a166, "tuple")
+    if a166:
+        o.append(NUMBERS[len(a166)])
+        for i167 in a166:
+            write_TaxLine(o, i167)
     o.append(b"\0")
 
 
@@ -2045,44 +2066,44 @@ class SaleFact(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_SaleFact(o: list[bytes], v: SaleFact) -> None:
     if v.__class__ is not SaleFact:
         wrong(v, "SaleFact")
-    e166 = v.reference.encode()
-    if 0 in e166:
-        nul()
-    e167 = v.source_event.encode()
-    if 0 in e167:
-        nul()
-    e168 = v.source_type.encode()
+    e168 = v.reference.encode()
     if 0 in e168:
         nul()
-    x169 = v.source_version
-    if x169.__class__ is not int:
-        wrong(x169, "int")
-    x170 = v.occurred_at
-    if x170.__class__ is not int:
-        wrong(x170, "int")
-    e171 = v.business_date.encode()
-    if 0 in e171:
+    e169 = v.source_event.encode()
+    if 0 in e169:
         nul()
-    e172 = v.holder.encode()
-    if 0 in e172:
+    e170 = v.source_type.encode()
+    if 0 in e170:
         nul()
-    x173 = v.amount
-    if x173.__class__ is not int:
-        wrong(x173, "int")
-    e174 = v.currency.encode()
+    x171 = v.source_version
+    if x171.__class__ is not int:
+        wrong(x171, "int")
+    x172 = v.occurred_at
+    if x172.__class__ is not int:
+        wrong(x172, "int")
+    e173 = v.business_date.encode()
+    if 0 in e173:
+        nul()
+    e174 = v.holder.encode()
     if 0 in e174:
         nul()
-    x175 = v.charges_amount
+    x175 = v.amount
     if x175.__class__ is not int:
         wrong(x175, "int")
-    o += (bytes_SaleFactKind[v.kind], NUMBERS[len(e166)], e166, NUMBERS[len(e167)], e167, NUMBERS[len(e168)], e168, NUMBERS[x169], NUMBERS[x170], NUMBERS[len(e171)], e171, NUMBERS[len(e172)], e172, bytes_TenderKind[v.tender], NUMBERS[x173], NUMBERS[len(e174)], e174, NUMBERS[x175],)
-    a176 = v.lines
-    if a176.__class__ is not tuple:
-        wrong(a176, "tuple")
-    if a176:
-        o.append(NUMBERS[len(a176)])
-        for i177 in a176:
-            write_LineAmount(o, i177)
+    e176 = v.currency.encode()
+    if 0 in e176:
+        nul()
+    x177 = v.charges_amount
+    if x177.__class__ is not int:
+        wrong(x177, "int")
+    o += (bytes_SaleFactKind[v.kind], NUMBERS[len(e168)], e168, NUMBERS[len(e169)], e169, NUMBERS[len(e170)], e170, NUMBERS[x171], NUMBERS[x172], NUMBERS[len(e173)], e173, NUMBERS[len(e174)], e174, bytes_TenderKind[v.tender], NUMBERS[x175], NUMBERS[len(e176)], e176, NUMBERS[x177],)
+    a178 = v.lines
+    if a178.__class__ is not tuple:
+        wrong(a178, "tuple")
+    if a178:
+        o.append(NUMBERS[len(a178)])
+        for i179 in a178:
+            write_LineAmount(o, i179)
     o.append(b"\0")
 
 
@@ -2169,23 +2190,23 @@ class SaleLine(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_SaleLine(o: list[bytes], v: SaleLine) -> None:
     if v.__class__ is not SaleLine:
         wrong(v, "SaleLine")
-    e178 = v.line_id.encode()
-    if 0 in e178:
+    e180 = v.line_id.encode()
+    if 0 in e180:
         nul()
-    x179 = v.quantity
-    if x179.__class__ is not int:
-        wrong(x179, "int")
-    x180 = v.net
-    if x180.__class__ is not int:
-        wrong(x180, "int")
-    o += (NUMBERS[len(e178)], e178, bytes_LineKind[v.kind], NUMBERS[x179], NUMBERS[x180],)
-    a181 = v.taxes
-    if a181.__class__ is not tuple:
-        wrong(a181, "tuple")
-    if a181:
-        o.append(NUMBERS[len(a181)])
-        for i182 in a181:
-            write_TaxLine(o, i182)
+    x181 = v.quantity
+    if x181.__class__ is not int:
+        wrong(x181, "int")
+    x182 = v.net
+    if x182.__class__ is not int:
+        wrong(x182, "int")
+    o += (NUMBERS[len(e180)], e180, bytes_LineKind[v.kind], NUMBERS[x181], NUMBERS[x182],)
+    a183 = v.taxes
+    if a183.__class__ is not tuple:
+        wrong(a183, "tuple")
+    if a183:
+        o.append(NUMBERS[len(a183)])
+        for i184 in a183:
+            write_TaxLine(o, i184)
     o.append(b"\0")
 
 
@@ -2231,16 +2252,16 @@ class ShipmentRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentRow(o: list[bytes], v: ShipmentRow) -> None:
     if v.__class__ is not ShipmentRow:
         wrong(v, "ShipmentRow")
-    e183 = v.order_id.encode()
-    if 0 in e183:
+    e185 = v.order_id.encode()
+    if 0 in e185:
         nul()
-    e184 = v.line_id.encode()
-    if 0 in e184:
+    e186 = v.line_id.encode()
+    if 0 in e186:
         nul()
-    x185 = v.quantity
-    if x185.__class__ is not int:
-        wrong(x185, "int")
-    o += (NUMBERS[len(e183)], e183, NUMBERS[len(e184)], e184, NUMBERS[x185],)
+    x187 = v.quantity
+    if x187.__class__ is not int:
+        wrong(x187, "int")
+    o += (NUMBERS[len(e185)], e185, NUMBERS[len(e186)], e186, NUMBERS[x187],)
 
 
 def read_ShipmentRow(b: bytes, i: int) -> tuple[ShipmentRow, int]:
@@ -2274,16 +2295,16 @@ class ShipmentUnits(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentUnits(o: list[bytes], v: ShipmentUnits) -> None:
     if v.__class__ is not ShipmentUnits:
         wrong(v, "ShipmentUnits")
-    e186 = v.order_id.encode()
-    if 0 in e186:
+    e188 = v.order_id.encode()
+    if 0 in e188:
         nul()
-    e187 = v.sku.encode()
-    if 0 in e187:
+    e189 = v.sku.encode()
+    if 0 in e189:
         nul()
-    x188 = v.units
-    if x188.__class__ is not int:
-        wrong(x188, "int")
-    o += (NUMBERS[len(e186)], e186, NUMBERS[len(e187)], e187, NUMBERS[x188],)
+    x190 = v.units
+    if x190.__class__ is not int:
+        wrong(x190, "int")
+    o += (NUMBERS[len(e188)], e188, NUMBERS[len(e189)], e189, NUMBERS[x190],)
 
 
 def read_ShipmentUnits(b: bytes, i: int) -> tuple[ShipmentUnits, int]:

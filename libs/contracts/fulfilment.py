@@ -2452,6 +2452,71 @@ def read_ShipmentClearanceRecorded(b: bytes, i: int) -> tuple[ShipmentClearanceR
     return ShipmentClearanceRecorded(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, order_id=f_order_id, basis=f_basis, amount=f_amount, currency=f_currency), i
 
 
+class ShipmentContactChanged(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The buyer of a parcel is reached otherwise, at the same address; its label, not bought yet, says so."""
+
+    entity: str
+    occurred_at: int
+    shipment_id: str
+    order_id: str
+    statement: int
+    customer: c.Customer
+
+
+def write_ShipmentContactChanged(o: list[bytes], v: ShipmentContactChanged) -> None:
+    if v.__class__ is not ShipmentContactChanged:
+        wrong(v, "ShipmentContactChanged")
+    e236 = v.entity.encode()
+    if 0 in e236:
+        nul()
+    x237 = v.occurred_at
+    if x237.__class__ is not int:
+        wrong(x237, "int")
+    e238 = v.shipment_id.encode()
+    if 0 in e238:
+        nul()
+    e239 = v.order_id.encode()
+    if 0 in e239:
+        nul()
+    x240 = v.statement
+    if x240.__class__ is not int:
+        wrong(x240, "int")
+    o += (NUMBERS[len(e236)], e236, NUMBERS[x237], NUMBERS[len(e238)], e238, NUMBERS[len(e239)], e239, NUMBERS[x240],)
+    c.write_Customer(o, v.customer)
+
+
+def read_ShipmentContactChanged(b: bytes, i: int) -> tuple[ShipmentContactChanged, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_shipment_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_statement = ZIGZAG[n]
+        i += 1
+    else:
+        f_statement, i = long(b, i)
+    f_customer, i = c.read_Customer(b, i)
+    return ShipmentContactChanged(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, order_id=f_order_id, statement=f_statement, customer=f_customer), i
+
+
 class ShipmentDelivered(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The parcel arrived."""
 
@@ -2465,28 +2530,28 @@ class ShipmentDelivered(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentDelivered(o: list[bytes], v: ShipmentDelivered) -> None:
     if v.__class__ is not ShipmentDelivered:
         wrong(v, "ShipmentDelivered")
-    e236 = v.entity.encode()
-    if 0 in e236:
-        nul()
-    x237 = v.occurred_at
-    if x237.__class__ is not int:
-        wrong(x237, "int")
-    e238 = v.shipment_id.encode()
-    if 0 in e238:
-        nul()
-    o += (NUMBERS[len(e236)], e236, NUMBERS[x237], NUMBERS[len(e238)], e238,)
-    a239 = v.rows
-    if a239.__class__ is not tuple:
-        wrong(a239, "tuple")
-    if a239:
-        o.append(NUMBERS[len(a239)])
-        for i240 in a239:
-            c.write_ShipmentRow(o, i240)
-    o.append(b"\0")
-    e241 = v.source.encode()
+    e241 = v.entity.encode()
     if 0 in e241:
         nul()
-    o += (NUMBERS[len(e241)], e241,)
+    x242 = v.occurred_at
+    if x242.__class__ is not int:
+        wrong(x242, "int")
+    e243 = v.shipment_id.encode()
+    if 0 in e243:
+        nul()
+    o += (NUMBERS[len(e241)], e241, NUMBERS[x242], NUMBERS[len(e243)], e243,)
+    a244 = v.rows
+    if a244.__class__ is not tuple:
+        wrong(a244, "tuple")
+    if a244:
+        o.append(NUMBERS[len(a244)])
+        for i245 in a244:
+            c.write_ShipmentRow(o, i245)
+    o.append(b"\0")
+    e246 = v.source.encode()
+    if 0 in e246:
+        nul()
+    o += (NUMBERS[len(e246)], e246,)
 
 
 def read_ShipmentDelivered(b: bytes, i: int) -> tuple[ShipmentDelivered, int]:
@@ -2545,90 +2610,90 @@ class ShipmentDispatched(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentDispatched(o: list[bytes], v: ShipmentDispatched) -> None:
     if v.__class__ is not ShipmentDispatched:
         wrong(v, "ShipmentDispatched")
-    e242 = v.entity.encode()
-    if 0 in e242:
+    e247 = v.entity.encode()
+    if 0 in e247:
         nul()
-    x243 = v.occurred_at
-    if x243.__class__ is not int:
-        wrong(x243, "int")
-    e244 = v.shipment_id.encode()
-    if 0 in e244:
+    x248 = v.occurred_at
+    if x248.__class__ is not int:
+        wrong(x248, "int")
+    e249 = v.shipment_id.encode()
+    if 0 in e249:
         nul()
-    e245 = v.location.encode()
-    if 0 in e245:
+    e250 = v.location.encode()
+    if 0 in e250:
         nul()
-    o += (NUMBERS[len(e242)], e242, NUMBERS[x243], NUMBERS[len(e244)], e244, NUMBERS[len(e245)], e245,)
-    a246 = v.rows
-    if a246.__class__ is not tuple:
-        wrong(a246, "tuple")
-    if a246:
-        o.append(NUMBERS[len(a246)])
-        for i247 in a246:
-            c.write_ShipmentRow(o, i247)
+    o += (NUMBERS[len(e247)], e247, NUMBERS[x248], NUMBERS[len(e249)], e249, NUMBERS[len(e250)], e250,)
+    a251 = v.rows
+    if a251.__class__ is not tuple:
+        wrong(a251, "tuple")
+    if a251:
+        o.append(NUMBERS[len(a251)])
+        for i252 in a251:
+            c.write_ShipmentRow(o, i252)
     o.append(b"\0")
-    a248 = v.units
-    if a248.__class__ is not tuple:
-        wrong(a248, "tuple")
-    if a248:
-        o.append(NUMBERS[len(a248)])
-        for i249 in a248:
-            c.write_ShipmentUnits(o, i249)
+    a253 = v.units
+    if a253.__class__ is not tuple:
+        wrong(a253, "tuple")
+    if a253:
+        o.append(NUMBERS[len(a253)])
+        for i254 in a253:
+            c.write_ShipmentUnits(o, i254)
     o.append(b"\0")
-    a250 = v.accounts
-    if a250.__class__ is not tuple:
-        wrong(a250, "tuple")
-    if a250:
-        o.append(NUMBERS[len(a250)])
-        for i251 in a250:
-            e252 = i251.encode()
-            if 0 in e252:
+    a255 = v.accounts
+    if a255.__class__ is not tuple:
+        wrong(a255, "tuple")
+    if a255:
+        o.append(NUMBERS[len(a255)])
+        for i256 in a255:
+            e257 = i256.encode()
+            if 0 in e257:
                 nul()
-            o += (NUMBERS[len(e252)], e252,)
+            o += (NUMBERS[len(e257)], e257,)
     o.append(b"\0")
-    e253 = v.carrier.encode()
-    if 0 in e253:
+    e258 = v.carrier.encode()
+    if 0 in e258:
         nul()
-    e254 = v.service.encode()
-    if 0 in e254:
+    e259 = v.service.encode()
+    if 0 in e259:
         nul()
-    u255 = v.tracking_code
-    if u255 is None:
-        p256 = b"\0"
+    u260 = v.tracking_code
+    if u260 is None:
+        p261 = b"\0"
     else:
-        e257 = u255.encode()
-        if 0 in e257:
+        e262 = u260.encode()
+        if 0 in e262:
             nul()
-        p256 = b"\2" + NUMBERS[len(e257)] + e257
-    u258 = v.tracking_url
-    if u258 is None:
-        p259 = b"\0"
-    else:
-        e260 = u258.encode()
-        if 0 in e260:
-            nul()
-        p259 = b"\2" + NUMBERS[len(e260)] + e260
-    x261 = v.tracked
-    if x261.__class__ is not bool:
-        wrong(x261, "bool")
-    e262 = v.by.encode()
-    if 0 in e262:
-        nul()
-    u263 = v.assume_by
+        p261 = b"\2" + NUMBERS[len(e262)] + e262
+    u263 = v.tracking_url
     if u263 is None:
         p264 = b"\0"
     else:
-        x265 = u263
-        if x265.__class__ is not int:
-            wrong(x265, "int")
-        p264 = b"\2" + NUMBERS[x265]
-    o += (NUMBERS[len(e253)], e253, NUMBERS[len(e254)], e254, p256, p259, b"\1" if x261 else b"\0", NUMBERS[len(e262)], e262, p264,)
-    a266 = v.references
-    if a266.__class__ is not tuple:
-        wrong(a266, "tuple")
-    if a266:
-        o.append(NUMBERS[len(a266)])
-        for i267 in a266:
-            c.write_OrderReference(o, i267)
+        e265 = u263.encode()
+        if 0 in e265:
+            nul()
+        p264 = b"\2" + NUMBERS[len(e265)] + e265
+    x266 = v.tracked
+    if x266.__class__ is not bool:
+        wrong(x266, "bool")
+    e267 = v.by.encode()
+    if 0 in e267:
+        nul()
+    u268 = v.assume_by
+    if u268 is None:
+        p269 = b"\0"
+    else:
+        x270 = u268
+        if x270.__class__ is not int:
+            wrong(x270, "int")
+        p269 = b"\2" + NUMBERS[x270]
+    o += (NUMBERS[len(e258)], e258, NUMBERS[len(e259)], e259, p261, p264, b"\1" if x266 else b"\0", NUMBERS[len(e267)], e267, p269,)
+    a271 = v.references
+    if a271.__class__ is not tuple:
+        wrong(a271, "tuple")
+    if a271:
+        o.append(NUMBERS[len(a271)])
+        for i272 in a271:
+            c.write_OrderReference(o, i272)
     o.append(b"\0")
 
 
@@ -2762,28 +2827,28 @@ class ShipmentJoinRequested(msgspec.Struct, frozen=True, gc=False, kw_only=True)
 def write_ShipmentJoinRequested(o: list[bytes], v: ShipmentJoinRequested) -> None:
     if v.__class__ is not ShipmentJoinRequested:
         wrong(v, "ShipmentJoinRequested")
-    e268 = v.entity.encode()
-    if 0 in e268:
-        nul()
-    x269 = v.occurred_at
-    if x269.__class__ is not int:
-        wrong(x269, "int")
-    e270 = v.order_id.encode()
-    if 0 in e270:
-        nul()
-    e271 = v.shipment_id.encode()
-    if 0 in e271:
-        nul()
-    e272 = v.into.encode()
-    if 0 in e272:
-        nul()
-    e273 = v.location.encode()
+    e273 = v.entity.encode()
     if 0 in e273:
         nul()
-    e274 = v.by.encode()
-    if 0 in e274:
+    x274 = v.occurred_at
+    if x274.__class__ is not int:
+        wrong(x274, "int")
+    e275 = v.order_id.encode()
+    if 0 in e275:
         nul()
-    o += (NUMBERS[len(e268)], e268, NUMBERS[x269], NUMBERS[len(e270)], e270, NUMBERS[len(e271)], e271, NUMBERS[len(e272)], e272, NUMBERS[len(e273)], e273, NUMBERS[len(e274)], e274,)
+    e276 = v.shipment_id.encode()
+    if 0 in e276:
+        nul()
+    e277 = v.into.encode()
+    if 0 in e277:
+        nul()
+    e278 = v.location.encode()
+    if 0 in e278:
+        nul()
+    e279 = v.by.encode()
+    if 0 in e279:
+        nul()
+    o += (NUMBERS[len(e273)], e273, NUMBERS[x274], NUMBERS[len(e275)], e275, NUMBERS[len(e276)], e276, NUMBERS[len(e277)], e277, NUMBERS[len(e278)], e278, NUMBERS[len(e279)], e279,)
 
 
 def read_ShipmentJoinRequested(b: bytes, i: int) -> tuple[ShipmentJoinRequested, int]:
@@ -2845,59 +2910,59 @@ class ShipmentJoined(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentJoined(o: list[bytes], v: ShipmentJoined) -> None:
     if v.__class__ is not ShipmentJoined:
         wrong(v, "ShipmentJoined")
-    e275 = v.entity.encode()
-    if 0 in e275:
+    e280 = v.entity.encode()
+    if 0 in e280:
         nul()
-    x276 = v.occurred_at
-    if x276.__class__ is not int:
-        wrong(x276, "int")
-    e277 = v.shipment_id.encode()
-    if 0 in e277:
+    x281 = v.occurred_at
+    if x281.__class__ is not int:
+        wrong(x281, "int")
+    e282 = v.shipment_id.encode()
+    if 0 in e282:
         nul()
-    e278 = v.order_id.encode()
-    if 0 in e278:
+    e283 = v.order_id.encode()
+    if 0 in e283:
         nul()
-    e279 = v.account.encode()
-    if 0 in e279:
+    e284 = v.account.encode()
+    if 0 in e284:
         nul()
-    x280 = v.statement
-    if x280.__class__ is not int:
-        wrong(x280, "int")
-    o += (NUMBERS[len(e275)], e275, NUMBERS[x276], NUMBERS[len(e277)], e277, NUMBERS[len(e278)], e278, NUMBERS[len(e279)], e279, NUMBERS[x280],)
-    a281 = v.rows
-    if a281.__class__ is not tuple:
-        wrong(a281, "tuple")
-    if a281:
-        o.append(NUMBERS[len(a281)])
-        for i282 in a281:
-            c.write_ShipmentRow(o, i282)
+    x285 = v.statement
+    if x285.__class__ is not int:
+        wrong(x285, "int")
+    o += (NUMBERS[len(e280)], e280, NUMBERS[x281], NUMBERS[len(e282)], e282, NUMBERS[len(e283)], e283, NUMBERS[len(e284)], e284, NUMBERS[x285],)
+    a286 = v.rows
+    if a286.__class__ is not tuple:
+        wrong(a286, "tuple")
+    if a286:
+        o.append(NUMBERS[len(a286)])
+        for i287 in a286:
+            c.write_ShipmentRow(o, i287)
     o.append(b"\0")
-    a283 = v.units
-    if a283.__class__ is not tuple:
-        wrong(a283, "tuple")
-    if a283:
-        o.append(NUMBERS[len(a283)])
-        for i284 in a283:
-            c.write_ShipmentUnits(o, i284)
+    a288 = v.units
+    if a288.__class__ is not tuple:
+        wrong(a288, "tuple")
+    if a288:
+        o.append(NUMBERS[len(a288)])
+        for i289 in a288:
+            c.write_ShipmentUnits(o, i289)
     o.append(b"\0")
-    u285 = v.blocked
-    if u285 is None:
-        p286 = b"\0"
+    u290 = v.blocked
+    if u290 is None:
+        p291 = b"\0"
     else:
-        e287 = u285.encode()
-        if 0 in e287:
+        e292 = u290.encode()
+        if 0 in e292:
             nul()
-        p286 = b"\2" + NUMBERS[len(e287)] + e287
-    x288 = v.declared_value
-    if x288.__class__ is not int:
-        wrong(x288, "int")
-    o += (p286, NUMBERS[x288],)
-    u289 = v.reference
-    if u289 is None:
+        p291 = b"\2" + NUMBERS[len(e292)] + e292
+    x293 = v.declared_value
+    if x293.__class__ is not int:
+        wrong(x293, "int")
+    o += (p291, NUMBERS[x293],)
+    u294 = v.reference
+    if u294 is None:
         o.append(b"\0")
     else:
         o.append(b"\2")
-        c.write_OrderReference(o, u289)
+        c.write_OrderReference(o, u294)
 
 
 def read_ShipmentJoined(b: bytes, i: int) -> tuple[ShipmentJoined, int]:
@@ -2994,47 +3059,47 @@ class ShipmentPacked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentPacked(o: list[bytes], v: ShipmentPacked) -> None:
     if v.__class__ is not ShipmentPacked:
         wrong(v, "ShipmentPacked")
-    e291 = v.entity.encode()
-    if 0 in e291:
+    e296 = v.entity.encode()
+    if 0 in e296:
         nul()
-    x292 = v.occurred_at
-    if x292.__class__ is not int:
-        wrong(x292, "int")
-    e293 = v.shipment_id.encode()
-    if 0 in e293:
+    x297 = v.occurred_at
+    if x297.__class__ is not int:
+        wrong(x297, "int")
+    e298 = v.shipment_id.encode()
+    if 0 in e298:
         nul()
-    e294 = v.location.encode()
-    if 0 in e294:
+    e299 = v.location.encode()
+    if 0 in e299:
         nul()
-    o += (NUMBERS[len(e291)], e291, NUMBERS[x292], NUMBERS[len(e293)], e293, NUMBERS[len(e294)], e294,)
-    a295 = v.rows
-    if a295.__class__ is not tuple:
-        wrong(a295, "tuple")
-    if a295:
-        o.append(NUMBERS[len(a295)])
-        for i296 in a295:
-            c.write_ShipmentRow(o, i296)
+    o += (NUMBERS[len(e296)], e296, NUMBERS[x297], NUMBERS[len(e298)], e298, NUMBERS[len(e299)], e299,)
+    a300 = v.rows
+    if a300.__class__ is not tuple:
+        wrong(a300, "tuple")
+    if a300:
+        o.append(NUMBERS[len(a300)])
+        for i301 in a300:
+            c.write_ShipmentRow(o, i301)
     o.append(b"\0")
-    a297 = v.units
-    if a297.__class__ is not tuple:
-        wrong(a297, "tuple")
-    if a297:
-        o.append(NUMBERS[len(a297)])
-        for i298 in a297:
-            c.write_ShipmentUnits(o, i298)
+    a302 = v.units
+    if a302.__class__ is not tuple:
+        wrong(a302, "tuple")
+    if a302:
+        o.append(NUMBERS[len(a302)])
+        for i303 in a302:
+            c.write_ShipmentUnits(o, i303)
     o.append(b"\0")
-    u299 = v.weight_grams
-    if u299 is None:
-        p300 = b"\0"
+    u304 = v.weight_grams
+    if u304 is None:
+        p305 = b"\0"
     else:
-        x301 = u299
-        if x301.__class__ is not int:
-            wrong(x301, "int")
-        p300 = b"\2" + NUMBERS[x301]
-    e302 = v.by.encode()
-    if 0 in e302:
+        x306 = u304
+        if x306.__class__ is not int:
+            wrong(x306, "int")
+        p305 = b"\2" + NUMBERS[x306]
+    e307 = v.by.encode()
+    if 0 in e307:
         nul()
-    o += (p300, NUMBERS[len(e302)], e302,)
+    o += (p305, NUMBERS[len(e307)], e307,)
 
 
 def read_ShipmentPacked(b: bytes, i: int) -> tuple[ShipmentPacked, int]:
@@ -3126,102 +3191,102 @@ class ShipmentPlanned(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentPlanned(o: list[bytes], v: ShipmentPlanned) -> None:
     if v.__class__ is not ShipmentPlanned:
         wrong(v, "ShipmentPlanned")
-    e303 = v.entity.encode()
-    if 0 in e303:
+    e308 = v.entity.encode()
+    if 0 in e308:
         nul()
-    x304 = v.occurred_at
-    if x304.__class__ is not int:
-        wrong(x304, "int")
-    e305 = v.shipment_id.encode()
-    if 0 in e305:
+    x309 = v.occurred_at
+    if x309.__class__ is not int:
+        wrong(x309, "int")
+    e310 = v.shipment_id.encode()
+    if 0 in e310:
         nul()
-    e306 = v.location.encode()
-    if 0 in e306:
+    e311 = v.location.encode()
+    if 0 in e311:
         nul()
-    o += (NUMBERS[len(e303)], e303, NUMBERS[x304], NUMBERS[len(e305)], e305, NUMBERS[len(e306)], e306,)
-    a307 = v.rows
-    if a307.__class__ is not tuple:
-        wrong(a307, "tuple")
-    if a307:
-        o.append(NUMBERS[len(a307)])
-        for i308 in a307:
-            c.write_ShipmentRow(o, i308)
+    o += (NUMBERS[len(e308)], e308, NUMBERS[x309], NUMBERS[len(e310)], e310, NUMBERS[len(e311)], e311,)
+    a312 = v.rows
+    if a312.__class__ is not tuple:
+        wrong(a312, "tuple")
+    if a312:
+        o.append(NUMBERS[len(a312)])
+        for i313 in a312:
+            c.write_ShipmentRow(o, i313)
     o.append(b"\0")
-    a309 = v.units
-    if a309.__class__ is not tuple:
-        wrong(a309, "tuple")
-    if a309:
-        o.append(NUMBERS[len(a309)])
-        for i310 in a309:
-            c.write_ShipmentUnits(o, i310)
+    a314 = v.units
+    if a314.__class__ is not tuple:
+        wrong(a314, "tuple")
+    if a314:
+        o.append(NUMBERS[len(a314)])
+        for i315 in a314:
+            c.write_ShipmentUnits(o, i315)
     o.append(b"\0")
-    x311 = v.requires_shipping
-    if x311.__class__ is not bool:
-        wrong(x311, "bool")
-    e312 = v.carrier.encode()
-    if 0 in e312:
+    x316 = v.requires_shipping
+    if x316.__class__ is not bool:
+        wrong(x316, "bool")
+    e317 = v.carrier.encode()
+    if 0 in e317:
         nul()
-    e313 = v.service.encode()
-    if 0 in e313:
+    e318 = v.service.encode()
+    if 0 in e318:
         nul()
-    u314 = v.ship_by
-    if u314 is None:
-        p315 = b"\0"
+    u319 = v.ship_by
+    if u319 is None:
+        p320 = b"\0"
     else:
-        x316 = u314
-        if x316.__class__ is not int:
-            wrong(x316, "int")
-        p315 = b"\2" + NUMBERS[x316]
-    u317 = v.deliver_by
-    if u317 is None:
-        p318 = b"\0"
+        x321 = u319
+        if x321.__class__ is not int:
+            wrong(x321, "int")
+        p320 = b"\2" + NUMBERS[x321]
+    u322 = v.deliver_by
+    if u322 is None:
+        p323 = b"\0"
     else:
-        x319 = u317
-        if x319.__class__ is not int:
-            wrong(x319, "int")
-        p318 = b"\2" + NUMBERS[x319]
-    o += (b"\1" if x311 else b"\0", NUMBERS[len(e312)], e312, NUMBERS[len(e313)], e313, p315, p318,)
+        x324 = u322
+        if x324.__class__ is not int:
+            wrong(x324, "int")
+        p323 = b"\2" + NUMBERS[x324]
+    o += (b"\1" if x316 else b"\0", NUMBERS[len(e317)], e317, NUMBERS[len(e318)], e318, p320, p323,)
     c.write_Customer(o, v.customer)
-    x320 = v.declared_value
-    if x320.__class__ is not int:
-        wrong(x320, "int")
-    e321 = v.currency.encode()
-    if 0 in e321:
+    x325 = v.declared_value
+    if x325.__class__ is not int:
+        wrong(x325, "int")
+    e326 = v.currency.encode()
+    if 0 in e326:
         nul()
-    e322 = v.packing.encode()
-    if 0 in e322:
+    e327 = v.packing.encode()
+    if 0 in e327:
         nul()
-    e323 = v.account.encode()
-    if 0 in e323:
-        nul()
-    x324 = v.statement
-    if x324.__class__ is not int:
-        wrong(x324, "int")
-    u325 = v.blocked
-    if u325 is None:
-        p326 = b"\0"
-    else:
-        e327 = u325.encode()
-        if 0 in e327:
-            nul()
-        p326 = b"\2" + NUMBERS[len(e327)] + e327
-    e328 = v.hand_over.encode()
+    e328 = v.account.encode()
     if 0 in e328:
         nul()
-    x329 = v.silent_days
+    x329 = v.statement
     if x329.__class__ is not int:
         wrong(x329, "int")
-    x330 = v.assume_days
-    if x330.__class__ is not int:
-        wrong(x330, "int")
-    o += (NUMBERS[x320], NUMBERS[len(e321)], e321, NUMBERS[len(e322)], e322, NUMBERS[len(e323)], e323, NUMBERS[x324], p326, NUMBERS[len(e328)], e328, NUMBERS[x329], NUMBERS[x330],)
-    a331 = v.references
-    if a331.__class__ is not tuple:
-        wrong(a331, "tuple")
-    if a331:
-        o.append(NUMBERS[len(a331)])
-        for i332 in a331:
-            c.write_OrderReference(o, i332)
+    u330 = v.blocked
+    if u330 is None:
+        p331 = b"\0"
+    else:
+        e332 = u330.encode()
+        if 0 in e332:
+            nul()
+        p331 = b"\2" + NUMBERS[len(e332)] + e332
+    e333 = v.hand_over.encode()
+    if 0 in e333:
+        nul()
+    x334 = v.silent_days
+    if x334.__class__ is not int:
+        wrong(x334, "int")
+    x335 = v.assume_days
+    if x335.__class__ is not int:
+        wrong(x335, "int")
+    o += (NUMBERS[x325], NUMBERS[len(e326)], e326, NUMBERS[len(e327)], e327, NUMBERS[len(e328)], e328, NUMBERS[x329], p331, NUMBERS[len(e333)], e333, NUMBERS[x334], NUMBERS[x335],)
+    a336 = v.references
+    if a336.__class__ is not tuple:
+        wrong(a336, "tuple")
+    if a336:
+        o.append(NUMBERS[len(a336)])
+        for i337 in a336:
+            c.write_OrderReference(o, i337)
     o.append(b"\0")
 
 
@@ -3380,16 +3445,16 @@ class ShipmentReady(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentReady(o: list[bytes], v: ShipmentReady) -> None:
     if v.__class__ is not ShipmentReady:
         wrong(v, "ShipmentReady")
-    e333 = v.entity.encode()
-    if 0 in e333:
+    e338 = v.entity.encode()
+    if 0 in e338:
         nul()
-    x334 = v.occurred_at
-    if x334.__class__ is not int:
-        wrong(x334, "int")
-    e335 = v.shipment_id.encode()
-    if 0 in e335:
+    x339 = v.occurred_at
+    if x339.__class__ is not int:
+        wrong(x339, "int")
+    e340 = v.shipment_id.encode()
+    if 0 in e340:
         nul()
-    o += (NUMBERS[len(e333)], e333, NUMBERS[x334], NUMBERS[len(e335)], e335,)
+    o += (NUMBERS[len(e338)], e338, NUMBERS[x339], NUMBERS[len(e340)], e340,)
 
 
 def read_ShipmentReady(b: bytes, i: int) -> tuple[ShipmentReady, int]:
@@ -3427,34 +3492,34 @@ class ShipmentUnplannable(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_ShipmentUnplannable(o: list[bytes], v: ShipmentUnplannable) -> None:
     if v.__class__ is not ShipmentUnplannable:
         wrong(v, "ShipmentUnplannable")
-    e336 = v.entity.encode()
-    if 0 in e336:
+    e341 = v.entity.encode()
+    if 0 in e341:
         nul()
-    x337 = v.occurred_at
-    if x337.__class__ is not int:
-        wrong(x337, "int")
-    e338 = v.order_id.encode()
-    if 0 in e338:
-        nul()
-    e339 = v.code.encode()
-    if 0 in e339:
-        nul()
-    o += (NUMBERS[len(e336)], e336, NUMBERS[x337], NUMBERS[len(e338)], e338, NUMBERS[len(e339)], e339,)
-    a340 = v.lines
-    if a340.__class__ is not tuple:
-        wrong(a340, "tuple")
-    if a340:
-        o.append(NUMBERS[len(a340)])
-        for i341 in a340:
-            c.write_LineQuantity(o, i341)
-    o.append(b"\0")
-    x342 = v.deadline
+    x342 = v.occurred_at
     if x342.__class__ is not int:
         wrong(x342, "int")
-    x343 = v.statement
-    if x343.__class__ is not int:
-        wrong(x343, "int")
-    o += (NUMBERS[x342], NUMBERS[x343],)
+    e343 = v.order_id.encode()
+    if 0 in e343:
+        nul()
+    e344 = v.code.encode()
+    if 0 in e344:
+        nul()
+    o += (NUMBERS[len(e341)], e341, NUMBERS[x342], NUMBERS[len(e343)], e343, NUMBERS[len(e344)], e344,)
+    a345 = v.lines
+    if a345.__class__ is not tuple:
+        wrong(a345, "tuple")
+    if a345:
+        o.append(NUMBERS[len(a345)])
+        for i346 in a345:
+            c.write_LineQuantity(o, i346)
+    o.append(b"\0")
+    x347 = v.deadline
+    if x347.__class__ is not int:
+        wrong(x347, "int")
+    x348 = v.statement
+    if x348.__class__ is not int:
+        wrong(x348, "int")
+    o += (NUMBERS[x347], NUMBERS[x348],)
 
 
 def read_ShipmentUnplannable(b: bytes, i: int) -> tuple[ShipmentUnplannable, int]:
@@ -3516,31 +3581,31 @@ class StopTooLate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_StopTooLate(o: list[bytes], v: StopTooLate) -> None:
     if v.__class__ is not StopTooLate:
         wrong(v, "StopTooLate")
-    e344 = v.entity.encode()
-    if 0 in e344:
+    e349 = v.entity.encode()
+    if 0 in e349:
         nul()
-    x345 = v.occurred_at
-    if x345.__class__ is not int:
-        wrong(x345, "int")
-    e346 = v.shipment_id.encode()
-    if 0 in e346:
+    x350 = v.occurred_at
+    if x350.__class__ is not int:
+        wrong(x350, "int")
+    e351 = v.shipment_id.encode()
+    if 0 in e351:
         nul()
-    e347 = v.order_id.encode()
-    if 0 in e347:
+    e352 = v.order_id.encode()
+    if 0 in e352:
         nul()
-    o += (NUMBERS[len(e344)], e344, NUMBERS[x345], NUMBERS[len(e346)], e346, NUMBERS[len(e347)], e347,)
-    a348 = v.rows
-    if a348.__class__ is not tuple:
-        wrong(a348, "tuple")
-    if a348:
-        o.append(NUMBERS[len(a348)])
-        for i349 in a348:
-            c.write_ShipmentRow(o, i349)
+    o += (NUMBERS[len(e349)], e349, NUMBERS[x350], NUMBERS[len(e351)], e351, NUMBERS[len(e352)], e352,)
+    a353 = v.rows
+    if a353.__class__ is not tuple:
+        wrong(a353, "tuple")
+    if a353:
+        o.append(NUMBERS[len(a353)])
+        for i354 in a353:
+            c.write_ShipmentRow(o, i354)
     o.append(b"\0")
-    e350 = v.reason.encode()
-    if 0 in e350:
+    e355 = v.reason.encode()
+    if 0 in e355:
         nul()
-    o += (NUMBERS[len(e350)], e350,)
+    o += (NUMBERS[len(e355)], e355,)
 
 
 def read_StopTooLate(b: bytes, i: int) -> tuple[StopTooLate, int]:
@@ -3594,22 +3659,22 @@ class TrackerLinked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_TrackerLinked(o: list[bytes], v: TrackerLinked) -> None:
     if v.__class__ is not TrackerLinked:
         wrong(v, "TrackerLinked")
-    e351 = v.entity.encode()
-    if 0 in e351:
+    e356 = v.entity.encode()
+    if 0 in e356:
         nul()
-    x352 = v.occurred_at
-    if x352.__class__ is not int:
-        wrong(x352, "int")
-    e353 = v.account.encode()
-    if 0 in e353:
+    x357 = v.occurred_at
+    if x357.__class__ is not int:
+        wrong(x357, "int")
+    e358 = v.account.encode()
+    if 0 in e358:
         nul()
-    e354 = v.tracker.encode()
-    if 0 in e354:
+    e359 = v.tracker.encode()
+    if 0 in e359:
         nul()
-    e355 = v.shipment_id.encode()
-    if 0 in e355:
+    e360 = v.shipment_id.encode()
+    if 0 in e360:
         nul()
-    o += (NUMBERS[len(e351)], e351, NUMBERS[x352], NUMBERS[len(e353)], e353, NUMBERS[len(e354)], e354, NUMBERS[len(e355)], e355,)
+    o += (NUMBERS[len(e356)], e356, NUMBERS[x357], NUMBERS[len(e358)], e358, NUMBERS[len(e359)], e359, NUMBERS[len(e360)], e360,)
 
 
 def read_TrackerLinked(b: bytes, i: int) -> tuple[TrackerLinked, int]:
@@ -3657,28 +3722,28 @@ class TrackingAsked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_TrackingAsked(o: list[bytes], v: TrackingAsked) -> None:
     if v.__class__ is not TrackingAsked:
         wrong(v, "TrackingAsked")
-    e356 = v.entity.encode()
-    if 0 in e356:
+    e361 = v.entity.encode()
+    if 0 in e361:
         nul()
-    x357 = v.occurred_at
-    if x357.__class__ is not int:
-        wrong(x357, "int")
-    e358 = v.shipment_id.encode()
-    if 0 in e358:
-        nul()
-    e359 = v.account.encode()
-    if 0 in e359:
-        nul()
-    e360 = v.tracker.encode()
-    if 0 in e360:
-        nul()
-    x361 = v.ordinal
-    if x361.__class__ is not int:
-        wrong(x361, "int")
-    x362 = v.next_at
+    x362 = v.occurred_at
     if x362.__class__ is not int:
         wrong(x362, "int")
-    o += (NUMBERS[len(e356)], e356, NUMBERS[x357], NUMBERS[len(e358)], e358, NUMBERS[len(e359)], e359, NUMBERS[len(e360)], e360, NUMBERS[x361], NUMBERS[x362],)
+    e363 = v.shipment_id.encode()
+    if 0 in e363:
+        nul()
+    e364 = v.account.encode()
+    if 0 in e364:
+        nul()
+    e365 = v.tracker.encode()
+    if 0 in e365:
+        nul()
+    x366 = v.ordinal
+    if x366.__class__ is not int:
+        wrong(x366, "int")
+    x367 = v.next_at
+    if x367.__class__ is not int:
+        wrong(x367, "int")
+    o += (NUMBERS[len(e361)], e361, NUMBERS[x362], NUMBERS[len(e363)], e363, NUMBERS[len(e364)], e364, NUMBERS[len(e365)], e365, NUMBERS[x366], NUMBERS[x367],)
 
 
 def read_TrackingAsked(b: bytes, i: int) -> tuple[TrackingAsked, int]:
@@ -3740,31 +3805,31 @@ class TrackingMatched(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_TrackingMatched(o: list[bytes], v: TrackingMatched) -> None:
     if v.__class__ is not TrackingMatched:
         wrong(v, "TrackingMatched")
-    e363 = v.entity.encode()
-    if 0 in e363:
-        nul()
-    x364 = v.occurred_at
-    if x364.__class__ is not int:
-        wrong(x364, "int")
-    e365 = v.account.encode()
-    if 0 in e365:
-        nul()
-    e366 = v.tracker.encode()
-    if 0 in e366:
-        nul()
-    e367 = v.tracking_code.encode()
-    if 0 in e367:
-        nul()
-    e368 = v.shipment_id.encode()
+    e368 = v.entity.encode()
     if 0 in e368:
         nul()
-    e369 = v.status_word.encode()
-    if 0 in e369:
-        nul()
-    e370 = v.detail.encode()
+    x369 = v.occurred_at
+    if x369.__class__ is not int:
+        wrong(x369, "int")
+    e370 = v.account.encode()
     if 0 in e370:
         nul()
-    o += (NUMBERS[len(e363)], e363, NUMBERS[x364], NUMBERS[len(e365)], e365, NUMBERS[len(e366)], e366, NUMBERS[len(e367)], e367, NUMBERS[len(e368)], e368, c.bytes_TrackingStatus[v.status], NUMBERS[len(e369)], e369, NUMBERS[len(e370)], e370,)
+    e371 = v.tracker.encode()
+    if 0 in e371:
+        nul()
+    e372 = v.tracking_code.encode()
+    if 0 in e372:
+        nul()
+    e373 = v.shipment_id.encode()
+    if 0 in e373:
+        nul()
+    e374 = v.status_word.encode()
+    if 0 in e374:
+        nul()
+    e375 = v.detail.encode()
+    if 0 in e375:
+        nul()
+    o += (NUMBERS[len(e368)], e368, NUMBERS[x369], NUMBERS[len(e370)], e370, NUMBERS[len(e371)], e371, NUMBERS[len(e372)], e372, NUMBERS[len(e373)], e373, c.bytes_TrackingStatus[v.status], NUMBERS[len(e374)], e374, NUMBERS[len(e375)], e375,)
 
 
 def read_TrackingMatched(b: bytes, i: int) -> tuple[TrackingMatched, int]:
@@ -3831,31 +3896,31 @@ class TrackingUnmatched(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def write_TrackingUnmatched(o: list[bytes], v: TrackingUnmatched) -> None:
     if v.__class__ is not TrackingUnmatched:
         wrong(v, "TrackingUnmatched")
-    e371 = v.entity.encode()
-    if 0 in e371:
+    e376 = v.entity.encode()
+    if 0 in e376:
         nul()
-    x372 = v.occurred_at
-    if x372.__class__ is not int:
-        wrong(x372, "int")
-    e373 = v.carrier.encode()
-    if 0 in e373:
-        nul()
-    e374 = v.tracking_code.encode()
-    if 0 in e374:
-        nul()
-    e375 = v.tracker.encode()
-    if 0 in e375:
-        nul()
-    x376 = v.deadline
-    if x376.__class__ is not int:
-        wrong(x376, "int")
-    e377 = v.status_word.encode()
-    if 0 in e377:
-        nul()
-    e378 = v.detail.encode()
+    x377 = v.occurred_at
+    if x377.__class__ is not int:
+        wrong(x377, "int")
+    e378 = v.carrier.encode()
     if 0 in e378:
         nul()
-    o += (NUMBERS[len(e371)], e371, NUMBERS[x372], NUMBERS[len(e373)], e373, NUMBERS[len(e374)], e374, NUMBERS[len(e375)], e375, c.bytes_TrackingStatus[v.status], NUMBERS[x376], NUMBERS[len(e377)], e377, NUMBERS[len(e378)], e378,)
+    e379 = v.tracking_code.encode()
+    if 0 in e379:
+        nul()
+    e380 = v.tracker.encode()
+    if 0 in e380:
+        nul()
+    x381 = v.deadline
+    if x381.__class__ is not int:
+        wrong(x381, "int")
+    e382 = v.status_word.encode()
+    if 0 in e382:
+        nul()
+    e383 = v.detail.encode()
+    if 0 in e383:
+        nul()
+    o += (NUMBERS[len(e376)], e376, NUMBERS[x377], NUMBERS[len(e378)], e378, NUMBERS[len(e379)], e379, NUMBERS[len(e380)], e380, c.bytes_TrackingStatus[v.status], NUMBERS[x381], NUMBERS[len(e382)], e382, NUMBERS[len(e383)], e383,)
 
 
 def read_TrackingUnmatched(b: bytes, i: int) -> tuple[TrackingUnmatched, int]:
@@ -4058,6 +4123,218 @@ def decode_FulfilmentTaken(data: bytes) -> FulfilmentTaken:
     return value
 
 
+def read_FulfilmentTaken_v1_Customer(b: bytes, i: int) -> tuple[c.Customer, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_subject = b[i + 1 : j].decode()
+    i = j
+    f_guest = FLAGS[b[i]]
+    i += 1
+    f_contact: c.Sealed | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        f_contact_, i = c.read_Sealed(b, i)
+        f_contact = f_contact_
+    elif n:
+        branch()
+    f_statutory: c.Sealed | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        f_statutory_, i = c.read_Sealed(b, i)
+        f_statutory = f_statutory_
+    elif n:
+        branch()
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_ship_to_country = b[i + 1 : j].decode()
+    i = j
+    f_ship_to_region: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_ship_to_region_ = b[i + 1 : j].decode()
+        i = j
+        f_ship_to_region = f_ship_to_region_
+    elif n:
+        branch()
+    f_business = FLAGS[b[i]]
+    i += 1
+    f_purchase_order_number: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_purchase_order_number_ = b[i + 1 : j].decode()
+        i = j
+        f_purchase_order_number = f_purchase_order_number_
+    elif n:
+        branch()
+    f_payment_terms: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_payment_terms_ = b[i + 1 : j].decode()
+        i = j
+        f_payment_terms = f_payment_terms_
+    elif n:
+        branch()
+    f_evidence_l: list[c.Evidence] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_evidence_, i = c.read_Evidence(b, i)
+            f_evidence_l.append(f_evidence_)
+    i += 1
+    f_evidence = tuple(f_evidence_l)
+    return c.Customer(subject=f_subject, guest=f_guest, contact=f_contact, statutory=f_statutory, ship_to_country=f_ship_to_country, ship_to_region=f_ship_to_region, business=f_business, purchase_order_number=f_purchase_order_number, payment_terms=f_payment_terms, evidence=f_evidence), i
+
+
+def read_FulfilmentTaken_v1(b: bytes, i: int) -> tuple[FulfilmentTaken, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_revision = ZIGZAG[n]
+        i += 1
+    else:
+        f_revision, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    f_lines_l: list[c.FulfilmentLine] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_lines_, i = c.read_FulfilmentLine(b, i)
+            f_lines_l.append(f_lines_)
+    i += 1
+    f_lines = tuple(f_lines_l)
+    f_blocked: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_blocked_ = b[i + 1 : j].decode()
+        i = j
+        f_blocked = f_blocked_
+    elif n:
+        branch()
+    f_one_parcel = FLAGS[b[i]]
+    i += 1
+    f_ship_by: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_ship_by_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_ship_by_, i = long(b, i)
+        f_ship_by = f_ship_by_
+    elif n:
+        branch()
+    f_deliver_by: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_deliver_by_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_deliver_by_, i = long(b, i)
+        f_deliver_by = f_deliver_by_
+    elif n:
+        branch()
+    f_service_level: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_service_level_ = b[i + 1 : j].decode()
+        i = j
+        f_service_level = f_service_level_
+    elif n:
+        branch()
+    f_customer, i = read_FulfilmentTaken_v1_Customer(b, i)
+    n = b[i]
+    if n < 128:
+        f_declared_value = ZIGZAG[n]
+        i += 1
+    else:
+        f_declared_value, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_currency = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_default_location = b[i + 1 : j].decode()
+    i = j
+    f_refused_locations_l: list[c.RefusedLocation] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_refused_locations_, i = c.read_RefusedLocation(b, i)
+            f_refused_locations_l.append(f_refused_locations_)
+    i += 1
+    f_refused_locations = tuple(f_refused_locations_l)
+    f_reference: c.OrderReference | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        f_reference_, i = c.read_OrderReference(b, i)
+        f_reference = f_reference_
+    elif n:
+        branch()
+    return FulfilmentTaken(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, revision=f_revision, account=f_account, lines=f_lines, blocked=f_blocked, one_parcel=f_one_parcel, ship_by=f_ship_by, deliver_by=f_deliver_by, service_level=f_service_level, customer=f_customer, declared_value=f_declared_value, currency=f_currency, default_location=f_default_location, refused_locations=f_refused_locations, reference=f_reference), i
+
+
+def decode_FulfilmentTaken_v1(data: bytes) -> FulfilmentTaken:
+    try:
+        value, end = read_FulfilmentTaken_v1(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
 def encode_HandoverPlanned(value: HandoverPlanned) -> bytes:
     o: list[bytes] = []
     try:
@@ -4070,6 +4347,236 @@ def encode_HandoverPlanned(value: HandoverPlanned) -> bytes:
 def decode_HandoverPlanned(data: bytes) -> HandoverPlanned:
     try:
         value, end = read_HandoverPlanned(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
+def read_HandoverPlanned_v1_Customer(b: bytes, i: int) -> tuple[c.Customer, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_subject = b[i + 1 : j].decode()
+    i = j
+    f_guest = FLAGS[b[i]]
+    i += 1
+    f_contact: c.Sealed | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        f_contact_, i = c.read_Sealed(b, i)
+        f_contact = f_contact_
+    elif n:
+        branch()
+    f_statutory: c.Sealed | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        f_statutory_, i = c.read_Sealed(b, i)
+        f_statutory = f_statutory_
+    elif n:
+        branch()
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_ship_to_country = b[i + 1 : j].decode()
+    i = j
+    f_ship_to_region: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_ship_to_region_ = b[i + 1 : j].decode()
+        i = j
+        f_ship_to_region = f_ship_to_region_
+    elif n:
+        branch()
+    f_business = FLAGS[b[i]]
+    i += 1
+    f_purchase_order_number: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_purchase_order_number_ = b[i + 1 : j].decode()
+        i = j
+        f_purchase_order_number = f_purchase_order_number_
+    elif n:
+        branch()
+    f_payment_terms: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_payment_terms_ = b[i + 1 : j].decode()
+        i = j
+        f_payment_terms = f_payment_terms_
+    elif n:
+        branch()
+    f_evidence_l: list[c.Evidence] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_evidence_, i = c.read_Evidence(b, i)
+            f_evidence_l.append(f_evidence_)
+    i += 1
+    f_evidence = tuple(f_evidence_l)
+    return c.Customer(subject=f_subject, guest=f_guest, contact=f_contact, statutory=f_statutory, ship_to_country=f_ship_to_country, ship_to_region=f_ship_to_region, business=f_business, purchase_order_number=f_purchase_order_number, payment_terms=f_payment_terms, evidence=f_evidence), i
+
+
+def read_HandoverPlanned_v1(b: bytes, i: int) -> tuple[HandoverPlanned, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_order_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_shipment_id = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_statement = ZIGZAG[n]
+        i += 1
+    else:
+        f_statement, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_location = b[i + 1 : j].decode()
+    i = j
+    f_rows_l: list[c.ShipmentRow] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_rows_, i = c.read_ShipmentRow(b, i)
+            f_rows_l.append(f_rows_)
+    i += 1
+    f_rows = tuple(f_rows_l)
+    f_units_l: list[c.ShipmentUnits] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_units_, i = c.read_ShipmentUnits(b, i)
+            f_units_l.append(f_units_)
+    i += 1
+    f_units = tuple(f_units_l)
+    f_requires_shipping = FLAGS[b[i]]
+    i += 1
+    f_blocked: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_blocked_ = b[i + 1 : j].decode()
+        i = j
+        f_blocked = f_blocked_
+    elif n:
+        branch()
+    f_ship_by: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_ship_by_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_ship_by_, i = long(b, i)
+        f_ship_by = f_ship_by_
+    elif n:
+        branch()
+    f_deliver_by: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_deliver_by_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_deliver_by_, i = long(b, i)
+        f_deliver_by = f_deliver_by_
+    elif n:
+        branch()
+    f_service_level: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_service_level_ = b[i + 1 : j].decode()
+        i = j
+        f_service_level = f_service_level_
+    elif n:
+        branch()
+    f_customer, i = read_HandoverPlanned_v1_Customer(b, i)
+    n = b[i]
+    if n < 128:
+        f_declared_value = ZIGZAG[n]
+        i += 1
+    else:
+        f_declared_value, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_currency = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_reason = b[i + 1 : j].decode()
+    i = j
+    f_parts_l: list[c.RowParts] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_parts_, i = c.read_RowParts(b, i)
+            f_parts_l.append(f_parts_)
+    i += 1
+    f_parts = tuple(f_parts_l)
+    f_reference: c.OrderReference | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        f_reference_, i = c.read_OrderReference(b, i)
+        f_reference = f_reference_
+    elif n:
+        branch()
+    return HandoverPlanned(entity=f_entity, occurred_at=f_occurred_at, order_id=f_order_id, account=f_account, shipment_id=f_shipment_id, statement=f_statement, location=f_location, rows=f_rows, units=f_units, requires_shipping=f_requires_shipping, blocked=f_blocked, ship_by=f_ship_by, deliver_by=f_deliver_by, service_level=f_service_level, customer=f_customer, declared_value=f_declared_value, currency=f_currency, reason=f_reason, parts=f_parts, reference=f_reference), i
+
+
+def decode_HandoverPlanned_v1(data: bytes) -> HandoverPlanned:
+    try:
+        value, end = read_HandoverPlanned_v1(data, 0)
     except READING as error:
         raise unread(error) from None
     if end != len(data):
@@ -4184,6 +4691,172 @@ def encode_LabelRequested(value: LabelRequested) -> bytes:
 def decode_LabelRequested(data: bytes) -> LabelRequested:
     try:
         value, end = read_LabelRequested(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
+def read_LabelRequested_v1_Customer(b: bytes, i: int) -> tuple[c.Customer, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_subject = b[i + 1 : j].decode()
+    i = j
+    f_guest = FLAGS[b[i]]
+    i += 1
+    f_contact: c.Sealed | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        f_contact_, i = c.read_Sealed(b, i)
+        f_contact = f_contact_
+    elif n:
+        branch()
+    f_statutory: c.Sealed | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        f_statutory_, i = c.read_Sealed(b, i)
+        f_statutory = f_statutory_
+    elif n:
+        branch()
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_ship_to_country = b[i + 1 : j].decode()
+    i = j
+    f_ship_to_region: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_ship_to_region_ = b[i + 1 : j].decode()
+        i = j
+        f_ship_to_region = f_ship_to_region_
+    elif n:
+        branch()
+    f_business = FLAGS[b[i]]
+    i += 1
+    f_purchase_order_number: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_purchase_order_number_ = b[i + 1 : j].decode()
+        i = j
+        f_purchase_order_number = f_purchase_order_number_
+    elif n:
+        branch()
+    f_payment_terms: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_payment_terms_ = b[i + 1 : j].decode()
+        i = j
+        f_payment_terms = f_payment_terms_
+    elif n:
+        branch()
+    f_evidence_l: list[c.Evidence] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_evidence_, i = c.read_Evidence(b, i)
+            f_evidence_l.append(f_evidence_)
+    i += 1
+    f_evidence = tuple(f_evidence_l)
+    return c.Customer(subject=f_subject, guest=f_guest, contact=f_contact, statutory=f_statutory, ship_to_country=f_ship_to_country, ship_to_region=f_ship_to_region, business=f_business, purchase_order_number=f_purchase_order_number, payment_terms=f_payment_terms, evidence=f_evidence), i
+
+
+def read_LabelRequested_v1(b: bytes, i: int) -> tuple[LabelRequested, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_shipment_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_label_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_carrier = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_service = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_location = b[i + 1 : j].decode()
+    i = j
+    f_customer, i = read_LabelRequested_v1_Customer(b, i)
+    f_weight_grams: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_weight_grams_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_weight_grams_, i = long(b, i)
+        f_weight_grams = f_weight_grams_
+    elif n:
+        branch()
+    n = b[i]
+    if n < 128:
+        f_declared_value = ZIGZAG[n]
+        i += 1
+    else:
+        f_declared_value, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_currency = b[i + 1 : j].decode()
+    i = j
+    f_deliver_by: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_deliver_by_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_deliver_by_, i = long(b, i)
+        f_deliver_by = f_deliver_by_
+    elif n:
+        branch()
+    return LabelRequested(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, label_id=f_label_id, carrier=f_carrier, service=f_service, location=f_location, customer=f_customer, weight_grams=f_weight_grams, declared_value=f_declared_value, currency=f_currency, deliver_by=f_deliver_by), i
+
+
+def decode_LabelRequested_v1(data: bytes) -> LabelRequested:
+    try:
+        value, end = read_LabelRequested_v1(data, 0)
     except READING as error:
         raise unread(error) from None
     if end != len(data):
@@ -4362,6 +5035,25 @@ def decode_ShipmentClearanceRecorded(data: bytes) -> ShipmentClearanceRecorded:
     return value
 
 
+def encode_ShipmentContactChanged(value: ShipmentContactChanged) -> bytes:
+    o: list[bytes] = []
+    try:
+        write_ShipmentContactChanged(o, value)
+    except WRITING as error:
+        raise unwritten(error) from None
+    return b"".join(o)
+
+
+def decode_ShipmentContactChanged(data: bytes) -> ShipmentContactChanged:
+    try:
+        value, end = read_ShipmentContactChanged(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
 def encode_ShipmentDelivered(value: ShipmentDelivered) -> bytes:
     o: list[bytes] = []
     try:
@@ -4469,6 +5161,238 @@ def encode_ShipmentPlanned(value: ShipmentPlanned) -> bytes:
 def decode_ShipmentPlanned(data: bytes) -> ShipmentPlanned:
     try:
         value, end = read_ShipmentPlanned(data, 0)
+    except READING as error:
+        raise unread(error) from None
+    if end != len(data):
+        raise unended(end, len(data))
+    return value
+
+
+def read_ShipmentPlanned_v1_Customer(b: bytes, i: int) -> tuple[c.Customer, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_subject = b[i + 1 : j].decode()
+    i = j
+    f_guest = FLAGS[b[i]]
+    i += 1
+    f_contact: c.Sealed | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        f_contact_, i = c.read_Sealed(b, i)
+        f_contact = f_contact_
+    elif n:
+        branch()
+    f_statutory: c.Sealed | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        f_statutory_, i = c.read_Sealed(b, i)
+        f_statutory = f_statutory_
+    elif n:
+        branch()
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_ship_to_country = b[i + 1 : j].decode()
+    i = j
+    f_ship_to_region: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_ship_to_region_ = b[i + 1 : j].decode()
+        i = j
+        f_ship_to_region = f_ship_to_region_
+    elif n:
+        branch()
+    f_business = FLAGS[b[i]]
+    i += 1
+    f_purchase_order_number: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_purchase_order_number_ = b[i + 1 : j].decode()
+        i = j
+        f_purchase_order_number = f_purchase_order_number_
+    elif n:
+        branch()
+    f_payment_terms: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_payment_terms_ = b[i + 1 : j].decode()
+        i = j
+        f_payment_terms = f_payment_terms_
+    elif n:
+        branch()
+    f_evidence_l: list[c.Evidence] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_evidence_, i = c.read_Evidence(b, i)
+            f_evidence_l.append(f_evidence_)
+    i += 1
+    f_evidence = tuple(f_evidence_l)
+    return c.Customer(subject=f_subject, guest=f_guest, contact=f_contact, statutory=f_statutory, ship_to_country=f_ship_to_country, ship_to_region=f_ship_to_region, business=f_business, purchase_order_number=f_purchase_order_number, payment_terms=f_payment_terms, evidence=f_evidence), i
+
+
+def read_ShipmentPlanned_v1(b: bytes, i: int) -> tuple[ShipmentPlanned, int]:
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_entity = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_occurred_at = ZIGZAG[n]
+        i += 1
+    else:
+        f_occurred_at, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_shipment_id = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_location = b[i + 1 : j].decode()
+    i = j
+    f_rows_l: list[c.ShipmentRow] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_rows_, i = c.read_ShipmentRow(b, i)
+            f_rows_l.append(f_rows_)
+    i += 1
+    f_rows = tuple(f_rows_l)
+    f_units_l: list[c.ShipmentUnits] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_units_, i = c.read_ShipmentUnits(b, i)
+            f_units_l.append(f_units_)
+    i += 1
+    f_units = tuple(f_units_l)
+    f_requires_shipping = FLAGS[b[i]]
+    i += 1
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_carrier = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_service = b[i + 1 : j].decode()
+    i = j
+    f_ship_by: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_ship_by_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_ship_by_, i = long(b, i)
+        f_ship_by = f_ship_by_
+    elif n:
+        branch()
+    f_deliver_by: int | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        n = b[i]
+        if n < 128:
+            f_deliver_by_ = ZIGZAG[n]
+            i += 1
+        else:
+            f_deliver_by_, i = long(b, i)
+        f_deliver_by = f_deliver_by_
+    elif n:
+        branch()
+    f_customer, i = read_ShipmentPlanned_v1_Customer(b, i)
+    n = b[i]
+    if n < 128:
+        f_declared_value = ZIGZAG[n]
+        i += 1
+    else:
+        f_declared_value, i = long(b, i)
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_currency = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_packing = b[i + 1 : j].decode()
+    i = j
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_account = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_statement = ZIGZAG[n]
+        i += 1
+    else:
+        f_statement, i = long(b, i)
+    f_blocked: str | None = None
+    n = b[i]
+    i += 1
+    if n == 2:
+        j = i + SPAN[b[i]]
+        if i == j:
+            i, j = span(b, i)
+        f_blocked_ = b[i + 1 : j].decode()
+        i = j
+        f_blocked = f_blocked_
+    elif n:
+        branch()
+    j = i + SPAN[b[i]]
+    if i == j:
+        i, j = span(b, i)
+    f_hand_over = b[i + 1 : j].decode()
+    i = j
+    n = b[i]
+    if n < 128:
+        f_silent_days = ZIGZAG[n]
+        i += 1
+    else:
+        f_silent_days, i = long(b, i)
+    n = b[i]
+    if n < 128:
+        f_assume_days = ZIGZAG[n]
+        i += 1
+    else:
+        f_assume_days, i = long(b, i)
+    f_references_l: list[c.OrderReference] = []
+    while b[i]:
+        n, i = count(b, i)
+        for _ in range(n):
+            f_references_, i = c.read_OrderReference(b, i)
+            f_references_l.append(f_references_)
+    i += 1
+    f_references = tuple(f_references_l)
+    return ShipmentPlanned(entity=f_entity, occurred_at=f_occurred_at, shipment_id=f_shipment_id, location=f_location, rows=f_rows, units=f_units, requires_shipping=f_requires_shipping, carrier=f_carrier, service=f_service, ship_by=f_ship_by, deliver_by=f_deliver_by, customer=f_customer, declared_value=f_declared_value, currency=f_currency, packing=f_packing, account=f_account, statement=f_statement, blocked=f_blocked, hand_over=f_hand_over, silent_days=f_silent_days, assume_days=f_assume_days, references=f_references), i
+
+
+def decode_ShipmentPlanned_v1(data: bytes) -> ShipmentPlanned:
+    try:
+        value, end = read_ShipmentPlanned_v1(data, 0)
     except READING as error:
         raise unread(error) from None
     if end != len(data):
@@ -4634,6 +5558,7 @@ FulfilmentEvent = (
     | ShipmentBlocked
     | ShipmentCancelled
     | ShipmentClearanceRecorded
+    | ShipmentContactChanged
     | ShipmentDelivered
     | ShipmentDispatched
     | ShipmentJoinRequested
@@ -4657,14 +5582,14 @@ CONTRACTS = (
     Contract('lonja.fulfilment.DispatchStopped', DispatchStopped, 1, encode_DispatchStopped, decode_DispatchStopped, {1: decode_DispatchStopped}),
     Contract('lonja.fulfilment.ExceptionSettled', ExceptionSettled, 1, encode_ExceptionSettled, decode_ExceptionSettled, {1: decode_ExceptionSettled}),
     Contract('lonja.fulfilment.FulfilmentReleased', FulfilmentReleased, 1, encode_FulfilmentReleased, decode_FulfilmentReleased, {1: decode_FulfilmentReleased}),
-    Contract('lonja.fulfilment.FulfilmentTaken', FulfilmentTaken, 1, encode_FulfilmentTaken, decode_FulfilmentTaken, {1: decode_FulfilmentTaken}),
-    Contract('lonja.fulfilment.HandoverPlanned', HandoverPlanned, 1, encode_HandoverPlanned, decode_HandoverPlanned, {1: decode_HandoverPlanned}),
+    Contract('lonja.fulfilment.FulfilmentTaken', FulfilmentTaken, 2, encode_FulfilmentTaken, decode_FulfilmentTaken, {1: decode_FulfilmentTaken_v1, 2: decode_FulfilmentTaken}),
+    Contract('lonja.fulfilment.HandoverPlanned', HandoverPlanned, 2, encode_HandoverPlanned, decode_HandoverPlanned, {1: decode_HandoverPlanned_v1, 2: decode_HandoverPlanned}),
     Contract('lonja.fulfilment.HandoverRecorded', HandoverRecorded, 1, encode_HandoverRecorded, decode_HandoverRecorded, {1: decode_HandoverRecorded}),
     Contract('lonja.fulfilment.LabelBought', LabelBought, 1, encode_LabelBought, decode_LabelBought, {1: decode_LabelBought}),
     Contract('lonja.fulfilment.LabelInDoubt', LabelInDoubt, 1, encode_LabelInDoubt, decode_LabelInDoubt, {1: decode_LabelInDoubt}),
     Contract('lonja.fulfilment.LabelQuoted', LabelQuoted, 1, encode_LabelQuoted, decode_LabelQuoted, {1: decode_LabelQuoted}),
     Contract('lonja.fulfilment.LabelRefused', LabelRefused, 1, encode_LabelRefused, decode_LabelRefused, {1: decode_LabelRefused}),
-    Contract('lonja.fulfilment.LabelRequested', LabelRequested, 1, encode_LabelRequested, decode_LabelRequested, {1: decode_LabelRequested}),
+    Contract('lonja.fulfilment.LabelRequested', LabelRequested, 2, encode_LabelRequested, decode_LabelRequested, {1: decode_LabelRequested_v1, 2: decode_LabelRequested}),
     Contract('lonja.fulfilment.LabelVoidRequested', LabelVoidRequested, 1, encode_LabelVoidRequested, decode_LabelVoidRequested, {1: decode_LabelVoidRequested}),
     Contract('lonja.fulfilment.LabelVoided', LabelVoided, 1, encode_LabelVoided, decode_LabelVoided, {1: decode_LabelVoided}),
     Contract('lonja.fulfilment.ParcelLost', ParcelLost, 1, encode_ParcelLost, decode_ParcelLost, {1: decode_ParcelLost}),
@@ -4674,12 +5599,13 @@ CONTRACTS = (
     Contract('lonja.fulfilment.ShipmentBlocked', ShipmentBlocked, 1, encode_ShipmentBlocked, decode_ShipmentBlocked, {1: decode_ShipmentBlocked}),
     Contract('lonja.fulfilment.ShipmentCancelled', ShipmentCancelled, 1, encode_ShipmentCancelled, decode_ShipmentCancelled, {1: decode_ShipmentCancelled}),
     Contract('lonja.fulfilment.ShipmentClearanceRecorded', ShipmentClearanceRecorded, 1, encode_ShipmentClearanceRecorded, decode_ShipmentClearanceRecorded, {1: decode_ShipmentClearanceRecorded}),
+    Contract('lonja.fulfilment.ShipmentContactChanged', ShipmentContactChanged, 1, encode_ShipmentContactChanged, decode_ShipmentContactChanged, {1: decode_ShipmentContactChanged}),
     Contract('lonja.fulfilment.ShipmentDelivered', ShipmentDelivered, 1, encode_ShipmentDelivered, decode_ShipmentDelivered, {1: decode_ShipmentDelivered}),
     Contract('lonja.fulfilment.ShipmentDispatched', ShipmentDispatched, 1, encode_ShipmentDispatched, decode_ShipmentDispatched, {1: decode_ShipmentDispatched}),
     Contract('lonja.fulfilment.ShipmentJoinRequested', ShipmentJoinRequested, 1, encode_ShipmentJoinRequested, decode_ShipmentJoinRequested, {1: decode_ShipmentJoinRequested}),
     Contract('lonja.fulfilment.ShipmentJoined', ShipmentJoined, 1, encode_ShipmentJoined, decode_ShipmentJoined, {1: decode_ShipmentJoined}),
     Contract('lonja.fulfilment.ShipmentPacked', ShipmentPacked, 1, encode_ShipmentPacked, decode_ShipmentPacked, {1: decode_ShipmentPacked}),
-    Contract('lonja.fulfilment.ShipmentPlanned', ShipmentPlanned, 1, encode_ShipmentPlanned, decode_ShipmentPlanned, {1: decode_ShipmentPlanned}),
+    Contract('lonja.fulfilment.ShipmentPlanned', ShipmentPlanned, 2, encode_ShipmentPlanned, decode_ShipmentPlanned, {1: decode_ShipmentPlanned_v1, 2: decode_ShipmentPlanned}),
     Contract('lonja.fulfilment.ShipmentReady', ShipmentReady, 1, encode_ShipmentReady, decode_ShipmentReady, {1: decode_ShipmentReady}),
     Contract('lonja.fulfilment.ShipmentUnplannable', ShipmentUnplannable, 1, encode_ShipmentUnplannable, decode_ShipmentUnplannable, {1: decode_ShipmentUnplannable}),
     Contract('lonja.fulfilment.StopTooLate', StopTooLate, 1, encode_StopTooLate, decode_StopTooLate, {1: decode_StopTooLate}),

@@ -8,7 +8,7 @@ from libs.contracts import common
 
 
 class Line(msgspec.Struct, frozen=True, array_like=True):
-    """A line as the channel knows it: its id, and units that a parcel can hold.
+    """A line as the channel knows it: its id, and units that parcels can hold in all.
 
     `gift` is a gift card, which the channel that sold it hands over by itself. `removed` is a line
     that the channel has taken out of its order: it has no units, but may be in a parcel. Of its
@@ -35,7 +35,7 @@ def lines_at(known: Map[str, Line], order: common.Order) -> Map[str, Line]:
 
 
 def _line(before: Line | None, line: common.OrderLine) -> Line:
-    units = line.quantity if line.requires_shipping else 0
+    units = line.quantity + line.refunded_units if line.requires_shipping else 0
     cancelled = 0 if before is None else _still_cancelled(before, units)
     gift = line.kind == "gift_card"
     return Line(line.external_line_id, units, gift, cancelled=cancelled)

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from libs.contracts import fulfilment as events
 from libs.contracts.common import FulfilmentLine, ShipmentRow
+from libs.values.places import mark, same_place
 
 Places = tuple[tuple[str, int], ...]
 
@@ -25,9 +26,9 @@ class Share(msgspec.Struct, frozen=True):
     """An order's units in one shipment.
 
     `held` is what the shipment has until it says otherwise, `target` what it was last asked to
-    have, and `asked` why. `contact` is the address it goes to, or a newer one that a person let
-    be; `moved_to` the one that it was asked back for. `settled` are SKUs whose units inventory has
-    counted as shipped. `late`: it has left.
+    have, and `asked` why. `contact` is the mark of the address it goes to, or of a newer one that a
+    person let be; `moved_to` of the one that it was asked back for. `settled` are SKUs whose units
+    inventory has counted as shipped. `late`: it has left.
     """
 
     location: str
@@ -36,11 +37,11 @@ class Share(msgspec.Struct, frozen=True):
     held: tuple[Row, ...]
     target: tuple[Row, ...]
     blocked: str | None
-    contact: bytes
+    contact: str
     late: bool = False
     settled: tuple[str, ...] = ()
     asked: str = ""
-    moved_to: bytes = b""
+    moved_to: str = ""
 
 
 class Stock(msgspec.Struct, frozen=True):
@@ -95,12 +96,6 @@ def without(rows: Iterable[Row], taken: dict[str, int]) -> tuple[Row, ...]:
     return tuple(replace(row, quantity=units) for row, units in left if units > 0)
 
 
-def contact_of(taken: events.FulfilmentTaken) -> bytes:
-    """Return what tells one address from another without opening it."""
-    contact = taken.customer.contact
-    return b"" if contact is None else contact.ciphertext
-
-
 def fingerprint(event: events.ShipmentUnplannable) -> str:
     """Return the text by which a repeated finding is known again."""
     lines = ";".join(f"{line.line_id}:{line.quantity}" for line in event.lines)
@@ -132,7 +127,7 @@ def evolve(state: Handover, event: events.FulfilmentEvent) -> Handover:
             | events.ShipmentPacked() | events.ShipmentClearanceRecorded() | events.ShipmentReady()
             | events.ShipmentDispatched() | events.ShipmentCancelled() | events.ShipmentDelivered()
             | events.DispatchStopRequested() | events.DispatchStopped() | events.StopTooLate()
-            | events.ShipmentAddressKept()
+            | events.ShipmentAddressKept() | events.ShipmentContactChanged()
             | events.LabelRequested() | events.LabelQuoted() | events.LabelBought()
             | events.LabelRefused() | events.LabelInDoubt() | events.LabelVoidRequested()
             | events.LabelVoided() | events.ParcelTracked() | events.TrackingAsked()
@@ -165,10 +160,11 @@ def _planned(state: Handover, event: events.HandoverPlanned) -> Handover:
     parts = {one.line_id: tuple((p.sku, p.units) for p in one.parts) for one in event.parts}
     target = tuple(Row(r.line_id, r.quantity, parts.get(r.line_id, ())) for r in event.rows)
     old = state.shares.get(event.shipment_id)
-    contact = b"" if event.customer.contact is None else event.customer.contact.ciphertext
+    contact = mark(event.customer)
     if old is not None:
         asked = replace(
             old, target=target, blocked=event.blocked, asked=event.reason,
+            contact=contact if same_place(contact, old.contact) else old.contact,
             moved_to=contact if event.reason == "address-changed" else old.moved_to,
         )  # fmt: skip
         shares = state.shares.set(event.shipment_id, asked)
@@ -196,7 +192,8 @@ def _recorded(state: Handover, event: events.HandoverRecorded) -> Map[str, Share
         return state.shares.set(event.shipment_id, late)
     if event.fact == "kept":
         assert state.taken is not None
-        as_it_is = share.contact == contact_of(state.taken)  # the order's address has come back
+        # The order's address may have come back.
+        as_it_is = same_place(share.contact, mark(state.taken.customer))
         contact = share.contact if as_it_is else share.moved_to
         as_before = replace(share, target=share.held, contact=contact, asked="")
         return state.shares.set(event.shipment_id, as_before)

@@ -16,12 +16,12 @@ from libs.contracts.common import (
     ShipmentUnits,
 )
 from libs.eventsourcing.decider import Decider, Refused
+from libs.values.places import mark, same_place
 from services.fulfilment import handover_commands as commands
 from services.fulfilment.handover import (
     Handover,
     Row,
     Share,
-    contact_of,
     evolve,
     fingerprint,
     quantities,
@@ -153,8 +153,9 @@ def _restate(state: Handover, at: int) -> Events:
     assert taken is not None
     targets = {name: share.target for name, share in state.shares.items() if not share.late}
     reasons: dict[str, str] = {}
+    here = mark(taken.customer)
     for name, share in state.shares.items():
-        moved = share.requires_shipping and share.contact != contact_of(taken)
+        moved = share.requires_shipping and not same_place(share.contact, here)
         if name in targets and targets[name] and moved:
             targets[name], reasons[name] = (), "address-changed"
     fewer(state, targets, reasons)
@@ -163,11 +164,13 @@ def _restate(state: Handover, at: int) -> Events:
     found: Events = []
     for name, share in sorted(state.shares.items()):
         target = targets.get(name, share.target)
-        held = bool(target) and not share.settled and share.blocked != taken.blocked
+        reached = share.contact == here or not share.requires_shipping or share.late
+        other = share.blocked != taken.blocked or not reached
+        said = bool(target) and not share.settled and other
         # Where a person decides on an address, units that nobody wants are not waited for.
         moot = crowded and share.asked == "address-changed" and not share.late and not target
-        if target != share.target or held or moot:
-            reason = "not-wanted" if moot else reasons.get(name, "hold")
+        if target != share.target or said or moot:
+            reason = "not-wanted" if moot else reasons.get(name, "hold" if reached else "contact")
             found.append(_restated(state, name, target, reason, len(found) + 1, at))
     return found
 
@@ -184,7 +187,7 @@ def _plan_new(state: Handover, planned: Planned, at: int) -> Events:
         if group.requires_shipping and into is not None and into not in state.shares:
             name = into
         share = Share(
-            group.location, generation, group.requires_shipping, (), (), None, contact_of(taken)
+            group.location, generation, group.requires_shipping, (), (), None, mark(taken.customer)
         )
         number = state.statement + len(found) + 1
         found.append(_statement(taken, name, share, tuple(rows), "planned", number, at))
@@ -249,5 +252,5 @@ def _statement(
 
 HANDOVER = Decider(
     category="handover", commands=commands.HandoverCommand, state=Handover, initial=Handover(),
-    decide=decide, evolve=evolve,
+    decide=decide, evolve=evolve, version=2,
 )  # fmt: skip

@@ -5,6 +5,8 @@ A purchase under way when the parcel is stopped is waited for, then the label is
 
 from typing import assert_never
 
+from msgspec.structs import replace
+
 from libs.contracts import fulfilment as events
 from libs.eventsourcing.decider import Refused
 from services.fulfilment import shipment_commands as commands
@@ -115,11 +117,11 @@ def _bought(command: commands.RecordLabel, state: Shipment) -> Events:
 
 def _stray(command: commands.RecordLabel, state: Shipment) -> Events:
     """Give a label back that was bought after all, when another had been asked for already."""
-    account = state.earlier.get(command.label_id)
-    if account is None:
+    label = state.earlier.get(command.label_id)
+    if label is None or label.state == "voiding":
         return []
-    label = Label(command.label_id, "bought", account, provider_shipment=command.provider_shipment)
-    return [_void(command, label, "bought-after-all")]
+    bought = replace(label, provider_shipment=command.provider_shipment)
+    return [_void(command, bought, "bought-after-all")]
 
 
 def _decided(command: commands.DecideLabel, state: Shipment) -> Events:
@@ -152,8 +154,8 @@ def _void_decided(command: commands.DecideVoid, state: Shipment) -> Events:
     """
     if not state.status:
         raise Refused("shipment-not-found", "There is no such shipment.")
-    label = state.label
-    if label is None or label.state != "voiding":
+    label = state.voiding()
+    if label is None:
         raise Refused("label-not-in-doubt", "Its label is not being given back.")
     if command.at < label.doubted + PATIENCE:
         raise Refused("carrier-still-asked", "The carrier is asked for a day; decide after it.")
@@ -184,8 +186,8 @@ def _doubted(command: commands.DoubtLabel, state: Shipment) -> Events:
 
 
 def _voided(command: commands.RecordVoid, state: Shipment) -> Events:
-    label = _mine(state, command.label_id, "voiding")
-    if label is None:
+    label = state.earlier.get(command.label_id, state.label)
+    if label is None or (label.label_id, label.state) != (command.label_id, "voiding"):
         return []
     return [
         events.LabelVoided(

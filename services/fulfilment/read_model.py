@@ -136,7 +136,7 @@ def _stopping(
 def _labelled(old: ShipmentRow, event: Any, at: int) -> ShipmentRow:
     earlier = getattr(event, "label_id", old.label_id) != old.label_id
     if earlier and not isinstance(event, events.LabelRequested):
-        return old  # it turned out to be bought, and is given back
+        return _stray(old, event, at)
     match event:
         case events.LabelRequested():
             return replace(old, label="requested", label_id=event.label_id, label_code="")
@@ -158,6 +158,14 @@ def _labelled(old: ShipmentRow, event: Any, at: int) -> ShipmentRow:
             return replace(old, label="voided" if event.accepted else "void-refused")
         case _:
             return old
+
+
+def _stray(old: ShipmentRow, event: Any, at: int) -> ShipmentRow:
+    """Show that an earlier label turned out to be bought, until it is given back."""
+    strays = without(old.strays, event.label_id)
+    if isinstance(event, events.LabelVoidRequested):
+        strays[event.label_id] = at + VOIDED_WITHIN
+    return replace(old, strays=strays)
 
 
 def _on_its_way(old: ShipmentRow, event: Any, at: int) -> ShipmentRow:
@@ -199,7 +207,7 @@ def _pair(
 
 
 SHIPMENTS = Projection(
-    name="shipments", version=3, row=ShipmentRow, key=("shipment_id",), topics=OURS,
+    name="shipments", version=4, row=ShipmentRow, key=("shipment_id",), topics=OURS,
     keys=_shipment_keys, evolve=_shipment, by_stream=True,
     indexes=(("state", "shipment_id"), ("waiting", "shipment_id")),
 )  # fmt: skip

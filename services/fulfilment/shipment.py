@@ -59,7 +59,7 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Label(msgspec.Struct, frozen=True):
-    """The newest label. `doubted`: since when nobody knows whether it was made or given back."""
+    """A label. `doubted`: since when nobody knows whether it was made or given back."""
 
     label_id: str
     state: Literal["requested", "quoted", "doubt", "bought", "refused", "voiding", "voided"]
@@ -77,8 +77,9 @@ class Label(msgspec.Struct, frozen=True):
 class Shipment(msgspec.Struct, frozen=True):
     """One parcel. `scans`: the carrier's time of its newest word of each kind; `told`: acted on.
 
-    `heard_at` is when anything was last known of it; `earlier` are the accounts of labels that
-    another was asked for instead of.
+    `label` is the newest one; `earlier` are those that another was asked for instead of, until
+    one that was bought after all has been given back. `heard_at` is when anything was last known
+    of the parcel.
     """
 
     status: Status = ""
@@ -100,7 +101,7 @@ class Shipment(msgspec.Struct, frozen=True):
     parts: Map[str, Part] = Map()
     label: Label | None = None
     labels: int = 0
-    earlier: Map[str, str] = Map()
+    earlier: Map[str, Label] = Map()
     tracked: bool = False
     heard_at: int = 0
     scans: Map[str, int] = Map()
@@ -127,6 +128,12 @@ class Shipment(msgspec.Struct, frozen=True):
     def labelled(self) -> bool:
         """Say whether it has the label that it needs."""
         return not self.needs_label() or (self.label is not None and self.label.state == "bought")
+
+    def voiding(self) -> Label | None:
+        """Return the label that is being given back; the newest one first."""
+        labels = [one for _, one in sorted(self.earlier.items())]
+        labels = labels if self.label is None else [self.label, *labels]
+        return next((one for one in labels if one.state == "voiding"), None)
 
     def cleared(self) -> bool:
         """Say whether payments lets each order's share go."""

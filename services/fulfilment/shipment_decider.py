@@ -104,6 +104,7 @@ def _share(command: commands.TakeShare, state: Shipment) -> Events:
                 order_id=command.order_id, statement=command.statement, blocked=command.blocked,
             )
         )  # fmt: skip
+    found += stopping.reached(command, state)
     less = fewer(part.rows, command.rows)
     return [*found, *stopping.stop(command, state, part, less)] if less else found
 
@@ -217,5 +218,5 @@ def _dispatched(
 
 SHIPMENT = Decider(
     category="shipment", commands=commands.ShipmentCommand, state=Shipment, initial=Shipment(),
-    decide=decide, evolve=evolve, version=3,
+    decide=decide, evolve=evolve, version=4,
 )  # fmt: skip

@@ -38,6 +38,9 @@ def evolve(state: Shipment, event: events.FulfilmentEvent) -> Shipment:
                 _of(state, event.order_id), blocked=event.blocked, statement=event.statement
             )
             return _part(state, event.order_id, part)
+        case events.ShipmentContactChanged():
+            part = replace(_of(state, event.order_id), statement=event.statement)
+            return _part(replace(state, customer=event.customer), event.order_id, part)
         case events.DispatchStopRequested():
             part = replace(
                 _of(state, event.order_id), stop=event.rows, stop_units=event.units,
@@ -115,22 +118,22 @@ LabelEvent = (
 
 def _labelled(state: Shipment, event: LabelEvent) -> Shipment:
     old = state.label or Label(event.label_id, "requested")
-    if event.label_id in state.earlier and not isinstance(event, events.LabelRequested):
-        return replace(state, earlier=state.earlier.delete(event.label_id))
+    if event.label_id in state.earlier:
+        return replace(state, earlier=_earlier(state.earlier, event))
     match event:
         case events.LabelRequested():
             label = Label(event.label_id, "requested", event.carrier, doubted=event.occurred_at)
             earlier = state.earlier
             if state.label is not None:
-                earlier = earlier.set(state.label.label_id, state.label.account)
+                earlier = earlier.set(state.label.label_id, state.label)
             return replace(
                 state, label=label, labels=state.labels + 1, earlier=earlier, carrier=event.carrier,
                 service=event.service,
             )  # fmt: skip
         case events.LabelQuoted():
             label = replace(
-                old, state="quoted", provider_shipment=event.provider_shipment,
-                doubted=event.occurred_at,
+                old, state="quoted", provider_shipment=event.provider_shipment, cost=event.cost,
+                currency=event.currency, doubted=event.occurred_at,
             )  # fmt: skip
         case events.LabelBought():
             label = Label(
@@ -149,6 +152,14 @@ def _labelled(state: Shipment, event: LabelEvent) -> Shipment:
         case _:
             assert_never(event)
     return replace(state, label=label)
+
+
+def _earlier(labels: Map[str, Label], event: LabelEvent) -> Map[str, Label]:
+    """Return the earlier labels, where one that was bought after all is given back."""
+    if isinstance(event, events.LabelVoided):
+        return labels.delete(event.label_id)
+    label = replace(labels[event.label_id], state="voiding", doubted=event.occurred_at)
+    return labels.set(event.label_id, label)
 
 
 TrackedEvent = (

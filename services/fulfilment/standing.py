@@ -35,6 +35,7 @@ class ShipmentRow(msgspec.Struct, frozen=True):
     """One parcel. `orders`: rows by order; `since`: when it began to wait for what it waits for.
 
     `value` is the declared value, minor units; `label_cost` likewise in `label_currency`.
+    `strays`: labels that were bought after all and are being given back, until when each.
     """
 
     shipment_id: str
@@ -60,6 +61,7 @@ class ShipmentRow(msgspec.Struct, frozen=True):
     currency: str = ""
     label: str = ""
     label_id: str = ""
+    strays: dict[str, int] = {}
     label_code: str = ""
     label_url: str = ""
     label_cost: int = 0
@@ -133,7 +135,19 @@ def waiting(row: ShipmentRow) -> Waiting:
                 "decide at the order: reship, refund or claim; or here: delivered",
             )
         case _:
-            return NOTHING
+            return _stray(row)
+
+
+def _stray(row: ShipmentRow) -> Waiting:
+    """Say what a parcel waits for that has a label too many."""
+    if not row.strays:
+        return NOTHING
+    name, due = min(row.strays.items())
+    return Waiting(
+        "label-void", "operations", due,
+        f"{name} was bought after all; the carrier is asked for a day; then decide: given-back or "
+        "not-given-back",
+    )  # fmt: skip
 
 
 def standing(old: ShipmentRow, new: ShipmentRow, at: int) -> ShipmentRow:

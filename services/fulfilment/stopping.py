@@ -3,8 +3,9 @@
 from libs.contracts import fulfilment as events
 from libs.contracts.common import Customer
 from libs.eventsourcing.decider import Refused
+from libs.values.places import mark, same_place
 from services.fulfilment import shipment_commands as commands
-from services.fulfilment.shipment import LEFT, Part, Rows, Shipment, Units, fewer_units
+from services.fulfilment.shipment import LEFT, OPEN, Part, Rows, Shipment, Units, fewer_units
 
 DAY = 86_400_000_000  # microseconds
 ANSWER = DAY  # the warehouse says within this time whether it could stop a parcel
@@ -31,6 +32,22 @@ def join(command: commands.TakeShare, state: Shipment) -> Events:
         ]  # fmt: skip
     asked = _asked(command, command.rows, command.units, "parcel-closed")
     return [asked, _stopped(command, asked)]
+
+
+def reached(command: commands.TakeShare, state: Shipment) -> Events:
+    """Take how else the buyer is reached at the same place, for a label that is not bought yet."""
+    here, there = mark(command.customer), mark(state.customer)
+    bought = state.label is not None and state.label.state == "bought"
+    if not command.rows or state.status not in OPEN or bought:
+        return []
+    if here == there or not same_place(here, there):
+        return []
+    return [
+        events.ShipmentContactChanged(
+            entity=command.entity, occurred_at=command.at, shipment_id=command.shipment_id,
+            order_id=command.order_id, statement=command.statement, customer=command.customer,
+        )
+    ]  # fmt: skip
 
 
 def _goes_to(customer: Customer) -> tuple[str, str, str | None]:

@@ -3,7 +3,7 @@
 from libs.contracts import common, orders
 from services.orders.commands import DECIDE_WITHIN
 from services.orders.paying import paid
-from services.orders.state import OrderState, delivered, under_way
+from services.orders.state import OrderState, delivered, shipped, spent, under_way
 from services.orders.story import Story
 
 _RULES = ("scan", "untracked", "at-once", "channel")
@@ -21,9 +21,13 @@ def done(state: OrderState) -> bool:
     if state.payment.standing == "unknown":  # nothing ends before payments has said something
         return False
     arrived, going = delivered(state), under_way(state)
+    gone, back = shipped(state), spent(state)
     for name, line in state.lines.items():
         units = line.remaining - line.refunded
-        if going.get(name) and arrived.get(name, 0) < line.remaining + line.resent:
+        whole = line.remaining + line.resent + back.get(name, 0)
+        if going.get(name) and arrived.get(name, 0) < whole:
+            return False
+        if back.get(name) and gone.get(name, 0) < whole:
             return False
         if units > 0 and line.ours and arrived.get(name, 0) < units:
             return False

@@ -176,5 +176,5 @@ ORDER = Decider(
     initial=OrderState(),
     decide=decide,
     evolve=evolve,
-    version=6,
+    version=7,
 )

@@ -1,23 +1,21 @@
 """Where parcels go, and which go where their buyer no longer is. Addresses stay sealed. Pure."""
 
-import hashlib
-
-from libs.contracts import common, orders
+from libs.contracts import orders
+from libs.values.places import mark, same_place
 from services.orders.progress import UNDER_WAY, Parcel
 from services.orders.state import OrderState
 
 KEPT = "ShipmentAddressKept"  # fulfilment's fact: a person lets a parcel go to the old address
 
 
-def mark(customer: common.Customer | None) -> str:
-    """Return a text by which a buyer's address is known, "" where there is none."""
-    contact = customer.contact if customer is not None else None
-    return hashlib.sha256(contact.ciphertext).hexdigest()[:12] if contact is not None else ""
-
-
 def goes_to(old: Parcel | None, event: orders.OrderShipmentRecorded, here: str) -> str:
     """Return where a parcel goes: where it was planned for, else where the buyer was by then."""
     return event.destination or (old.to if old is not None else "") or here
+
+
+def right(parcel: Parcel, here: str) -> bool:
+    """Say whether a parcel goes to this place, or a person lets it go on in spite of it."""
+    return any(same_place(here, there) for there in (parcel.to, parcel.let_be))
 
 
 def astray(state: OrderState) -> dict[str, Parcel]:
@@ -27,6 +25,6 @@ def astray(state: OrderState) -> dict[str, Parcel]:
         name: parcel
         for name, parcel in sorted(state.parcels.items())
         if (parcel.status == "dispatched" or (parcel.late and parcel.status in UNDER_WAY))
-        and here and parcel.to and here not in {parcel.to, parcel.let_be}
+        and here and parcel.to and not right(parcel, here)
         and any(state.lines[line].needs_parcel for line in parcel.lines if line in state.lines)
     }  # fmt: skip

@@ -7,8 +7,9 @@ from msgspec.structs import replace
 
 from libs.contracts import common, orders
 from libs.eventsourcing.decider import Refused
+from libs.values.places import mark
 from services.orders import commands
-from services.orders.destinations import KEPT, astray, mark
+from services.orders.destinations import KEPT, astray, right
 from services.orders.evolve import OrderEvent
 from services.orders.paying import known
 from services.orders.progress import OUT, TROUBLE, Parcel
@@ -74,7 +75,7 @@ def _nothing_new(command: commands.RecordShipment, old: Parcel, here: str) -> bo
     if command.fact == "StopTooLate":
         return old.late or old.status in OUT
     if command.fact == KEPT:
-        return here in {old.to, old.let_be}
+        return right(old, here)
     if command.status == "packed":
         same = Map({line.line_id: line.quantity for line in command.lines}) == old.lines
         return same or old.status in OUT

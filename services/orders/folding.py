@@ -7,7 +7,8 @@ from immutables import Map
 from msgspec.structs import replace
 
 from libs.contracts import common, orders
-from services.orders.destinations import KEPT, astray, goes_to, mark
+from libs.values.places import mark
+from services.orders.destinations import KEPT, astray, goes_to
 from services.orders.paying import due_of, terms_of
 from services.orders.progress import Bill, Concern, Parcel, Payment, Requested, Stop
 from services.orders.shipping import terms
@@ -47,6 +48,7 @@ def fold(state: OrderState, event: LaterEvent) -> OrderState:
             bill = Bill(
                 event.revision, event.amount, event.charges_amount,
                 due_of(event.amount, event.tenders), lines, terms_of(event), event.decide_by,
+                event.total,
             )  # fmt: skip
             return replace(state, bill=bill)
         case orders.FulfilmentRequested():

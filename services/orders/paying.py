@@ -30,6 +30,14 @@ def taken(state: OrderState) -> bool:
     return state.custody not in {"us", "unknown"} and took
 
 
+def redeemed(state: OrderState) -> bool:
+    """Say whether a voucher that its channel has redeemed pays for a part of what we charge."""
+    vouchers = {"gift_card", "store_credit"}
+    return state.custody == "us" and any(
+        one.kind in vouchers and one.amount > 0 for one in state.tenders
+    )
+
+
 def forgiven(state: OrderState) -> int:
     """Return what a channel that calls the order paid has less of the bill than it comes to."""
     if state.bill is None or state.received is None or state.custody == "us":

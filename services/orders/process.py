@@ -7,9 +7,9 @@ from libs.contracts import channels, common, fulfilment, inventory, orders, paym
 from libs.eventsourcing.envelope import Envelope
 from libs.eventsourcing.process import Effect, Reactions, Timer, reacting
 from libs.values.ids import derive
+from libs.values.places import mark
 from services.orders import commands
 from services.orders.commands import order_stream
-from services.orders.destinations import mark
 
 
 @reacting(

@@ -19,7 +19,8 @@ class Bill(msgspec.Struct, frozen=True, array_like=True):
     """What was last said that the order costs; minor units.
 
     `due` is `amount` without what needs no charge (gift cards, credit, on account, on delivery).
-    `terms` is a text by which a change of custody, funds or tenders is known.
+    `terms` is a text by which a change of custody, funds or tenders is known. `total` is what the
+    whole order costs.
     """
 
     revision: int
@@ -29,6 +30,7 @@ class Bill(msgspec.Struct, frozen=True, array_like=True):
     lines: Map[str, tuple[int, int]]
     terms: str
     decide_by: int
+    total: int = 0
 
 
 class Payment(msgspec.Struct, frozen=True, array_like=True):

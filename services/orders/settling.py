@@ -9,7 +9,7 @@ from services.orders.commands import DECIDE_WITHIN
 from services.orders.completing import complete
 from services.orders.demanding import cancel_all, expiry, require, wait
 from services.orders.evolve import OrderEvent
-from services.orders.paying import taken
+from services.orders.paying import redeemed, taken
 from services.orders.requesting import request
 from services.orders.state import (
     AUTOMATIC,
@@ -18,6 +18,7 @@ from services.orders.state import (
     remaining,
     shipped,
     shortages,
+    spent,
 )
 from services.orders.stopping import answer_stops
 from services.orders.story import Story
@@ -44,7 +45,8 @@ def settle(story: Story, *, again: bool = False) -> list[OrderEvent]:
 def follow(story: Story) -> list[OrderEvent]:
     """Tell what the outcome means for its money, its parcels, its queues and its end."""
     state = story.state
-    if state.once_confirmed or state.parcels or state.bill is not None or taken(state):
+    confirmed = state.once_confirmed or state.parcels or state.bill is not None
+    if confirmed or taken(state) or (state.ended is not None and redeemed(state)):
         bill(story)
         request(story)
         worry(story)
@@ -149,7 +151,9 @@ def ready(state: OrderState) -> dict[str, int]:
     # What is not missing is reserved or has left already.
     free = {sku: need.units - need.short for sku, need in state.needs.items() if need.units}
     found: dict[str, int] = {}
-    for claims in (shipped(state), inside(state), remaining(state)):
+    left, back = remaining(state), spent(state)
+    whole = {name: units + back.get(name, 0) for name, units in left.items()}
+    for claims in (shipped(state), inside(state), whole):
         for name, line in sorted(state.lines.items()):
             units = claims.get(name, 0) - found.get(name, 0)
             parts = [part for part in line.components if part.units] if line.goods else []
@@ -159,8 +163,8 @@ def ready(state: OrderState) -> dict[str, int]:
                 found[name] = found.get(name, 0) + units
                 for part in parts:
                     free[part.sku] -= units * part.units
-    left = remaining(state)
-    return {n: min(units, left[n]) for n, units in found.items() if n in left}
+    sure = {name: units - back.get(name, 0) for name, units in found.items() if name in left}
+    return {name: min(units, left[name]) for name, units in sure.items() if units > 0}
 
 
 def _split(story: Story) -> None:

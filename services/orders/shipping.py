@@ -6,7 +6,7 @@ import msgspec
 
 from libs.contracts import orders
 from services.orders.paying import covered
-from services.orders.state import OrderState, leaving, shortages
+from services.orders.state import OrderState, leaving, shortages, spent
 
 
 def terms(said: orders.FulfilmentRequested | OrderState) -> str:
@@ -32,11 +32,12 @@ def wished(state: OrderState) -> dict[str, int]:
     last = state.requested.lines if state.requested is not None else {}
     sure = state.confirmed if state.confirmed is not None else last
     settled = not state.pending and not shortages(state)
-    found: dict[str, int] = {}
+    found, gone = dict[str, int](), spent(state)
     for name, line in sorted(state.lines.items()):
-        units = min(sure.get(name, 0), line.remaining)
+        back = gone.get(name, 0)
+        units = min(sure.get(name, 0), line.remaining) + back
         if state.confirmed is None:
-            units = min(sure.get(name, 0), line.remaining + line.resent)
+            units = min(sure.get(name, 0), line.remaining + line.resent + back)
         elif line.resent:
             before = max(0, last.get(name, 0) - units)
             units += line.resent if settled else min(line.resent, before)

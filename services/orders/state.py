@@ -31,7 +31,8 @@ class Line(msgspec.Struct, frozen=True, array_like=True):
 
     `amounts` and `details` are texts to tell versions apart; `value` is what the buyer pays for
     the line, minor units; `components` are per ordered unit. `ours`: we hand it over. `resent` are
-    units to be sent once more, `refunded` those that the buyer gets money for instead.
+    units to be sent once more, `refunded` those that the buyer gets money for instead;
+    `taken_back` are units that were sent and refunded by the channel: `quantity` has them no more.
     """
 
     external_line_id: str
@@ -51,6 +52,7 @@ class Line(msgspec.Struct, frozen=True, array_like=True):
     resent: int = 0
     refunded: int = 0
     units_per_listing: int = 1
+    taken_back: int = 0
 
     @property
     def remaining(self) -> int:
@@ -206,11 +208,12 @@ def demand(state: OrderState) -> dict[str, int]:
 
     What has left of a line beyond what it wants counts too: it is no other line's.
     """
-    gone = shipped(state)
+    gone, back = shipped(state), spent(state)
     return by_sku(
         state,
-        {n: max(o.remaining + o.resent, gone.get(n, 0)) for n, o in state.lines.items()},
-    )
+        {n: max(o.remaining + o.resent + back.get(n, 0), gone.get(n, 0))
+         for n, o in state.lines.items()},
+    )  # fmt: skip
 
 
 def by_sku(state: OrderState, units: Mapping[str, int]) -> dict[str, int]:
@@ -242,6 +245,13 @@ def shipped(state: OrderState) -> dict[str, int]:
     return _sum(one for one in state.parcels.values() if one.status in OUT)
 
 
+def spent(state: OrderState) -> dict[str, int]:
+    """Return the units by line that have left, and stand for none that is still wanted."""
+    gone = shipped(state)
+    found = {n: min(line.taken_back, gone.get(n, 0)) for n, line in state.lines.items()}
+    return {name: units for name, units in found.items() if units}
+
+
 def leaving(state: OrderState) -> dict[str, int]:
     """Return the units by line that have left, or that nobody can keep back any more."""
     return _sum(one for one in state.parcels.values() if one.status in OUT or one.late)
@@ -268,7 +278,11 @@ def _sum(parcels: Iterable[Parcel]) -> dict[str, int]:
 def too_late(state: OrderState) -> dict[str, int]:
     """Return the units by line that leave and that nobody wants any more."""
     left = {name: line.remaining + line.resent for name, line in state.lines.items()}
-    over = {name: units - left.get(name, 0) for name, units in leaving(state).items()}
+    back = spent(state)
+    over = {
+        name: max(units - left.get(name, 0), back.get(name, 0))
+        for name, units in leaving(state).items()
+    }
     return {name: units for name, units in sorted(over.items()) if units > 0}
 
 

@@ -7,13 +7,13 @@ first: a parcel that stopped frees nothing while fulfilment may plan its units a
 from libs.contracts import common, orders
 from services.orders.demanding import cancel_units
 from services.orders.progress import Stop
-from services.orders.state import OrderState, inside, leaving
+from services.orders.state import OrderState, inside, leaving, spent
 from services.orders.story import Story
 
 
 def cancellable(state: OrderState) -> tuple[dict[str, int], dict[str, int]]:
     """Return, by line, the units that can be cancelled at once and those that must be stopped."""
-    held, gone = inside(state), leaving(state)
+    held, gone = _wanted_of(state, inside(state)), _wanted_of(state, leaving(state))
     free: dict[str, int] = {}
     stoppable: dict[str, int] = {}
     for name, line in state.lines.items():
@@ -42,7 +42,7 @@ def answer_stops(story: Story) -> None:
 
 
 def _answer(state: OrderState, stop: Stop) -> tuple[dict[str, int], dict[str, int]]:
-    held, gone = inside(state), leaving(state)
+    held, gone = _wanted_of(state, inside(state)), _wanted_of(state, leaving(state))
     granted: dict[str, int] = {}
     refused: dict[str, int] = {}
     for name, units in sorted(stop.lines.items()):
@@ -55,6 +55,12 @@ def _answer(state: OrderState, stop: Stop) -> tuple[dict[str, int], dict[str, in
         if units > now + still:
             refused[name] = units - now - still
     return granted, refused
+
+
+def _wanted_of(state: OrderState, units: dict[str, int]) -> dict[str, int]:
+    """Return units without those that left and stand for none that is still wanted."""
+    back = spent(state)
+    return {name: count - back.get(name, 0) for name, count in units.items()}
 
 
 def _rows(units: dict[str, int]) -> tuple[common.LineQuantity, ...]:

@@ -53,9 +53,11 @@ def ledger(before: Line | None, line: common.OrderLine) -> Line:
     now = _line(line)
     if before is None:
         return now
+    more = max(now.taken_back - before.taken_back, 0)  # they are no echo of what was cancelled
+    still = still_cancelled(before.quantity, before.cancelled, line.quantity + more)
     return replace(
         now,
-        cancelled=still_cancelled(before.quantity, before.cancelled, line.quantity),
+        cancelled=min(still, line.quantity),
         backordered=min(before.backordered, line.quantity),
         resent=before.resent,
         refunded=before.refunded,
@@ -87,6 +89,7 @@ def _line(line: common.OrderLine) -> Line:
         kind=line.kind,
         ours=line.fulfilled_by == "us",
         needs_parcel=line.requires_shipping,
+        taken_back=line.refunded_units,
         details=hashlib.sha256(msgspec.msgpack.encode(bare)).hexdigest()[:8],
     )
 
@@ -100,7 +103,8 @@ def at_version(state: OrderState, order: common.Order) -> Map[str, Line]:
     lines = {line.line_id: ledger(state.lines.get(line.line_id), line) for line in order.lines}
     for name in inside(state):
         if name not in lines and name in state.lines:
-            lines[name] = replace(state.lines[name], quantity=0, cancelled=0, backordered=0)
+            lines[name] = replace(state.lines[name], quantity=0, cancelled=0, backordered=0,
+                                  taken_back=0)  # fmt: skip
     return Map(lines)
 
 

@@ -42,11 +42,13 @@ def settle(story: Story) -> list[PaymentEvent]:
 def _vouchers(story: Story) -> None:
     """Record what gift cards and store credit carry: the channel has redeemed them already.
 
-    What was redeemed is so once, also where it has gone back since and the order costs more again.
+    What was redeemed is so once, also where it has gone back since and the order costs more again;
+    also what no part of the order can cost any more, so that it is asked back.
     """
     if story.state.funds in {"voided", "expired", "refunded"}:
         return
     carried = {"gift_card": story.state.gift, "store_credit": story.state.credit}
+    spare = sum(carried.values()) - story.state.total if story.state.custody == "us" else 0
     for holder, tender in VOUCHERS.items():
         state = story.state
         redeemed = sum(
@@ -54,7 +56,7 @@ def _vouchers(story: Story) -> None:
             for one in state.captures.values()
             if one.holder == holder and one.status == "made"
         )
-        more = min(carried[tender] - redeemed, lack(state))
+        more = min(carried[tender] - redeemed, lack(state) + max(spare, 0))
         if state.received is not None and state.custody != "us":
             more = min(more, state.received - taken(state))
         _record(story, more, holder, tender)

@@ -72,11 +72,16 @@ class Addresses:
             wanted = self._street(reference)
             right = street == wanted or (name, order) in self.kept or order in self.told
             expect("P7", right, f"{name} of {order} went to {street}, its buyer is at {wanted}")
+            moved = order not in self.told or len(set(self._streets(reference))) > 1
+            expect("P7", moved, f"{order} waits for a new address, and its buyer never moved")
 
     def _street(self, order: common.OrderReference) -> str:
+        return self._streets(order)[-1]
+
+    def _streets(self, order: common.OrderReference) -> list[str]:
         known = (order.account, order.external_id)
         (found,) = (o for o in self.buyers.orders if (o.account, o.external_id) == known)
-        return found.now.content.address.street
+        return [state.content.address.street for state in found.states]
 
 
 def _sealed(contact: common.Sealed | None) -> bytes:

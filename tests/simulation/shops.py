@@ -181,6 +181,9 @@ class Buyers:
             case "moved":
                 place = address(f"{content.number}-{state.version}", "", "United Kingdom")
                 return replace(state, content=replace(content, address=place))
+            case "called elsewhere":
+                other = replace(content.person, phone=f"+442079460{100 + state.version}")
+                return replace(state, content=replace(content, person=other))
             case "cancelled":
                 gone = {line.id: line.quantity for line in content.lines}
                 return replace(state, status="cancelled", cancelled=gone)
@@ -198,6 +201,7 @@ _LIVES: tuple[tuple[str, ...], ...] = (
     (), (), (), ("edited",), ("edited", "edited"), ("cancelled",), ("edited", "cancelled"),
     ("line-cancelled",), ("lessened",), ("paid", "lessened"), ("paid",), ("paid",), ("paid", "edited"), ("paid", "cancelled"),
     ("abandoned",), ("moved",), ("moved",), ("paid", "moved"), ("moved", "edited"),
+    ("called elsewhere",), ("called elsewhere",),
 )  # fmt: skip
 
 

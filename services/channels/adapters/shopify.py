@@ -87,7 +87,7 @@ def _whole(data: Json, terms: Terms) -> Whole:
     found = totals(data, main, lines, charges)
     reason = read.text(data, "cancel_reason")
     funds = _funds(data)
-    received, refunded = taken(data, main, funds, found.total)
+    received, refunded = taken(data, main, funds)
     person = _person(data)
     order = common.Order(
         entity=terms.entity, account=terms.account, provider="shopify", external_id=external_id,

@@ -11,6 +11,7 @@ from services.channels.adapters.shopify_charges import Priced, border, shipped
 from services.channels.adapters.shopify_money import Side, current, units_left
 
 Json = Mapping[str, Any]
+_UNDONE = frozenset({"cancelled", "error", "failure"})  # fulfilments whose units wait again
 
 
 def priced_parts(
@@ -24,14 +25,15 @@ def priced_parts(
     ]
     priced = _priced(data, items, left, shipping, side)
     settled = _priced(data, items, left, shipping, settlement) if settlement else None
-    pos = read.text(data, "source_name") == "pos"
+    pos, gone = read.text(data, "source_name") == "pos", _sent_and_refunded(data)
     lines = tuple(
         _line(
-            item, left[i], terms, external_id, priced[i], settled[i] if settled else None, side, pos
+            item, left[i], gone, terms, external_id, priced[i], settled[i] if settled else None,
+            side, pos,
         )
         for i, item in enumerate(items)
         if left[i]
-    )
+    )  # fmt: skip
     carried = shipped(data, side, shipping, priced[len(items) :])
     return lines, (*carried, *border(data, side))
 
@@ -136,7 +138,7 @@ def _share_taxes(data: Json, found: list[Priced], side: Side, included: bool) ->
 
 
 def _line(
-    item: Json, left: int, terms: Terms, external_id: str, priced: Priced,
+    item: Json, left: int, gone: Mapping[str, int], terms: Terms, external_id: str, priced: Priced,
     settled: Priced | None, side: Side, pos: bool,
 ) -> common.OrderLine:  # fmt: skip
     own = read.identifier(item, "id")
@@ -156,7 +158,34 @@ def _line(
         unit_price=read.plain(read.decimal(side.value(item, "price"), "price")),
         amounts=amounts.amounts(*priced), discounts=priced[1],
         settlement_amounts=amounts.amounts(*settled) if settled else None,
+        refunded_units=gone.get(own, 0),
     )  # fmt: skip
+
+
+def _sent_and_refunded(data: Json) -> dict[str, int]:
+    """Return the fulfilled units of each line that are none of those it has now.
+
+    Those are units that came back; of others Shopify does not say whether they had been sent, but
+    what was fulfilled beyond what the line has now must be such.
+    """
+    sent, back = dict[str, int](), dict[str, int]()
+    for one in read.records(data, "fulfillments"):
+        if read.text(one, "status") not in _UNDONE:
+            _count(sent, read.records(one, "line_items"), "id")
+    for one in read.records(data, "refunds"):
+        rows = read.records(one, "refund_line_items")
+        _count(back, [row for row in rows if row.get("restock_type") == "return"], "line_item_id")
+    left = {read.identifier(one, "id"): units_left(one) for one in read.records(data, "line_items")}
+    return {
+        name: min(units, max(back.get(name, 0), units - left.get(name, 0)))
+        for name, units in sent.items()
+    }
+
+
+def _count(found: dict[str, int], rows: Sequence[Json], name: str) -> None:
+    for row in rows:
+        line = read.identifier(row, name)
+        found[line] = found.get(line, 0) + read.quantity(row, "quantity")
 
 
 def _kind(item: Json) -> tuple[common.LineKind, str]:

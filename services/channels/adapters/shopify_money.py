@@ -2,6 +2,8 @@
 
 Source: shopify.dev, Order: `total_price` stands as placed, `current_total_price` follows edits and
 refunds; `total_outstanding` is not transacted yet, negative where the shop owes it to the buyer.
+Refund: an order adjustment (but for `shipping_refund`, of older versions) is what the lines and
+the shipping refunded come to less what was paid back: negative where more went back.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +18,9 @@ from services.channels.adapters.neutral import Taken
 
 Json = Mapping[str, Any]
 _TOOK = frozenset({"paid", "part_paid", "part_refunded", "refunded"})
+_NAMED = (
+    "refund_line_items", "refund_shipping_lines", "order_adjustments", "refund_duties", "duties",
+)  # fmt: skip
 
 
 class Side(msgspec.Struct, frozen=True):
@@ -70,33 +75,75 @@ def units_left(item: Json) -> int:
 def totals(
     data: Json, side: Side, lines: Sequence[common.OrderLine], charges: Sequence[common.Charge]
 ) -> common.Totals:
-    """Return Shopify's totals."""
+    """Return Shopify's totals; what was given back as goodwill made nothing cheaper.
+
+    Its current total may be less by it; that one counts which the parts come nearer to.
+    """
     parts = [line.amounts for line in lines] + [charge.amounts for charge in charges]
+    told, whole = _current_total(data, side), sum(amounts.cost(one) for one in parts)
+    before = told + max(_goodwill(data, side), 0)
     return amounts.totals(
         parts,
         net=current(data, "subtotal_price", side),
         discount=current(data, "total_discounts", side),
         charges=sum(charge.amounts.net for charge in charges),
         tax=current(data, "total_tax", side),
-        total=current(data, "total_price", side, needed=True),
+        total=min(told, before, key=lambda total: abs(total - whole)),
     )
 
 
-def taken(data: Json, side: Side, funds: common.Funds, total: int) -> Taken:
+def _current_total(data: Json, side: Side) -> int:
+    return current(data, "total_price", side, needed=True)
+
+
+def _goodwill(data: Json, side: Side) -> int:
+    """Return what went back on nothing in particular, over all refunds."""
+    return sum(_of_nothing(one, side) for one in read.records(data, "refunds"))
+
+
+def _of_nothing(refund: Json, side: Side) -> int:
+    if not any(refund.get(part) for part in _NAMED):
+        return _back(refund, side)
+    return -sum(
+        side.amount(one, part)
+        for one in read.records(refund, "order_adjustments")
+        if one.get("kind") != "shipping_refund"
+        for part in ("amount", "tax_amount")
+    )
+
+
+def _back(refund: Json, side: Side) -> int:
+    """Return what a refund brought the buyer in this currency."""
+    return sum(
+        read.amount(one, "amount", side.currency, needed=True)
+        for one in _gone(refund)
+        if _currency(one, side) == side.currency
+    )
+
+
+def _gone(refund: Json) -> list[Json]:
+    return [
+        one
+        for one in read.records(refund, "transactions")
+        if (one.get("kind"), one.get("status")) == ("refund", "success")
+    ]
+
+
+def _currency(transaction: Json, side: Side) -> str:
+    return read.text(transaction, "currency", side.currency)
+
+
+def taken(data: Json, side: Side, funds: common.Funds) -> Taken:
     """Return what Shopify took in all and what it gave back; nothing where it does not say.
 
     What it has is the current total less what is outstanding, whatever the order cost before.
     """
     if funds not in _TOOK or side.value(data, "total_outstanding") is None:
         return None, None
-    gone = [
-        one
-        for refund in read.records(data, "refunds")
-        for one in read.records(refund, "transactions")
-        if (one.get("kind"), one.get("status")) == ("refund", "success")
-    ]
-    if any(read.text(one, "currency", side.currency) != side.currency for one in gone):
+    refunds = read.records(data, "refunds")
+    gone = [one for refund in refunds for one in _gone(refund)]
+    if any(_currency(one, side) != side.currency for one in gone):
         return None, None
-    back = sum(read.amount(one, "amount", side.currency, needed=True) for one in gone)
-    kept = total - side.amount(data, "total_outstanding")
+    back = sum(_back(refund, side) for refund in refunds)
+    kept = _current_total(data, side) - side.amount(data, "total_outstanding")
     return (None, None) if kept < 0 else (kept + back, back)

@@ -6,8 +6,10 @@ order by its time. refundCreate, which takes cancelled units off, needs @idempot
 Shopify's Admin API reference.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakValueDictionary
 
 from libs.contracts.channels import ChannelReportRequested
 from libs.effects.http import NotReached, Outside, undecided
@@ -31,10 +33,15 @@ class ShopifyReports:
 
     def __init__(self, shop: Outside, clock: Callable[[], int]) -> None:
         self._shop, self._clock = shop, clock
+        self._telling = WeakValueDictionary[str, asyncio.Lock]()
 
     async def perform(self, call: Call) -> Result:
-        """Ask first, then tell."""
+        """Ask first, then tell; of one order one after another, for codes are set all at once."""
         report = report_of(call)
+        async with self._telling.setdefault(report.external_id, asyncio.Lock()):
+            return await self._tell(report)
+
+    async def _tell(self, report: ChannelReportRequested) -> Result:
         try:
             order = await self._order(report)
             if (told := gql.known(order, report)) is not None:

@@ -83,7 +83,8 @@ def at_carrier(books: Any, parcels: ParcelsCheck) -> Found:
         for one in books["bought_twice"]
     ]
     for shipment, one in theirs.items():
-        if shipment not in ours and not one["given_back"]:
+        known = shipment in ours or shipment in parcels.returned
+        if not known and not one["given_back"]:
             text = f"the carrier sold a label for {one['reference']} that we know nothing of"
             found.append(Finding("P3", "label-unknown", shipment, text))
     for shipment in ours - theirs.keys():

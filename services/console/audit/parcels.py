@@ -18,6 +18,7 @@ class ParcelsCheck:
         self.labels: dict[str, Record] = {}  # our label id
         self._labels_of: dict[str, list[Record]] = defaultdict(list)  # shipment
         self._voided: set[str] = set()
+        self.returned: set[str] = set()  # the carrier's names of labels that are given back
         self.tracked: dict[str, set[str]] = defaultdict(set)  # order -> tracking codes told
 
     def see(self, record: Record) -> None:
@@ -34,6 +35,8 @@ class ParcelsCheck:
             case "LabelBought":
                 self.labels[data["label_id"]] = record
                 self._labels_of[data["shipment_id"]].append(record)
+            case "LabelVoidRequested":
+                self.returned.add(data["provider_shipment"])
             case "LabelVoided":
                 self._voided.add(data["label_id"])
             case "ShipmentDispatched":

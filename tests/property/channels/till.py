@@ -42,9 +42,11 @@ class Till:
         self.order = order_id(account, external_id)
         self.known = CHANNEL_ORDER.initial
         self._versions = 0
+        self.shortage: common.ShortagePolicy = "backorder"
 
-    def stock(self, sku: str, units: int) -> None:
-        got = ReceiveStock("main", sku, "main", True, units, None, None, f"r-{sku}", "x", NOW)
+    def stock(self, sku: str, units: int, receipt: str = "r") -> None:
+        name = f"{receipt}-{sku}"
+        got = ReceiveStock("main", sku, "main", True, units, None, None, name, "x", NOW)
         self.market.tell(f"stock-{sku}", got)
 
     def deliver(self, state: State, topic: str = "") -> None:
@@ -55,7 +57,9 @@ class Till:
 
     def hear(self, topic: str, body: bytes) -> None:
         """Let channels hear of a payload; what follows waits in the market."""
-        terms = Terms(self.account, "main", "Europe/London", "backorder", 0, "channel_remits_gross")
+        terms = Terms(
+            self.account, "main", "Europe/London", self.shortage, 0, "channel_remits_gross"
+        )
         found = READERS[self.provider].understand(topic, parse_json(body), terms)
         if isinstance(found, Whole):
             self._record(commands.RecordOrder(_linked(found.order), found.by, found.reason))

@@ -15,7 +15,7 @@ from services.fulfilment.shipment import EXCEPTIONS
 from services.inventory.commands import AdjustStock, ReceiveStock
 from services.orders import commands
 from services.orders.progress import TROUBLE
-from services.orders.state import by_sku, delivered, packed, shipped, too_late
+from services.orders.state import OrderState, by_sku, delivered, packed, shipped, too_late
 from tests.examples import examples
 from tests.property.orders.market import Market
 from tests.unit.orders.samples import NOW, line, order
@@ -46,15 +46,25 @@ def opened(seed: int) -> Market:
     return market
 
 
-def version(market: Market, name: str, number: int, contact: bytes = b"one") -> None:
+CONTACTS = ((b"one", "mill"), (b"one, called elsewhere", "mill"), (b"two", "quay"))
+
+
+def version(market: Market, name: str, number: int, at: tuple[bytes, str] = CONTACTS[0]) -> None:
     rng = market.rng
-    lines = [line("a", rng.randint(1, 3), ("MUG", 1)), line("b", rng.randint(1, 2), ("CUP", 2))]
+    gone = shipped(market.orders().get(STREAMS[name], OrderState()))
+    back = {n: rng.choice((0, rng.randint(0, units))) for n, units in sorted(gone.items())}
+    lines = [
+        line("a", rng.randint(1, 3), ("MUG", 1), refunded_units=back.get("a", 0)),
+        line("b", rng.randint(1, 2), ("CUP", 2), refunded_units=back.get("b", 0)),
+    ]
+    contact, place = at
     sealed = common.Sealed(
         subject="subject-1", clearance="contact", key_id="k", nonce=bytes(12), ciphertext=contact
     )
     buyer = common.Customer(
         subject="subject-1", guest=False, contact=sealed, statutory=None, ship_to_country="GB",
         ship_to_region=None, business=False, purchase_order_number=None, payment_terms=None,
+        place=place,
     )  # fmt: skip
     told = order(*lines, version=number, external_id=name, funds="paid", customer=buyer)
     market.tell(STREAMS[name], commands.RecordVersion(told, NOW, NOW))
@@ -75,7 +85,7 @@ def act(market: Market, n: int, *, changes: bool) -> None:
         case 0:
             cancel(market, name, n)
         case 1 if changes:
-            version(market, name, n + 2, rng.choice([b"one", b"two"]))
+            version(market, name, n + 2, rng.choice(CONTACTS))
         case 2 if changes:
             sku, place = rng.choice(["MUG", "CUP"]), rng.choice(PLACES)
             lost = AdjustStock("main", sku, place, True, -2, "damage", f"d{n}", "", "x", NOW)

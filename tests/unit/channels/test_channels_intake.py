@@ -65,6 +65,30 @@ async def test_a_new_address_is_told_as_a_change() -> None:
     assert "ChannelOrderChanged" in shop.types()
 
 
+async def test_another_phone_or_mail_of_a_buyer_is_no_other_place() -> None:
+    shop = Shop()
+    reached = {"phone": "+442079460000", "email": "other@example.invalid"}
+    address = payloads.shopify()["shipping_address"]
+    told = [
+        payloads.shopify(),
+        payloads.shopify(updated_at="2024-03-02T10:00:00Z", **reached),
+        payloads.shopify(updated_at="2024-03-03T10:00:00Z",
+                         shipping_address=address | {"address1": "Canary Street 2"}),
+        payloads.shopify(updated_at="2024-03-04T10:00:00Z",
+                         shipping_address=address | {"name": "Canaryfirst Other"}),
+        payloads.shopify(id=1002),
+    ]  # fmt: skip
+    for one in told:
+        await shop.deliver("shop", "orders/updated", one)
+    kinds = channels.ChannelOrderReceived | channels.ChannelOrderChanged
+    first, called, moved, named, another = (
+        e.order.customer for e in shop.events if isinstance(e, kinds)
+    )
+    assert first.place == called.place == another.place != ""
+    assert len({first.place, moved.place, named.place}) == 3
+    assert first.contact != called.contact
+
+
 async def test_equal_skus_link_by_rule_once_and_others_wait() -> None:
     shop = Shop()
     shop.stock("MUG")
@@ -109,6 +133,7 @@ async def test_an_erased_buyers_order_is_still_an_order() -> None:
     await shop.deliver("shop", "orders/create", payloads.shopify(id=1001_2), other)
     orders = [e.order for e in shop.events if isinstance(e, channels.ChannelOrderReceived)]
     assert [order.customer.contact is None for order in orders] == [False, True, False]
+    assert [order.customer.place == "" for order in orders] == [False, True, False]
 
 
 async def test_a_guest_has_a_key_per_order_and_a_buyer_one_per_account() -> None:

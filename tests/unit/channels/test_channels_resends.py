@@ -50,11 +50,11 @@ def requests(*commands: RequestReport) -> list[channels.ChannelReportRequested]:
     return found
 
 
-def version_of(known: RecordOrder, more: int) -> RecordOrder:
+def version_of(known: RecordOrder, more: int, refunded: int = 0) -> RecordOrder:
     """Return the order a second later, with so many units more of its first line."""
     order = known.order
     at = replace(order.version, updated_at=order.version.updated_at + 1_000_000)
-    grown = replace(LINES[0], quantity=LINES[0].quantity + more)
+    grown = replace(LINES[0], quantity=LINES[0].quantity + more, refunded_units=refunded)
     lines = tuple(grown if line.line_id == grown.line_id else line for line in order.lines)
     return replace(known, order=replace(order, version=at, lines=lines))
 
@@ -105,6 +105,17 @@ def test_units_that_an_order_has_more_of_after_a_resend_leave_for_the_first_time
     (third,) = CHANNEL_ORDER.decide(dispatched("s3", 1), state)
     assert isinstance(third, channels.ChannelReportRequested)
     assert (third.resend_of, units(third), third.whole) == ("", (1,), True)
+
+
+def test_a_unit_ordered_anew_after_one_was_sent_and_refunded_leaves_for_the_first_time() -> None:
+    state: Any = reduce(CHANNEL_ORDER.evolve, [FIRST], CHANNEL_ORDER.initial)
+    refunded = version_of(RECORD, -1, 1)
+    anew = version_of(refunded, 0, 1)
+    for command in (dispatched("s1", *ALL), refunded, anew):
+        state = reduce(CHANNEL_ORDER.evolve, CHANNEL_ORDER.decide(command, state), state)
+    (second,) = CHANNEL_ORDER.decide(dispatched("s2", 1), state)
+    assert isinstance(second, channels.ChannelReportRequested)
+    assert (second.resend_of, units(second), second.whole) == ("", (1,), True)
 
 
 def test_units_that_we_have_cancelled_leave_no_room_for_units_sent_again() -> None:
@@ -214,6 +225,35 @@ def test_shopify_keeps_one_fulfilment_with_the_newest_parcel_first(tmp_path: Pat
     [fulfilment] = outside.shown()["fulfillments"]
     assert fulfilment["tracking_numbers"] == ["T2", "T1"]
     assert outside.shown()["fulfillment_status"] == "fulfilled"
+
+
+class Slow(Outside):
+    """A Shopify shop that others talk to while it thinks."""
+
+    async def call(self, method: str, path: str, *, json: Any = None, headers: Any = None) -> Any:
+        await asyncio.sleep(0)
+        answer = await super().call(method, path, json=json, headers=headers)
+        await asyncio.sleep(0)
+        return answer
+
+
+def test_shopify_keeps_the_codes_of_parcels_that_are_told_at_the_same_time(tmp_path: Path) -> None:
+    outside = Slow(tmp_path, "shopify")
+    shop: Any = outside
+    adapter = ShopifyReports(shop, lambda: AT)
+
+    async def told(*reports: channels.ChannelReportRequested) -> list[Result]:
+        calls = [
+            Call(f"e{n}", "shopify.report", "x", pack(one), 1, 1, 0, 1)
+            for n, one in enumerate(reports)
+        ]
+        return await asyncio.gather(*(adapter.perform(call) for call in calls))
+
+    asyncio.run(told(outside.report("r1", "T1")))
+    both = asyncio.run(told(outside.report("r2", "T2", "T1"), outside.report("r3", "T3", "T1")))
+    assert all(isinstance(one, Confirmed) for one in both)
+    [fulfilment] = outside.shown()["fulfillments"]
+    assert fulfilment["tracking_numbers"] == ["T3", "T2", "T1"]
 
 
 def test_units_sent_again_fulfil_nothing_that_has_not_left(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.console.audit import databases
-from services.console.audit.books import at_provider, by_order
+from services.console.audit.books import at_carrier, at_provider, by_order
 from services.console.audit.effects import EffectsCheck
 from services.console.audit.journal import JournalCheck
 from services.console.audit.log import LogCheck
@@ -461,6 +461,17 @@ def test_parcels_sent_twice_beyond_the_order_and_labels_bought_twice_are_found()
     assert codes(ParcelsCheck(), labels.records) == ["label-bought-twice"]
     labels.tell("fulfilment", "LabelVoided", "shipment-s1", shipment_id="s1", label_id="a")
     assert codes(ParcelsCheck(), labels.records) == []
+
+
+def test_a_label_that_we_asked_the_carrier_to_take_back_is_known_to_us() -> None:
+    one = {"shipment": "shp_1", "reference": "s1", "given_back": False}
+    books = {"labels": [one], "bought_twice": [], "bought": 1, "faults": {}, "by_status": {}}
+    check, void = ParcelsCheck(), "LabelVoidRequested"
+    assert [found.code for found in at_carrier(books, check)[0]] == ["label-unknown"]
+    told = {"shipment_id": "s1", "label_id": "a", "provider_shipment": "shp_1"}
+    for record in Story().tell("fulfilment", void, "shipment-s1", **told).records:
+        check.see(record)
+    assert at_carrier(books, check)[0] == []
 
 
 def test_what_is_sent_again_after_a_parcel_was_lost_is_not_beyond_the_order() -> None:

@@ -26,11 +26,13 @@ def sealed(text: bytes = b"address", subject: str = "sub_1") -> Sealed:
     )
 
 
-def customer(contact: bytes | None = b"address", subject: str = "sub_1") -> Customer:
+def customer(
+    contact: bytes | None = b"address", subject: str = "sub_1", place: str = ""
+) -> Customer:
     return Customer(
         subject=subject, guest=False, contact=None if contact is None else sealed(contact, subject),
         statutory=None, ship_to_country="GB", ship_to_region=None, business=False,
-        purchase_order_number=None, payment_terms=None,
+        purchase_order_number=None, payment_terms=None, place=place,
     )  # fmt: skip
 
 
@@ -112,10 +114,10 @@ def quoted(number: int = 1) -> shipment_commands.QuoteLabel:
     )
 
 
-def bought(number: int = 1) -> shipment_commands.RecordLabel:
+def bought(number: int = 1, at: int = NOW) -> shipment_commands.RecordLabel:
     return shipment_commands.RecordLabel(
         "main", SHIPMENT, label_of(number), "shp_ep", "TRACK1", "trk_1", "RoyalMail", "First", 450,
-        "GBP", "https://labels.invalid/1", NOW,
+        "GBP", "https://labels.invalid/1", at,
     )  # fmt: skip
 
 

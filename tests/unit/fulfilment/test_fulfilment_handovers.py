@@ -10,7 +10,7 @@ from libs.eventsourcing.testing import given
 from services.fulfilment import handover_commands, shipment_commands
 from services.fulfilment.decider import HANDOVER
 from services.fulfilment.handover_decider import UNPLANNED
-from tests.unit.fulfilment.samples import MUGS, NOW, ORDER, kept, line, rows, taken
+from tests.unit.fulfilment.samples import MUGS, NOW, ORDER, customer, kept, line, rows, taken
 
 KIT = line("k1", 1, ("MUG", 1), ("CUP", 1))
 FILE = line("f1", 1, carried=False)
@@ -140,6 +140,21 @@ def test_an_address_that_a_person_let_be_is_not_asked_about_again() -> None:
     assert planned(*crossed, answer(name, "kept", 4, ("l1", 2))) == [("main", {})]
     back = (*moved, taken(MUGS, revision=3))
     assert planned(*back, answer(name, "kept", 4, ("l1", 2))) == []
+
+
+def test_a_buyer_who_is_called_elsewhere_takes_no_parcel_back() -> None:
+    at = [customer(told, place="mill") for told in (b"mill", b"mill, 0207", b"mill, 0208")]
+    first = (taken(MUGS, customer=at[0]), kept("MUG", 1, ("main", 2)))
+    [_, told] = given(HANDOVER).when(*first, taken(MUGS, revision=2, customer=at[1])).events
+    assert (told.reason, told.rows, told.customer) == ("contact", rows(("l1", 2)), at[1])
+    once = (*first, taken(MUGS, revision=2, customer=at[1]))
+    assert planned(*once, taken(MUGS, revision=3, customer=at[1])) == []
+    assert planned(*once, taken(MUGS, revision=3, customer=at[2])) == [("main", {"l1": 2})]
+    name = shipment_commands.shipment_name(ORDER, "main", 1)
+    late = (*first, answer(name, "too-late", 4, ("l1", 2)))
+    assert planned(*late, taken(MUGS, revision=2, customer=at[1])) == []
+    moved = taken(MUGS, revision=3, customer=customer(b"quay, 0207", place="quay"))
+    assert planned(*once, moved) == [("main", {})]
 
 
 def test_a_cancellation_does_not_wait_for_the_address() -> None:

@@ -222,6 +222,20 @@ def test_a_new_address_after_the_label_waits_for_a_person() -> None:
     given(PARCEL).when(address(new_label=True)).then_refused("shipment-not-found")
 
 
+def test_how_else_a_buyer_is_reached_is_on_a_label_that_is_not_bought_yet() -> None:
+    mill, called = customer(b"mill", place="mill"), customer(b"mill, 0207", place="mill")
+    first = share(policy=BY_HAND_CARRIED, customer=mill)
+    again = share(2, policy=BY_HAND_CARRIED, customer=called, reason="contact")
+    assert told(first, again) == ["ShipmentContactChanged"]
+    assert told(first, again, again) == []
+    [_, asked] = given(PARCEL).when(first, again, PACK).events
+    assert asked.customer == called
+    packed = (first, PACK, quoted())
+    assert told(*packed, again) == ["ShipmentContactChanged"]
+    assert told(*packed, bought(), again) == []
+    assert told(*packed, bought(), cleared(), HAND_OVER, again) == []
+
+
 def test_units_that_nobody_wants_do_not_wait_for_the_address() -> None:
     assert told(*MOVED, share(3, mugs=0, reason="not-wanted")) == [
         "DispatchStopRequested", "DispatchStopped", "LabelVoidRequested", "ShipmentCancelled",
@@ -272,6 +286,41 @@ def test_a_label_that_was_bought_after_all_is_given_back_once() -> None:
     assert (void.label_id, void.account, void.reason) == (label_of(), "post", "bought-after-all")
     assert told(*retried, bought(), bought()) == []
     assert told(*retried, bought(), quoted(2), bought(2), cleared())[-1] == "ShipmentDispatched"
+
+
+def test_a_label_that_was_bought_after_all_ends_like_any_other_that_is_given_back() -> None:
+    def voided(at: int = NOW, number: int = 1) -> shipment_commands.RecordVoid:
+        return shipment_commands.RecordVoid("main", SHIPMENT, label_of(number), True, at)
+
+    def said(at: int) -> shipment_commands.DecideVoid:
+        return shipment_commands.DecideVoid("main", SHIPMENT, False, "w", at)
+
+    again = shipment_commands.RetryLabel("main", SHIPMENT, "other", None, "w", NOW)
+    strayed = (*DOUBT, word(was_bought=False), again, bought(at=NOW + DAY))
+    [end] = given(PARCEL).when(*strayed, voided()).events
+    assert (type(end).__name__, end.label_id, end.accepted) == ("LabelVoided", label_of(), True)
+    assert (end.cost, end.currency) == (450, "GBP")
+    assert told(*strayed, voided(), voided()) == told(*strayed, voided(), bought()) == []
+    assert told(*strayed, voided(number=2)) == []
+    given(PARCEL).when(*strayed, said(NOW + DAY)).then_refused("carrier-still-asked")
+    [kept] = given(PARCEL).when(*strayed, said(NOW + 2 * DAY)).events
+    assert (kept.label_id, kept.accepted) == (label_of(), False)
+    assert told(*strayed, voided(), quoted(2), bought(2), cleared())[-1] == "ShipmentDispatched"
+
+
+def test_of_two_labels_that_are_given_back_a_person_speaks_of_the_newest_first() -> None:
+    def said(at: int) -> shipment_commands.DecideVoid:
+        return shipment_commands.DecideVoid("main", SHIPMENT, True, "w", at)
+
+    again = shipment_commands.RetryLabel("main", SHIPMENT, "other", None, "w", NOW)
+    two = (
+        *DOUBT, word(was_bought=False), again, bought(at=NOW), quoted(2), bought(2),
+        share(2, mugs=0),
+    )  # fmt: skip
+    ends = [given(PARCEL).when(*two, *[said(NOW + DAY)] * n).events for n in (1, 2)]
+    assert [end.label_id for (end,) in ends] == [label_of(2), label_of(1)]
+    third = given(PARCEL).when(*two, *[said(NOW + DAY)] * 3)
+    third.then_refused("label-not-in-doubt")
 
 
 @pytest.mark.parametrize(

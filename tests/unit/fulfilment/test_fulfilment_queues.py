@@ -104,3 +104,19 @@ def test_a_label_in_doubt_is_a_queue_with_a_decision() -> None:
     retry = commands.RetryLabel("main", SHIPMENT, None, None, "w", NOW + DAY)
     strayed = row(share(policy=CARRIED), quoted(), doubt, said, retry, bought())
     assert (strayed.label, strayed.label_id) == ("requested", label_of(2))
+
+
+def test_a_label_too_many_waits_behind_what_its_parcel_waits_for() -> None:
+    doubt = commands.DoubtLabel("main", SHIPMENT, label_of(), NOW)
+    said = commands.DecideLabel("main", SHIPMENT, False, "", 0, "w", NOW + DAY)
+    retry = commands.RetryLabel("main", SHIPMENT, None, None, "w", NOW + DAY)
+    strayed = (share(policy=CARRIED), quoted(), doubt, said, retry, bought())
+    assert row(*strayed).reason == "clearance"
+    sent = (*strayed, quoted(2), bought(2), cleared())
+    waits = row(*sent)
+    assert (waits.state, waits.reason, waits.owner) == ("dispatched", "label-void", "operations")
+    assert (waits.deadline, waits.label) == (NOW + DAY, "bought")
+    assert waits.next_action.startswith(label_of())
+    voided = commands.RecordVoid("main", SHIPMENT, label_of(), True, NOW)
+    ended = row(*sent, voided)
+    assert (ended.waiting, ended.label, ended.strays) == (False, "bought", {})

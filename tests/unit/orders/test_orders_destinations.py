@@ -8,9 +8,9 @@ from msgspec.structs import replace
 from libs.contracts import common, fulfilment, orders
 from libs.eventsourcing.envelope import Envelope
 from libs.eventsourcing.testing import given
+from libs.values.places import mark
 from services.orders import commands
 from services.orders.decider import ORDER
-from services.orders.destinations import mark
 from services.orders.process import react_to_fulfilment
 from tests.unit.orders.samples import ID, NOW, answer, captured, line, order, parcel, told
 from tests.unit.orders.test_orders_confirming import MUG, names, only
@@ -18,13 +18,15 @@ from tests.unit.orders.test_orders_confirming import MUG, names, only
 ACCEPT = commands.DecideConcern("accept", None, "seller", NOW)
 
 
-def at(street: str, version: int = 1, *lines: common.OrderLine) -> commands.RecordVersion:
-    """Return a version of the order whose buyer is there."""
+def at(
+    street: str, version: int = 1, *lines: common.OrderLine, place: str = ""
+) -> commands.RecordVersion:
+    """Return a version of the order whose buyer is there; what is sealed may hold a phone, too."""
     sealed = common.Sealed(
         subject="subject-1", clearance="contact", key_id="k", nonce=b"n", ciphertext=street.encode()
     )
     version_of_it = order(*(lines or (MUG,)), version=version)
-    customer = replace(version_of_it.customer, contact=sealed)
+    customer = replace(version_of_it.customer, contact=sealed, place=place)
     return commands.RecordVersion(
         replace(version_of_it, customer=customer), occurred_at=NOW, at=NOW
     )
@@ -67,6 +69,21 @@ def test_it_is_over_when_the_buyer_is_back_or_the_parcel_has_arrived(over: Any) 
     outcome = given(ORDER).when(*SENT, at("quay", 2), over)
     assert "OrderWaitOver" in names(outcome.events)
     assert not outcome.state.concerns
+
+
+def test_a_buyer_who_is_only_called_elsewhere_is_where_the_parcel_goes() -> None:
+    here = at("mill", place="mill")
+    planned = parcel("planned", ("a", 2), destination=mark(here.order.customer))
+    sent = (here, *SENT[1:3], planned, SENT[4])
+    assert concerns(*sent, at("mill, called elsewhere", 2, place="mill")) == set()
+    assert concerns(*sent, at("quay", 2, place="quay")) == {"address-too-late"}
+    twice = (*sent, at("quay", 2, place="quay"), ACCEPT)
+    assert concerns(*twice, at("quay, called elsewhere", 3, place="quay")) == set()
+
+
+def test_a_parcel_that_left_before_places_were_told_is_known_by_its_contact() -> None:
+    assert concerns(*SENT, at("mill", 2, place="mill")) == set()
+    assert concerns(*SENT, at("quay", 2, place="quay")) == {"address-too-late"}
 
 
 def test_who_moves_after_it_has_arrived_concerns_nobody() -> None:

@@ -101,6 +101,32 @@ def test_a_cancelled_order_costs_nothing_any_more() -> None:
     assert not process.plan(envelope(required))
 
 
+def gift(amount: int) -> common.Tender:
+    return common.Tender(kind="gift_card", kind_word="", amount=amount, reference=None)
+
+
+def test_where_we_charge_the_whole_is_what_is_still_wanted_and_stated_again_with_it() -> None:
+    placed = told(ODD, shortage="split", totals=totals(107), custody="us", tenders=(gift(90),))
+    steps = (placed, answer("MUG", 2, short=1))
+    assert (bill(*steps).amount, bill(*steps).total) == (74, 107)
+    fewer = bill(*steps, cancel("c", ("a", 1)))
+    assert (fewer.amount, fewer.total, fewer.revision) == (74, 74, 2)
+    theirs = told(ODD, shortage="split", totals=totals(107))
+    assert bill(theirs, answer("MUG", 2, short=1), cancel("c", ("a", 1))).total == 107
+
+
+def test_a_voucher_of_an_order_that_ends_unconfirmed_is_told_to_payments() -> None:
+    for tenders, custody, stated in (
+        ((gift(90),), "us", True), ((gift(0),), "us", False), ((), "us", False),
+        ((gift(90),), "channel_remits_gross", False),
+    ):  # fmt: skip
+        steps = (told(MUG, custody=custody, tenders=tenders), cancel("c"))
+        found = [
+            e for e in given(ORDER).when(*steps).events if isinstance(e, orders.PaymentRequired)
+        ]
+        assert [(one.amount, one.total, one.lines) for one in found] == [(0, 0, ())] * stated
+
+
 def test_an_order_that_was_never_confirmed_is_never_billed() -> None:
     outcome = given(ORDER).when(told(MUG), cancelled(2))
     assert outcome.state.bill is None

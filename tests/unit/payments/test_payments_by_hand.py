@@ -65,6 +65,38 @@ def test_what_was_restored_is_asked_of_the_buyer_where_the_order_costs_it_again(
     assert (wait.reason, wait.at_risk_minor) == ("no-mandate", 800)
 
 
+def test_what_a_voucher_carried_beyond_all_that_is_wanted_waits_to_be_restored() -> None:
+    payment = Payment()
+    gift: dict[str, Any] = {"tenders": (tender("gift_card", 300), tender("card", 700))}
+    payment.fact(required(MUG, total=1000, **gift))
+    assert (queue(payment), held(payment.state)) == ([], 200)
+    payment.fact(required(MUG, revision=2, **gift))
+    [wait] = queue(payment)
+    assert (wait.reason, wait.owner, wait.at_risk_minor) == ("refund-at-channel", "operations", 100)
+    assert (
+        wait.next_action
+        == "refund it in the channel to the gift card, then settle it by its refund_id"
+    )
+    assert (held(payment.state), payment.provider.captured) == (200, 0)
+    payment.fact(required(MUGS, revision=3, **gift))  # it costs as much again before it was done
+    assert (queue(payment), held(payment.state)) == ([], 300)
+
+
+def test_two_vouchers_of_an_order_that_ends_unconfirmed_wait_to_be_restored() -> None:
+    payment = Payment()
+    both = (tender("gift_card", 300), tender("store_credit", 400), tender("card", 300))
+    payment.fact(required(tenders=both))
+    assert sorted(one.at_risk_minor for one in queue(payment)) == [300, 400]
+    assert (held(payment.state), payment.provider.requests) == (0, [])
+
+
+def test_a_voucher_that_the_channel_has_restored_itself_waits_for_nobody() -> None:
+    for word in ({"funds": "refunded"}, {"received": 300, "refunded": 300}):
+        payment = Payment()
+        payment.fact(required(tenders=(tender("gift_card", 300),), **word))
+        assert (queue(payment), held(payment.state)) == ([], 0)
+
+
 def test_a_restored_voucher_is_a_liability_again() -> None:
     payment, ledger = owed(), books.Story()
     order = books.order(books.line("a", 2, 1000), gift_card=300)
