@@ -149,10 +149,12 @@ def ready(state: OrderState) -> dict[str, int]:
     # What is not missing is reserved or has left already.
     free = {sku: need.units - need.short for sku, need in state.needs.items() if need.units}
     found: dict[str, int] = {}
-    for claims in (shipped(state), inside(state), remaining(state)):
+    # Of a line that others hand over by now, only what has left, or may, takes our stock.
+    for claims, ours in ((shipped(state), True), (inside(state), True), (remaining(state), False)):
         for name, line in sorted(state.lines.items()):
             units = claims.get(name, 0) - found.get(name, 0)
-            parts = [part for part in line.components if part.units] if line.goods else []
+            stocked = line.goods or ours
+            parts = [part for part in line.components if part.units] if stocked else []
             for part in parts:
                 units = min(units, free.get(part.sku, 0) // part.units)
             if units > 0:
