@@ -127,7 +127,8 @@ def _await_stock(story: Story, lacking: tuple[common.Demand, ...]) -> None:
 
 def _confirm(story: Story) -> None:
     state, units = story.state, remaining(story.state)
-    if state.holds or (state.confirmed == units and state.confirmed_for == state.asked):
+    known = state.confirmed == units and state.confirmed_for == state.asked
+    if state.holds or (known and state.wait is None):
         return
     _tell_confirmed(story, units, partial=False)
 

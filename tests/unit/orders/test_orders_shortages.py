@@ -191,6 +191,20 @@ def test_units_that_may_be_in_a_parcel_stay_committed_though_the_order_is_unpaid
     assert only(freed.events, orders.StockRequired).demands[0].units == 0
 
 
+def test_an_order_that_is_paid_again_waits_for_its_payment_no_more() -> None:
+    digital = line("d", 1, kind="digital", requires_shipping=False)
+    for one, bought in ((digital, ()), (MUG, (answer("MUG", 2), captured(200)))):
+        unpaid = told(one, commitment="tentative", expires_at=NOW + HOUR, version=2)
+        waits = (told(one), *bought, unpaid)
+        assert given(ORDER).when(*waits).state.wait is not None
+        paid = given(ORDER).when(*waits, told(one, version=3))
+        assert paid.state.wait is None
+        assert only(paid.events, orders.OrderConfirmed).partial is False
+        assert names(given(ORDER).when(told(one), *bought, told(one, version=3)).events) == [
+            "OrderAmended"
+        ]
+
+
 def test_a_payment_after_the_expiry_reopens_the_order_and_asks_for_stock_again() -> None:
     placed = told(MUG, commitment="tentative", expires_at=NOW + HOUR)
     expired = commands.DecideByDeadline(NOW + HOUR)
