@@ -225,6 +225,8 @@ def check_that_nothing_is_stuck(state: OrderState) -> None:
     assert done or state.pending or state.holds or state.wait is not None
     if state.pending:
         assert state.decide_by > 0
+    elif state.committed and not state.holds and state.wait is not None:
+        assert state.wait.reason not in {"payment", "status-unknown"}
 
 
 @settings(max_examples=examples(300), deadline=None)
