@@ -15,8 +15,10 @@ def require(story: Story, *, again: bool = False) -> None:
     stated = {sku: need.units for sku, need in sorted(state.needs.items()) if need.units}
     if not wanted and not stated:
         return
-    kind: common.ReservationClass = "commitment" if state.committed else "hold"
-    until = None if state.committed or state.ended is not None else expiry(state)
+    # What may be in a parcel is given back by fulfilment's answer, and by no hold's end.
+    bound = state.committed or any(inside(state).values())
+    kind: common.ReservationClass = "commitment" if bound else "hold"
+    until = None if bound or state.ended is not None else expiry(state)
     if again and until is not None and until <= story.at:  # nothing is held until a time gone by
         until = story.at + DECIDE_WITHIN
     if state.ended is not None and wanted:

@@ -53,6 +53,7 @@ def _moved(row: OrderRow, event: Any, at: int) -> OrderRow:
             return replace(
                 row, waits_for=reason, at_risk=event.value_minor, waits_until=event.decide_by,
                 confirmed_at=None if void else row.confirmed_at,
+                lines=_sure(row.lines, none=void),
             )  # fmt: skip
         case orders.OrderFundsRecorded():
             return replace(row, funds=event.funds)
@@ -88,7 +89,7 @@ def _version(row: OrderRow, order: common.Order) -> OrderRow:
     packed = {name for one in row.parcels.values() for name in one.lines}
     packed |= {line.line_id for line in row.lines if line.requested}
     gone = tuple(
-        replace(line, quantity=0, cancelled=0, backordered=0, confirmed=0, reserved=0)
+        replace(line, quantity=0, cancelled=0, backordered=0)
         for line in row.lines
         if line.line_id in packed and line.line_id not in told
     )
@@ -97,7 +98,7 @@ def _version(row: OrderRow, order: common.Order) -> OrderRow:
         display_number=order.display_number, placed_at=order.placed_at, currency=order.currency,
         total_minor=order.totals.total, commitment=order.commitment, funds=order.funds,
         shortage=order.shortage, customer=order.customer.subject,
-        lines=(*(_line(known.get(line.line_id), line) for line in order.lines), *gone),
+        lines=_sure((*(_line(known.get(line.line_id), line) for line in order.lines), *gone)),
         custody=order.custody,
     )  # fmt: skip
 
@@ -112,6 +113,15 @@ def _line(before: LineRow | None, line: common.OrderLine) -> LineRow:
         title=line.title, kind=line.kind, quantity=line.quantity, net_minor=line.amounts.net,
         components=line.components, cancelled=cancelled,
     )  # fmt: skip
+
+
+def _sure(lines: tuple[LineRow, ...], *, none: bool = False) -> tuple[LineRow, ...]:
+    """Return the lines with no more units confirmed than are wanted, or with none."""
+    most = ((one, 0 if none else max(one.quantity - one.cancelled, 0)) for one in lines)
+    sure = ((one, min(one.confirmed, units)) for one, units in most)
+    return tuple(
+        replace(one, confirmed=units, reserved=max(0, units - one.shipped)) for one, units in sure
+    )
 
 
 def _changed(
@@ -133,10 +143,10 @@ def _shifted(lines: tuple[LineRow, ...], by: dict[str, int]) -> tuple[LineRow, .
 def _cancelled(row: OrderRow, event: orders.OrderLinesCancelled) -> OrderRow:
     lines = _shifted(row.lines, {gone.line_id: gone.quantity for gone in event.lines})
     if not event.whole:
-        return replace(row, lines=lines)
+        return replace(row, lines=_sure(lines))
     return replace(
         row,
-        lines=lines,
+        lines=_sure(lines, none=True),
         ended=event.reason,
         waits_for="",
         confirmed_at=None,
@@ -192,7 +202,7 @@ def _confirmed(row: OrderRow, event: orders.OrderConfirmed, at: int) -> OrderRow
 
 ORDERS: Projection[OrderRow] = Projection(
     name="orders",
-    version=3,
+    version=4,
     row=OrderRow,
     key=("order_id",),
     topics=("orders",),

@@ -129,7 +129,8 @@ def _await_stock(story: Story, lacking: tuple[common.Demand, ...]) -> None:
 
 def _confirm(story: Story) -> None:
     state, units = story.state, remaining(story.state)
-    if state.holds or (state.confirmed == units and state.confirmed_for == state.asked):
+    known = state.confirmed == units and state.confirmed_for == state.asked
+    if state.holds or (known and state.wait is None):
         return
     _tell_confirmed(story, units, partial=False)
 
@@ -153,10 +154,12 @@ def ready(state: OrderState) -> dict[str, int]:
     found: dict[str, int] = {}
     left, back = remaining(state), spent(state)
     whole = {name: units + back.get(name, 0) for name, units in left.items()}
-    for claims in (shipped(state), inside(state), whole):
+    # Of a line that others hand over by now, only what has left, or may, takes our stock.
+    for claims, ours in ((shipped(state), True), (inside(state), True), (whole, False)):
         for name, line in sorted(state.lines.items()):
             units = claims.get(name, 0) - found.get(name, 0)
-            parts = [part for part in line.components if part.units] if line.goods else []
+            stocked = line.goods or ours
+            parts = [part for part in line.components if part.units] if stocked else []
             for part in parts:
                 units = min(units, free.get(part.sku, 0) // part.units)
             if units > 0:

@@ -206,14 +206,14 @@ def shortages(state: OrderState) -> tuple[common.Demand, ...]:
 def demand(state: OrderState) -> dict[str, int]:
     """Return the units that the order needs in all, by SKU, summed over lines and kits.
 
-    What has left of a line beyond what it wants counts too: it is no other line's.
+    What has left of a line beyond what it wants counts too: it is no other line's, also where
+    others hand it over by now.
     """
     gone, back = shipped(state), spent(state)
-    return by_sku(
-        state,
-        {n: max(o.remaining + o.resent + back.get(n, 0), gone.get(n, 0))
-         for n, o in state.lines.items()},
-    )  # fmt: skip
+    wanted = {
+        n: o.remaining + o.resent + back.get(n, 0) if o.goods else 0 for n, o in state.lines.items()
+    }
+    return by_sku(state, {n: max(units, gone.get(n, 0)) for n, units in wanted.items()})
 
 
 def by_sku(state: OrderState, units: Mapping[str, int]) -> dict[str, int]:
@@ -221,7 +221,7 @@ def by_sku(state: OrderState, units: Mapping[str, int]) -> dict[str, int]:
     needed: dict[str, int] = {}
     for name, count in units.items():
         line = state.lines.get(name)
-        if line is not None and line.goods and count:
+        if line is not None and count:
             for part in line.components:
                 needed[part.sku] = needed.get(part.sku, 0) + count * part.units
     return {sku: wanted for sku, wanted in sorted(needed.items()) if wanted}

@@ -22,17 +22,19 @@ def with_links(state: OrderState, order: common.Order) -> common.Order:
     """Return the version with what we know of its lines: a link once learned stays.
 
     So do the parts of a kit that is defined anew: a line takes what it was sold as. Only another
-    SKU, or other units per listing, is another link.
+    SKU, or other units per listing, is another link, and for units that may be in a parcel nothing
+    is: they are reserved, packed or gone as what they were.
     """
-    lines = tuple(_linked(state, line) for line in order.lines)
+    engaged = inside(state)
+    lines = tuple(_linked(state, line, engaged.get(line.line_id, 0)) for line in order.lines)
     return order if lines == order.lines else replace(order, lines=lines)
 
 
-def _linked(state: OrderState, line: common.OrderLine) -> common.OrderLine:
+def _linked(state: OrderState, line: common.OrderLine, engaged: int) -> common.OrderLine:
     known: Line | Link | None = state.lines.get(line.line_id)
     if known is None or known.sku is None:
         known = state.links.get(line.line_id) if line.sku is None else None
-    if known is None or known.sku is None or _other_link(line, known):
+    if known is None or known.sku is None or (not engaged and _other_link(line, known)):
         return line
     return replace(
         line, sku=known.sku, units_per_listing=known.units_per_listing,

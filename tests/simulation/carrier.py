@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import aiohttp
+
 from libs.effects.kinds import Confirmed, NotYet, Rejected, Result, Unknown
 from services.fulfilment import easypost_words as words
 from services.sandbox.carrier import commands
@@ -94,6 +96,6 @@ class Account:
                 f"{method} {path}",
                 lambda fault: self._carrier.answer(method, path, body or {}, fault),
             )
-        except OSError:
+        except aiohttp.ClientError:
             return Unknown("carrier-silent")
         return result

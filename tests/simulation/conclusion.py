@@ -136,11 +136,12 @@ def _order(world: World, order: Order) -> None:
     _standing(world, row)
     units = world.promises.units
     wanted = _wanted(world, order, row)
+    over = _beyond(world, row) if row.ended is None else {}
     for sku in SKUS:
         has = sum(units.has[order_id, sku].values())
         lacks = units.lacks[sku].get(order_id, 0)
         sent = units.shipped[order_id, sku]
-        asked = max(0, wanted.get(sku, 0) - sent)
+        asked = max(0, wanted.get(sku, 0) + over.get(sku, 0) - sent)
         expect("P2", has + lacks == asked, f"{order_id} wants {asked} {sku}: {has} and {lacks}")
         told = row.demands.get(sku)
         knows = (told.reserved, told.short) if told and told.units else (0, 0)
@@ -200,6 +201,18 @@ def _wanted(world: World, order: Order, row: OrderRow) -> dict[str, int]:
             known = (code.strip().upper(),) in world.tables["channels"]["items"]
             expect("P7", not known, f"{row.order_id} waits for {code}, of which stock is kept")
     return dict(wanted)
+
+
+def _beyond(world: World, row: OrderRow) -> dict[str, int]:
+    """Return units that left of lines which want fewer by now: they are no other line's."""
+    sent = world.ledgers.parcels.sent if world.ledgers is not None else {}
+    found: Counter[str] = Counter()
+    for line in row.lines:
+        left = max(0, line.quantity - line.cancelled) + line.resent
+        over = max(0, sent.get((row.order_id, line.line_id), 0) - left)
+        for part in line.components:
+            found[part.sku] += over * part.units
+    return dict(found)
 
 
 def _parts(code: str, line: LineRow) -> dict[str, int]:

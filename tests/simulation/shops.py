@@ -7,7 +7,7 @@ from random import Random
 from msgspec.structs import replace
 
 from services.sandbox.retail.cases import priced
-from services.sandbox.retail.content import Account, Content, State, Status
+from services.sandbox.retail.content import Account, Content, Line, State, Status
 from services.sandbox.retail.mischief import Delivery
 from services.sandbox.retail.people import address, person
 from services.sandbox.shops.render import Wire, external_id, signed, wire
@@ -136,7 +136,9 @@ class Buyers:
         order = self.rng.choice(open_)
         what = order.ahead.pop(0)
         at = max(now // SECOND * SECOND, order.now.updated_at + SECOND)
-        order.states.append(self._changed(order.now, what, at))
+        shown = told(order.now, self.reports(order))  # what the seller cancelled is not changed
+        left = [line for line in order.now.content.lines if shown.remaining(line)]
+        order.states.append(self._changed(order.now, what, at, left))
         self._tell(order, _UPDATED[order.now.content.account.provider])
         return f"{order.account}:{order.external_id} is {what}: {_text(order.now)}"
 
@@ -162,10 +164,9 @@ class Buyers:
         own = self.whole and account is OWN
         return Order([state], list(ahead), redeemed(rng, content) if own else 0, slow)
 
-    def _changed(self, state: State, what: str, at: int) -> State:
+    def _changed(self, state: State, what: str, at: int, left: Sequence[Line]) -> State:
         state = replace(state, version=state.version + 1, updated_at=at)
         content = state.content
-        left = [line for line in content.lines if state.remaining(line)]
         match what:
             case "paid":
                 return replace(state, status="open", paid=True)

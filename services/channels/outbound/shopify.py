@@ -11,6 +11,8 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakValueDictionary
 
+import aiohttp
+
 from libs.contracts.channels import ChannelReportRequested
 from libs.effects.http import NotReached, Outside, undecided
 from libs.effects.kinds import Absent, Confirmed, NotYet, Rejected, Result, Unknown
@@ -106,8 +108,9 @@ class ShopifyReports:
         body = {"query": query, "variables": variables}
         try:
             answer = await self._shop.call("POST", PATH, json=body)
-        except NotReached:
-            raise _Ended(NotYet("unreachable")) from None
+        except (NotReached, aiohttp.ClientError) as error:
+            safe = asking or isinstance(error, NotReached)
+            raise _Ended(NotYet("unreachable") if safe else Unknown("connection-lost")) from None
         found = undecided(answer, self._clock())
         if found is not None:
             # A question has no effect: it is asked again, whatever the answer was.

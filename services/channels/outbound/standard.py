@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
+import aiohttp
+
 from libs.contracts.channels import ChannelReportRequested
 from libs.effects.http import NotReached, Outside, undecided
-from libs.effects.kinds import Confirmed, NotYet, Rejected, Result
+from libs.effects.kinds import Confirmed, NotYet, Rejected, Result, Unknown
 from libs.store.store import Call
 from services.channels.outbound.report import key_of, report_of
 from services.channels.reports import REFUSED
@@ -31,6 +33,8 @@ class StandardReports:
             answer = await self._store.call("POST", path, json=_body(report), headers=headers)
         except NotReached:
             return NotYet("unreachable")
+        except aiohttp.ClientError:
+            return Unknown("connection-lost")
         found = undecided(answer, self._clock())
         if found is not None:
             return found

@@ -12,6 +12,8 @@ two at once, one sees both.
 from collections.abc import Callable
 from typing import Any
 
+import aiohttp
+
 from libs.contracts.channels import ChannelReportRequested
 from libs.effects.http import Answered, NotReached, Outside, undecided
 from libs.effects.kinds import Absent, Confirmed, NotYet, Rejected, Result, Unknown
@@ -60,7 +62,7 @@ class WooCommerceReports:
         """Return the order as the shop has it, or what else the answer means."""
         try:
             answer = await self._shop.call("GET", _path(report))
-        except NotReached:
+        except (NotReached, aiohttp.ClientError):
             return NotYet("unreachable")
         found = undecided(answer, self._clock())
         if found is not None:
@@ -78,6 +80,8 @@ class WooCommerceReports:
             answer = await self._shop.call("PUT", _path(report), json=change)
         except NotReached:
             return NotYet("unreachable")
+        except aiohttp.ClientError:
+            return Unknown("connection-lost")
         found = undecided(answer, self._clock())
         if found is not None:
             return found

@@ -225,6 +225,8 @@ def check_that_nothing_is_stuck(state: OrderState) -> None:
     assert done or state.pending or state.holds or state.wait is not None
     if state.pending:
         assert state.decide_by > 0
+    elif state.committed and not state.holds and state.wait is not None:
+        assert state.wait.reason not in {"payment", "status-unknown"}
 
 
 @settings(max_examples=examples(300), deadline=None)
@@ -251,6 +253,9 @@ def test_the_row_says_what_the_decider_knows(story: list[Any]) -> None:
         for row in rows.values():
             left = {one.line_id: one.quantity - one.cancelled for one in row.lines}
             assert {name: units for name, units in left.items() if units} == dict(remaining(state))
+            sure = {one.line_id: one.confirmed for one in row.lines if one.confirmed}
+            assert sure == {n: units for n, units in (state.confirmed or {}).items() if units}
+            assert all(o.reserved == max(0, o.confirmed - o.shipped) for o in row.lines)
             assert set(row.holds) == set(state.holds)
             assert row.waits_for == (state.wait.reason if state.wait else "")
             ended = state.ended is not None and not state.concerns

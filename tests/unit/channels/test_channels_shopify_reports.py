@@ -3,9 +3,11 @@
 import asyncio
 from typing import Any
 
+import aiohttp
+
 from libs.contracts import channels, common
 from libs.effects.http import Answered
-from libs.effects.kinds import Confirmed, Rejected, Result
+from libs.effects.kinds import Confirmed, NotYet, Rejected, Result, Unknown
 from libs.eventsourcing.states import pack
 from libs.store.store import Call
 from services.channels.outbound.shopify import PATH, ShopifyReports
@@ -77,3 +79,23 @@ def test_units_that_the_shop_has_taken_off_meanwhile_hold_nothing_up() -> None:
     shop = Shop(("OPEN", 1, 2), ("CLOSED", 2, 0))
     assert told(shop) == Confirmed("F1")
     assert [one["fulfillmentOrderId"] for one in shop.told] == ["FO0"]
+
+
+class Hangs(Shop):
+    """A shop that ends the connection: before a mutation's answer only, or before any."""
+
+    def __init__(self, *parts: tuple[str, int, int], always: bool) -> None:
+        super().__init__(*parts)
+        self.always = always
+
+    async def call(self, method: str, path: str, *, json: Any) -> Answered:
+        answer = await super().call(method, path, json=json)
+        if self.always or "mutation" in json["query"]:
+            raise aiohttp.ServerDisconnectedError
+        return answer
+
+
+def test_a_question_without_an_answer_leaves_no_doubt_and_a_mutation_does() -> None:
+    assert told(Hangs(("OPEN", 1, 2), ("OPEN", 2, 1), always=True)) == NotYet("unreachable")
+    found = told(Hangs(("OPEN", 1, 2), ("OPEN", 2, 1), always=False))
+    assert found == Unknown("connection-lost")

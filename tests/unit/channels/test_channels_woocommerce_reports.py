@@ -3,12 +3,13 @@
 import asyncio
 from typing import Any
 
+import aiohttp
 import pytest
 
 from libs.contracts.channels import ChannelReportRequested
 from libs.contracts.common import ExternalLineQuantity
 from libs.effects.http import Answered
-from libs.effects.kinds import Absent, Confirmed, Rejected, Result
+from libs.effects.kinds import Absent, Confirmed, NotYet, Rejected, Result, Unknown
 from libs.eventsourcing.states import pack
 from libs.store.store import Call
 from services.channels.outbound.woocommerce import WooCommerceReports
@@ -155,3 +156,24 @@ def test_a_parcel_that_nothing_waits_for_does_not_complete_the_order_again() -> 
     shop.order["status"] = "processing"  # something was added to it
     tell(shop, report("dispatch", "p3"))
     assert shop.order["status"] == "processing"
+
+
+class Hangs(Shop):
+    """A shop that does what this method asks, and ends the connection instead of answering."""
+
+    def __init__(self, method: str) -> None:
+        super().__init__("processing")
+        self.method = method
+
+    async def call(self, method: str, path: str, *, json: Any = None) -> Answered:
+        answer = await super().call(method, path, json=json)
+        if method == self.method:
+            raise aiohttp.ServerDisconnectedError
+        return answer
+
+
+def test_a_question_without_an_answer_leaves_no_doubt_and_a_change_does() -> None:
+    assert tell(Hangs("GET"), PARCEL) == NotYet("unreachable")
+    shop = Hangs("PUT")
+    assert tell(shop, PARCEL) == Unknown("connection-lost")
+    assert isinstance(ask(shop, PARCEL), Confirmed), "it is asked first, and has taken effect"

@@ -6,7 +6,18 @@ from libs.contracts import orders
 from libs.eventsourcing.testing import given
 from services.orders import commands
 from services.orders.decider import ORDER
-from tests.unit.orders.samples import HOUR, NOW, answer, cancel, captured, funds, line, parcel, told
+from tests.unit.orders.samples import (
+    HOUR,
+    NOW,
+    answer,
+    cancel,
+    captured,
+    funds,
+    line,
+    parcel,
+    released,
+    told,
+)
 from tests.unit.orders.test_orders_confirming import BOX, MUG, names, only
 
 SHORT = answer("MUG", 1, short=1)
@@ -160,6 +171,38 @@ def test_the_expiry_of_a_hold_that_was_renewed_or_paid_cancels_nothing() -> None
     expiry = commands.RecordHoldExpiry("MUG", NOW + HOUR, NOW + HOUR)
     given(ORDER).when(placed, renewed, expiry).then()
     given(ORDER).when(placed, funds("paid", 2), expiry).then()
+
+
+def test_units_that_may_be_in_a_parcel_stay_committed_though_the_order_is_unpaid_again() -> None:
+    until = NOW + HOUR
+    unpaid = told(MUG, commitment="tentative", funds="pending", expires_at=until, version=2)
+    bought = (told(MUG), answer("MUG", 2))
+    outcome = given(ORDER).when(*bought, unpaid)
+    required = only(outcome.events, orders.StockRequired)
+    assert (required.reservation_class, required.expires_at) == ("hold", until)
+    engaged = (*bought, captured(200), unpaid)
+    outcome = given(ORDER).when(*engaged)
+    assert names(outcome.events) == ["OrderAmended", "OrderWaits"]
+    assert only(outcome.events, orders.OrderWaits).decide_by == until
+    ended = given(ORDER).when(*engaged, commands.DecideByDeadline(until))
+    assert only(ended.events, orders.OrderLinesCancelled).reason == "payment-expired"
+    assert "StockRequired" not in names(ended.events), "fulfilment has not answered yet"
+    freed = given(ORDER).when(*engaged, commands.DecideByDeadline(until), released(2))
+    assert only(freed.events, orders.StockRequired).demands[0].units == 0
+
+
+def test_an_order_that_is_paid_again_waits_for_its_payment_no_more() -> None:
+    digital = line("d", 1, kind="digital", requires_shipping=False)
+    for one, bought in ((digital, ()), (MUG, (answer("MUG", 2), captured(200)))):
+        unpaid = told(one, commitment="tentative", expires_at=NOW + HOUR, version=2)
+        waits = (told(one), *bought, unpaid)
+        assert given(ORDER).when(*waits).state.wait is not None
+        paid = given(ORDER).when(*waits, told(one, version=3))
+        assert paid.state.wait is None
+        assert only(paid.events, orders.OrderConfirmed).partial is False
+        assert names(given(ORDER).when(told(one), *bought, told(one, version=3)).events) == [
+            "OrderAmended"
+        ]
 
 
 def test_a_payment_after_the_expiry_reopens_the_order_and_asks_for_stock_again() -> None:
