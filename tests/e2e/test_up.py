@@ -69,6 +69,26 @@ async def test_a_second_start_is_quick_and_killed_services_come_back(tmp_path: P
 
 
 @pytest.mark.stack
+@pytest.mark.parametrize(("name", "word"), [("kafka", "kafka.Kafka"), ("postgres", "-D")])
+async def test_a_server_that_dies_ends_everything_and_is_named(
+    tmp_path: Path, name: str, word: str
+) -> None:
+    async with lonja(tmp_path, "up", "--json", "--port", "0") as process:
+        await told(process, "ready")
+        members = family(process)
+        servers = [
+            one for one in members if word in one.cmdline() and "guard.py" not in str(one.cmdline())
+        ]
+        assert len(servers) == 1
+        servers[0].kill()
+        code, _, errors = await ended(process, 60)
+        assert code == 1
+        assert errors.startswith(f"lonja: {name} ended (exit code 137)")
+        assert "[server-ended]" in errors
+        await nothing_is_left(tmp_path, members)
+
+
+@pytest.mark.stack
 async def test_an_import_shows_its_plan_can_be_repeated_and_an_order_that_waited_for_it_goes_on(
     tmp_path: Path,
 ) -> None:
