@@ -74,7 +74,7 @@ async def answers(dsn: str) -> bool:
     """Whether a server at ``dsn`` runs a statement."""
     try:
         connection = await asyncpg.connect(dsn, timeout=5)
-    except (OSError, asyncpg.PostgresError, TimeoutError):
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
         return False
     try:
         return bool(await connection.fetchval("SELECT true"))

@@ -131,6 +131,7 @@ async def _postgres(
     if given := environ.get("LONJA_POSTGRES"):
         if not await postgres.answers(given):
             where = urlsplit(given).netloc.rpartition("@")[2]  # never the password
+            where = where or "postgresql://USER:PASSWORD@HOST/postgres is expected"
             text = f"no PostgreSQL answers at LONJA_POSTGRES ({where}); start it, or unset it"
             raise StackError("postgres-not-reachable", text)
         return given

@@ -130,11 +130,13 @@ class Services:
         """Start the process again whenever it ends; raises StackError where that does not help."""
         ends: deque[float] = deque(maxlen=RESTARTS)
         while True:
-            code = await self._end()
+            assert self._child is not None
+            child = self._child
+            code = await self._end(child)
             now = asyncio.get_running_loop().time()
             if len(ends) == RESTARTS and now - ends[0] < WINDOW:
                 text = f"the services ended {RESTARTS + 1} times within a minute (exit code {code})"
-                raise StackError("services-keep-ending", f"{text}; see {self._child.log}")
+                raise StackError("services-keep-ending", f"{text}; see {child.log}")
             ends.append(now)
             text = f"The services ended (exit code {code}); starting them again."
             self._output.say("services-restarted", text, exit_code=code)
@@ -146,10 +148,9 @@ class Services:
                 continue  # it ended again while starting: that counts like any other end
             self._output.say("ready", f"Ready again at {self.url}", url=self.url)
 
-    async def _end(self) -> int:
+    async def _end(self, child: Child) -> int:
         """Return the services' exit code when they end. Raises StackError where a server does."""
-        assert self._child is not None
-        while (code := self._child.returncode) is None:
+        while (code := child.returncode) is None:
             for server in self._below:
                 if server.returncode is not None:
                     text = f"{server.name} ended (exit code {server.returncode}), and so all else"
@@ -188,7 +189,7 @@ def say_servers(servers: Servers, output: Output) -> None:
     place = where.netloc.rpartition("@")[2] or "a socket of its own"  # never the password
     output.say(
         "servers",
-        f"Kafka at {servers.kafka}, PostgreSQL at {place} ({servers.kind}: {servers.why})",
+        f"Kafka at {servers.kafka}, PostgreSQL at {place} ({servers.why})",
         kafka=servers.kafka, postgres=place, kind=servers.kind, why=servers.why,
     )  # fmt: skip
 

@@ -1,6 +1,7 @@
 """`lonja up` and `lonja serve`: ready soon, supervised, side by side, and gone without a trace."""
 
 import os
+import shutil
 import signal
 import socket
 import time
@@ -13,7 +14,7 @@ import psutil
 import pytest
 
 from services.console.http import Http
-from tests.e2e.launching import ended, family, lonja, nothing_is_left, services_pid, told
+from tests.e2e.launching import ROOT, ended, family, lonja, nothing_is_left, services_pid, told
 from tests.e2e.test_hostile import CONFIG, order, signed
 from tests.support import eventually
 
@@ -106,8 +107,8 @@ async def test_an_import_shows_its_plan_can_be_repeated_and_an_order_that_waited
             await eventually(lambda: state(http, "held"), 20)
         for options, lines in (
             ([], "Nothing is done"),
-            (["--apply"], "2 lines in, 0 were in already"),
-            (["--apply"], "0 lines in, 2 were in already"),
+            (["--apply"], "2 lines in, 0 in already"),
+            (["--apply"], "0 lines in, 2 in already"),
         ):
             async with lonja(tmp_path, "import", "stock", str(path), *options) as command:
                 _, said, errors = await ended(command)
@@ -180,6 +181,35 @@ async def test_a_wrong_configuration_is_said_in_one_line(tmp_path: Path) -> None
     assert code == 1
     assert errors.startswith("lonja: lonja.toml: channels.shop.provider: ")
     assert errors.count("\n") == 1
+
+
+async def test_the_example_taken_as_it_stands_is_refused_before_anything_starts(
+    tmp_path: Path,
+) -> None:
+    shutil.copy(ROOT / "lonja.example.toml", tmp_path / "lonja.toml")
+    for words in (["up"], ["serve", "orders"], ["doctor"]):
+        async with lonja(tmp_path, *words) as process:
+            code, said, errors = await ended(process)
+        assert code == 1
+        assert "channels.my-shop.webhook_secrets_file: /run/secrets/my-shop cannot be read" in (
+            said + errors
+        )
+    assert not (tmp_path / ".lonja" / "kafka").exists()
+
+
+async def test_servers_and_folders_that_cannot_be_are_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for settings, code in (
+        ({"LONJA_DATA": str(tmp_path / "file")}, "no-data-folder"),
+        ({"LONJA_POSTGRES": "nowhere"}, "postgres-not-reachable"),
+        ({"LONJA_KAFKA": "127.0.0.1:1"}, "kafka-not-reachable"),
+        ({"LONJA_CONFIG": str(tmp_path)}, f"{tmp_path} cannot be read"),
+    ):
+        async with lonja(tmp_path, "up", settings=settings) as process:
+            exit_code, _, errors = await ended(process)
+        assert exit_code == 1
+        assert code in errors
+        assert "our fault" not in errors
 
 
 @pytest.mark.parametrize(
