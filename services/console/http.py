@@ -69,7 +69,7 @@ class Http:
                     fault = type(error).__name__
                 if loop.time() > end:
                     text = f"{method} {path} of {self.url} got no answer for {self.patience:g} s"
-                    raise Stop("no-answer", f"{text} ({fault}); does `lonja up` run, or --url err?")
+                    raise Stop("no-answer", f"{text} ({fault}); does `lonja up` run there?")
                 await asyncio.sleep(0.2)
 
 

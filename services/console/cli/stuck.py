@@ -149,7 +149,10 @@ async def find_order(http: Any, order: str) -> dict[str, Any]:
     from services.console.http import part  # noqa: PLC0415
 
     if order.startswith("shp_"):
-        order = str((await http.get(f"/fulfilment/shipments/{part(order)}"))["order_id"])
+        held: list[str] = list((await http.get(f"/fulfilment/shipments/{part(order)}"))["orders"])
+        if len(held) != 1:
+            raise Stop("ambiguous", f"{order} holds units of several orders: {', '.join(held)}")
+        order = held[0]
     if re.fullmatch("ord_[0-9a-f]{20}", order):
         found: dict[str, Any] = await http.get(f"/orders/{order}")
         return found

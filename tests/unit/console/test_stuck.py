@@ -3,6 +3,7 @@
 from collections import defaultdict
 from typing import Any
 
+import msgspec
 import pytest
 
 from libs.cli.errors import Stop
@@ -11,6 +12,7 @@ from services.channels import report_api as channels
 from services.console.cli.stuck import age_text, elsewhere, explained, find_order
 from services.console.http import Refusal
 from services.console.queues import Waiting, beside, everything, grouped
+from services.fulfilment import standing
 from services.fulfilment import views as fulfilment
 from services.orders import standing as orders
 from services.orders import views as order_views
@@ -138,17 +140,23 @@ def test_an_order_that_waits_for_nothing_has_no_next_action() -> None:
 
 
 async def test_a_parcel_is_explained_by_its_order_and_a_slip_of_the_pen_is_no_order() -> None:
-    name = "ord_0123456789abcdef0123"
-    rows = {
-        "/fulfilment/shipments/shp_1": {"order_id": name},
-        f"/orders/{name}": {"order_id": name},
+    name, other = "ord_0123456789abcdef0123", "ord_0123456789abcdef0124"
+    packed = standing.ShipmentRow(shipment_id="shp_1", orders={name: {"ln_1": 2}})
+    row = order_views.order_out(orders.OrderRow(order_id=name))
+    joined = msgspec.structs.replace(packed, orders={name: {"ln_1": 2}, other: {"ln_1": 1}})
+    answers = {
+        "/fulfilment/shipments/shp_1": shown(fulfilment.shipment_out(packed)),
+        "/fulfilment/shipments/shp_2": shown(fulfilment.shipment_out(joined)),
+        f"/orders/{name}": shown(row),
     }
 
     class Routes:
         async def get(self, path: str, **query: str) -> Any:
-            return rows.get(path) or {"orders": [], "asked": query}
+            return answers.get(path) or {"orders": [], "asked": query}
 
     assert (await find_order(Routes(), "shp_1"))["order_id"] == name
+    with pytest.raises(Stop, match=f"several orders: {name}, {other}"):
+        await find_order(Routes(), "shp_2")
     with pytest.raises(Stop, match="no order is called ord_slip"):
         await find_order(Routes(), "ord_slip")
 
