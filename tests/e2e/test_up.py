@@ -212,6 +212,22 @@ async def test_servers_and_folders_that_cannot_be_are_said_in_one_line(tmp_path:
         assert "our fault" not in errors
 
 
+async def test_a_demo_refuses_its_file_before_it_clears_anything(tmp_path: Path) -> None:
+    (tmp_path / ".lonja").mkdir()
+    kept, rows = tmp_path / ".lonja" / "kept", tmp_path / "rows.csv"
+    kept.touch()
+    rows.write_text("a,b\n")
+    for words, said in (
+        (["--data", str(rows)], "[data-unreadable]"),
+        (["--report", str(tmp_path / "nowhere" / "report.json")], "is no folder"),
+    ):
+        async with lonja(tmp_path, "demo", "--fresh", *words) as process:
+            code, _, errors = await ended(process)
+        assert code == 2
+        assert said in " ".join(errors.split())
+        assert kept.exists()
+
+
 @pytest.mark.parametrize(
     "words", [["no-such-verb"], ["up", "--no-such-option"], ["serve", "wharf"]]
 )
