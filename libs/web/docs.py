@@ -23,7 +23,8 @@ body { font: 15px/1.5 sans-serif; margin: 0 }
 <div id="ui"><div class="plain">
 <h1>$title</h1>
 <p>$about</p>
-<p>The whole of it for programs: <a href="$document">$document</a></p>
+<p>What stands in [brackets] may be left out. The whole of it for programs:
+<a href="$document">$document</a></p>
 $body
 </div></div>
 <script async src="$ui-bundle.js" onload="show()"></script>
@@ -60,7 +61,7 @@ def _entry(schema: Schema, operation: Operation) -> str:
     lines = [said["summary"] + ".", said.get("description", "")]
     for kind, title in (("query", "Query"), ("header", "Header")):
         named = [
-            (one["name"], one["required"])
+            (one["name"].title() if kind == "header" else one["name"], one["required"])
             for one in said.get("parameters", ())
             if one["in"] == kind
         ]

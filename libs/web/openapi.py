@@ -83,8 +83,12 @@ def _require(parameter: Schema) -> None:
 
 
 def fields(schema: Schema, part: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
-    """Give the fields of a body and whether each must be there; none where it is no object."""
+    """Give a body's fields, with their values where they are few, and whether each must be there.
+
+    Gives none where the body is no object.
+    """
     name = str(part.get("$ref", "")).rpartition("/")[2]
     body = schema["components"]["schemas"].get(name, part)
-    for field in body.get("properties", ()):
-        yield field, field in body.get("required", ())
+    for field, said in body.get("properties", {}).items():
+        values = ", ".join(map(str, said.get("enum", ())))
+        yield f"{field} ({values})" if values else field, field in body.get("required", ())

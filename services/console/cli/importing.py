@@ -69,7 +69,7 @@ def _import(kind: str, file: Path, url: str | None, output: Output, *, apply: bo
 def _show(planned: "Plan", output: Output) -> None:
     for one in planned.writes[:_SHOWN]:
         facts: dict[str, Any] = {k: v for k, v in one.body.items() if v not in (None, "", [])}
-        text = ", ".join(f"{k} {v}" for k, v in facts.items() if k not in {"by", "document"})
+        text = ", ".join(f"{k} {_told(v)}" for k, v in facts.items() if k not in {"by", "document"})
         output.say("line", f"  line {one.line}: {one.sku}: {text}", line=one.line, sku=one.sku)
     if len(planned.writes) > _SHOWN:
         more = len(planned.writes) - _SHOWN
@@ -79,6 +79,12 @@ def _show(planned: "Plan", output: Output) -> None:
                    line=bad.line, code=bad.code, sku=bad.sku)  # fmt: skip
     text = f"{counted(len(planned.writes), 'line')} to send, {len(planned.refused)} refused."
     output.say("plan", text, lines=len(planned.writes), refused=len(planned.refused))
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, list):
+        return ";".join(f"{part['sku']}:{part['units']}" for part in value)
+    return str(value)
 
 
 async def _connected(planned: "Plan", url: str | None, output: Output) -> int:

@@ -151,6 +151,14 @@ def test_a_header_that_is_not_one_is_repeated_so_that_one_sees_why() -> None:
         plan("stock", "sku;quantity\nA;1\n", "run")
 
 
+def test_a_plan_shows_a_kit_as_the_file_writes_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "kits.csv").write_text("sku,components\nKIT,A:2;B:1\n")
+    assert run(app, ["products", str(tmp_path / "kits.csv")], "lonja import") == 0
+    assert "  line 2: KIT: components A:2;B:1\n1 line to send" in capsys.readouterr().out
+
+
 def test_a_file_in_another_encoding_is_refused_with_the_way_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -54,7 +54,8 @@ async def test_the_documentation_names_every_operation_and_needs_no_network() ->
     for method, path, said in operations(app().openapi()):
         assert f"<dt>{method.upper()} {path}</dt>" in text
         assert said["summary"].replace("'", "&#x27;") in text
-    assert "Header: idempotency-key<br>Body: decision, [reason], [shipment_id]" in text
+    decision = "decision (retry, backorder, cancel, reship, refund, claim, accept)"
+    assert f"Header: Idempotency-Key<br>Body: {decision}, [reason], [shipment_id]" in text
     before, _, after = text.partition("<script async")
     assert "https://" not in before
     assert after
