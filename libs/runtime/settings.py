@@ -126,8 +126,8 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
     Raises ConfigurationError with the key and the reason.
     """
     environ = os.environ if environ is None else environ
-    named = path or environ.get("LONJA_CONFIG")
-    path = Path(named or "lonja.toml")
+    named = "" if path else environ.get("LONJA_CONFIG", "")
+    path = path or Path(named or "lonja.toml")
     data = _read(path) if named or path.exists() else {}
     _override(data, environ)
     try:
