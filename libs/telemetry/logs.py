@@ -92,7 +92,7 @@ def configure(service: str, *, stream: Any = None) -> None:
     )
     structlog.contextvars.bind_contextvars(service=service)
     # Libraries' own messages may quote what they were given: only their level and origin are kept.
-    for name in ("aiokafka", "asyncio", "uvicorn", "opentelemetry", "urllib3"):
+    for name in ("aiokafka", "asyncio", "asyncpg", "uvicorn", "opentelemetry", "urllib3"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 

@@ -153,7 +153,9 @@ class Services:
         while (code := child.returncode) is None:
             for server in self._below:
                 if server.returncode is not None:
-                    text = f"{server.name} ended (exit code {server.returncode}), and so all else"
+                    text = f"{server.name} ended (exit code {server.returncode})"
+                    self._output.say("server-ended", f"{text}; stopping everything.",
+                                     server=server.name, exit_code=server.returncode)  # fmt: skip
                     raise StackError("server-ended", f"{text}; see {server.log}, then start again")
             await asyncio.sleep(LOOK)
         return code

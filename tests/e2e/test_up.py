@@ -82,6 +82,7 @@ async def test_a_server_that_dies_ends_everything_and_is_named(
         ]
         assert len(servers) == 1
         servers[0].kill()
+        assert (await told(process, "server-ended"))["server"] == name
         code, _, errors = await ended(process, 60)
         assert code == 1
         assert errors.startswith(f"lonja: {name} ended (exit code 137)")
