@@ -45,6 +45,11 @@ def amount_text(minor: int, currency: str) -> str:
     return f"{to_text(minor, currency)} {currency}"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number of things as a person says it."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 class Output:
     """One voice for both kinds of readers."""
 

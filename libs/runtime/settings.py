@@ -29,7 +29,7 @@ from libs.runtime.sections import (
 
 __all__ = [
     "Account", "Address", "Carrier", "Company", "ConfigurationError", "Limits", "Location",
-    "PaymentAccount", "Privacy", "Server", "Settings", "Telemetry", "load",
+    "PaymentAccount", "Privacy", "Server", "Settings", "Telemetry", "check_secrets", "load",
 ]  # fmt: skip
 
 
@@ -94,19 +94,41 @@ def _override(data: dict[str, Any], environ: Mapping[str, str]) -> None:
         place[keys[-1]] = value.split(",") if keys[-1] == "webhook_secrets" else value
 
 
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path.name} is not TOML: {error}") from error
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def check_secrets(settings: Settings) -> None:
+    """Look whether each file of secrets can be read. Raises ConfigurationError with its key."""
+    sections: dict[str, Mapping[str, Section]] = {
+        "channels": settings.channels, "payments": settings.payments, "carriers": settings.carriers,
+    }  # fmt: skip
+    for section, accounts in sections.items():
+        for name, account in accounts.items():
+            for key, file in account:
+                try:
+                    if key.endswith("_file") and file is not None:
+                        file.read_text()
+                except (OSError, UnicodeDecodeError) as error:
+                    why = getattr(error, "strerror", "not text")
+                    text = f"{section}.{name}.{key}: {file} cannot be read: {why}"
+                    raise ConfigurationError(text) from error
+
+
 def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
     """Read the file (LONJA_CONFIG, else ./lonja.toml where it exists) and the environment.
 
     Raises ConfigurationError with the key and the reason.
     """
     environ = os.environ if environ is None else environ
-    path = path or Path(environ.get("LONJA_CONFIG", "lonja.toml"))
-    data: dict[str, Any] = {}
-    if path.exists():
-        try:
-            data = tomllib.loads(path.read_text())
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigurationError(f"{path.name} is not TOML: {error}") from error
+    named = "" if path else environ.get("LONJA_CONFIG", "")
+    path = path or Path(named or "lonja.toml")
+    data = _read(path) if named or path.exists() else {}
     _override(data, environ)
     try:
         return Settings.model_validate(data)

@@ -25,10 +25,14 @@ async def lease(data: Path) -> AsyncIterator[int]:
     """Holds the servers of ``data``; yields the locked descriptor, which guards keep open too.
 
     Waits for the guards of a holder that was killed. Raises StackError(already-running) while the
-    holder lives.
+    holder lives, StackError(no-data-folder) where there can be none.
     """
     path = data / LOCK
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        text = f"{path.parent} cannot be made ({error.strerror}); name another data folder"
+        raise StackError("no-data-folder", text) from error
     loop = asyncio.get_running_loop()
     end = loop.time() + HANDOVER_DEADLINE
     with path.open("a") as file:
@@ -36,7 +40,8 @@ async def lease(data: Path) -> AsyncIterator[int]:
             note = live_note(data)
             if note or loop.time() > end:
                 who = f"process {note['pid']}" if note else "another process"
-                text = f"{who} runs the servers of {data}; join it, or stop it first"
+                text = f"{who} runs the servers of {data}; `lonja serve` joins it"
+                text += f", `kill {note['pid']}` stops it" if note else ""
                 raise StackError("already-running", text)
             await asyncio.sleep(0.05)
         try:

@@ -23,6 +23,7 @@ INSTALLATION = "pginstall18/bin"
 ROOT_USER = "pgserver"
 ACCOUNT_TRIES = 10
 START_DEADLINE = 60.0
+STILL_ENDING = "pre-existing shared memory block"  # of a process that outlives a killed server
 # sun_path is 104 bytes on macOS, 108 on Linux; the rest is the file's name.
 SOCKET_FOLDER_LIMIT = 80
 
@@ -52,29 +53,39 @@ def reason() -> str:
 async def start_postgres(folder: Path, *, logs: Path, lock: int | None = None) -> tuple[Child, str]:
     """Starts the server with its data in ``folder``; returns it and the DSN of ``postgres``.
 
-    Raises StackError with the end of the server's log.
+    Where processes of a server that was killed are still ending, it waits for them. Raises
+    StackError with the end of the server's log.
     """
     user = await asyncio.to_thread(_account)
     await asyncio.to_thread(_initialise, folder, user)
     sockets = _socket_folder(folder, user)
     options = [part for key, value in SETTINGS.items() for part in ("-c", f"{key}={value}")]
     command: list[str | Path] = [_binaries() / "postgres", "-D", folder, "-k", sockets, *options]
-    # SIGINT is PostgreSQL's fast shutdown: sessions are ended, data is flushed.
-    child = start("postgres", command, logs=logs, user=user, stop_signal=signal.SIGINT, lock=lock)
     dsn = f"postgresql://postgres@/postgres?host={quote(str(sockets))}"
-    try:
-        await ready(child, lambda: answers(dsn), deadline=START_DEADLINE)
-    except asyncio.CancelledError:
-        child.order_stop()
-        raise
-    return child, dsn
+    end = time.monotonic() + START_DEADLINE
+    while True:
+        # SIGINT is PostgreSQL's fast shutdown: sessions are ended, data is flushed.
+        child = start(
+            "postgres", command, logs=logs, user=user, stop_signal=signal.SIGINT, lock=lock
+        )
+        try:
+            await ready(child, lambda: answers(dsn), deadline=START_DEADLINE)
+        except asyncio.CancelledError:
+            child.order_stop()
+            raise
+        except StackError:
+            if STILL_ENDING not in child.tail() or time.monotonic() > end:
+                raise
+            await asyncio.sleep(0.25)
+        else:
+            return child, dsn
 
 
 async def answers(dsn: str) -> bool:
     """Whether a server at ``dsn`` runs a statement."""
     try:
         connection = await asyncpg.connect(dsn, timeout=5)
-    except (OSError, asyncpg.PostgresError, TimeoutError):
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
         return False
     try:
         return bool(await connection.fetchval("SELECT true"))

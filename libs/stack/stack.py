@@ -29,13 +29,19 @@ class Servers(msgspec.Struct, frozen=True):
 
 @contextlib.asynccontextmanager
 async def running_stack(
-    data: Path, *, stack: str | None = None, environ: Mapping[str, str]
+    data: Path,
+    *,
+    stack: str | None = None,
+    environ: Mapping[str, str],
+    started: list[Child] | None = None,
 ) -> AsyncIterator[Servers]:
     """Yields servers that answer, and stops on exit what it started itself.
 
     LONJA_KAFKA and LONJA_POSTGRES, each by itself, are used as they are; what is not given runs
     embedded with its data in ``data``, or in containers with ``stack="docker"``. LONJA_KAFKA_PORT
     fixes the embedded broker's port. Raises StackError.
+
+    ``started`` takes in the processes of embedded servers, for whoever wants to know if one ends.
     """
     async with contextlib.AsyncExitStack() as exits:
         kind: Kind = "docker" if stack == "docker" else "embedded"
@@ -44,7 +50,7 @@ async def running_stack(
         elif kind == "docker":
             await asyncio.to_thread(docker.require_daemon)
         lock = None if kind == "given" else await exits.enter_async_context(lease(data))
-        children: list[Child] = []
+        children = [] if started is None else started
         exits.push_async_callback(_stop, children)
         outcomes = await asyncio.gather(
             _kafka(data, kind, environ, exits, children, lock),
@@ -125,6 +131,7 @@ async def _postgres(
     if given := environ.get("LONJA_POSTGRES"):
         if not await postgres.answers(given):
             where = urlsplit(given).netloc.rpartition("@")[2]  # never the password
+            where = where or "postgresql://USER:PASSWORD@HOST/postgres is expected"
             text = f"no PostgreSQL answers at LONJA_POSTGRES ({where}); start it, or unset it"
             raise StackError("postgres-not-reachable", text)
         return given

@@ -93,7 +93,7 @@ def configure(service: str, *, stream: Any = None) -> None:
     structlog.contextvars.bind_contextvars(service=service)
     logging.lastResort = _Origins(logging.WARNING)  # of all loggers that nobody gave a handler
     # What these say of passing faults is said by us.
-    for name in ("aiokafka", "asyncio", "uvicorn", "opentelemetry", "urllib3"):
+    for name in ("aiokafka", "asyncio", "asyncpg", "uvicorn", "opentelemetry", "urllib3"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 

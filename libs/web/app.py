@@ -1,11 +1,12 @@
 """The HTTP server: routes of the services here, health, metrics, errors as problems."""
 
+import functools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -18,6 +19,8 @@ from libs.telemetry.logs import log
 from libs.telemetry.spans import OFF, Spans
 from libs.telemetry.tracing import continued, header_of, trace_id
 from libs.web.bodies import checked
+from libs.web.docs import page
+from libs.web.openapi import Schema, described
 from libs.web.problems import Problem, answer_problem, problem
 from libs.web.tokens import READS, permitted
 
@@ -95,8 +98,10 @@ def build_app(
     app = FastAPI(
         title="Lonja",
         version="0.1.0",
-        description="Orders, stock and their events, over all channels. Writes take an "
-        "`Idempotency-Key`; reads take `?after=` with the token of a write.",
+        description="Orders, stock, payments, parcels, books and customers of all channels. Writes "
+        "take an `Idempotency-Key`; reads take `?after=` with the token of a write.",
+        docs_url=None,
+        redoc_url=None,
     )
     app.add_middleware(Guard, server=server, spans=spans)
     for router in routers:
@@ -104,12 +109,44 @@ def build_app(
     for kind in (Problem, Refused, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, answer_problem)
 
+    app.openapi = _documented(app)  # type: ignore[method-assign]
+    _health(app, registry, refresh, unready)
+    return app
+
+
+def _documented(app: FastAPI) -> Callable[[], Schema]:
+    """Serve the documentation, and return what gives the document behind it."""
+    document = functools.cache(functools.partial(_document, app.openapi))
+
+    @app.get("/", include_in_schema=False)
+    async def begin() -> Response:
+        return RedirectResponse("/docs")
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        return HTMLResponse(page(document(), str(app.openapi_url)))
+
+    return document
+
+
+def _document(found: Callable[[], Schema]) -> Schema:
+    return described(found())
+
+
+def _health(
+    app: FastAPI,
+    registry: CollectorRegistry,
+    refresh: Callable[[], Awaitable[None]],
+    unready: Check,
+) -> None:
     @app.get("/health/live", tags=["health"])
     async def live() -> dict[str, str]:
+        """Say that the process answers."""
         return {"status": "alive"}
 
     @app.get("/health/ready", tags=["health"])
     async def ready() -> JSONResponse:
+        """Say whether every service here does its work; 503 names what waits for what."""
         missing = unready()
         if missing:
             return JSONResponse({"status": "not-ready", "waiting_for": dict(missing)}, 503)
@@ -117,7 +154,6 @@ def build_app(
 
     @app.get("/metrics", tags=["health"])
     async def metrics() -> Response:
+        """Give the metrics in Prometheus' text format."""
         await refresh()
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
-
-    return app

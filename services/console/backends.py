@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from libs.codec.registry import Registry
 from libs.contracts import kernel
 from libs.runtime.ports import Service
 from libs.runtime.settings import Settings
+from libs.stack import kafka, postgres
 from libs.stack.stack import Servers, attach
 from libs.store.pool import Pool, close_pool, database_dsn, open_pool
 from services.console.composition import SERVICES
@@ -34,12 +36,26 @@ def servers_of(data: Path) -> Servers:
     return found
 
 
+async def answering(data: Path) -> Servers:
+    """Return the servers, which answer. Raises Stop with the one that does not."""
+    servers = servers_of(data)
+    if not await kafka.answers(servers.kafka):
+        text = f"Kafka at {servers.kafka} does not answer; `lonja doctor` looks further"
+        raise Stop("kafka-not-reachable", text)
+    if not await postgres.answers(servers.postgres):
+        text = "PostgreSQL does not answer; `lonja doctor` looks further"
+        raise Stop("postgres-not-reachable", text)
+    return servers
+
+
 def url_of(data: Path, given: str | None = None) -> str:
-    """Return the address of the running services. Raises Stop(not-running)."""
+    """Return the address of the running services. Raises Stop(not-running), Stop(usage)."""
     url = given or os.environ.get("LONJA_URL") or running_services(data)
     if url is None:
         raise Stop("not-running", "no services run here; start them with `lonja up`")
-    return url
+    if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", url):
+        raise Stop("usage", f"the services' address is http://HOST:PORT, not {url}", 2)
+    return url.rstrip("/")
 
 
 def client(data: Path, given: str | None = None) -> Http:

@@ -68,8 +68,8 @@ class Http:
                 except (aiohttp.ClientError, TimeoutError) as error:
                     fault = type(error).__name__
                 if loop.time() > end:
-                    text = f"{method} {path} got no answer for {self.patience:g} s ({fault})"
-                    raise Stop("no-answer", f"{text}; look at the services' log")
+                    text = f"{method} {path} of {self.url} got no answer for {self.patience:g} s"
+                    raise Stop("no-answer", f"{text} ({fault}); does `lonja up` run there?")
                 await asyncio.sleep(0.2)
 
 
@@ -81,6 +81,8 @@ async def _read(answer: aiohttp.ClientResponse) -> Any:
     detail = str(found.get("detail", "refused"))
     for fault in found.get("faults", [])[:3]:
         detail += f" {fault.get('where')}: {fault.get('why')}"
+    if answer.status == 401:
+        detail += " The command line sends LONJA_TOKEN."
     raise Refusal(answer.status, str(found.get("code", answer.status)), detail)
 
 

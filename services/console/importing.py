@@ -67,7 +67,8 @@ def plan(kind: str, text: str, run: str) -> Plan:
     columns, understanding = _KINDS[kind]
     understand = understanding(text)
     rows = _rows(text)
-    _, header = next(rows, (1, []))
+    _, named = next(rows, (1, []))
+    header = [name.strip().lower() for name in named]
     _expect(columns, header)
     writes: list[Write] = []
     refused: list[Refused] = []
@@ -102,8 +103,10 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _expect(columns: Sequence[str], header: Sequence[str]) -> None:
-    if not set(columns[:1]) <= set(header):
-        raise ValueError(f"the first line must name the columns {','.join(columns)}")
+    if columns[0] not in header:
+        found = ",".join(header) or "nothing"
+        raise ValueError(f"the first line says {found[:80]}; it names columns, with commas between:"
+                         f" {','.join(columns)}")  # fmt: skip
     if unknown := [name for name in header if name not in columns]:
         raise ValueError(f"there is no column {unknown[0]}; there are {','.join(columns)}")
     if twice := [name for name in header if header.count(name) > 1]:

@@ -30,6 +30,7 @@ ALL = (
 READY_DEADLINE = 90.0
 GRACE = 20.0
 RESTARTS, WINDOW = 5, 60.0
+LOOK = 0.25  # seconds between two looks whether anything has ended
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,13 @@ class Wanted:
 
 
 class Services:
-    """The services' process, watched."""
+    """The services' process, watched, and with it the servers that were started for it."""
 
-    def __init__(self, wanted: Wanted, servers: Servers, output: Output) -> None:
+    def __init__(
+        self, wanted: Wanted, servers: Servers, output: Output, below: Sequence[Child] = ()
+    ) -> None:
         self.servers, self._wanted, self._output = servers, wanted, output
+        self._below = below
         self.url, self._port = "", wanted.port
         self.afterwards: list[Callable[[], Awaitable[None]]] = []
         self._child: Child | None = None
@@ -127,11 +131,12 @@ class Services:
         ends: deque[float] = deque(maxlen=RESTARTS)
         while True:
             assert self._child is not None
-            code = await self._child.wait()
+            child = self._child
+            code = await self._end(child)
             now = asyncio.get_running_loop().time()
             if len(ends) == RESTARTS and now - ends[0] < WINDOW:
                 text = f"the services ended {RESTARTS + 1} times within a minute (exit code {code})"
-                raise StackError("services-keep-ending", f"{text}; see {self._child.log}")
+                raise StackError("services-keep-ending", f"{text}; see {child.log}")
             ends.append(now)
             text = f"The services ended (exit code {code}); starting them again."
             self._output.say("services-restarted", text, exit_code=code)
@@ -142,6 +147,18 @@ class Services:
                     raise
                 continue  # it ended again while starting: that counts like any other end
             self._output.say("ready", f"Ready again at {self.url}", url=self.url)
+
+    async def _end(self, child: Child) -> int:
+        """Return the services' exit code when they end. Raises StackError where a server does."""
+        while (code := child.returncode) is None:
+            for server in self._below:
+                if server.returncode is not None:
+                    text = f"{server.name} ended (exit code {server.returncode})"
+                    self._output.say("server-ended", f"{text}; stopping everything.",
+                                     server=server.name, exit_code=server.returncode)  # fmt: skip
+                    raise StackError("server-ended", f"{text}; see {server.log}, then start again")
+            await asyncio.sleep(LOOK)
+        return code
 
     async def stop(self) -> None:
         """Let the services drain and end, then what was to end after them."""
@@ -155,12 +172,13 @@ class Services:
 async def launched(wanted: Wanted, output: Output) -> AsyncIterator[Services]:
     """Yield ready services on running servers; on exit services drain first. Raises StackError."""
     async with contextlib.AsyncExitStack() as exits:
+        below: list[Child] = []
         with output.waiting("Starting Kafka and PostgreSQL"):
             servers = await exits.enter_async_context(
-                running_stack(wanted.data, stack=wanted.stack, environ=os.environ)
+                running_stack(wanted.data, stack=wanted.stack, environ=os.environ, started=below)
             )
         say_servers(servers, output)
-        services = Services(wanted, servers, output)
+        services = Services(wanted, servers, output, below)
         exits.push_async_callback(services.stop)
         with output.waiting("Starting the services"):
             await services.start()
@@ -173,7 +191,7 @@ def say_servers(servers: Servers, output: Output) -> None:
     place = where.netloc.rpartition("@")[2] or "a socket of its own"  # never the password
     output.say(
         "servers",
-        f"Kafka at {servers.kafka}, PostgreSQL at {place} ({servers.kind}: {servers.why})",
+        f"Kafka at {servers.kafka}, PostgreSQL at {place} ({servers.why})",
         kafka=servers.kafka, postgres=place, kind=servers.kind, why=servers.why,
     )  # fmt: skip
 

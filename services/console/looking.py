@@ -16,7 +16,8 @@ from typing import Literal, NamedTuple
 
 from libs.cli.errors import Stop
 from libs.runtime.errors import ConfigurationError
-from libs.runtime.settings import Settings, load
+from libs.runtime.settings import Settings, check_secrets, load
+from libs.web.tokens import check_listening
 from services.console.places import ROOT, is_free, running_services
 
 Grade = Literal["ok", "warn", "fail"]
@@ -45,15 +46,17 @@ async def look(data: Path) -> list[Finding]:
     found.append(await _guarded("schemas", _schemas))
     try:
         settings = load()
+        check_listening(settings.server)
+        check_secrets(settings)
     except ConfigurationError as error:
         mend = "edit lonja.toml; lonja.example.toml describes every key"
         return [*found, Finding("configuration", "fail", str(error), mend)]
-    accounts = len(settings.channels)
+    accounts = ", ".join(settings.channels)
     found.append(
-        Finding("configuration", "ok", f"{accounts} channel accounts")
+        Finding("configuration", "ok", f"channel accounts: {accounts}")
         if accounts
         else Finding("configuration", "warn", "no channel accounts",
-                     "cp lonja.example.toml lonja.toml")
+                     "copy what is yours from lonja.example.toml to lonja.toml")
     )  # fmt: skip
     found.append(_port(data, settings))
     return found + await look_at_system(data, settings)
@@ -128,6 +131,9 @@ def _jars(data: Path) -> Finding:
 
 def _disk(data: Path) -> Finding:
     place = data.resolve()
+    if place.exists() and not (place.is_dir() and os.access(place, os.W_OK | os.X_OK)):
+        seen = f"{place} is no folder that can be written"
+        return Finding("disk", "fail", seen, "name another with --data")
     while not place.exists():
         place = place.parent
     free = shutil.disk_usage(place).free // 2**20

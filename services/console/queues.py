@@ -1,6 +1,6 @@
 """What waits in all services, in one shape, as their own routes show it. Changes nothing."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -36,7 +36,9 @@ class Waiting(msgspec.Struct, frozen=True):
     overdue: bool
 
 
-async def everything(http: Reader, now: int) -> tuple[list[Waiting], list[str]]:
+async def everything(
+    http: Reader, now: int, without: Collection[str] = ()
+) -> tuple[list[Waiting], list[str]]:
     """Return all that waits, overdue first, then the most money; and who did not answer.
 
     A service that does not run there has no such route: it is named, not taken for an empty queue.
@@ -46,6 +48,8 @@ async def everything(http: Reader, now: int) -> tuple[list[Waiting], list[str]]:
     found: list[Waiting] = []
     silent: list[str] = []
     for service, read in _READERS.items():
+        if service in without:
+            continue
         try:
             found += [one async for one in read(http, now)]
         except Refusal as refusal:
@@ -54,6 +58,12 @@ async def everything(http: Reader, now: int) -> tuple[list[Waiting], list[str]]:
             silent.append(service)
     found.sort(key=lambda one: (not one.overdue, -one.at_risk_minor, one.since, one.subject))
     return found, silent
+
+
+async def beside(http: Reader, now: int, subjects: Collection[str]) -> list[Waiting]:
+    """Return what waits in other services than orders for an order or its parcels."""
+    found, _ = await everything(http, now, without=("orders",))
+    return [one for one in found if one.subject in subjects]
 
 
 async def _pages(http: Reader, path: str, rows: str, **query: str) -> AsyncIterator[Row]:

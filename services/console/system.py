@@ -49,7 +49,8 @@ async def _guarded(what: str, look: Look) -> list[Finding]:
     try:
         return await look()
     except Stop as stop:
-        return [Finding(what, "fail", str(stop), LOGS)]
+        mend = "export LONJA_TOKEN=TOKEN" if stop.code in {"unauthorised", "forbidden"} else LOGS
+        return [Finding(what, "fail", str(stop), mend)]
     except Exception as error:
         return [Finding(what, "fail", type(error).__name__, LOGS)]
 

@@ -91,7 +91,7 @@ class Killer:
             os.kill(found, signal.SIGKILL)
             self.killed[name] += 1
             if name in SERVERS:
-                await asyncio.sleep(EVERY / 2)  # services live on without it
+                await asyncio.sleep(EVERY / 2)  # all else stops, as well as it can without it
                 return members
         return []
 

@@ -202,6 +202,13 @@ async def test_every_verb_answers_with_facts_and_a_next_action(system: System) -
     assert (code, {one["stopped"] for one in told}) == (0, {""}), "what is repeated is dropped"
     code, told, _ = await verb(system, "why", "LAMP")
     assert (code, told[0]["shipped"]) == (0, 1)
-    for words in (("why", "NOTHING"), ("trace", "nobody"), ("stuck", "explain", "nobody")):
+    for words in (
+        ("why", "NOTHING"), ("trace", "nobody"), ("trace", "ord_slip"), ("erase", "ord_slip"),
+        ("stuck", "explain", "nobody"), ("stuck", "explain", "shp_nothing"),
+    ):  # fmt: skip
         code, told, errors = await verb(system, *words)
         assert (code, errors.count("\n"), errors.count("[")) == (1, 1, 1), errors
+        assert "-not-found]" in errors
+    for words in (("erase", "slip"), ("lag", "--url", "slip")):
+        code, told, errors = await verb(system, *words)
+        assert (code, errors.count("[usage]")) == (2, 1), errors

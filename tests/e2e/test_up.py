@@ -1,6 +1,7 @@
 """`lonja up` and `lonja serve`: ready soon, supervised, side by side, and gone without a trace."""
 
 import os
+import shutil
 import signal
 import socket
 import time
@@ -13,7 +14,7 @@ import psutil
 import pytest
 
 from services.console.http import Http
-from tests.e2e.launching import ended, family, lonja, nothing_is_left, services_pid, told
+from tests.e2e.launching import ROOT, ended, family, lonja, nothing_is_left, services_pid, told
 from tests.e2e.test_hostile import CONFIG, order, signed
 from tests.support import eventually
 
@@ -69,6 +70,27 @@ async def test_a_second_start_is_quick_and_killed_services_come_back(tmp_path: P
 
 
 @pytest.mark.stack
+@pytest.mark.parametrize(("name", "word"), [("kafka", "kafka.Kafka"), ("postgres", "-D")])
+async def test_a_server_that_dies_ends_everything_and_is_named(
+    tmp_path: Path, name: str, word: str
+) -> None:
+    async with lonja(tmp_path, "up", "--json", "--port", "0") as process:
+        await told(process, "ready")
+        members = family(process)
+        servers = [
+            one for one in members if word in one.cmdline() and "guard.py" not in str(one.cmdline())
+        ]
+        assert len(servers) == 1
+        servers[0].kill()
+        assert (await told(process, "server-ended"))["server"] == name
+        code, _, errors = await ended(process, 60)
+        assert code == 1
+        assert errors.startswith(f"lonja: {name} ended (exit code 137)")
+        assert "[server-ended]" in errors
+        await nothing_is_left(tmp_path, members)
+
+
+@pytest.mark.stack
 async def test_an_import_shows_its_plan_can_be_repeated_and_an_order_that_waited_for_it_goes_on(
     tmp_path: Path,
 ) -> None:
@@ -86,8 +108,8 @@ async def test_an_import_shows_its_plan_can_be_repeated_and_an_order_that_waited
             await eventually(lambda: state(http, "held"), 20)
         for options, lines in (
             ([], "Nothing is done"),
-            (["--apply"], "2 lines in, 0 were in already"),
-            (["--apply"], "0 lines in, 2 were in already"),
+            (["--apply"], "2 lines in, 0 in already"),
+            (["--apply"], "0 lines in, 2 in already"),
         ):
             async with lonja(tmp_path, "import", "stock", str(path), *options) as command:
                 _, said, errors = await ended(command)
@@ -160,6 +182,51 @@ async def test_a_wrong_configuration_is_said_in_one_line(tmp_path: Path) -> None
     assert code == 1
     assert errors.startswith("lonja: lonja.toml: channels.shop.provider: ")
     assert errors.count("\n") == 1
+
+
+async def test_the_example_taken_as_it_stands_is_refused_before_anything_starts(
+    tmp_path: Path,
+) -> None:
+    shutil.copy(ROOT / "lonja.example.toml", tmp_path / "lonja.toml")
+    for words in (["up"], ["serve", "orders"], ["doctor"]):
+        async with lonja(tmp_path, *words) as process:
+            code, said, errors = await ended(process)
+        assert code == 1
+        assert "channels.my-shop.webhook_secrets_file: /run/secrets/my-shop cannot be read" in (
+            said + errors
+        )
+    assert not (tmp_path / ".lonja" / "kafka").exists()
+
+
+async def test_servers_and_folders_that_cannot_be_are_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for settings, code in (
+        ({"LONJA_DATA": str(tmp_path / "file")}, "no-data-folder"),
+        ({"LONJA_POSTGRES": "nowhere"}, "postgres-not-reachable"),
+        ({"LONJA_KAFKA": "127.0.0.1:1"}, "kafka-not-reachable"),
+        ({"LONJA_CONFIG": str(tmp_path)}, f"{tmp_path} cannot be read"),
+    ):
+        async with lonja(tmp_path, "up", settings=settings) as process:
+            exit_code, _, errors = await ended(process)
+        assert exit_code == 1
+        assert code in errors
+        assert "our fault" not in errors
+
+
+async def test_a_demo_refuses_its_file_before_it_clears_anything(tmp_path: Path) -> None:
+    (tmp_path / ".lonja").mkdir()
+    kept, rows = tmp_path / ".lonja" / "kept", tmp_path / "rows.csv"
+    kept.touch()
+    rows.write_text("a,b\n")
+    for words, said in (
+        (["--data", str(rows)], "[data-unreadable]"),
+        (["--report", str(tmp_path / "nowhere" / "report.json")], "is no folder"),
+    ):
+        async with lonja(tmp_path, "demo", "--fresh", *words) as process:
+            code, _, errors = await ended(process)
+        assert code == 2
+        assert said in " ".join(errors.split())
+        assert kept.exists()
 
 
 @pytest.mark.parametrize(

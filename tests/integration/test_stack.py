@@ -14,7 +14,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from libs.stack import docker, jars, processes
+from libs.stack import docker, jars, postgres, processes
 from libs.stack.errors import StackError
 from libs.stack.stack import Servers, attach, database_dsn, running_stack
 from tests.support import eventually
@@ -97,6 +97,22 @@ async def test_a_second_start_needs_no_network_and_finds_its_data(tmp_path: Path
         assert servers.kind == "embedded"
         await write(servers, "first")
     assert await restarted(tmp_path, own_servers() | NO_NETWORK) == ("first", "first")
+
+
+async def test_a_start_waits_for_what_is_still_ending_of_a_killed_server(tmp_path: Path) -> None:
+    folder, logs = tmp_path / "postgres", tmp_path / "logs"
+    killed, _ = await postgres.start_postgres(folder, logs=logs)
+    slow = psutil.Process(killed.pid).children()[0]
+    slow.suspend()  # as one that waits for a disk
+    os.kill(killed.pid, signal.SIGKILL)
+    await killed.stop()
+    starting = asyncio.create_task(postgres.start_postgres(folder, logs=logs))
+    log = logs / "postgres.log"
+    await eventually(lambda: starting.done() or postgres.STILL_ENDING in log.read_text(), 30)
+    slow.resume()
+    child, dsn = await starting
+    assert await postgres.answers(dsn)
+    await child.stop()
 
 
 async def test_a_data_folder_may_be_named_from_where_one_stands(

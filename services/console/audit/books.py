@@ -22,7 +22,7 @@ async def compare(name: str, url: str, checks: Mapping[str, Check]) -> Found:
     try:
         return await judge(name, url, checks)
     except (aiohttp.ClientError, TimeoutError, KeyError, ValueError) as error:
-        text = f"{url} cannot be read ({type(error).__name__})"
+        text = f"{url} cannot be read ({type(error).__name__}); `lonja demo` keeps the demo's up"
         return [Finding("P3", "books-unreachable", name, text)], {}
 
 

@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from libs.cli.errors import Stop
-from libs.cli.output import Json, Output
+from libs.cli.output import Json, Output, counted
 from libs.cli.run import data_folder
 from services.console.cli.options import Data
 
@@ -30,8 +30,7 @@ def audit(
 ) -> None:
     """Read topics, databases and outside books, and prove the promises or name what breaks them.
 
-    It shares no code with the services: topics are read with aiokafka and fastavro by the
-    published schemas, databases by plain SQL.
+    It shares no code with the services: published schemas and plain SQL are all it reads by.
     """
     output = Output(as_json=as_json)
     verdict = asyncio.run(_audit(data or data_folder(), _named(books or []), output))
@@ -41,7 +40,8 @@ def audit(
     else:
         _show(output, verdict)
     if not verdict.sound:
-        raise Stop("not-sound", f"{len(verdict.findings)} promises are not kept")
+        found = counted(len(verdict.findings), "finding")
+        raise Stop("not-sound", f"{found}; what each names is not kept, or not proved")
 
 
 def _named(given: list[str]) -> dict[str, str]:
@@ -59,11 +59,11 @@ async def _audit(data: Path, given: dict[str, str], output: Output) -> Any:
     from libs.runtime.settings import load  # noqa: PLC0415
     from libs.store.pool import database_dsn  # noqa: PLC0415
     from services.console.audit.run import Sources, audit  # noqa: PLC0415
-    from services.console.backends import servers_of  # noqa: PLC0415
+    from services.console.backends import answering  # noqa: PLC0415
     from services.console.composition import SERVICES  # noqa: PLC0415
 
     config = data / "demo.toml"
-    servers, settings = servers_of(data), load(config if config.exists() else None)
+    servers, settings = await answering(data), load(config if config.exists() else None)
     noted = data / BOOKS
     known: dict[str, str] = json.loads(noted.read_text()) if noted.exists() else {}
     sources = Sources(

@@ -25,13 +25,17 @@ def demo(
     ] = None,
     leave: Annotated[bool, typer.Option("--exit", help="End after the report.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Clear the data first.")] = False,
-    report: Annotated[Path | None, typer.Option(help="Write the report as JSON.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write the report as JSON.", dir_okay=False)
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show it all on real orders; an unfinished run goes on where it was."""
     from services.console.demo.run import Options, demo  # noqa: PLC0415 - --help stays quick
     from services.console.launch import run_until_told  # noqa: PLC0415
 
+    if report is not None and not report.parent.is_dir():
+        raise typer.BadParameter(f"{report.parent} is no folder", param_hint="--report")
     output = Output(as_json=as_json)
     options = Options(data_folder(), orders, seed, rate, data, port, leave, fresh, report)
     code = run_until_told(demo(options, output))

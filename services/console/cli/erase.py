@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import sys
 import uuid
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from libs.cli.errors import Stop
-from libs.cli.output import Json, Output
+from libs.cli.output import Json, Output, counted
 from libs.cli.run import data_folder
 from services.console.cli.options import Data, Url
 
@@ -43,41 +44,39 @@ async def _erase(
     data: Path, url: str | None, customer: str, by: str, output: Output, *, yes: bool
 ) -> None:
     from services.console.backends import url_of  # noqa: PLC0415 - --help stays quick
-    from services.console.http import Http, Refusal  # noqa: PLC0415
+    from services.console.http import Http  # noqa: PLC0415
 
     async with Http(url_of(data, url), os.environ.get("LONJA_TOKEN")) as http:
-        try:
-            path = f"/customers/{await _customer(http, customer)}/erasure"
-            plan = await http.get(path)
-            _show(plan, output)
-            if plan["state"] == "completed":
-                return
-            if plan["state"] == "planned":
-                await _confirmed(output, yes=yes)
-                body = {"subjects": plan["subjects"], "by": by}
-                await http.post(path, body, key=f"erase-{uuid.uuid4().hex}")
-            await _followed(http, path, plan["subjects"], output)
-        except Refusal as error:
-            raise Stop(error.code, str(error)) from error
+        path = f"/customers/{await _customer(http, customer)}/erasure"
+        plan = await http.get(path)
+        _show(plan, output)
+        if plan["state"] == "completed":
+            return
+        if plan["state"] == "planned":
+            await _confirmed(output, yes=yes)
+            body = {"subjects": plan["subjects"], "by": by}
+            await http.post(path, body, key=f"erase-{uuid.uuid4().hex}")
+        await _followed(http, path, plan["subjects"], output)
 
 
 async def _customer(http: "Http", given: str) -> str:
     from libs.values.ids import short  # noqa: PLC0415
-    from services.console.http import part  # noqa: PLC0415
+    from services.console.cli.stuck import find_order  # noqa: PLC0415
 
-    if not given.startswith("ord_"):
-        return part(given)
-    order = await http.get(f"/orders/{part(given)}")
-    return "cus_" + short(order["customer"])
+    if re.fullmatch("cus_[0-9a-f]{20}", given):
+        return given
+    if given.startswith("ord_"):
+        return "cus_" + short((await find_order(http, given))["customer"])
+    raise Stop("usage", f"{given} is no customer's id (cus_…) and no order's (ord_…)", 2)
 
 
 def _show(plan: dict[str, Any], output: Output) -> None:
-    lines = [f"{plan['customer_id']}: {plan['state']}; {len(plan['subjects'])} subjects"]
+    lines = [f"{plan['customer_id']}: {plan['state']}; {counted(len(plan['subjects']), 'subject')}"]
     for key in plan["keys"]:
         until = f" until {_day(key['until'])}" if key["until"] else ""
         lines.append(f"  {key['action']:8} {key['clearance']:9} key of {key['subject']}{until}")
     lines += [
-        f"  scrub    {scrub['rows']} rows of {scrub['read_model']}: {scrub['what']}"
+        f"  scrub    {counted(scrub['rows'], 'row')} of {scrub['read_model']}: {scrub['what']}"
         for scrub in plan["read_models"]
     ]
     lines += [f"  kept     {text}" for text in plan["retained"]]
@@ -110,8 +109,9 @@ async def _followed(http: "Http", path: str, subjects: list[str], output: Output
             await asyncio.sleep(POLL)
     until = now["retained_until"]
     kept = f"; invoices can be opened until {_day(until)}" if until else ""
-    output.say("erased", f"Erased: {len(subjects)} subjects{kept}.", customer_id=now["customer_id"],
-               subjects=subjects, retained_until=until)  # fmt: skip
+    text = f"Erased: {counted(len(subjects), 'subject')}{kept}."
+    output.say("erased", text, customer_id=now["customer_id"], subjects=subjects,
+               retained_until=until)  # fmt: skip
 
 
 def _day(at: int) -> str:

@@ -1,6 +1,7 @@
 """`lonja import stock|products FILE.csv`: the plan first, and with `--apply` the doing."""
 
 import asyncio
+import itertools
 import os
 import uuid
 from pathlib import Path
@@ -9,17 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 import typer
 
 from libs.cli.errors import Stop
-from libs.cli.output import Json, Output
+from libs.cli.output import Json, Output, counted
 from libs.cli.run import data_folder
+from services.console.cli.options import Url
 
 if TYPE_CHECKING:
     from services.console.importing import Plan
 
-app = typer.Typer(add_completion=False, help="Take in stock or products from a CSV file.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Take in stock or products from a CSV file."
+)
 
 File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)]
 Apply = Annotated[bool, typer.Option("--apply", help="Do it; without, only the plan is shown.")]
-Url = Annotated[str | None, typer.Option(help="Of the services; else those of this folder.")]
 _SHOWN = 20
 
 
@@ -48,13 +51,17 @@ def _import(kind: str, file: Path, url: str | None, output: Output, *, apply: bo
 
     try:
         planned = plan(kind, file.read_text(encoding="utf-8"), uuid.uuid4().hex)
+    except UnicodeDecodeError as error:
+        text = f"{file} is not text in UTF-8: save it as CSV UTF-8"
+        raise Stop("file-unreadable", text, 2) from error
     except ValueError as error:
         raise Stop("file-unreadable", f"{file}: {error}", 2) from error
     _show(planned, output)
     if not apply:
-        output.say("planned", "Nothing is done yet; --apply does it.", lines=len(planned.writes))
+        text = "Nothing is done yet; --apply does it." if planned.writes else "Nothing to do."
+        output.say("planned", text, lines=len(planned.writes))
         return
-    failed = asyncio.run(_connected(planned, url or _running(), output))
+    failed = asyncio.run(_connected(planned, url, output))
     if failed or planned.refused:
         raise typer.Exit(1)
 
@@ -62,34 +69,30 @@ def _import(kind: str, file: Path, url: str | None, output: Output, *, apply: bo
 def _show(planned: "Plan", output: Output) -> None:
     for one in planned.writes[:_SHOWN]:
         facts: dict[str, Any] = {k: v for k, v in one.body.items() if v not in (None, "", [])}
-        text = ", ".join(f"{k} {v}" for k, v in facts.items() if k not in {"by", "document"})
+        text = ", ".join(f"{k} {_told(v)}" for k, v in facts.items() if k not in {"by", "document"})
         output.say("line", f"  line {one.line}: {one.sku}: {text}", line=one.line, sku=one.sku)
     if len(planned.writes) > _SHOWN:
         more = len(planned.writes) - _SHOWN
-        output.say("more", f"  and {more} lines more", lines=more)
+        output.say("more", f"  and {counted(more, 'line')} more", lines=more)
     for bad in planned.refused:
         output.say("refused", f"  line {bad.line} is refused: {bad.code} {bad.sku}",
                    line=bad.line, code=bad.code, sku=bad.sku)  # fmt: skip
-    text = f"{len(planned.writes)} lines to send, {len(planned.refused)} refused."
+    text = f"{counted(len(planned.writes), 'line')} to send, {len(planned.refused)} refused."
     output.say("plan", text, lines=len(planned.writes), refused=len(planned.refused))
 
 
-def _running() -> str:
-    from services.console.places import running_services  # noqa: PLC0415
-
-    found = running_services(data_folder())
-    if found is None:
-        text = f"no services run in {data_folder()}; start `lonja up`, or name them with --url"
-        raise Stop("not-running", text)
-    return found
+def _told(value: Any) -> str:
+    if isinstance(value, list):
+        return ";".join(f"{part['sku']}:{part['units']}" for part in value)
+    return str(value)
 
 
-async def _connected(planned: "Plan", url: str, output: Output) -> int:
+async def _connected(planned: "Plan", url: str | None, output: Output) -> int:
+    from services.console.backends import url_of  # noqa: PLC0415
     from services.console.http import Http  # noqa: PLC0415
 
-    async with Http(url, os.environ.get("LONJA_TOKEN")) as http:
-        with output.waiting(f"Sending {len(planned.writes)} lines"):
-            return await send(planned, http, output)
+    async with Http(url_of(data_folder(), url), os.environ.get("LONJA_TOKEN")) as http:
+        return await send(planned, http, output)
 
 
 async def send(planned: "Plan", http: Writer, output: Output) -> int:
@@ -99,11 +102,15 @@ async def send(planned: "Plan", http: Writer, output: Output) -> int:
     """
     from services.console.http import Refusal  # noqa: PLC0415
 
+    answered = itertools.count(1)
+
     async def one(path: str, body: Any, key: str) -> bool | Refusal:
         try:
             return bool((await http.post(path, body, key=key))["events"])
         except Refusal as no:
             return no
+        finally:
+            output.count(f"{next(answered):,} of {counted(len(planned.writes), 'line')}")
 
     sent = (one(line.path, line.body, line.key) for line in planned.writes)
     answers = await asyncio.gather(*sent)
@@ -113,6 +120,7 @@ async def send(planned: "Plan", http: Writer, output: Output) -> int:
             output.say("refused", text, line=line.line, code=no.code)
     new, known = answers.count(True), answers.count(False)
     failed = len(answers) - new - known
-    text = f"{new} lines in, {known} were in already, {failed + len(planned.refused)} refused."
+    refused = failed + len(planned.refused)
+    text = f"{counted(new, 'line')} in, {known} in already, {refused} refused."
     output.say("applied", text, lines=new, known=known, failed=failed)
     return failed

@@ -28,7 +28,7 @@ def lag(
     """Show what each relay and consumer still has before it, the furthest behind first."""
     lines = asyncio.run(_lag(data or data_folder(), url))
     output = Output(as_json=as_json)
-    rows = table("consumer", "records", "seconds", "stopped by", "next")
+    rows = table("consumer", "records", "seconds", "stopped by", "next", whole=("consumer",))
     for line in lines:
         told = line | {"next": _next(line)}
         if as_json:

@@ -48,12 +48,12 @@ async def _resend(data: Path, service: str, lane: int, after: int, yes: bool) ->
     from libs.codec.registry import Registry  # noqa: PLC0415
     from libs.runtime.settings import load  # noqa: PLC0415
     from libs.values.lanes import PARTITIONS  # noqa: PLC0415
-    from services.console.backends import database, servers_of, service_named  # noqa: PLC0415
+    from services.console.backends import answering, database, service_named  # noqa: PLC0415
 
     service_named(service)
     if lane >= PARTITIONS:
         raise Stop("unknown-lane", f"partitions are 0 to {PARTITIONS - 1}", 2)
-    servers, settings = servers_of(data), load()
+    servers, settings = await answering(data), load()
     async with database(servers, settings, service) as pool:
         topic = topic_of(settings.topic_prefix, service)
         head: int = await pool.fetchval("SELECT head FROM lanes WHERE lane = $1", lane)

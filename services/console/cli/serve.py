@@ -48,7 +48,7 @@ def serve(
 async def _serve(
     names: list[str], data: Path, output: Output, port: int | None, stack: str | None
 ) -> None:
-    from libs.runtime.settings import load  # noqa: PLC0415
+    from libs.runtime.settings import check_secrets, load  # noqa: PLC0415
     from libs.stack.stack import attach, running_stack  # noqa: PLC0415
     from libs.telemetry.logs import configure  # noqa: PLC0415
     from libs.web.tokens import check_listening  # noqa: PLC0415
@@ -58,6 +58,7 @@ async def _serve(
 
     settings = load()
     check_listening(settings.server)
+    check_secrets(settings)
     bound = _listen(settings, port)
     async with contextlib.AsyncExitStack() as exits:
         servers = attach(data)

@@ -1,11 +1,13 @@
 """`lonja stuck`: what waits in any service, by reason, with age, money at risk and what to do."""
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
+import msgspec
 import typer
 
 from libs.cli.errors import Stop
@@ -61,7 +63,8 @@ def _say_group(output: Output, group: list[queues.Waiting], now: int) -> None:
     text = f"{len(group)} {oldest.state}: {oldest.reason}, {money or 'no money'} at risk"
     text += f", {late} overdue" if late else ""
     text += f", until {time_text(until)}" if until is not None else ", no deadline"
-    text += f"\n  {oldest.owner}: {oldest.next_action}\n  oldest {oldest.subject}"
+    text += f"\n  {oldest.owner}: {oldest.next_action}\n  "
+    text += f"oldest {oldest.subject}" if len(group) > 1 else oldest.subject
     text += f", for {age_text(now - oldest.since)} (since {time_text(oldest.since)})"
     output.say("stuck", f"{oldest.service}: {text}", service=oldest.service, state=oldest.state,
                reason=oldest.reason, count=len(group), overdue=late, at_risk_minor=risk,
@@ -80,13 +83,24 @@ def age_text(micros: int) -> str:
 
 @app.command()
 def explain(order: str, data: Data = None, url: Url = None, as_json: Json = False) -> None:
-    """Say why an order (our id, or the channel's) does not go on, and what would help."""
+    """Say why an order (by our id, a parcel's, the channel's) does not go on, and what helps."""
+    now = time.time_ns() // 1000
 
-    async def find(http: Any) -> list[dict[str, Any]]:
-        return [await find_order(http, order)]
+    async def find(http: Any) -> tuple[dict[str, Any], list[queues.Waiting]]:
+        row = await find_order(http, order)
+        return row, await queues.beside(http, now, {row["order_id"], *row["parcels"]})
 
-    (row,) = _run(data, url, find)
-    Output(as_json=as_json).say("explained", "\n".join(explained(row)), **row)
+    row, beside = _run(data, url, find)
+    lines = [*explained(row), *map(elsewhere, beside)]
+    others = [msgspec.to_builtins(one) for one in beside]
+    Output(as_json=as_json).say("explained", "\n".join(lines), **row, beside=others)
+
+
+def elsewhere(one: queues.Waiting) -> str:
+    """Return what waits in another service for the same order, in a line."""
+    risk = amount_text(one.at_risk_minor, one.currency) if one.currency else "no money"
+    text = f"  {one.service}: {one.state}: {one.reason}, {risk} at risk"
+    return f"{text}; {one.owner}: {one.next_action}"
 
 
 def explained(row: Mapping[str, Any]) -> list[str]:
@@ -97,11 +111,13 @@ def explained(row: Mapping[str, Any]) -> list[str]:
         f"  {row['state']}" + (f": {row['reason']}" if row["reason"] else ""),
         f"  since {time_text(row['since'])}, {until}",
         f"  at risk {amount_text(row['value_at_risk_minor'], row['currency'])}",
-        f"  owner {row['owner']}; next: {row['next_action']}",
     ]
+    if row["next_action"]:
+        lines.append(f"  owner {row['owner']}; next: {row['next_action']}")
+        lines.append(f"  said to POST /orders/{row['order_id']}/…, as /docs describes")
     lines += [
-        f"  held: {hold['reason']} (by {hold['by']}, blocks {hold['blocks']})"
-        for hold in row["holds"].values()
+        f"  held: {hold['reason']} (by {hold['by']}, blocks {hold['blocks']}), {name}"
+        for name, hold in row["holds"].items()
     ]
     money, currency = row["payment"], row["currency"]
     if money["required_revision"]:
@@ -129,11 +145,16 @@ def explained(row: Mapping[str, Any]) -> list[str]:
 
 
 async def find_order(http: Any, order: str) -> dict[str, Any]:
-    """Return an order by our id, the channel's id or the display number. Raises Stop."""
+    """Return an order by our id, a parcel's, the channel's, or the number shown. Raises Stop."""
     from services.console.http import part  # noqa: PLC0415
 
-    if order.startswith("ord_"):
-        found: dict[str, Any] = await http.get(f"/orders/{part(order)}")
+    if order.startswith("shp_"):
+        held: list[str] = list((await http.get(f"/fulfilment/shipments/{part(order)}"))["orders"])
+        if len(held) != 1:
+            raise Stop("ambiguous", f"{order} holds units of several orders: {', '.join(held)}")
+        order = held[0]
+    if re.fullmatch("ord_[0-9a-f]{20}", order):
+        found: dict[str, Any] = await http.get(f"/orders/{order}")
         return found
     names = ({"external_id": order}, {"display_number": order}, {"display_number": f"#{order}"})
     for name in names:

@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from rich.tree import Tree
 
-from libs.cli.output import Json, Output
+from libs.cli.output import Json, Output, counted
 from libs.cli.run import data_folder
 from services.console.cli.options import Data, Url
 
@@ -50,9 +50,9 @@ def trace(order: str, data: Data = None, url: Url = None, as_json: Json = False)
 def tree(order: str, events: Sequence[Mapping[str, Any]]) -> Tree:
     """Return the story as a tree: each event under its cause, in the order of time."""
     traces = Counter(event["trace"] for event in events if event["trace"])
-    root = Tree(f"{order}: {len(events)} events, {len(traces)} traces")
+    root = Tree(f"{order}: {counted(len(events), 'event')}, {counted(len(traces), 'trace')}")
     for name, count in traces.most_common():
-        root.add(f"trace {name}: {count} events")
+        root.add(f"trace {name}: {counted(count, 'event')}")
     begin = events[0]["at"] if events else 0
     branches = {event["id"]: Tree(_line(event, begin)) for event in events}
     for event in events:

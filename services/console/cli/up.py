@@ -38,11 +38,14 @@ def up(
 async def _up(
     data: Path, output: Output, *, fresh: bool, port: int | None, stack: str | None
 ) -> int:
-    from libs.runtime.settings import load  # noqa: PLC0415
+    from libs.runtime.settings import check_secrets, load  # noqa: PLC0415
+    from libs.web.tokens import check_listening  # noqa: PLC0415
     from services.console.launch import Wanted, launched  # noqa: PLC0415
     from services.console.places import clear, port_for  # noqa: PLC0415
 
     settings = load()
+    check_listening(settings.server)
+    check_secrets(settings)
     if fresh:
         await clear(data, os.environ)
     wanted = Wanted(data, settings, *port_for(settings, port), stack=stack)

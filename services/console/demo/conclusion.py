@@ -132,8 +132,9 @@ def _rest(found: Mapping[str, Any]) -> list[str]:
 def worth_trying(output: Output, url: str, order_id: str, sku: str) -> None:
     """Say where the documentation is, and commands."""
     output.say("documentation", f"\nAPI documentation: {url}/docs", docs=f"{url}/docs")
-    output.show("Worth trying, in another terminal:")
     lonja = "[bold].venv/bin/lonja"
+    output.show("Worth trying in another terminal while this stays up; after --exit,")
+    output.show(f"{lonja} demo[/bold] has it up again:")
     output.show(f"  {lonja} trace {order_id}[/bold]  one order's story over all services")
     output.show(f"  {lonja} why {sku}[/bold]  the event behind each unit")
     output.show(f"  {lonja} stuck ls[/bold]  each order that needs somebody, and what to do")

@@ -50,6 +50,7 @@ def read(path: Path | None) -> tuple[Row, ...]:
 
 async def choose(options: Options, output: Output) -> Memory:
     """Return the unfinished run of this folder, or a new one."""
+    read(options.rows)  # before anything is cleared for it
     if options.fresh:
         await clear(options.data, os.environ)
     known = memories.recall(options.data)
@@ -67,7 +68,6 @@ async def choose(options: Options, output: Output) -> Memory:
             f"{options.data} holds data that is no demo; clear it with --fresh, or set LONJA_DATA"
         )
         raise Stop("not-a-demo", text)
-    read(options.rows)
     fresh = memories.begin(
         seed=options.seed, orders=options.orders, rate=options.rate or None, rows=options.rows
     )

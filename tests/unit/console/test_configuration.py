@@ -21,6 +21,7 @@ from libs.runtime.settings import (
     Server,
     Settings,
     Telemetry,
+    check_secrets,
     load,
 )
 from services.console.demo import memory
@@ -67,6 +68,30 @@ def test_the_example_is_loaded_as_it_stands() -> None:
     settings = load(EXAMPLE, {})
     assert settings.channels["my-shop"].provider == "shopify"
     assert settings.server.tokens["replace-me-with-a-long-random-text"] == "operator"
+
+
+def test_a_file_that_is_named_and_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    for path in (tmp_path / "no.toml", tmp_path):
+        with pytest.raises(ConfigurationError, match=str(path)):
+            load(None, {"LONJA_CONFIG": str(path)})
+
+
+@pytest.mark.parametrize(
+    ("section", "key"),
+    [("channels.shop", "webhook_secrets_file"), ("channels.shop", "api_token_file"),
+     ("payments.card", "api_key_file"), ("carriers.post", "webhook_secrets_file")],
+)  # fmt: skip
+def test_a_file_of_secrets_that_cannot_be_read_is_named_with_its_key(
+    tmp_path: Path, section: str, key: str
+) -> None:
+    provider = {"channels.shop": "shopify", "payments.card": "stripe", "carriers.post": "easypost"}
+    config, file = tmp_path / "lonja.toml", tmp_path / "hushed"
+    config.write_text(f'[{section}]\nprovider = "{provider[section]}"\n{key} = "{file}"\n')
+    settings = load(config, {})
+    with pytest.raises(ConfigurationError, match=rf"{section}\.{key}: .*hushed cannot be read"):
+        check_secrets(settings)
+    file.write_text("hush")
+    check_secrets(settings)
 
 
 def test_a_demo_has_three_accounts_with_secrets_of_their_own(tmp_path: Path) -> None:

@@ -141,6 +141,32 @@ def test_a_quote_that_swallows_lines_up_to_the_next_one_is_refused() -> None:
     assert [(one.line, one.sku) for one in planned.writes] == [(4, "C")]
 
 
+def test_a_header_may_be_in_capitals_and_spaced() -> None:
+    (one,) = plan("stock", "SKU , Quantity\nA,3\n", "run").writes
+    assert (one.sku, one.body["quantity"]) == ("A", 3)
+
+
+def test_a_header_that_is_not_one_is_repeated_so_that_one_sees_why() -> None:
+    with pytest.raises(ValueError, match=r"says sku;quantity; .* with commas between: sku,loc"):
+        plan("stock", "sku;quantity\nA;1\n", "run")
+
+
+def test_a_plan_shows_a_kit_as_the_file_writes_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "kits.csv").write_text("sku,components\nKIT,A:2;B:1\n")
+    assert run(app, ["products", str(tmp_path / "kits.csv")], "lonja import") == 0
+    assert "  line 2: KIT: components A:2;B:1\n1 line to send" in capsys.readouterr().out
+
+
+def test_a_file_in_another_encoding_is_refused_with_the_way_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "note.csv").write_bytes("sku,quantity\nCAFÉ,1\n".encode("latin-1"))
+    assert run(app, ["stock", str(tmp_path / "note.csv")], "lonja import") == 2
+    assert "is not text in UTF-8: save it as CSV UTF-8" in capsys.readouterr().err
+
+
 def test_a_column_named_twice_refuses_the_file() -> None:
     with pytest.raises(ValueError, match="the first line names the column quantity twice"):
         plan("stock", "sku,quantity,quantity\nA,1,9\n", "run")

@@ -57,7 +57,7 @@ def test_what_is_said_counts_what_came_in_what_was_there_and_what_was_refused(
         "MUG,main,1,,,DN-7", "MUG,main,2,,,DN-7", "MUG,moon,1,,,DN-7", "MUG,main,x"
     )
     assert asyncio.run(send(planned, clerk.inventory, Output())) == 1
-    assert "1 lines in, 1 were in already, 2 refused." in capsys.readouterr().out
+    assert "1 line in, 1 in already, 2 refused." in capsys.readouterr().out
 
 
 def test_a_line_is_known_again_however_a_spreadsheet_writes_it(

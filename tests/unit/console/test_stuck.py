@@ -3,13 +3,16 @@
 from collections import defaultdict
 from typing import Any
 
+import msgspec
 import pytest
 
+from libs.cli.errors import Stop
 from services.accounting import views as accounting
 from services.channels import report_api as channels
-from services.console.cli.stuck import age_text, explained
+from services.console.cli.stuck import age_text, elsewhere, explained, find_order
 from services.console.http import Refusal
-from services.console.queues import Waiting, everything, grouped
+from services.console.queues import Waiting, beside, everything, grouped
+from services.fulfilment import standing
 from services.fulfilment import views as fulfilment
 from services.orders import standing as orders
 from services.orders import views as order_views
@@ -115,6 +118,47 @@ async def test_a_service_that_does_not_run_there_is_named(services: Services) ->
     found, silent = await everything(services, NOW)
     assert silent == ["accounting"]
     assert len(found) == 7
+
+
+async def test_an_order_is_explained_with_what_waits_elsewhere_for_it_or_its_parcels(
+    services: Services,
+) -> None:
+    found = await beside(services, NOW, {"ord_3", "shp_2"})
+    assert [(one.service, one.subject) for one in found] == [
+        ("fulfilment", "shp_2"), ("payments", "ord_3"),
+    ]  # fmt: skip
+    assert elsewhere(found[1]) == (
+        "  payments: clearance: units-not-required, 70.00 GBP at risk;"
+        " operations: release it, or stop the parcel"
+    )
+    assert not [path for path in services.asked if path.startswith("/orders")]
+
+
+def test_an_order_that_waits_for_nothing_has_no_next_action() -> None:
+    row = orders.OrderRow(order_id="ord_1", state="completed", currency="GBP")
+    assert not [one for one in explained(shown(order_views.order_out(row))) if "next" in one]
+
+
+async def test_a_parcel_is_explained_by_its_order_and_a_slip_of_the_pen_is_no_order() -> None:
+    name, other = "ord_0123456789abcdef0123", "ord_0123456789abcdef0124"
+    packed = standing.ShipmentRow(shipment_id="shp_1", orders={name: {"ln_1": 2}})
+    row = order_views.order_out(orders.OrderRow(order_id=name))
+    joined = msgspec.structs.replace(packed, orders={name: {"ln_1": 2}, other: {"ln_1": 1}})
+    answers = {
+        "/fulfilment/shipments/shp_1": shown(fulfilment.shipment_out(packed)),
+        "/fulfilment/shipments/shp_2": shown(fulfilment.shipment_out(joined)),
+        f"/orders/{name}": shown(row),
+    }
+
+    class Routes:
+        async def get(self, path: str, **query: str) -> Any:
+            return answers.get(path) or {"orders": [], "asked": query}
+
+    assert (await find_order(Routes(), "shp_1"))["order_id"] == name
+    with pytest.raises(Stop, match=f"several orders: {name}, {other}"):
+        await find_order(Routes(), "shp_2")
+    with pytest.raises(Stop, match="no order is called ord_slip"):
+        await find_order(Routes(), "ord_slip")
 
 
 async def test_what_is_refused_for_another_reason_is_not_taken_for_nothing(
