@@ -91,13 +91,9 @@ def _request(command: RequestReport, state: Reporting) -> Sequence[ReportEvent]:
     name = report_id(order.order_id, command.kind, command.subject)
     if name in state.reports or name in state.settled:
         return []
-    rows = tuple(
-        row
-        for row in command.rows
-        if row.line_id in state.lines and concerns(command.kind, state.lines[row.line_id])
-    )
-    if not rows and not command.whole:
-        return []  # nothing of it concerns this channel
+    rows, sent = _concerning(command, state), bool(state.told)
+    if not rows and (sent or not command.whole):
+        return []
     resend_of = ""
     if command.kind == "dispatch":
         first = _first_time(rows, state)
@@ -108,7 +104,7 @@ def _request(command: RequestReport, state: Reporting) -> Sequence[ReportEvent]:
         )
         for row in rows
     )
-    dispatch, sent = command.kind == "dispatch", bool(state.told)
+    dispatch = command.kind == "dispatch"
     last = (dispatch or sent) and _complete(command.rows, state)
     # Of an order with a parcel on its way only the rest is cancelled.
     whole = last if dispatch else command.whole and not sent
@@ -123,6 +119,29 @@ def _request(command: RequestReport, state: Reporting) -> Sequence[ReportEvent]:
             after=_under_way(state) if last else (),
         )
     ]  # fmt: skip
+
+
+def _concerning(command: RequestReport, state: Reporting) -> tuple[common.LineQuantity, ...]:
+    """Return the units that the channel must hear of: cancelled, none that it knows as sent."""
+    rows = tuple(
+        row
+        for row in command.rows
+        if row.line_id in state.lines and concerns(command.kind, state.lines[row.line_id])
+    )
+    return _unsent(rows, state) if command.kind == "cancellation" else rows
+
+
+def _unsent(
+    rows: Iterable[common.LineQuantity], state: Reporting
+) -> tuple[common.LineQuantity, ...]:
+    """Return the units to be cancelled without those that the channel knows as sent."""
+    found = []
+    for row in rows:
+        line, gone = state.lines[row.line_id], state.told.get(row.line_id, 0)
+        left = line.units - line.cancelled - gone if gone else row.quantity
+        if (units := min(row.quantity, left)) > 0:
+            found.append(replace(row, quantity=units))
+    return tuple(found)
 
 
 def _first_time(

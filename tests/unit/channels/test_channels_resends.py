@@ -318,3 +318,14 @@ def test_a_store_takes_no_more_again_than_has_left(tmp_path: Path) -> None:
     refused = outside.tell(outside.report("r2", "T2", "T1"))
     assert isinstance(refused, Rejected)
     assert refused.answer == "nothing-left"
+
+
+def test_units_that_the_channel_knows_as_sent_are_not_cancelled_there() -> None:
+    first, *others = ALL
+    (_, rest) = requests(dispatched("s1", first - 1, *others), cancellation("c1", *ALL, whole=True))
+    assert [(one.external_line_id, one.quantity) for one in rest.lines] == [
+        (LINES[0].external_line_id, 1)
+    ]
+    assert len(requests(dispatched("s1", *ALL), cancellation("c1", *ALL, whole=True))) == 1
+    (unsent,) = requests(cancellation("c1", *ALL, whole=True))
+    assert [one.quantity for one in unsent.lines] == list(ALL)
