@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from libs.contracts import payments
 from libs.eventsourcing.decider import Refused
-from services.payments import answering, commands
+from services.payments import answering, commands, reporting
 from services.payments.authorising import decline
 from services.payments.capturing import capture_all
 from services.payments.evolve import PaymentEvent
@@ -153,8 +153,9 @@ def _release(story: Story, command: commands.Decide) -> None:
 def _settle(story: Story, command: commands.Decide) -> None:
     state = story.state
     due = 0 if any(one.status == "asked" for one in state.captures.values()) else uncovered(state)
-    told = map(about_what, unsettled(state))
-    open_still = {(code, reference): amount for code, reference, amount in told}
+    open_still: dict[tuple[str, str], int] = {}
+    for code, reference, amount in map(about_what, unsettled(state)):
+        open_still[code, reference] = max(amount, open_still.get((code, reference), 0))
     if not due and not open_still:
         raise Refused("nothing-to-settle", "Nothing is due that could be settled outside.")
     _decided(story, command, due)
@@ -167,6 +168,20 @@ def _settle(story: Story, command: commands.Decide) -> None:
         )  # fmt: skip
         if code == "capture-differs":
             answering.captured_as_told(story, reference, amount, command.by)
+    for (code, reference), amount in open_still.items():
+        if code == reporting.TOLD_EARLY:
+            _refunded_as_told(story, reference, amount)
+
+
+def _refunded_as_told(story: Story, provider_intent: str, amount: int) -> None:
+    """Take what was sent back of a capture before anybody here knew of that."""
+    state, at = story.state, story.at
+    told = commands.RecordRefundSeen(
+        state.entity, state.order_id, state.holder, provider_intent, provider_intent, amount,
+        state.currency, at, at,
+    )  # fmt: skip
+    for event in reporting.refund_seen(told, state):
+        story.tell(event)
 
 
 def _put_back(story: Story, command: commands.Decide) -> None:

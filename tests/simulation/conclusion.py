@@ -140,7 +140,7 @@ def _order(world: World, order: Order) -> None:
         has = sum(units.has[order_id, sku].values())
         lacks = units.lacks[sku].get(order_id, 0)
         sent = units.shipped[order_id, sku]
-        asked = max(0, wanted.get(sku, 0) - sent)
+        asked = wanted.get(sku, 0)
         expect("P2", has + lacks == asked, f"{order_id} wants {asked} {sku}: {has} and {lacks}")
         told = row.demands.get(sku)
         knows = (told.reserved, told.short) if told and told.units else (0, 0)
@@ -167,8 +167,9 @@ def _standing(world: World, row: OrderRow) -> None:
 
 
 def _wanted(world: World, order: Order, row: OrderRow) -> dict[str, int]:
-    """Return what the order should ask of stock, from what its buyer did and nothing else.
+    """Return what the order should yet have of stock, from what its buyer did and nothing else.
 
+    What has left is its line's, also where that wants fewer by now: it serves no other one.
     Where something of ours has cancelled units, what its row says of its lines is taken for it.
     """
     shown = world.shown(order)
@@ -180,13 +181,15 @@ def _wanted(world: World, order: Order, row: OrderRow) -> dict[str, int]:
     # What we told the shop before a late word opened the order again cannot be taken back there.
     alive = shown.status != "cancelled" or (reopened and order.now.status != "cancelled")
     expect("P1", alive, f"{row.order_id} is cancelled in its shop only")
+    left_us = world.ledgers.parcels.sent if world.ledgers is not None else {}
+    sent = {line.line_id: left_us.get((row.order_id, line.line_id), 0) for line in row.lines}
     wanted: Counter[str] = Counter()
     touched_by_us = reopened or any(line.cancelled or line.resent for line in row.lines)
     if touched_by_us:
         for line in row.lines:
             for part in line.components:
                 left = max(0, line.quantity - line.cancelled) + line.resent
-                wanted[part.sku] += left * part.units
+                wanted[part.sku] += max(0, left - sent[line.line_id]) * part.units
         return dict(wanted)
     shown_left, lines = _left(shown), [line for line in row.lines if line.quantity]
     expect("P1", len(shown_left) == len(lines), f"{row.order_id} has {len(lines)} lines")
@@ -194,7 +197,7 @@ def _wanted(world: World, order: Order, row: OrderRow) -> dict[str, int]:
         expect("P1", line.quantity == count, f"{row.order_id} has {line.quantity}, not {count}")
         if line.sku is not None:
             for sku, units in _parts(code, line).items():
-                wanted[sku] += units * count
+                wanted[sku] += units * max(0, count - sent[line.line_id])
         elif code != CARD:
             expect("P7", row.state == "held", f"{row.order_id} has an unlinked line")
             known = (code.strip().upper(),) in world.tables["channels"]["items"]

@@ -15,6 +15,7 @@ from services.inventory.commands import ExpireHold
 from tests.simulation.bugs import Bug, Decide
 from tests.simulation.gate import GatedStore
 from tests.simulation.planted_doubts import DOUBTS
+from tests.simulation.planted_unasked import UNASKED
 from tests.simulation.planted_whole import WHOLE
 
 
@@ -159,4 +160,4 @@ _ALL = (
     Bug("timers-before-inputs", "P7", timers_early=True),
     Bug("no-deadlines", "P7", planning=lambda _: lambda _: ()),
 )
-BUGS = {bug.name: bug for bug in (*_ALL, *WHOLE, *DOUBTS)}
+BUGS = {bug.name: bug for bug in (*_ALL, *WHOLE, *DOUBTS, *UNASKED)}

@@ -136,7 +136,8 @@ class Buyers:
         order = self.rng.choice(open_)
         what = order.ahead.pop(0)
         at = max(now // SECOND * SECOND, order.now.updated_at + SECOND)
-        order.states.append(self._changed(order.now, what, at))
+        shown = told(order.now, self.reports(order))  # what the seller took out is no line any more
+        order.states.append(self._changed(order.now, what, at, shown))
         self._tell(order, _UPDATED[order.now.content.account.provider])
         return f"{order.account}:{order.external_id} is {what}: {_text(order.now)}"
 
@@ -162,10 +163,10 @@ class Buyers:
         own = self.whole and account is OWN
         return Order([state], list(ahead), redeemed(rng, content) if own else 0, slow)
 
-    def _changed(self, state: State, what: str, at: int) -> State:
+    def _changed(self, state: State, what: str, at: int, shown: State) -> State:
         state = replace(state, version=state.version + 1, updated_at=at)
         content = state.content
-        left = [line for line in content.lines if state.remaining(line)]
+        left = [line for line in content.lines if shown.remaining(line)]
         match what:
             case "paid":
                 return replace(state, status="open", paid=True)

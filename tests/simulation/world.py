@@ -190,12 +190,21 @@ class World:
 
     def disturb(self) -> bool:
         """Let somebody change their mind late."""
-        if not self.late or self.persons is None or self.rng.random() > 0.05:
+        if self.persons is None or self.rng.random() > 0.05:
             return False
+        if not self.late or self.rng.random() < 0.5:
+            return self.meddle()
         self.late -= 1
         change = self.rng.random() < 0.4
         told = self.buyers.act(self.loop.now, late=True) if change else self.persons.disturb()
         self.say(told or "nobody changes their mind")
+        return told is not None
+
+    def meddle(self) -> bool:
+        """Let somebody do at the provider what nobody here asked for."""
+        told = self.outside.dashboard.act() if self.outside is not None else None
+        if told:
+            self.say(told)
         return told is not None
 
     def mend(self) -> bool:
