@@ -153,9 +153,7 @@ def _release(story: Story, command: commands.Decide) -> None:
 def _settle(story: Story, command: commands.Decide) -> None:
     state = story.state
     due = 0 if any(one.status == "asked" for one in state.captures.values()) else uncovered(state)
-    open_still: dict[tuple[str, str], int] = {}
-    for code, reference, amount in map(about_what, unsettled(state)):
-        open_still[code, reference] = max(amount, open_still.get((code, reference), 0))
+    open_still = _to_be_settled(state)
     if not due and not open_still:
         raise Refused("nothing-to-settle", "Nothing is due that could be settled outside.")
     _decided(story, command, due)
@@ -171,6 +169,17 @@ def _settle(story: Story, command: commands.Decide) -> None:
     for (code, reference), amount in open_still.items():
         if code == reporting.TOLD_EARLY:
             _refunded_as_told(story, reference, amount)
+
+
+def _to_be_settled(state: PaymentState) -> dict[tuple[str, str], int]:
+    """Return the open disagreements, by code and reference; what is told early waits for more."""
+    found: dict[tuple[str, str], int] = {}
+    for code, reference, amount in map(about_what, unsettled(state)):
+        early = code == reporting.TOLD_EARLY
+        ours = reporting.of_intent(state, reference) if early else {}
+        if not reporting.being_refunded(state, ours):
+            found[code, reference] = max(amount, found.get((code, reference), 0))
+    return found
 
 
 def _refunded_as_told(story: Story, provider_intent: str, amount: int) -> None:

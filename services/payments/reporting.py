@@ -14,7 +14,8 @@ from services.payments.settling import settle
 from services.payments.state import Capture, Intent, PaymentState
 from services.payments.story import Story
 
-TOLD_EARLY = "refund-before-capture"
+# What went back of a capture that is in dispute, or beside a refund of ours that is under way.
+TOLD_EARLY = "refund-told-early"
 
 
 def intent_seen(command: commands.RecordIntentSeen, state: PaymentState) -> Sequence[PaymentEvent]:
@@ -124,10 +125,7 @@ def refund_seen(command: commands.RecordRefundSeen, state: PaymentState) -> Sequ
     story = story_of(state, command.order_id, command.entity, command.at)
     ours = of_intent(state, command.provider_intent)
     if code := _misfit(command, state, ours):
-        early = code == TOLD_EARLY
-        reference = command.provider_intent if early else command.reference
-        story.disagree(code, command.holder, reference, command.refunded, command.currency,
-                       sum(one.amount for one in ours.values()))  # fmt: skip
+        _differ(story, command, code, sum(one.amount for one in ours.values()))
         return story.events
     back = [one for one in state.refunds.values() if one.capture_id in ours]
     # What came back since is in what is told here, and has not reached the buyer.
@@ -138,15 +136,15 @@ def refund_seen(command: commands.RecordRefundSeen, state: PaymentState) -> Sequ
     more = _still_owed(story, command, ours, more)
     more = somebody_elses(story, command, ours, more)
     if more > 0:
-        story.disagree("amount-differs", command.holder, command.reference, command.refunded,
-                       command.currency, command.refunded - more)  # fmt: skip
+        code = TOLD_EARLY if being_refunded(story.state, ours) else "amount-differs"
+        _differ(story, command, code, command.refunded - more)
     return settle(story)
 
 
 def _misfit(
     command: commands.RecordRefundSeen, state: PaymentState, ours: Mapping[str, Capture]
 ) -> str:
-    """Return the code of what does not fit; of a capture that is in dispute it is told early."""
+    """Return the code of what cannot be known yet, or does not fit."""
     if not ours:
         names = {one.provider_intent for one in state.intents.values()}
         return TOLD_EARLY if command.provider_intent in names - {""} else "payment-unknown"
@@ -154,6 +152,19 @@ def _misfit(
         return "currency-differs"
     known = sum(one.amount for one in ours.values())
     return "amount-differs" if command.refunded > known else ""
+
+
+def _differ(story: Story, command: commands.RecordRefundSeen, code: str, expected: int) -> None:
+    reference = command.provider_intent if code == TOLD_EARLY else command.reference
+    story.disagree(code, command.holder, reference, command.refunded, command.currency, expected)
+
+
+def being_refunded(state: PaymentState, ours: Mapping[str, Capture]) -> bool:
+    """Say whether a refund of ours is under way, so that nobody knows yet what else went back."""
+    return any(
+        one.capture_id in ours and one.status == "asked" and one.executor == "us"
+        for one in state.refunds.values()
+    )
 
 
 def _our_own(

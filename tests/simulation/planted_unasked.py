@@ -1,8 +1,9 @@
-"""Bugs in what a provider tells unasked: it is not heard, or not to its end."""
+"""Bugs in what a provider or a shop tells unasked: it is not heard, or not to its end."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from services.channels.commands import RecordDeletion, RecordOrder
 from services.payments import commands
 from tests.simulation.bugs import Bug, Decide
 
@@ -35,7 +36,17 @@ def _no_stranger(command: Any) -> bool:
     return not isinstance(command, commands.Disagree)
 
 
+def _no_deletion(command: Any) -> bool:
+    return not isinstance(command, RecordDeletion)
+
+
+def _no_return(command: Any) -> bool:
+    return not isinstance(command, RecordOrder) or not command.restored
+
+
 UNASKED = (
+    Bug("deletion-unheard", "P1", decides={"channelorder": _deaf(_no_deletion)}),
+    Bug("order-never-restored", "P1", decides={"channelorder": _deaf(_no_return)}),
     Bug("refund-never-returns", "P3", whole=True, decides={"payment": _deaf(_no_refund_returns)}),
     Bug("refund-by-hand-unheard", "P3", whole=True, decides={"payment": _deaf(_no_refund_by_hand)}),
     Bug("dispute-never-ends", "P3", whole=True, decides={"payment": _deaf(_no_dispute_ends)}),

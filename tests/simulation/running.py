@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tests.simulation.bugs import NONE, Bug
 from tests.simulation.conclusion import conclude
+from tests.simulation.shops import DELETED
 from tests.simulation.units import Broken, expect
 from tests.simulation.world import LEAPS, WORK, World
 
@@ -80,6 +81,8 @@ class Run:
             return False
         new = [one for one in webhooks if not one.acknowledged]
         chosen = self.rng.choice(new if new and self.rng.random() < 0.8 else webhooks)
+        if chosen.acknowledged and chosen.topic == DELETED:
+            return False  # its shop tells of that once
         self.world.callers.deliver(chosen)
         return True
 

@@ -3,6 +3,7 @@
 import pytest
 
 from libs.contracts import payments
+from libs.eventsourcing.decider import Refused
 from services.payments import commands
 from services.payments.standing import waits
 from services.payments.state import held
@@ -112,8 +113,28 @@ def test_what_went_back_of_a_capture_that_is_in_dispute_is_known_once_that_is_se
     )  # fmt: skip
     sent_back(payment, 100)
     sent_back(payment, 350)
-    assert ("disagreement", "refund-before-capture", 350) in queue(payment)
+    assert ("disagreement", "refund-told-early", 350) in queue(payment)
     payment.tell(SETTLE)
     made = [one.amount for one in payment.events if isinstance(one, payments.RefundMade)]
     assert (made, held(payment.state)) == ([350], 450)
     assert not [one for one in queue(payment) if one[0] == "disagreement"]
+
+
+def test_a_part_that_goes_back_by_hand_while_all_of_it_is_asked_for_leaves_the_rest_to_us() -> None:
+    payment = paid()
+    payment.live = False
+    payment.fact(required(revision=2))
+    payment.provider.by_hand("pi_0", 67)
+    sent_back(payment, 67)
+    [name] = payment.calls
+    with pytest.raises(Refused, match="settled outside"):
+        payment.tell(SETTLE)
+    payment.calls.clear()
+    [refund] = payment.state.refunds
+    payment.tell(commands.RecordRefusal(name, "refund", refund, "provider-refused", "", NOW))
+    assert {("refund", "refund-failed", 1000), ("disagreement", "refund-told-early", 67)} <= {
+        *queue(payment)
+    }
+    payment.live = True
+    payment.tell(SETTLE)
+    assert (payment.provider.refunded, held(payment.state), queue(payment)) == (1000, 0, [])
