@@ -1,6 +1,6 @@
 """What time and persons decide on a payment: ends of authorisations, doubts, and queues. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from libs.contracts import payments
 from libs.eventsourcing.decider import Refused
@@ -11,6 +11,7 @@ from services.payments.evolve import PaymentEvent
 from services.payments.expecting import with_terms
 from services.payments.folding import NEVER, may_renew
 from services.payments.refunding import again, refunded, void
+from services.payments.returning import REFUND_FAILED
 from services.payments.settling import settle
 from services.payments.state import (
     Doubt,
@@ -166,9 +167,7 @@ def _settle(story: Story, command: commands.Decide) -> None:
         )  # fmt: skip
         if code == "capture-differs":
             answering.captured_as_told(story, reference, amount, command.by)
-    for (code, reference), amount in open_still.items():
-        if code == reporting.TOLD_EARLY:
-            _refunded_as_told(story, reference, amount)
+    _refunded_as_told(story, open_still)
 
 
 def _to_be_settled(state: PaymentState) -> dict[tuple[str, str], int]:
@@ -182,15 +181,20 @@ def _to_be_settled(state: PaymentState) -> dict[tuple[str, str], int]:
     return found
 
 
-def _refunded_as_told(story: Story, provider_intent: str, amount: int) -> None:
-    """Take what was sent back of a capture before anybody here knew of that."""
-    state, at = story.state, story.at
-    told = commands.RecordRefundSeen(
-        state.entity, state.order_id, state.holder, provider_intent, provider_intent, amount,
-        state.currency, at, at,
-    )  # fmt: skip
-    for event in reporting.refund_seen(told, state):
-        story.tell(event)
+def _refunded_as_told(story: Story, settled: Mapping[tuple[str, str], int]) -> None:
+    """Take what was told too early to have gone back as gone, less what failed of it since."""
+    at, came_back = story.at, story.state.came_back
+    told = [(*about, amount) for about, amount in settled.items()]
+    failed = sum(n for code, name, n in told if code == REFUND_FAILED and name not in came_back)
+    for code, intent, amount in told:
+        if code == reporting.TOLD_EARLY:
+            state = story.state
+            back = commands.RecordRefundSeen(
+                state.entity, state.order_id, state.holder, intent, intent,
+                max(amount - failed, 0), state.currency, at, at,
+            )  # fmt: skip
+            for event in reporting.refund_seen(back, state):
+                story.tell(event)
 
 
 def _put_back(story: Story, command: commands.Decide) -> None:

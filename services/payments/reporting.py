@@ -146,12 +146,16 @@ def _misfit(
 ) -> str:
     """Return the code of what cannot be known yet, or does not fit."""
     if not ours:
-        names = {one.provider_intent for one in state.intents.values()}
-        return TOLD_EARLY if command.provider_intent in names - {""} else "payment-unknown"
+        return TOLD_EARLY if _knows(state, command.provider_intent) else "payment-unknown"
     if command.currency != state.currency:
         return "currency-differs"
     known = sum(one.amount for one in ours.values())
     return "amount-differs" if command.refunded > known else ""
+
+
+def _knows(state: PaymentState, provider_intent: str) -> bool:
+    names = {one.provider_intent for one in state.intents.values()}
+    return provider_intent in names - {""}
 
 
 def _differ(story: Story, command: commands.RecordRefundSeen, code: str, expected: int) -> None:
@@ -226,7 +230,7 @@ def of_intent(state: PaymentState, provider_intent: str) -> dict[str, Capture]:
 def disputed(command: commands.RecordDispute, state: PaymentState) -> Sequence[PaymentEvent]:
     """Record a dispute and how it ended; an end may come before the beginning."""
     story = story_of(state, command.order_id, command.entity, command.at)
-    if not of_intent(state, command.provider_intent):
+    if not _knows(state, command.provider_intent):
         story.disagree("payment-unknown", command.holder, command.dispute_id, command.amount,
                        command.currency, 0)  # fmt: skip
         return story.events

@@ -13,6 +13,7 @@ from services.payments.settling import settle
 from services.payments.state import Capture, PaymentState, Refund
 from services.payments.story import Story
 
+REFUND_FAILED = "refund-failed"
 _SKEW = 60_000_000  # microseconds that the provider's clock and ours may differ
 
 
@@ -27,7 +28,7 @@ def refund_returned(
     if one is not None:
         _ours(story, command, one)
         return settle(story)
-    story.disagree("refund-failed", command.holder, command.reference, command.amount,
+    story.disagree(REFUND_FAILED, command.holder, command.reference, command.amount,
                    command.currency, 0)  # fmt: skip
     if command.currency == state.currency:
         _by_hand(story, command)
@@ -41,7 +42,7 @@ def _ours(story: Story, command: commands.RecordRefundReturned, one: Refund) -> 
         story.resolve("", command.refund_id, "adopted")
         refunded(story, command.refund_id, one.capture_id, one.amount, command.reference,
                  one.executor, "us", "no-longer-due")  # fmt: skip
-    _returned(story, command, command.refund_id, one.amount, "refund-failed")
+    _returned(story, command, command.refund_id, one.amount, REFUND_FAILED)
 
 
 def _of_an_older_try(command: commands.RecordRefundReturned, one: Refund) -> bool:

@@ -27,11 +27,14 @@ def conclude(world: World) -> None:
         _read_models(world, name)
     for order in world.buyers.orders:
         _order(world, order)
+    _listings(world)
     _stock(world)
     if world.ledgers is not None:
         world.ledgers.rest(world.tables, world.durables)
     if world.privacy is not None:
         world.privacy.rest()
+    if world.identities is not None:
+        world.identities.rest()
     nowhere(world.buyers.orders, world.broker, world.durables)
 
 
@@ -200,9 +203,17 @@ def _wanted(world: World, order: Order, row: OrderRow) -> dict[str, int]:
                 wanted[sku] += units * max(0, count - sent[line.line_id])
         elif code != CARD:
             expect("P7", row.state == "held", f"{row.order_id} has an unlinked line")
-            known = (code.strip().upper(),) in world.tables["channels"]["items"]
-            expect("P7", not known, f"{row.order_id} waits for {code}, of which stock is kept")
+            _unlinked(world, row.order_id, line.line_id, code.strip().upper())
     return dict(wanted)
+
+
+def _unlinked(world: World, order: str, line: str, code: str) -> None:
+    """A line waits for a listing that a person has to link, not for one that the rule does."""
+    shown = world.tables["channels"]
+    waits = [one for one in shown["listings"].values() if line in one.waiting]
+    expect("P7", waits, f"{order} waits for {code}, and nobody is asked to link it")
+    known = (code,) in shown["items"] and not any(one.blocked for one in waits)
+    expect("P7", not known, f"{order} waits for {code}, of which stock is kept")
 
 
 def _parts(code: str, line: LineRow) -> dict[str, int]:
@@ -221,6 +232,13 @@ def _left(now: State) -> list[tuple[str, int]]:
     """Return the listing's code and what is left, of each line that something is left of."""
     lines = [(line.code, now.remaining(line)) for line in now.content.lines]
     return [(code, count) for code, count in lines if count]
+
+
+def _listings(world: World) -> None:
+    """Nothing waits for a link that is there."""
+    for key, listing in world.tables["channels"]["listings"].items():
+        waits = listing.linked and listing.waiting
+        expect("P7", not waits, f"{listing.waiting} wait for {key}, which is linked")
 
 
 def _stock(world: World) -> None:

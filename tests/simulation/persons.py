@@ -86,7 +86,8 @@ class Persons:
     def _todo(self) -> Iterator[Todo]:
         for key, listing in sorted(self.tables["channels"]["listings"].items()):
             if not listing.linked and listing.waiting and key not in self.clerks.linked:
-                yield ("link", *map(str, key)), "", "", _always(listing), 0.9
+                again = str(self.clerks.unlinked[listing.account, listing.listing_id])
+                yield ("link", *map(str, key), again), "", "", _always(listing), 0.9
         rows = [row for _, row in sorted(self.tables["fulfilment"]["shipments"].items())]
         joins = list(self._joins(rows))
         yield from joins

@@ -38,7 +38,8 @@ class Run:
             (40, self.op), (45, self.work), (10, self.deliver), (4, self.buy), (3, self.wish),
             (3, self.call), (2, self.lose), (1, self.crash), (1, self.rebalance),
             (2, self.world.notice), (1, self.pause), (2, self.leap),
-            (1, self.hole), (2, self.world.mend), (1, self.hush), (1, self.forget), (1, self.world.meddle),
+            (1, self.hole), (2, self.world.mend), (1, self.hush), (1, self.forget), (1, self.join),
+            (1, self.world.meddle),
         ]  # fmt: skip
         self.moves = [move for _, move in moves]
         self.weights = [weight for weight, _ in moves]
@@ -151,6 +152,12 @@ class Run:
 
     def forget(self) -> bool:
         told = self.world.privacy.ask() if self.world.privacy is not None else None
+        if told:
+            self.world.say(told)
+        return told is not None
+
+    def join(self) -> bool:
+        told = self.world.identities.act() if self.world.identities is not None else None
         if told:
             self.world.say(told)
         return told is not None

@@ -20,6 +20,7 @@ from tests.simulation.bugs import NONE, Bug
 from tests.simulation.callers import Callers
 from tests.simulation.clerks import Clerks
 from tests.simulation.gate import Gate
+from tests.simulation.identities import Identities
 from tests.simulation.instance import Around, Instance, durable
 from tests.simulation.ledgers import Ledgers
 from tests.simulation.loop import VirtualLoop
@@ -67,7 +68,8 @@ class World:
         self.late = rng.randint(0, 8) if whole else 0  # changes of mind when all seems settled
         self.persons = Persons(rng, self.clerks, self.tables) if whole else None
         self.privacy = Privacy(rng, self.clerks, self.tables, self.around.vault) if whole else None
-        self.promises.ledgers += [self.privacy] if self.privacy else []
+        self.identities = Identities(rng, self.clerks, self.tables) if whole else None
+        self.promises.ledgers += [one for one in (self.privacy, self.identities) if one]
         self.callers = Callers(self)
         self.trace: list[str] = []
         self.born = 0

@@ -99,7 +99,8 @@ def test_what_paid_a_refund_that_had_been_refused_is_sent_back_by_us_anew() -> N
     assert (held(payment.state), payment.state.waived) == (800, 0)
 
 
-def test_what_went_back_of_a_capture_that_is_in_dispute_is_known_once_that_is_settled() -> None:
+def in_dispute() -> Payment:
+    """Return a payment of which 800 were taken at the provider while 1000 were asked for."""
     payment = Payment(live=False)
     payment.fact(required(line("a", 2, 1000)))
     payment.answer_all()
@@ -111,13 +112,32 @@ def test_what_went_back_of_a_capture_that_is_in_dispute_is_known_once_that_is_se
             None, NOW, NOW,
         )
     )  # fmt: skip
+    return payment
+
+
+@pytest.mark.parametrize("failed", [0, 250])
+def test_what_went_back_of_a_capture_in_dispute_is_known_once_that_is_settled(failed: int) -> None:
+    payment = in_dispute()
     sent_back(payment, 100)
     sent_back(payment, 350)
     assert ("disagreement", "refund-told-early", 350) in queue(payment)
+    if failed:
+        came_back(payment, failed)
     payment.tell(SETTLE)
     made = [one.amount for one in payment.events if isinstance(one, payments.RefundMade)]
-    assert (made, held(payment.state)) == ([350], 450)
+    assert (made, held(payment.state)) == ([350 - failed], 450 + failed)
     assert not [one for one in queue(payment) if one[0] == "disagreement"]
+
+
+def test_a_buyers_dispute_of_a_capture_that_is_in_dispute_is_the_orders() -> None:
+    payment = in_dispute()
+    payment.tell(
+        commands.RecordDispute(
+            "main", ORDER, "card", "pi_0", "dp_1", "open", 800, "GBP", "general", NOW, NOW, NOW
+        )
+    )
+    assert payment.last(payments.DisputeOpened).amount == 800
+    assert "dispute" in {what for what, _, _ in queue(payment)}
 
 
 def test_a_part_that_goes_back_by_hand_while_all_of_it_is_asked_for_leaves_the_rest_to_us() -> None:
