@@ -107,9 +107,12 @@ def delivery_key(headers: Headers, body: bytes) -> str:
 
     Its Delivery-ID is no key: two orders in one second share it. Resource id and
     date_modified_gmt are left out, since they stand in the body: equal hashes have equal ones.
+    A deletion has no date: an order that is thrown away again is told so in the same words.
     """
     seen = _seen(headers)
     source, topic = _need(seen, "x-wc-webhook-source"), _need(seen, "x-wc-webhook-topic")
+    if topic.endswith(".deleted"):
+        topic = f"{topic}|{seen.get('x-wc-webhook-delivery-id', '')[:64]}"
     return f"{source}|{topic}|{hashlib.sha256(body).hexdigest()}"[-400:]
 
 

@@ -86,11 +86,12 @@ def _record(command: commands.RecordOrder, state: ChannelOrder) -> Sequence[Orde
             return []
         first = channels.ChannelOrderReceived(**_names(order), order=order)
         return [first, _cancelled(command, order)] if order.cancelled else [first]
-    version = _next_version(order, state)
+    back = state.deleted and command.restored
+    version = _next_version(order, state, back=back)
     if version is None:
         return []
     order = replace(order, version=version)
-    if state.deleted and command.restored:
+    if back:
         return [channels.ChannelOrderChanged(**_names(order), order=order)]
     content, money, word = _fingerprints(order)
     if state.cancelled != order.cancelled:
@@ -108,12 +109,12 @@ def _record(command: commands.RecordOrder, state: ChannelOrder) -> Sequence[Orde
     return []
 
 
-def _next_version(order: common.Order, state: ChannelOrder) -> common.Version | None:
+def _next_version(order: common.Order, state: ChannelOrder, *, back: bool) -> common.Version | None:
     """Return the version that this order takes, None where it is a repeat or stale.
 
     Within one instant, a provider's own counter decides where it has one; else what was seen
     before is a repeat, what goes back (committed to tentative, paid to pending) is stale, the rest
-    is newer.
+    is newer. What is `back` from the bin does not go back, though it was cancelled there.
     """
     given = order.version
     if given.updated_at > state.updated_at:
@@ -124,7 +125,7 @@ def _next_version(order: common.Order, state: ChannelOrder) -> common.Version | 
         return None
     if given.counter > state.counter:
         return given
-    if (_rank(order), _taken(order.funds)) < (state.rank, state.taken):
+    if not back and (_rank(order), _taken(order.funds)) < (state.rank, state.taken):
         return None
     return common.Version(updated_at=given.updated_at, counter=state.counter + 1)
 

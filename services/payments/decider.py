@@ -7,7 +7,7 @@ from immutables import Map
 from msgspec.structs import replace
 
 from libs.eventsourcing.decider import Decider
-from services.payments import answering, commands, deciding, reporting
+from services.payments import answering, commands, deciding, reporting, returning
 from services.payments.capturing import delay
 from services.payments.evolve import PaymentEvent, evolve
 from services.payments.expecting import expect
@@ -45,7 +45,7 @@ def decide(command: commands.PaymentCommand, state: PaymentState) -> Sequence[Pa
         case commands.RecordRefundSeen():
             return reporting.refund_seen(command, state)
         case commands.RecordRefundReturned():
-            return reporting.refund_returned(command, state)
+            return returning.refund_returned(command, state)
         case commands.RecordDispute():
             return reporting.disputed(command, state)
         case commands.ExpireSoon():
@@ -92,5 +92,5 @@ PAYMENT = Decider(
     initial=PaymentState(),
     decide=decide,
     evolve=evolve,
-    version=5,
+    version=6,
 )

@@ -1,16 +1,17 @@
 """What time and persons decide on a payment: ends of authorisations, doubts, and queues. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from libs.contracts import payments
 from libs.eventsourcing.decider import Refused
-from services.payments import answering, commands
+from services.payments import answering, commands, reporting
 from services.payments.authorising import decline
 from services.payments.capturing import capture_all
 from services.payments.evolve import PaymentEvent
 from services.payments.expecting import with_terms
 from services.payments.folding import NEVER, may_renew
 from services.payments.refunding import again, refunded, void
+from services.payments.returning import REFUND_FAILED
 from services.payments.settling import settle
 from services.payments.state import (
     Doubt,
@@ -153,8 +154,7 @@ def _release(story: Story, command: commands.Decide) -> None:
 def _settle(story: Story, command: commands.Decide) -> None:
     state = story.state
     due = 0 if any(one.status == "asked" for one in state.captures.values()) else uncovered(state)
-    told = map(about_what, unsettled(state))
-    open_still = {(code, reference): amount for code, reference, amount in told}
+    open_still = _to_be_settled(state)
     if not due and not open_still:
         raise Refused("nothing-to-settle", "Nothing is due that could be settled outside.")
     _decided(story, command, due)
@@ -167,6 +167,34 @@ def _settle(story: Story, command: commands.Decide) -> None:
         )  # fmt: skip
         if code == "capture-differs":
             answering.captured_as_told(story, reference, amount, command.by)
+    _refunded_as_told(story, open_still)
+
+
+def _to_be_settled(state: PaymentState) -> dict[tuple[str, str], int]:
+    """Return the open disagreements, by code and reference; what is told early waits for more."""
+    found: dict[tuple[str, str], int] = {}
+    for code, reference, amount in map(about_what, unsettled(state)):
+        early = code == reporting.TOLD_EARLY
+        ours = reporting.of_intent(state, reference) if early else {}
+        if not reporting.being_refunded(state, ours):
+            found[code, reference] = max(amount, found.get((code, reference), 0))
+    return found
+
+
+def _refunded_as_told(story: Story, settled: Mapping[tuple[str, str], int]) -> None:
+    """Take what was told too early to have gone back as gone, less what failed of it since."""
+    at, came_back = story.at, story.state.came_back
+    told = [(*about, amount) for about, amount in settled.items()]
+    failed = sum(n for code, name, n in told if code == REFUND_FAILED and name not in came_back)
+    for code, intent, amount in told:
+        if code == reporting.TOLD_EARLY:
+            state = story.state
+            back = commands.RecordRefundSeen(
+                state.entity, state.order_id, state.holder, intent, intent,
+                max(amount - failed, 0), state.currency, at, at,
+            )  # fmt: skip
+            for event in reporting.refund_seen(back, state):
+                story.tell(event)
 
 
 def _put_back(story: Story, command: commands.Decide) -> None:

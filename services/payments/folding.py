@@ -16,6 +16,7 @@ from services.payments.state import (
 )
 
 NEVER = "never-took-effect"  # the code of a call that is known to have left no trace
+BY_HAND_FAILED = "refund-by-hand-failed"  # somebody's own, who sends it again or does not
 RENEWED_FOR = 30 * 86_400_000_000  # microseconds that a buyer's money is held anew, unused
 _ATTEMPTS = 5  # calls in a row that left no trace, then a person looks
 
@@ -153,22 +154,29 @@ def refund_made(state: PaymentState, event: payments.RefundMade) -> PaymentState
     known = state.refunds.get(event.refund_id)
     since = 0 if known is None else known.since
     since = event.occurred_at if event.origin == "provider_dashboard" else since
-    refund = Refund(event.capture_id, event.amount, event.executor, "made", since)
-    refunds = state.refunds.set(event.refund_id, refund)
     ours = known is not None or event.origin in {"us", "channel"}
-    waived = state.waived if ours else state.waived + event.amount
-    state = replace(state, refunds=refunds, waived=waived)
+    waived = 0 if ours else event.amount
+    refund = Refund(event.capture_id, event.amount, event.executor, "made", since, waived)
+    refunds = state.refunds.set(event.refund_id, refund)
+    state = replace(state, refunds=refunds, waived=state.waived + waived)
     counted = 0 if known is None else known.amount  # a channel may send back less than was asked
     return gone(state, event.capture_id, event.amount - counted)
 
 
 def refund_returned(state: PaymentState, event: payments.RefundReturned) -> PaymentState:
-    refund = replace(state.refunds[event.refund_id], status="failed")
-    returned = CameBack(event.capture_id, event.amount, event.occurred_at)
-    return replace(
-        state, refunds=state.refunds.set(event.refund_id, refund),
-        came_back=state.came_back.set(event.provider_reference, returned),
-    )  # fmt: skip
+    known = state.refunds[event.refund_id]
+    earlier = state.came_back.get(event.provider_reference)
+    amount = event.amount + (0 if earlier is None else earlier.amount)
+    returned = CameBack(event.capture_id, amount, event.occurred_at)
+    state = replace(state, came_back=state.came_back.set(event.provider_reference, returned))
+    if event.code != BY_HAND_FAILED:
+        failed = replace(known, status="failed")
+        return replace(state, refunds=state.refunds.set(event.refund_id, failed))
+    back = min(event.amount, known.waived)
+    left = replace(known, amount=known.amount - event.amount, waived=known.waived - back)
+    refunds = state.refunds.set(event.refund_id, left)
+    state = replace(state, refunds=refunds, waived=max(state.waived - back, 0))
+    return gone(state, event.capture_id, -event.amount)
 
 
 def gone(state: PaymentState, capture_id: str, amount: int) -> PaymentState:

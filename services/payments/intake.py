@@ -169,7 +169,7 @@ class PaymentsIntake:
             refund_id=refund.metadata.get("lonja_refund", ""), reference=refund.id,
             amount=from_stripe(refund.amount, currency), currency=currency,
             word=refund.failure_reason or refund.status or "",
-            occurred_at=event.created * _SECOND, at=row.received_at,
+            occurred_at=event.created * _SECOND, at=row.received_at, provider_intent=intent,
         )  # fmt: skip
         return Interpreted(f"{row.account}:{intent}", ((payment_stream(order), command),))
 

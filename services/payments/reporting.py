@@ -8,19 +8,19 @@ from libs.contracts import payments
 from services.payments import commands
 from services.payments.answering import action, capture_outside, expired, made
 from services.payments.authorising import authorised, decline, detailed
-from services.payments.commands import PERSON_WITHIN
 from services.payments.evolve import PaymentEvent
 from services.payments.refunding import refunded
 from services.payments.settling import settle
-from services.payments.state import Capture, Intent, PaymentState, Refund
+from services.payments.state import Capture, Intent, PaymentState
 from services.payments.story import Story
 
-_SKEW = 60_000_000  # microseconds that the provider's clock and ours may differ
+# What went back of a capture that is in dispute, or beside a refund of ours that is under way.
+TOLD_EARLY = "refund-told-early"
 
 
 def intent_seen(command: commands.RecordIntentSeen, state: PaymentState) -> Sequence[PaymentEvent]:
     """Take a payment intent as it is now; what does not fit waits for a person, whole."""
-    story = _story(state, command.order_id, command.entity, command.at)
+    story = story_of(state, command.order_id, command.entity, command.at)
     intent = state.intents.get(command.intent_id)
     reference = command.provider_intent
     if intent is None or intent.outside:
@@ -53,7 +53,8 @@ def intent_seen(command: commands.RecordIntentSeen, state: PaymentState) -> Sequ
     return settle(story)
 
 
-def _story(state: PaymentState, order_id: str, entity: str, at: int) -> Story:
+def story_of(state: PaymentState, order_id: str, entity: str, at: int) -> Story:
+    """Begin with a payment of which the provider may tell before its order does."""
     return Story(
         replace(state, order_id=state.order_id or order_id, entity=state.entity or entity), at
     )
@@ -121,14 +122,10 @@ def refund_seen(command: commands.RecordRefundSeen, state: PaymentState) -> Sequ
     A refund that was refused is still owed: what somebody sends back is taken for it first, also
     where it is only a part. What fits nothing waits for a person.
     """
-    story = _story(state, command.order_id, command.entity, command.at)
-    ours = _of_intent(state, command.provider_intent)
-    known = sum(one.amount for one in ours.values())
-    if not ours or command.currency != state.currency or command.refunded > known:
-        code = "payment-unknown" if not ours else "amount-differs"
-        code = "currency-differs" if ours and command.currency != state.currency else code
-        story.disagree(code, command.holder, command.reference, command.refunded,
-                       command.currency, known)  # fmt: skip
+    story = story_of(state, command.order_id, command.entity, command.at)
+    ours = of_intent(state, command.provider_intent)
+    if code := _misfit(command, state, ours):
+        _differ(story, command, code, sum(one.amount for one in ours.values()))
         return story.events
     back = [one for one in state.refunds.values() if one.capture_id in ours]
     # What came back since is in what is told here, and has not reached the buyer.
@@ -137,11 +134,41 @@ def refund_seen(command: commands.RecordRefundSeen, state: PaymentState) -> Sequ
     more -= sum(one.amount for one in since if one.capture_id in ours)
     more = _our_own(story, command, ours, more)
     more = _still_owed(story, command, ours, more)
-    more = _somebody_elses(story, command, ours, more)
+    more = somebody_elses(story, command, ours, more)
     if more > 0:
-        story.disagree("amount-differs", command.holder, command.reference, command.refunded,
-                       command.currency, command.refunded - more)  # fmt: skip
+        code = TOLD_EARLY if being_refunded(story.state, ours) else "amount-differs"
+        _differ(story, command, code, command.refunded - more)
     return settle(story)
+
+
+def _misfit(
+    command: commands.RecordRefundSeen, state: PaymentState, ours: Mapping[str, Capture]
+) -> str:
+    """Return the code of what cannot be known yet, or does not fit."""
+    if not ours:
+        return TOLD_EARLY if _knows(state, command.provider_intent) else "payment-unknown"
+    if command.currency != state.currency:
+        return "currency-differs"
+    known = sum(one.amount for one in ours.values())
+    return "amount-differs" if command.refunded > known else ""
+
+
+def _knows(state: PaymentState, provider_intent: str) -> bool:
+    names = {one.provider_intent for one in state.intents.values()}
+    return provider_intent in names - {""}
+
+
+def _differ(story: Story, command: commands.RecordRefundSeen, code: str, expected: int) -> None:
+    reference = command.provider_intent if code == TOLD_EARLY else command.reference
+    story.disagree(code, command.holder, reference, command.refunded, command.currency, expected)
+
+
+def being_refunded(state: PaymentState, ours: Mapping[str, Capture]) -> bool:
+    """Say whether a refund of ours is under way, so that nobody knows yet what else went back."""
+    return any(
+        one.capture_id in ours and one.status == "asked" and one.executor == "us"
+        for one in state.refunds.values()
+    )
 
 
 def _our_own(
@@ -175,9 +202,10 @@ def _still_owed(
     return more
 
 
-def _somebody_elses(
-    story: Story, command: commands.RecordRefundSeen, ours: Mapping[str, Capture], more: int
-) -> int:
+def somebody_elses(
+    story: Story, command: commands.RecordRefundSeen | commands.RecordRefundReturned,
+    ours: Mapping[str, Capture], more: int,
+) -> int:  # fmt: skip
     """Take what went back as refunds that nobody here has asked for; return the rest."""
     for key, taken in sorted(story.state.captures.items()):
         part = min(more, taken.amount - taken.refunded) if key in ours else 0
@@ -189,7 +217,8 @@ def _somebody_elses(
     return more
 
 
-def _of_intent(state: PaymentState, provider_intent: str) -> dict[str, Capture]:
+def of_intent(state: PaymentState, provider_intent: str) -> dict[str, Capture]:
+    """Return what was captured of an authorisation, by the provider's name of it."""
     names = {n for n, one in state.intents.items() if one.provider_intent == provider_intent}
     return {
         key: one
@@ -198,42 +227,10 @@ def _of_intent(state: PaymentState, provider_intent: str) -> dict[str, Capture]:
     }
 
 
-def refund_returned(
-    command: commands.RecordRefundReturned, state: PaymentState
-) -> Sequence[PaymentEvent]:
-    """Take a refund that came back: it is owed again. One that nobody here made is a person's."""
-    story = _story(state, command.order_id, command.entity, command.at)
-    one = state.refunds.get(command.refund_id)
-    if one is None:
-        story.disagree("refund-failed", command.holder, command.reference, command.amount,
-                       command.currency, 0)  # fmt: skip
-        return story.events
-    if command.reference not in state.came_back and not _of_an_older_try(command, one):
-        if one.status != "made":  # it was made, whatever our call's answer says, or has said
-            story.resolve("", command.refund_id, "adopted")
-            refunded(story, command.refund_id, one.capture_id, one.amount, command.reference,
-                     one.executor, "us", "no-longer-due")  # fmt: skip
-        story.tell(
-            payments.RefundReturned(
-                **story.names(command.occurred_at), refund_id=command.refund_id,
-                capture_id=one.capture_id, provider_reference=command.reference,
-                holder=command.holder, amount=one.amount, currency=state.currency,
-                code="refund-failed", provider_code=command.word,
-                deadline=story.at + PERSON_WITHIN,
-            )
-        )  # fmt: skip
-    return settle(story)
-
-
-def _of_an_older_try(command: commands.RecordRefundReturned, one: Refund) -> bool:
-    """Say whether it failed before it was tried again, or sent back by somebody else."""
-    return command.occurred_at + _SKEW < one.since
-
-
 def disputed(command: commands.RecordDispute, state: PaymentState) -> Sequence[PaymentEvent]:
     """Record a dispute and how it ended; an end may come before the beginning."""
-    story = _story(state, command.order_id, command.entity, command.at)
-    if not _of_intent(state, command.provider_intent):
+    story = story_of(state, command.order_id, command.entity, command.at)
+    if not _knows(state, command.provider_intent):
         story.disagree("payment-unknown", command.holder, command.dispute_id, command.amount,
                        command.currency, 0)  # fmt: skip
         return story.events

@@ -140,7 +140,7 @@ class RecordRefundSeen(msgspec.Struct, frozen=True, tag=True):
 class RecordRefundReturned(msgspec.Struct, frozen=True, tag=True):
     """A provider told that a refund of its own failed after it was made; `refund_id` is ours.
 
-    `refund_id` is empty where the refund was none of ours.
+    `refund_id` is empty where the refund was none of ours, `provider_intent` is whose money it was.
     """
 
     entity: str
@@ -153,6 +153,7 @@ class RecordRefundReturned(msgspec.Struct, frozen=True, tag=True):
     word: str
     occurred_at: int
     at: int
+    provider_intent: str = ""
 
 
 class RecordDispute(msgspec.Struct, frozen=True, tag=True):

@@ -70,7 +70,7 @@ class Refund(msgspec.Struct, frozen=True, array_like=True):
     """Money on its way back. `status`: asked, made, failed.
 
     `since` is when it was tried again, or sent back by somebody else, after it had failed: what
-    failed before then (microseconds) is no news.
+    failed before then (microseconds) is no news. `waived` is what of it nobody here had asked for.
     """
 
     capture_id: str
@@ -78,6 +78,7 @@ class Refund(msgspec.Struct, frozen=True, array_like=True):
     executor: common.Executor
     status: str
     since: int = 0
+    waived: int = 0
 
 
 class CameBack(msgspec.Struct, frozen=True, array_like=True):

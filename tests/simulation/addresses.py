@@ -25,6 +25,7 @@ class Addresses:
         self.contacts: dict[str, bytes] = {}  # of each order, as its newest version has it
         self.asked: dict[tuple[str, int], bytes] = {}  # order and revision of what it asked for
         self.taken: dict[str, bytes] = {}  # of each order, as fulfilment has it
+        self.joint: set[str] = set()  # a person has said that all of it goes to one address
         self.over: set[Part] = set()  # of it the order knows already how it ended
         self.kept: set[Part] = set()  # a person let it go on, or its journey had ended before
         self.told: set[str] = set()  # orders of which it was told
@@ -37,6 +38,7 @@ class Addresses:
                 self.orders[name] |= {one.order_id: one for one in event.references}
             case fulfilment.ShipmentJoined(reference=common.OrderReference() as one):
                 self.orders[event.shipment_id][one.order_id] = one
+                self.joint.add(event.shipment_id)
             case orders.FulfilmentRequested(order_id=order, revision=revision):
                 self.asked[order, revision] = _sealed(event.customer.contact)
             case fulfilment.FulfilmentTaken(order_id=order, revision=revision):
@@ -65,8 +67,8 @@ class Addresses:
     def rest(self) -> None:
         """At rest, what left went where its buyer wants it, or somebody was told that it did not."""
         for name, code in sorted(self.codes.items()):
-            if not code or len(self.orders[name]) > 1:
-                continue  # of several orders in one a person has said that they go to one address
+            if not code or name in self.joint:
+                continue
             ((order, reference),) = self.orders[name].items()
             street = self.carrier.streets[self.carrier.provider.parcels.by_code[code]]
             wanted = self._street(reference)

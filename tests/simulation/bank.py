@@ -9,6 +9,7 @@ import msgspec
 
 from libs.effects.http import Answered
 from services.sandbox.stripe import form, keys
+from services.sandbox.stripe.account import Turn
 from services.sandbox.stripe.config import Settings
 from services.sandbox.stripe.provider import BROKEN, LIMITED, Call, Provider
 from services.sandbox.stripe.refusals import Refused
@@ -21,7 +22,8 @@ Json = dict[str, Any]
 NEEDED = frozenset({
     "payment_intent.amount_capturable_updated", "payment_intent.succeeded",
     "payment_intent.payment_failed", "payment_intent.canceled", "charge.succeeded",
-    "charge.captured", "charge.refunded", "charge.expired",
+    "charge.captured", "charge.refunded", "charge.expired", "refund.failed", "refund.updated",
+    "charge.dispute.created", "charge.dispute.closed",
 })  # fmt: skip
 
 
@@ -57,6 +59,13 @@ class Bank:
     def fall_due(self) -> None:
         """Do what time has brought."""
         self._told(self.provider.fall_due())
+
+    def unasked(self, act: Callable[[Turn], str]) -> str:
+        """Let somebody do what nobody here asked for."""
+        turn = Turn(self.provider.account, self.provider.clock.now())
+        did = act(turn)
+        self._told(self.provider._done(turn))
+        return did
 
     def next_due(self) -> int | None:
         """Return when time brings something next, in microseconds."""

@@ -1,12 +1,13 @@
 """Seeded people who work with stock and orders: commands with keys, repeated until answered."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Literal
 
 from libs.contracts.common import Component
-from services.channels.commands import LinkListing, listing_stream
+from services.channels.commands import LinkListing, UnlinkListing, listing_stream
 from services.channels.read_model import ListingRow
 from services.inventory import commands as stock
 from services.inventory.process import stream_of
@@ -41,6 +42,7 @@ class Clerks:
     coming: int
     wishes: list[Wish] = field(default_factory=list)
     linked: set[tuple[str, str]] = field(default_factory=set)
+    unlinked: Counter[tuple[str, str]] = field(default_factory=Counter)  # how often
 
     def act(self, buyers: Buyers, tables: dict[str, Tables]) -> str | None:
         """Let somebody wish something; None where nothing is left to be wished."""
@@ -133,14 +135,22 @@ class Clerks:
 
     def _link(self, tables: dict[str, Tables]) -> str:
         """Link a listing for which lines wait, as a person sees it in the read model."""
-        rows: list[ListingRow] = [
-            row
-            for key, row in sorted(tables["channels"]["listings"].items())
-            if not row.linked and row.waiting and key not in self.linked
-        ]
-        if not rows:
-            return self._wish_stock()
-        return self.link(self.rng.choice(rows))
+        known: list[tuple[Any, ListingRow]] = sorted(tables["channels"]["listings"].items())
+        rows = [r for key, r in known if not r.linked and r.waiting and key not in self.linked]
+        sold = [row for _, row in known if row.linked]
+        if rows and (not sold or self.rng.random() < 0.6):
+            return self.link(self.rng.choice(rows))
+        return self._unlink(self.rng.choice(sold)) if sold else self._wish_stock()
+
+    def _unlink(self, row: ListingRow) -> str:
+        """Say that nobody knows what a listing sells."""
+        name = (row.account, row.listing_id)
+        self.linked.discard(name)
+        self.unlinked[name] += 1
+        return self.add(
+            "channels", listing_stream(*name),
+            lambda _, now: UnlinkListing("main", row.account, row.listing_id, "clerk", now),
+        )  # fmt: skip
 
     def link(self, row: ListingRow) -> str:
         """Say what a listing sells."""

@@ -27,11 +27,14 @@ def conclude(world: World) -> None:
         _read_models(world, name)
     for order in world.buyers.orders:
         _order(world, order)
+    _listings(world)
     _stock(world)
     if world.ledgers is not None:
         world.ledgers.rest(world.tables, world.durables)
     if world.privacy is not None:
         world.privacy.rest()
+    if world.identities is not None:
+        world.identities.rest()
     nowhere(world.buyers.orders, world.broker, world.durables)
 
 
@@ -136,12 +139,11 @@ def _order(world: World, order: Order) -> None:
     _standing(world, row)
     units = world.promises.units
     wanted = _wanted(world, order, row)
-    over = _beyond(world, row) if row.ended is None else {}
     for sku in SKUS:
         has = sum(units.has[order_id, sku].values())
         lacks = units.lacks[sku].get(order_id, 0)
         sent = units.shipped[order_id, sku]
-        asked = max(0, wanted.get(sku, 0) + over.get(sku, 0) - sent)
+        asked = wanted.get(sku, 0)
         expect("P2", has + lacks == asked, f"{order_id} wants {asked} {sku}: {has} and {lacks}")
         told = row.demands.get(sku)
         knows = (told.reserved, told.short) if told and told.units else (0, 0)
@@ -168,8 +170,9 @@ def _standing(world: World, row: OrderRow) -> None:
 
 
 def _wanted(world: World, order: Order, row: OrderRow) -> dict[str, int]:
-    """Return what the order should ask of stock, from what its buyer did and nothing else.
+    """Return what the order should yet have of stock, from what its buyer did and nothing else.
 
+    What has left is its line's, also where that wants fewer by now: it serves no other one.
     Where something of ours has cancelled units, what its row says of its lines is taken for it.
     """
     shown = world.shown(order)
@@ -181,13 +184,15 @@ def _wanted(world: World, order: Order, row: OrderRow) -> dict[str, int]:
     # What we told the shop before a late word opened the order again cannot be taken back there.
     alive = shown.status != "cancelled" or (reopened and order.now.status != "cancelled")
     expect("P1", alive, f"{row.order_id} is cancelled in its shop only")
+    left_us = world.ledgers.parcels.sent if world.ledgers is not None else {}
+    sent = {line.line_id: left_us.get((row.order_id, line.line_id), 0) for line in row.lines}
     wanted: Counter[str] = Counter()
     touched_by_us = reopened or any(line.cancelled or line.resent for line in row.lines)
     if touched_by_us:
         for line in row.lines:
             for part in line.components:
                 left = max(0, line.quantity - line.cancelled) + line.resent
-                wanted[part.sku] += left * part.units
+                wanted[part.sku] += max(0, left - sent[line.line_id]) * part.units
         return dict(wanted)
     shown_left, lines = _left(shown), [line for line in row.lines if line.quantity]
     expect("P1", len(shown_left) == len(lines), f"{row.order_id} has {len(lines)} lines")
@@ -195,24 +200,20 @@ def _wanted(world: World, order: Order, row: OrderRow) -> dict[str, int]:
         expect("P1", line.quantity == count, f"{row.order_id} has {line.quantity}, not {count}")
         if line.sku is not None:
             for sku, units in _parts(code, line).items():
-                wanted[sku] += units * count
+                wanted[sku] += units * max(0, count - sent[line.line_id])
         elif code != CARD:
             expect("P7", row.state == "held", f"{row.order_id} has an unlinked line")
-            known = (code.strip().upper(),) in world.tables["channels"]["items"]
-            expect("P7", not known, f"{row.order_id} waits for {code}, of which stock is kept")
+            _unlinked(world, row.order_id, line.line_id, code.strip().upper())
     return dict(wanted)
 
 
-def _beyond(world: World, row: OrderRow) -> dict[str, int]:
-    """Return units that left of lines which want fewer by now: they are no other line's."""
-    sent = world.ledgers.parcels.sent if world.ledgers is not None else {}
-    found: Counter[str] = Counter()
-    for line in row.lines:
-        left = max(0, line.quantity - line.cancelled) + line.resent
-        over = max(0, sent.get((row.order_id, line.line_id), 0) - left)
-        for part in line.components:
-            found[part.sku] += over * part.units
-    return dict(found)
+def _unlinked(world: World, order: str, line: str, code: str) -> None:
+    """A line waits for a listing that a person has to link, not for one that the rule does."""
+    shown = world.tables["channels"]
+    waits = [one for one in shown["listings"].values() if line in one.waiting]
+    expect("P7", waits, f"{order} waits for {code}, and nobody is asked to link it")
+    known = (code,) in shown["items"] and not any(one.blocked for one in waits)
+    expect("P7", not known, f"{order} waits for {code}, of which stock is kept")
 
 
 def _parts(code: str, line: LineRow) -> dict[str, int]:
@@ -231,6 +232,13 @@ def _left(now: State) -> list[tuple[str, int]]:
     """Return the listing's code and what is left, of each line that something is left of."""
     lines = [(line.code, now.remaining(line)) for line in now.content.lines]
     return [(code, count) for code, count in lines if count]
+
+
+def _listings(world: World) -> None:
+    """Nothing waits for a link that is there."""
+    for key, listing in world.tables["channels"]["listings"].items():
+        waits = listing.linked and listing.waiting
+        expect("P7", not waits, f"{listing.waiting} wait for {key}, which is linked")
 
 
 def _stock(world: World) -> None:

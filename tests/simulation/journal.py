@@ -8,7 +8,8 @@ from services.payments.state import VOUCHERS
 from tests.simulation.money import Money
 from tests.simulation.units import Units, expect
 
-CLEARING = {"1100", "1300"}  # the accounts that are told apart by a holder of money
+DISPUTED = "1300"
+CLEARING = {"1100", DISPUTED}  # the accounts that are told apart by a holder of money
 LIABILITY = "2300"  # of gift cards and store credit
 
 
@@ -18,6 +19,7 @@ class Journal:
     def __init__(self) -> None:
         self.sources: set[tuple[str, ...]] = set()
         self.clearing: dict[tuple[str, str], int] = defaultdict(int)
+        self.disputed: dict[str, int] = defaultdict(int)
         self.entries: set[str] = set()
         self.redeemed: dict[tuple[str, str], int] = defaultdict(int)
 
@@ -40,6 +42,8 @@ class Journal:
         for line in lines:
             if line.account in CLEARING and event.order_id is not None:
                 self.clearing[event.order_id, line.dimension] += line.debit - line.credit
+            if line.account == DISPUTED and event.order_id is not None:
+                self.disputed[event.order_id] += line.debit - line.credit
             if line.account == LIABILITY and event.kind == "gift_card_redeemed" and event.order_id:
                 self.redeemed[event.order_id, line.dimension] += line.debit - line.credit
 
@@ -51,6 +55,7 @@ class Journal:
             if order in held:
                 continue
             ours = money.captured[order, holder] - money.refunded[order, holder]
+            ours -= money.lost[order, holder]
             ledger = self.clearing[order, holder]
             if holder in VOUCHERS:  # what the buyer holds carries no less than was needed
                 by = self.redeemed[order, VOUCHERS[holder]]

@@ -15,6 +15,7 @@ from tests.simulation.parcels import Parcels
 from tests.simulation.projector import Tables
 from tests.simulation.promises import Promises
 from tests.simulation.telling import Telling
+from tests.simulation.unasked import heard
 from tests.simulation.units import expect
 
 PERSONS = {"operations", "warehouse", "buyer", "carrier"}
@@ -26,7 +27,7 @@ class Ledgers:
 
     def __init__(self, outside: Outside, promises: Promises) -> None:
         self.outside, self.promises = outside, promises
-        self.money = Money(outside.bank)
+        self.money = Money(outside.bank, outside.dashboard)
         self.parcels = Parcels(outside.carrier, self.money)
         self.journal, self.telling = Journal(), Telling(outside.desks)
         self.addresses = Addresses(outside.carrier, outside.buyers)
@@ -47,7 +48,8 @@ class Ledgers:
                 expect("P7", ended, f"effect {name} ({entry.kind}) is {entry.state} for ever")
                 fault = entry.last_error in {"fault", "result-not-understood"}
                 expect("P7", not fault, f"effect {name} ({entry.kind}): {entry.last_error}")
-        self.money.rest(tables["payments"]["payments"])
+        self.money.rest(tables["payments"])
+        heard(self.money, self.journal, tables["payments"])
         self.parcels.rest(tables["fulfilment"]["shipments"])
         self.journal.rest(self.money, self.promises.units, tables["accounting"])
         self.telling.rest(tables["channels"]["channel_reports"])

@@ -5,10 +5,13 @@ from typing import Any
 
 from libs.contracts import payments
 from libs.eventsourcing.states import unpack
+from services.payments.folding import BY_HAND_FAILED
 from services.payments.read_model import PaymentRow
 from services.payments.state import PaymentState
 from services.sandbox.stripe.reports import money
 from tests.simulation.bank import ACCOUNT, Bank
+from tests.simulation.dashboard import Dashboard
+from tests.simulation.projector import Tables
 from tests.simulation.units import expect
 
 TAKEN = {"requires_capture", "succeeded"}
@@ -17,13 +20,18 @@ TAKEN = {"requires_capture", "succeeded"}
 class Money:
     """Captures, refunds and clearances by order; minor units."""
 
-    def __init__(self, bank: Bank) -> None:
-        self.bank = bank
+    def __init__(self, bank: Bank, dashboard: Dashboard) -> None:
+        self.bank, self.dashboard = bank, dashboard
         self.expected: dict[str, payments.PaymentExpected] = {}
         self.most: dict[str, int] = defaultdict(int)  # what the order ever cost
         self.captured: dict[tuple[str, str], int] = defaultdict(int)  # order, holder
         self.refunded: dict[tuple[str, str], int] = defaultdict(int)
         self.settled: dict[str, int] = defaultdict(int)  # outside, or forgiven
+        self.given: dict[str, int] = {}  # refunds that nobody here asked for
+        self.lost: dict[tuple[str, str], int] = defaultdict(int)  # in disputes; order, holder
+        self.returned: set[str] = (
+            set()
+        )  # refunds that are known to have come back, by the bank's name
         self.asked: dict[str, tuple[str, int]] = {}  # captures that may be made: order, amount
         self.back: dict[str, tuple[str, int, str]] = {}  # refunds that may be made, with executor
         self.made: set[str] = set()
@@ -61,8 +69,14 @@ class Money:
                 self.back[name] = order, amount, who
             case payments.RefundMade(refund_id=name):
                 self._once(name)
-                self.back.pop(name, None)
+                if self.back.pop(name, None) is None and event.origin == "provider_dashboard":
+                    self.settled[order] += event.amount  # as somebody wanted it, who is not asked
+                    self.given[name] = event.amount
                 self.refunded[order, event.holder] += event.amount
+            case payments.RefundReturned():
+                self._came_back(event)
+            case payments.DisputeLost():
+                self.lost[order, event.holder] += event.amount
             case payments.PaymentDecided(decision="settle", amount=amount):
                 self.settled[order] += amount
             case payments.PaymentOutcomeUnknown(effect_id=effect):
@@ -77,6 +91,17 @@ class Money:
     def _once(self, name: str) -> None:
         expect("P1", name not in self.made, f"{name} is made twice")
         self.made.add(name)
+
+    def _came_back(self, event: payments.RefundReturned) -> None:
+        """Ours is owed again; what nobody here asked for has never been."""
+        order, name = event.order_id, event.refund_id
+        self.returned.add(event.provider_reference)
+        self.refunded[order, event.holder] -= event.amount
+        if event.code == BY_HAND_FAILED:
+            self.settled[order] -= min(event.amount, self.given.pop(name, 0))
+        else:
+            self.made.discard(name)
+            self.back[name] = order, event.amount, "us"
 
     def _clear(self, event: payments.ShipmentCleared | payments.ClearanceWithdrawn) -> None:
         """Take a parcel's units; a clearance needs the money of all that may go."""
@@ -134,30 +159,50 @@ class Money:
     def books(self) -> None:
         """Compare with the provider's books, as they are at this moment."""
         once: dict[str, str] = {}
-        sums: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
         for intent in self.bank.intents:
             ours, order = intent["metadata"]["lonja_intent"], intent["metadata"]["lonja_order"]
             if intent["status"] in TAKEN:
                 other = once.setdefault(ours, intent["id"])
                 expect("P1", other == intent["id"], f"{ours} of {order} is authorised twice")
-            for name, amount in money(self.bank.provider, intent).items():
-                sums[order][name] += amount
-        for order, found in sums.items():
-            taken = self.captured[order, ACCOUNT]
-            asked = sum(amount for one, amount in self.asked.values() if one == order)
-            expect("P3", taken <= found["captured"] <= taken + asked,
+        by_hand, undone = self.dashboard, self._unheard()
+        for order, found in self.sums().items():
+            taken, asked = self.captured[order, ACCOUNT], self._asked(order)
+            most = taken + asked + by_hand.taken[order]
+            expect("P3", taken <= found["captured"] <= most,
                    f"{order}: captured {found['captured']}, known {taken}, asked {asked}")  # fmt: skip
-            back = self.refunded[order, ACCOUNT]
-            going = sum(n for one, n, who in self.back.values() if (one, who) == (order, "us"))
-            expect("P3", back <= found["refunded"] <= back + going,
+            back, going = self.refunded[order, ACCOUNT], self._going(order)
+            most = back + going + by_hand.back[order]
+            expect("P3", back - undone[order] <= found["refunded"] <= most,
                    f"{order}: refunded {found['refunded']}, known {back}, asked {going}")  # fmt: skip
             most = self.most[order] + back + going
             expect("P3", found["captured"] <= most,
                    f"{order} never cost more than {most}, captured are {found['captured']}")  # fmt: skip
 
-    def rest(self, rows: dict[Any, PaymentRow]) -> None:
+    def sums(self) -> dict[str, dict[str, int]]:
+        """Return what the bank has captured and sent back, by order."""
+        sums: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+        for intent in self.bank.intents:
+            for name, amount in money(self.bank.provider, intent).items():
+                sums[intent["metadata"]["lonja_order"]][name] += amount
+        return sums
+
+    def _unheard(self) -> dict[str, int]:
+        """Return what came back to the bank, by order, of which nobody has heard."""
+        found: dict[str, int] = defaultdict(int)
+        for name, (order, amount) in self.dashboard.failed.items():
+            found[order] += 0 if name in self.returned else amount
+        return found
+
+    def _asked(self, order: str) -> int:
+        return sum(amount for one, amount in self.asked.values() if one == order)
+
+    def _going(self, order: str) -> int:
+        return sum(n for one, n, who in self.back.values() if (one, who) == (order, "us"))
+
+    def rest(self, tables: Tables) -> None:
         """At rest, the provider's books are ours but for what is named as unknown."""
         self.books()
+        rows: dict[Any, PaymentRow] = tables["payments"]
         for intent in self.bank.intents:
             ours, order = intent["metadata"]["lonja_intent"], intent["metadata"]["lonja_order"]
             if intent["status"] != "requires_capture" or order in self.doubts.values():
@@ -171,8 +216,12 @@ class Money:
             expect("P3", owed <= 0 or not ours or rows[order,].waits,
                    f"parcels of {order} went, {owed} are owed and nobody has it")  # fmt: skip
         in_doubt = set(self.doubts.values())
+        differs = {order for (order,), row in rows.items()
+                   for wait in row.waits if wait.what == "disagreement"}  # fmt: skip
+        waits = {(order, wait.subject) for (order,), row in rows.items() for wait in row.waits}
         for name, (order, amount) in self.asked.items():
-            expect("P3", order in in_doubt, f"{name}: {amount} of {order} asked, never answered")
+            known = order in in_doubt | differs
+            expect("P3", known, f"{name}: {amount} of {order} asked, never answered")
         for name, (order, amount, who) in self.back.items():
-            row = who != "us" or order in in_doubt
-            expect("P3", row, f"{name}: {amount} of {order} should have gone back")
+            named = who != "us" or order in in_doubt or (order, name) in waits
+            expect("P3", named, f"{name}: {amount} of {order} should have gone back")

@@ -13,6 +13,7 @@ from libs.runtime.ports import Ports, Service
 from services.channels.outbound import kinds as reporting
 from services.payments.stripe_effects import stripe_kinds
 from tests.simulation import bank, carrier, desks
+from tests.simulation.dashboard import Dashboard
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.shops import Buyers, Notice, Order
 from tests.simulation.wire import Wire
@@ -28,6 +29,7 @@ class Outside:
         self.silence = rng.choice((0, 0, 0, rng.randint(25, 40))) * HOUR  # of the bank, to come
         self.wires: list[Wire] = []
         self.bank = bank.Bank(loop, seed, self._bank_tells)
+        self.dashboard = Dashboard(self.bank, rng)
         self.carrier = carrier.Carrier(loop, seed, self._carrier_tells)
         self.desks = desks.Desks(loop, self._order)
         self.desks.echo = buyers.webhooks.append

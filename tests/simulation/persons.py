@@ -24,6 +24,7 @@ HOUR = 3_600_000_000  # microseconds
 TROUBLE = ("parcel-lost", "returned-to-sender", "delivery-failed", "carrier-claim")
 _CONCERNS: tuple[Literal["reship", "refund", "claim"], ...] = ("reship", "refund", "claim")
 _DECISIONS: tuple[payments.Decision, ...] = ("retry", "retry", "settle", "release")
+_FAILED = "refund-failed"
 Todo = tuple[
     tuple[str, ...], str, str, Command, float
 ]  # once-key, service, stream, command, chance
@@ -85,7 +86,8 @@ class Persons:
     def _todo(self) -> Iterator[Todo]:
         for key, listing in sorted(self.tables["channels"]["listings"].items()):
             if not listing.linked and listing.waiting and key not in self.clerks.linked:
-                yield ("link", *map(str, key)), "", "", _always(listing), 0.9
+                again = str(self.clerks.unlinked[listing.account, listing.listing_id])
+                yield ("link", *map(str, key), again), "", "", _always(listing), 0.9
         rows = [row for _, row in sorted(self.tables["fulfilment"]["shipments"].items())]
         joins = list(self._joins(rows))
         yield from joins
@@ -101,6 +103,9 @@ class Persons:
             yield from self._of_order(row)
         for _, row in sorted(self.tables["payments"]["payments"].items()):
             yield from self._of_payment(row)
+        for key, told in sorted(self.tables["payments"]["payment_disagreements"].items()):
+            if told.order_id is None and not told.settled:
+                yield ("stranger", *map(str, key)), "payments", told.stream, _compared, 0.7
 
     def _joins(self, rows: list[ShipmentRow]) -> Iterator[Todo]:
         """Put orders of one buyer that are to be packed by hand into one parcel."""
@@ -180,9 +185,11 @@ class Persons:
             if wait.reason == "refund-at-channel" and row.custody == "us":
                 key = (name, wait.subject, str(wait.at_risk_minor))
                 yield key, "payments", payments.payment_stream(name), _put_back(wait.subject), 0.8
-            if wait.what != "authorisation":
+            if wait.what not in {"authorisation", "disagreement"} and wait.reason != _FAILED:
                 continue
             decision = self.rng.choice(_DECISIONS)
+            if wait.what != "authorisation":
+                decision = "retry" if wait.reason == _FAILED else "settle"
             key = (name, wait.reason, str(wait.since))
             yield key, "payments", payments.payment_stream(name), _decided(decision), 0.6
 
@@ -209,6 +216,10 @@ def _always(what: Any) -> Command:
 
 def _decided(decision: payments.Decision) -> Command:
     return lambda _, now: payments.Decide(decision, "clerk", "wish", now)
+
+
+def _compared(_: str, now: int) -> Any:
+    return payments.SettleDisagreement("not ours", "clerk", now)
 
 
 def _put_back(refund_id: str) -> Command:

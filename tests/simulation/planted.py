@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from libs.contracts import inventory, orders
+from libs.contracts import channels, inventory, orders
 from libs.eventsourcing.decided import Turn
 from libs.store.memory import InboxEntry, MemoryStore
 from libs.store.store import Delivery
@@ -15,6 +15,7 @@ from services.inventory.commands import ExpireHold
 from tests.simulation.bugs import Bug, Decide
 from tests.simulation.gate import GatedStore
 from tests.simulation.planted_doubts import DOUBTS
+from tests.simulation.planted_unasked import UNASKED
 from tests.simulation.planted_whole import WHOLE
 
 
@@ -130,6 +131,10 @@ def _serves_nobody(real: Decide) -> Decide:
     )
 
 
+def _resolves_nothing(real: Decide) -> Decide:
+    return _without(real, lambda event: isinstance(event, channels.ListingLineResolved))
+
+
 def _takes_stale(real: Decide) -> Decide:
     def decide(command: Any, state: Any) -> Sequence[Any]:
         if isinstance(command, RecordOrder) and state.received:
@@ -156,7 +161,8 @@ _ALL = (
     Bug("hold-released-on-committed-order", "P2", decides={"stock": _expires_committed}),
     Bug("waiting-list-skipped", "P2", decides={"stock": _serves_nobody}),
     Bug("cancelled-order-keeps-units", "P2", decides={"order": _keeps_units}),
+    Bug("link-resolves-nothing", "P7", decides={"listing": _resolves_nothing}),
     Bug("timers-before-inputs", "P7", timers_early=True),
     Bug("no-deadlines", "P7", planning=lambda _: lambda _: ()),
 )
-BUGS = {bug.name: bug for bug in (*_ALL, *WHOLE, *DOUBTS)}
+BUGS = {bug.name: bug for bug in (*_ALL, *WHOLE, *DOUBTS, *UNASKED)}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tests.simulation.bugs import NONE, Bug
 from tests.simulation.conclusion import conclude
+from tests.simulation.shops import DELETED
 from tests.simulation.units import Broken, expect
 from tests.simulation.world import LEAPS, WORK, World
 
@@ -37,7 +38,8 @@ class Run:
             (40, self.op), (45, self.work), (10, self.deliver), (4, self.buy), (3, self.wish),
             (3, self.call), (2, self.lose), (1, self.crash), (1, self.rebalance),
             (2, self.world.notice), (1, self.pause), (2, self.leap),
-            (1, self.hole), (2, self.world.mend), (1, self.hush), (1, self.forget),
+            (1, self.hole), (2, self.world.mend), (1, self.hush), (1, self.forget), (1, self.join),
+            (1, self.world.meddle),
         ]  # fmt: skip
         self.moves = [move for _, move in moves]
         self.weights = [weight for weight, _ in moves]
@@ -80,6 +82,8 @@ class Run:
             return False
         new = [one for one in webhooks if not one.acknowledged]
         chosen = self.rng.choice(new if new and self.rng.random() < 0.8 else webhooks)
+        if chosen.acknowledged and chosen.topic == DELETED:
+            return False  # its shop tells of that once
         self.world.callers.deliver(chosen)
         return True
 
@@ -148,6 +152,12 @@ class Run:
 
     def forget(self) -> bool:
         told = self.world.privacy.ask() if self.world.privacy is not None else None
+        if told:
+            self.world.say(told)
+        return told is not None
+
+    def join(self) -> bool:
+        told = self.world.identities.act() if self.world.identities is not None else None
         if told:
             self.world.say(told)
         return told is not None

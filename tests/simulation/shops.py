@@ -7,13 +7,13 @@ from random import Random
 from msgspec.structs import replace
 
 from services.sandbox.retail.cases import priced
-from services.sandbox.retail.content import Account, Content, Line, State, Status
+from services.sandbox.retail.content import Account, Content, State, Status
 from services.sandbox.retail.mischief import Delivery
 from services.sandbox.retail.people import address, person
 from services.sandbox.shops.render import Wire, external_id, signed, wire
 from services.sandbox.shops.reported import Report, told
 from services.sandbox.shops.signing import Shop
-from tests.simulation.wares import basket, redeemed, with_gift
+from tests.simulation.wares import basket, redeemed, thrown_away, with_gift
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -27,6 +27,8 @@ SHOPS = {
     "store": Shop("store", "standard", "whsec_c3RvcmUtc2VjcmV0LW9mLWEtdGVzdA=="),
 }
 _CREATED = {"shopify": "orders/create", "woocommerce": "order.created", "standard": "order.created"}
+DELETED = "order.deleted"
+_BINS = {"binned": DELETED, "restored": "order.restored"}  # WooCommerce's words
 _UPDATED = {
     "shopify": "orders/updated", "woocommerce": "order.updated", "standard": "order.updated"
 }  # fmt: skip
@@ -43,6 +45,7 @@ class Order:
     ahead: list[str]
     redeemed: int = 0
     slow: bool = False
+    binned: Status | None = None  # what it was before somebody threw it away
 
     @property
     def now(self) -> State:
@@ -82,17 +85,19 @@ class Webhook:
         delivery = Delivery(0, self.order.account, state.content.number, self.topic, 0, self.key,
                             self.key, ())  # fmt: skip
         sent = wire(SHOPS[self.order.account], delivery, state, before, now, reports)
-        return self._with_gift(sent, delivery, state.content.total, now)
-
-    def _with_gift(self, sent: Wire, delivery: Delivery, total: int, now: int) -> Wire:
-        """Let a message tell of the gift card, too; it is signed as it is sent."""
         pence = self.order.redeemed
-        if not pence:
-            return sent
-        body = with_gift(sent.body, pence, total - pence)
-        return replace(
-            sent, body=body, headers=signed(SHOPS[self.order.account], delivery, body, now)
-        )
+        if pence:
+            body = with_gift(sent.body, pence, state.content.total - pence)
+            return _signed(sent, delivery, body, now)
+        if self.topic == DELETED or self.order.binned:
+            return _signed(sent, delivery, thrown_away(sent.body, self.topic), now)
+        return sent
+
+
+def _signed(sent: Wire, delivery: Delivery, body: bytes, now: int) -> Wire:
+    """Let a message say something else; it is signed as it is sent."""
+    headers = signed(SHOPS[delivery.account], delivery, body, now)
+    return replace(sent, body=body, headers=headers)
 
 
 @dataclass(eq=False)
@@ -124,7 +129,7 @@ class Buyers:
     def act(self, now: int, *, late: bool = False) -> str | None:
         """Let a buyer do the next thing; None where nothing is left to be done."""
         open_ = [one for one in self.orders if one.ahead and (late or not one.slow)]
-        open_ = [one for one in open_ if told(one.now, self.reports(one)).status != "cancelled"]
+        open_ = [one for one in open_ if self._alive(one)]
         if self.coming and (not open_ or self.rng.random() < 0.6):
             self.coming -= 1
             order = self._placed(now)
@@ -136,11 +141,20 @@ class Buyers:
         order = self.rng.choice(open_)
         what = order.ahead.pop(0)
         at = max(now // SECOND * SECOND, order.now.updated_at + SECOND)
-        shown = told(order.now, self.reports(order))  # what the seller cancelled is not changed
-        left = [line for line in order.now.content.lines if shown.remaining(line)]
-        order.states.append(self._changed(order.now, what, at, left))
-        self._tell(order, _UPDATED[order.now.content.account.provider])
+        shown = told(order.now, self.reports(order))  # what the seller took out is no line any more
+        if what in _BINS:
+            order.states.append(_binned(order, at))
+        else:
+            order.states.append(self._changed(order.now, what, at, shown))
+        self._tell(order, _BINS.get(what) or _UPDATED[order.now.content.account.provider])
         return f"{order.account}:{order.external_id} is {what}: {_text(order.now)}"
+
+    def _alive(self, order: Order) -> bool:
+        """Say whether anything can be done with it; what was thrown away is so for some time."""
+        if order.ahead[0] != "restored":
+            return told(order.now, self.reports(order)).status != "cancelled"
+        gone = (one for one in self.webhooks if isinstance(one, Webhook) and one.topic == DELETED)
+        return all(one.acknowledged for one in gone if one.order is order)
 
     def _placed(self, now: int) -> Order:
         rng, number = self.rng, str(1000 + len(self.orders))
@@ -160,13 +174,16 @@ class Buyers:
         state = State(content, 1, at, status, paid=status == "open")
         if self.whole and account.provider == "standard":
             state = replace(state, paid=False, content=replace(content, means=rng.choice(_MEANS)))
+        if account.provider == "woocommerce" and rng.random() < 0.15:
+            ahead = (*ahead, "binned", *rng.choice(((), ("restored",), ("restored", "binned"))))
         slow = self.whole and ahead[:1] != ("paid",) and rng.random() < 0.4
         own = self.whole and account is OWN
         return Order([state], list(ahead), redeemed(rng, content) if own else 0, slow)
 
-    def _changed(self, state: State, what: str, at: int, left: Sequence[Line]) -> State:
+    def _changed(self, state: State, what: str, at: int, shown: State) -> State:
         state = replace(state, version=state.version + 1, updated_at=at)
         content = state.content
+        left = [line for line in content.lines if shown.remaining(line)]
         match what:
             case "paid":
                 return replace(state, status="open", paid=True)
@@ -196,6 +213,13 @@ class Buyers:
             name = f"{order.account}-{order.external_id}-{version}-{copy}"
             reports = tuple(self.reports(order))
             self.webhooks.append(Webhook(order, topic, version, name, reports=reports))
+
+
+def _binned(order: Order, at: int) -> State:
+    """Throw an order away, or take it out of the bin as it was."""
+    status: Status = order.binned or "cancelled"
+    order.binned = None if order.binned else order.now.status
+    return replace(order.now, version=order.now.version + 1, updated_at=at, status=status)
 
 
 _LIVES: tuple[tuple[str, ...], ...] = (

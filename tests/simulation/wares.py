@@ -68,3 +68,10 @@ def with_gift(body: bytes, pence: int, rest: int) -> bytes:
     others = [one | {"amount": text(rest)} for one in data["tenders"] if rest > 0]
     data["tenders"] = [carried, *others]
     return msgspec.json.encode(message)
+
+
+def thrown_away(body: bytes, topic: str) -> bytes:
+    """Return what WooCommerce says of an order that is in the bin: of its deletion only its id."""
+    order: dict[str, Any] = msgspec.json.decode(body)
+    found = {"id": order["id"]} if topic == "order.deleted" else order | {"status": "trash"}
+    return msgspec.json.encode(found)

@@ -20,6 +20,7 @@ from tests.simulation.bugs import NONE, Bug
 from tests.simulation.callers import Callers
 from tests.simulation.clerks import Clerks
 from tests.simulation.gate import Gate
+from tests.simulation.identities import Identities
 from tests.simulation.instance import Around, Instance, durable
 from tests.simulation.ledgers import Ledgers
 from tests.simulation.loop import VirtualLoop
@@ -67,7 +68,8 @@ class World:
         self.late = rng.randint(0, 8) if whole else 0  # changes of mind when all seems settled
         self.persons = Persons(rng, self.clerks, self.tables) if whole else None
         self.privacy = Privacy(rng, self.clerks, self.tables, self.around.vault) if whole else None
-        self.promises.ledgers += [self.privacy] if self.privacy else []
+        self.identities = Identities(rng, self.clerks, self.tables) if whole else None
+        self.promises.ledgers += [one for one in (self.privacy, self.identities) if one]
         self.callers = Callers(self)
         self.trace: list[str] = []
         self.born = 0
@@ -190,12 +192,21 @@ class World:
 
     def disturb(self) -> bool:
         """Let somebody change their mind late."""
-        if not self.late or self.persons is None or self.rng.random() > 0.05:
+        if self.persons is None or self.rng.random() > 0.05:
             return False
+        if not self.late or self.rng.random() < 0.5:
+            return self.meddle()
         self.late -= 1
         change = self.rng.random() < 0.4
         told = self.buyers.act(self.loop.now, late=True) if change else self.persons.disturb()
         self.say(told or "nobody changes their mind")
+        return told is not None
+
+    def meddle(self) -> bool:
+        """Let somebody do at the provider what nobody here asked for."""
+        told = self.outside.dashboard.act() if self.outside is not None else None
+        if told:
+            self.say(told)
         return told is not None
 
     def mend(self) -> bool:

@@ -50,7 +50,8 @@ def understand(topic: str, data: Json, terms: Terms) -> Understood:
     if status in _DRAFTS:
         version = _version(data)
         return Draft(external_id, "draft", status, version, version.updated_at)
-    return _whole(data, external_id, status, terms, restored=topic == "order.restored")
+    restored = topic == "order.restored" and status != "trash"  # it may be there again by now
+    return _whole(data, external_id, status, terms, restored=restored)
 
 
 def _version(data: Json) -> common.Version:

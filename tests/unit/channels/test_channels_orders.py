@@ -167,6 +167,21 @@ def test_a_cancelled_order_that_is_restored_may_still_be_paid() -> None:
     assert types(*cancelled, *back) == ["Received", "Cancelled", "Cancelled", "Changed", "Changed"]
 
 
+def test_an_order_comes_back_also_where_an_update_told_the_same_without_that_word() -> None:
+    assert types(told(), DELETION, told(LATER), restored(LATER)) == [
+        "Received", "Cancelled", "Touched", "Changed",
+    ]  # fmt: skip
+    assert types(told(), DELETION, told(LAST), restored(LATER)) == [
+        "Received", "Cancelled", "Touched",
+    ]  # fmt: skip
+
+
+def test_an_order_that_is_in_the_bin_again_before_its_return_is_told_stays_there() -> None:
+    assert types(told(), DELETION, restored(LATER, status="trash"), restored(LAST)) == [
+        "Received", "Cancelled", "Touched", "Changed",
+    ]  # fmt: skip
+
+
 def test_an_order_that_is_restored_without_a_deletion_is_just_told() -> None:
     assert types(told(), restored()) == ["Received", "Touched"]
     assert types(restored(), told()) == ["Received"]

@@ -132,7 +132,7 @@ def test_what_went_back_while_all_is_asked_back_is_named_and_taken_once_that_is_
     payment.fact(required(revision=2))
     sent_back(payment, 400)
     assert payment.last(payments.PaymentDisagreed).expected_amount == 0
-    assert queue(payment) == [("disagreement", "amount-differs", 400)]
+    assert queue(payment) == [("disagreement", "refund-told-early", 400)]
     payment.provider.refuses_refunds = True
     payment.answer_all()
     payment.provider.refuses_refunds = False

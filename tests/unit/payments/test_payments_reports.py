@@ -373,16 +373,6 @@ async def test_a_refund_that_fails_after_it_was_made_is_owed_again_and_paid_by_a
     assert row.refunded_minor == 1000
 
 
-async def test_a_refund_by_hand_that_fails_waits_for_a_person() -> None:
-    told = Told()
-    told.payment.fact(required(MUGS), packed("s1", ("a", 2)), required(revision=2))
-    await told.event("refund.failed", sent_back(told, id="re_9", amount=300, metadata={}))
-    strange = told.payment.last(payments.PaymentDisagreed)
-    assert (strange.code, strange.provider_reference, strange.amount) == (
-        "refund-failed", "re_9", 300,
-    )  # fmt: skip
-
-
 async def test_a_refund_that_goes_its_way_is_not_needed() -> None:
     told = Told()
     told.payment.fact(required(MUGS), packed("s1", ("a", 2)), required(revision=2))

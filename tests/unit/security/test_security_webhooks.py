@@ -182,6 +182,13 @@ def test_woocommerces_key_is_the_same_for_the_same_delivery_sent_again_later() -
     assert verify("woocommerce", [NEW], again, BODY, NOW).key == delivery_key(again, BODY)
 
 
+def test_woocommerces_key_tells_a_second_deletion_of_an_order_from_the_first() -> None:
+    first = woo(body=b'{"id":1}') | {"X-WC-Webhook-Topic": "order.deleted"}
+    second = first | {"X-WC-Webhook-Delivery-ID": "another second"}
+    assert delivery_key(first, b'{"id":1}') != delivery_key(second, b'{"id":1}')
+    assert delivery_key(first, b'{"id":1}') == delivery_key(dict(first), b'{"id":1}')
+
+
 def test_the_ping_at_the_creation_of_a_webhook_is_recognised() -> None:
     form = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
     assert is_creation_ping(form, b"webhook_id=12")
