@@ -11,8 +11,9 @@ from libs.contracts import common, orders
 from services.orders import commands
 from services.orders.paying import covered, redeemed, share, taken, terms_of
 from services.orders.progress import Bill
-from services.orders.state import Line, OrderState, remaining, shipped, spent
+from services.orders.state import Line, OrderState
 from services.orders.story import Story
+from services.orders.units import remaining, shipped, spent
 
 
 def bill(story: Story) -> None:

@@ -8,9 +8,10 @@ from services.orders import commands
 from services.orders.demanding import cancel_all, cancel_units
 from services.orders.evolve import OrderEvent
 from services.orders.settling import settle
-from services.orders.state import OrderState, leaving, remaining
+from services.orders.state import OrderState
 from services.orders.stopping import cancellable
 from services.orders.story import Stated, Story
+from services.orders.units import leaving, remaining
 from services.orders.versions import number
 
 

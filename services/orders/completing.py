@@ -3,8 +3,9 @@
 from libs.contracts import common, orders
 from services.orders.commands import DECIDE_WITHIN
 from services.orders.paying import paid
-from services.orders.state import OrderState, delivered, shipped, spent, under_way
+from services.orders.state import OrderState
 from services.orders.story import Story
+from services.orders.units import delivered, shipped, spent, under_way
 
 _RULES = ("scan", "untracked", "at-once", "channel")
 

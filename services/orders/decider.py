@@ -12,9 +12,10 @@ from services.orders.evolve import OrderEvent, evolve
 from services.orders.facts import decide_concern, record_payment, record_release, record_shipment
 from services.orders.recording import record_funds, record_version, resolve
 from services.orders.settling import follow, settle
-from services.orders.state import AUTOMATIC, SHORTAGE, OrderState, packed, remaining, shortages
+from services.orders.state import AUTOMATIC, SHORTAGE, OrderState
 from services.orders.stock import record_shortfall, record_stock
 from services.orders.story import Story
+from services.orders.units import packed, remaining, shortages
 from services.orders.worrying import overdue
 
 

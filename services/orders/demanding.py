@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 from libs.contracts import common, orders
 from services.orders.commands import DECIDE_WITHIN
-from services.orders.state import OrderState, by_sku, demand, inside, reference, remaining, value
+from services.orders.state import OrderState, reference
 from services.orders.story import Stated, Story
+from services.orders.units import by_sku, demand, inside, remaining, value
 
 
 def require(story: Story, *, again: bool = False) -> None:

@@ -15,9 +15,8 @@ from services.orders.state import (
     Need,
     OrderState,
     Wait,
-    remaining,
-    shortages,
 )
+from services.orders.units import remaining, shortages
 from services.orders.versions import at_version, early, number
 
 _REMEMBERED = 64  # settled holds; a repeat that old comes no more

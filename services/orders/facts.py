@@ -14,8 +14,9 @@ from services.orders.evolve import OrderEvent
 from services.orders.paying import known
 from services.orders.progress import OUT, TROUBLE, Parcel
 from services.orders.settling import settle
-from services.orders.state import OrderState, too_late, twice
+from services.orders.state import OrderState
 from services.orders.story import Story
+from services.orders.units import too_late, twice
 
 
 def record_payment(command: commands.RecordPayment, state: OrderState) -> Sequence[OrderEvent]:

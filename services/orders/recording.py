@@ -8,8 +8,9 @@ from services.orders import commands
 from services.orders.demanding import cancel_all
 from services.orders.evolve import OrderEvent
 from services.orders.settling import settle
-from services.orders.state import SECURED, Ended, OrderState, remaining
+from services.orders.state import SECURED, Ended, OrderState
 from services.orders.story import Stated, Story
+from services.orders.units import remaining
 from services.orders.versions import differences, number, with_links
 
 

@@ -3,8 +3,9 @@
 from libs.contracts import common, orders
 from services.orders.paying import share
 from services.orders.shipping import blocked, terms, wanted
-from services.orders.state import OrderState, reference, shipped
+from services.orders.state import OrderState, reference
 from services.orders.story import Story
+from services.orders.units import shipped
 
 
 def request(story: Story) -> None:

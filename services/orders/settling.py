@@ -11,17 +11,10 @@ from services.orders.demanding import cancel_all, expiry, require, wait
 from services.orders.evolve import OrderEvent
 from services.orders.paying import redeemed, taken
 from services.orders.requesting import request
-from services.orders.state import (
-    AUTOMATIC,
-    OrderState,
-    inside,
-    remaining,
-    shipped,
-    shortages,
-    spent,
-)
+from services.orders.state import AUTOMATIC, OrderState
 from services.orders.stopping import answer_stops
 from services.orders.story import Story
+from services.orders.units import inside, remaining, shipped, shortages, spent
 from services.orders.worrying import worry
 
 

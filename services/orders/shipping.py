@@ -6,7 +6,8 @@ import msgspec
 
 from libs.contracts import orders
 from services.orders.paying import covered
-from services.orders.state import OrderState, leaving, shortages, spent
+from services.orders.state import OrderState
+from services.orders.units import leaving, shortages, spent
 
 
 def terms(said: orders.FulfilmentRequested | OrderState) -> str:

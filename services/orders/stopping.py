@@ -7,8 +7,9 @@ first: a parcel that stopped frees nothing while fulfilment may plan its units a
 from libs.contracts import common, orders
 from services.orders.demanding import cancel_units
 from services.orders.progress import Stop
-from services.orders.state import OrderState, inside, leaving, spent
+from services.orders.state import OrderState
 from services.orders.story import Story
+from services.orders.units import inside, leaving, spent
 
 
 def cancellable(state: OrderState) -> tuple[dict[str, int], dict[str, int]]:

@@ -8,7 +8,8 @@ from immutables import Map
 from msgspec.structs import replace
 
 from libs.contracts import common
-from services.orders.state import Line, Link, OrderState, inside
+from services.orders.state import Line, Link, OrderState
+from services.orders.units import inside
 
 _NO_AMOUNTS = common.Amounts(gross=0, discount=0, net=0, taxes=())
 

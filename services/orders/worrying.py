@@ -13,8 +13,9 @@ from services.orders.destinations import astray
 from services.orders.paying import covered
 from services.orders.progress import TROUBLE
 from services.orders.shipping import unpaid, wanted
-from services.orders.state import OrderState, packed, too_late, twice, value
+from services.orders.state import OrderState
 from services.orders.story import Story
+from services.orders.units import packed, too_late, twice, value
 
 _UNPAID = {
     "declined": "payment-declined",

@@ -14,7 +14,8 @@ from services.fulfilment.process import Places
 from services.inventory.commands import AdjustStock, ReceiveStock
 from services.inventory.stock import Reservation, Stock
 from services.orders import commands
-from services.orders.state import OrderState, by_sku, shipped
+from services.orders.state import OrderState
+from services.orders.units import by_sku, shipped
 from tests.examples import examples
 from tests.property.orders.market import Market
 from tests.unit.orders.samples import HOUR, NOW, line, order

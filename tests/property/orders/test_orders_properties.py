@@ -15,15 +15,8 @@ from services.orders import commands
 from services.orders.completing import done
 from services.orders.decider import ORDER
 from services.orders.read_model import HISTORY, ORDERS
-from services.orders.state import (
-    OrderState,
-    by_sku,
-    demand,
-    inside,
-    remaining,
-    shipped,
-    shortages,
-)
+from services.orders.state import OrderState
+from services.orders.units import by_sku, demand, inside, remaining, shipped, shortages
 from services.orders.worrying import worries
 from tests.examples import examples
 from tests.unit.memory import envelope, folded

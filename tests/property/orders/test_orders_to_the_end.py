@@ -17,16 +17,8 @@ from services.inventory.commands import ShipUnits
 from services.orders import commands
 from services.orders.progress import OUT, TROUBLE
 from services.orders.read_model import HISTORY, ORDERS
-from services.orders.state import (
-    OrderState,
-    by_sku,
-    delivered,
-    demand,
-    inside,
-    packed,
-    shipped,
-    too_late,
-)
+from services.orders.state import OrderState
+from services.orders.units import by_sku, delivered, demand, inside, packed, shipped, too_late
 from tests.property.orders.test_orders_with_inventory import SKUS, World, populate
 from tests.unit.memory import envelope, folded
 from tests.unit.orders.samples import HOUR, NOW, cancelled, parcel, released, said

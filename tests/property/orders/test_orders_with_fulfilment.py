@@ -15,7 +15,8 @@ from services.fulfilment.shipment import EXCEPTIONS
 from services.inventory.commands import AdjustStock, ReceiveStock
 from services.orders import commands
 from services.orders.progress import TROUBLE
-from services.orders.state import OrderState, by_sku, delivered, packed, shipped, too_late
+from services.orders.state import OrderState
+from services.orders.units import by_sku, delivered, packed, shipped, too_late
 from tests.examples import examples
 from tests.property.orders.market import Market
 from tests.unit.orders.samples import NOW, line, order

@@ -16,7 +16,8 @@ from services.inventory.commands import AdjustStock, ReceiveStock
 from services.inventory.decider import STOCK
 from services.orders import commands, process
 from services.orders.decider import ORDER
-from services.orders.state import Wait, demand, remaining, shortages
+from services.orders.state import Wait
+from services.orders.units import demand, remaining, shortages
 from tests.unit.orders.samples import HOUR, NOW, line, order
 
 SKUS = ("MUG", "CUP")

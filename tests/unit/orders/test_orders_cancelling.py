@@ -4,7 +4,7 @@ from libs.contracts import orders
 from libs.eventsourcing.testing import given
 from services.orders import commands
 from services.orders.decider import ORDER
-from services.orders.state import remaining
+from services.orders.units import remaining
 from tests.unit.orders.samples import HOUR, NOW, answer, cancel, cancelled, funds, line, told
 from tests.unit.orders.test_orders_confirming import MUG, names, only
 

@@ -8,7 +8,8 @@ from libs.contracts import orders
 from libs.eventsourcing.testing import given
 from services.orders import commands
 from services.orders.decider import ORDER
-from services.orders.state import OrderState, delivered, leaving, shipped
+from services.orders.state import OrderState
+from services.orders.units import delivered, leaving, shipped
 from tests.unit.orders.samples import (
     HOUR,
     NOW,
