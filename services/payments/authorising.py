@@ -2,8 +2,9 @@
 
 from libs.contracts import payments
 from services.payments.commands import BUYER_WITHIN, PERSON_WITHIN, intent_id
-from services.payments.state import Intent, PaymentState, lack, minimum, set_aside
+from services.payments.state import Intent, PaymentState
 from services.payments.story import Story
+from services.payments.sums import lack, minimum, set_aside
 
 _ONCE_SET_ASIDE = frozenset({"authorised", "closed", "voiding", "voided", "expired"})
 

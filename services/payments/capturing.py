@@ -11,11 +11,9 @@ from immutables import Map
 
 from libs.contracts import common, payments
 from services.payments.commands import PERSON_WITHIN, capture_id
-from services.payments.state import (
-    VOUCHERS,
-    Intent,
-    Parcel,
-    PaymentState,
+from services.payments.state import VOUCHERS, Intent, Parcel, PaymentState
+from services.payments.story import Story
+from services.payments.sums import (
     all_packed,
     asked,
     cost,
@@ -26,7 +24,6 @@ from services.payments.state import (
     together,
     unstated,
 )
-from services.payments.story import Story
 
 
 def clear(story: Story) -> None:

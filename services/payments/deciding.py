@@ -13,16 +13,9 @@ from services.payments.folding import NEVER, may_renew
 from services.payments.refunding import again, refunded, void
 from services.payments.returning import REFUND_FAILED
 from services.payments.settling import settle
-from services.payments.state import (
-    Doubt,
-    PaymentState,
-    about_what,
-    lack,
-    owed_by_hand,
-    uncovered,
-    unsettled,
-)
+from services.payments.state import Doubt, PaymentState
 from services.payments.story import Story
+from services.payments.sums import about_what, lack, owed_by_hand, uncovered, unsettled
 
 
 def expire_soon(command: commands.ExpireSoon, state: PaymentState) -> Sequence[PaymentEvent]:

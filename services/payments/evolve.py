@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from libs.contracts import payments
 from services.payments import folding
-from services.payments.state import Doubt, Parcel, PaymentState, about_what, unsettled
+from services.payments.state import Doubt, Parcel, PaymentState
+from services.payments.sums import about_what, unsettled
 
 _REMEMBERED = 32
 

@@ -5,15 +5,8 @@ from msgspec.structs import replace
 
 from libs.contracts import common, payments
 from services.payments.commands import UNATTENDED_LASTS, What
-from services.payments.state import (
-    CameBack,
-    Capture,
-    Intent,
-    Parcel,
-    PaymentState,
-    Refund,
-    goal,
-)
+from services.payments.state import CameBack, Capture, Intent, Parcel, PaymentState, Refund
+from services.payments.sums import goal
 
 NEVER = "never-took-effect"  # the code of a call that is known to have left no trace
 BY_HAND_FAILED = "refund-by-hand-failed"  # somebody's own, who sends it again or does not

@@ -13,7 +13,8 @@ from libs.eventsourcing.states import pack, unpack
 from libs.values.ids import category
 from services.payments.evolve import PaymentEvent, evolve
 from services.payments.standing import Wait, in_doubt, standing, waits
-from services.payments.state import PaymentState, set_aside
+from services.payments.state import PaymentState
+from services.payments.sums import set_aside
 
 _OURS = ("payments",)
 

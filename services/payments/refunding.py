@@ -2,8 +2,9 @@
 
 from libs.contracts import common, payments
 from services.payments.commands import PERSON_WITHIN, refund_id
-from services.payments.state import VOUCHERS, Capture, PaymentState, goal, held, lack
+from services.payments.state import VOUCHERS, Capture, PaymentState
 from services.payments.story import Story
+from services.payments.sums import goal, held, lack
 
 _CHANNEL_DID = frozenset({"part_refunded", "refunded"})
 

@@ -9,17 +9,9 @@ from services.payments.capturing import clear
 from services.payments.commands import capture_id
 from services.payments.evolve import PaymentEvent
 from services.payments.refunding import ask_less, due_again, give_back, refund
-from services.payments.state import (
-    LATER,
-    TAKEN,
-    VOUCHERS,
-    PaymentState,
-    goal,
-    held,
-    lack,
-    taken,
-)
+from services.payments.state import LATER, TAKEN, VOUCHERS, PaymentState
 from services.payments.story import Story
+from services.payments.sums import goal, held, lack, taken
 
 
 def settle(story: Story) -> list[PaymentEvent]:

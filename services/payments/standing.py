@@ -7,10 +7,9 @@ from msgspec.structs import replace
 
 from libs.contracts import common
 from libs.values.money import to_text
-from services.payments.state import (
-    VOUCHERS,
-    PaymentState,
-    Refund,
+from services.payments.state import VOUCHERS, PaymentState, Refund
+from services.payments.stripe_money import TOO_FINE, step, takes
+from services.payments.sums import (
     about_what,
     contradicted,
     held,
@@ -19,7 +18,6 @@ from services.payments.state import (
     uncovered,
     unsettled,
 )
-from services.payments.stripe_money import TOO_FINE, step, takes
 
 
 class Wait(msgspec.Struct, frozen=True):

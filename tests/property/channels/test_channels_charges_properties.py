@@ -12,7 +12,7 @@ from libs.contracts import orders
 from services.fulfilment import shipment_commands as fulfilment
 from services.fulfilment.process import Places
 from services.payments.standing import waits
-from services.payments.state import held
+from services.payments.sums import held
 from tests.examples import examples
 from tests.property.channels.till import Till
 from tests.unit.channels.payloads import VAT, both, duty, shopify

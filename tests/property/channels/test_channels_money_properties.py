@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from services.fulfilment import shipment_commands as fulfilment
 from services.fulfilment.process import Places
 from services.payments.standing import waits
-from services.payments.state import held, taken
+from services.payments.sums import held, taken
 from services.sandbox.retail import plan, rows
 from services.sandbox.retail.content import State
 from services.sandbox.shops import render, takings

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from services.payments import commands
 from services.payments.commands import Terms
 from services.payments.standing import waits
-from services.payments.state import goal, held
+from services.payments.sums import goal, held
 from tests.examples import examples
 from tests.unit.payments.samples import NOW, Payment, line, packed, required
 

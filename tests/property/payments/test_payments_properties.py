@@ -17,16 +17,8 @@ from services.payments.decider import PAYMENT
 from services.payments.evolve import evolve
 from services.payments.read_model import CAPTURES, DISAGREEMENTS, INTENTS, PAYMENTS
 from services.payments.standing import standing, waits
-from services.payments.state import (
-    PaymentState,
-    asked,
-    cost,
-    goal,
-    held,
-    lack,
-    set_aside,
-    uncovered,
-)
+from services.payments.state import PaymentState
+from services.payments.sums import asked, cost, goal, held, lack, set_aside, uncovered
 from tests.examples import examples
 from tests.unit.memory import folded
 from tests.unit.payments.samples import (

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from libs.contracts import common, payments
 from services.accounting import chart
 from services.console.audit.money import MoneyCheck
-from services.payments.state import held, taken
+from services.payments.sums import held, taken
 from tests.examples import examples
 from tests.unit.accounting import samples as books
 from tests.unit.console import test_audit as audit

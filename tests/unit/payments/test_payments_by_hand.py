@@ -8,7 +8,7 @@ from libs.contracts import common, payments
 from libs.eventsourcing.decider import Refused
 from services.payments import commands
 from services.payments.standing import Wait, standing, waits
-from services.payments.state import held
+from services.payments.sums import held
 from tests.unit.accounting import samples as books
 from tests.unit.payments.samples import NOW, ORDER, Payment, line, packed, required, tender
 from tests.unit.payments.test_payments_api import client

@@ -6,7 +6,7 @@ from libs.contracts import payments
 from libs.eventsourcing.decider import Refused
 from services.payments import commands
 from services.payments.standing import waits
-from services.payments.state import held
+from services.payments.sums import held
 from tests.unit.payments.samples import HOUR, NOW, ORDER, Payment, line, packed, required
 
 DAY = 24 * HOUR

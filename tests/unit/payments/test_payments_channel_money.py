@@ -6,7 +6,7 @@ import pytest
 
 from libs.contracts import payments
 from services.payments.standing import standing, waits
-from services.payments.state import held, lack, taken
+from services.payments.sums import held, lack, taken
 from tests.unit.payments.samples import NOW, Payment, line, packed, required, tender
 
 MUGS = line("a", 2, 1000)

@@ -7,7 +7,7 @@ from libs.eventsourcing.decider import Refused
 from services.payments import commands
 from services.payments.commands import Terms
 from services.payments.standing import waits
-from services.payments.state import held
+from services.payments.sums import held
 from tests.unit.payments.samples import HOUR, NOW, Payment, line, packed, required
 
 SETTLE = commands.Decide("settle", "anna", "because", NOW)

@@ -19,7 +19,7 @@ from services.payments.disagreement_decider import DISAGREEMENT, DisagreementSta
 from services.payments.intake import PaymentsIntake
 from services.payments.read_model import CAPTURES, INTENTS
 from services.payments.standing import standing, waits
-from services.payments.state import held
+from services.payments.sums import held
 from services.payments.telling import tell
 from tests.unit.memory import folded
 from tests.unit.payments.samples import (
