@@ -3,6 +3,7 @@
 A payload is a hint of a state, in any order: deciders compare it with what they know.
 """
 
+import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,6 +20,9 @@ from services.payments.stripe_money import from_stripe
 
 _ORDER = re.compile(r"ord_[0-9a-f]{20}")
 _SECOND = 1_000_000  # microseconds
+REMEMBERED = 10_000  # intents: many more than come in until their rows are there
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
+_MALFORMED = "The event is not as its provider's reference says."
 _INTENT = frozenset({"amount_capturable_updated", "succeeded", "payment_failed", "canceled"})
 # What a charge's event says of its intent. Only a charge tells until when it can be captured.
 _CHARGE = {
@@ -44,6 +48,14 @@ class _Event(msgspec.Struct, frozen=True):
     data: _Data
 
 
+class _Subject(msgspec.Struct, frozen=True):
+    """An intent, or what names the intent that it belongs to."""
+
+    id: str
+    payment_intent: str | None = None
+    metadata: Mapping[str, Any] = {}
+
+
 class _Evidence(msgspec.Struct, frozen=True):
     due_by: int | None = None
 
@@ -60,23 +72,44 @@ class _Dispute(msgspec.Struct, frozen=True):
 
 
 class PaymentsIntake:
-    """Turns deliveries into commands; a payment is named by its metadata, else looked up."""
+    """Turns deliveries into commands; a payment is named by its metadata, else looked up.
+
+    Refunds and disputes carry no metadata of their intent, and may come before it, or before its
+    row is there: what metadata said a while ago is remembered.
+    """
 
     def __init__(self, ports: Ports) -> None:
         self._accounts = ports.settings.payments
         self._entities = entities(ports.settings)
         self._intents: Rows[IntentRow] = ports.rows(INTENTS)
+        self._heard: dict[tuple[str, str], tuple[str, str]] = {}
 
     async def interpret(self, rows: Sequence[InboxRow]) -> Sequence[Interpreted | Exception]:
         """Read each delivery; an exception in a place parks that delivery."""
-        return [await self._one(row) for row in rows]
+        read = [_read(row) for row in rows]
+        for row, event in zip(rows, read, strict=True):
+            if isinstance(event, _Event):
+                self._hear(row.account, event)
+        return [await self._one(row, event) for row, event in zip(rows, read, strict=True)]
 
-    async def _one(self, row: InboxRow) -> Interpreted | Exception:
+    def _hear(self, account: str, event: _Event) -> None:
+        """Remember what an event's metadata says of its intent."""
+        with contextlib.suppress(
+            msgspec.DecodeError
+        ):  # whoever needs it says what is wrong with it
+            told = msgspec.json.decode(event.data.object, type=_Subject)
+            if (named := _by_metadata(told.metadata)) is not None:
+                self._heard[account, told.payment_intent or told.id] = named
+        while len(self._heard) > REMEMBERED:
+            del self._heard[next(iter(self._heard))]
+
+    async def _one(self, row: InboxRow, event: _Event | CodecError) -> Interpreted | Exception:
+        if isinstance(event, CodecError):
+            return event
         try:
-            event = msgspec.json.decode(row.body, type=_Event)
             return await self._understood(row, event)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return MalformedEventError("The event is not as its provider's reference says.")
+        except _UNREADABLE:
+            return MalformedEventError(_MALFORMED)
         except CodecError as error:
             return error
 
@@ -195,11 +228,10 @@ class PaymentsIntake:
     async def _named(
         self, account: str, intent: str, metadata: Mapping[str, Any]
     ) -> tuple[str, str]:
-        """Return the order and our intent; a name that is none of ours is not believed."""
-        order = str(metadata.get("lonja_order", ""))
-        ours = str(metadata.get("lonja_intent", ""))
-        if _ORDER.fullmatch(order) and ours:
-            return order, ours
+        """Return the order and our intent, by what was heard of it or by its row."""
+        named = _by_metadata(metadata) or self._heard.get((account, intent))
+        if named is not None:
+            return named
         known = await self._intents.get(account, intent) if intent else None
         return (known.order_id, known.intent_id) if known is not None else ("", "")
 
@@ -219,6 +251,19 @@ class PaymentsIntake:
 
     def _entity(self, account: str) -> str:
         return self._entities.get(account, "main")
+
+
+def _read(row: InboxRow) -> _Event | CodecError:
+    try:
+        return msgspec.json.decode(row.body, type=_Event)
+    except _UNREADABLE:
+        return MalformedEventError(_MALFORMED)
+
+
+def _by_metadata(metadata: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the order and our intent; a name that is none of ours is not believed."""
+    order, ours = str(metadata.get("lonja_order", "")), str(metadata.get("lonja_intent", ""))
+    return (order, ours) if _ORDER.fullmatch(order) and ours else None
 
 
 def entities(settings: Settings) -> Mapping[str, str]:

@@ -8,6 +8,7 @@ from libs.contracts import payments
 from libs.effects.kinds import Rejected
 from services.payments import calls, commands
 from services.payments.standing import waits
+from services.payments.sums import held
 from services.payments.telling import tell
 from tests.unit.payments.samples import HOUR, NOW, line, packed, required
 from tests.unit.payments.test_payments_reports import MUGS, Told, sent_back
@@ -151,3 +152,22 @@ async def test_what_is_told_late_of_a_refund_owes_nothing_that_was_paid_by_hand_
     assert (made.origin, made.occurred_at) == ("provider_dashboard", NOW + 2 * DAY)
     await told.event("refund.failed", sent_back(told, id=f"re_{name}"), NOW + DAY)
     assert owed(told) == []
+
+
+@pytest.mark.parametrize("first", ["refund", "intent"])
+async def test_a_refund_that_comes_with_the_first_word_of_its_intent_is_no_strangers(
+    first: str,
+) -> None:
+    told = Told(live=False)
+    told.payment.fact(required(MUGS))
+    failed = {"id": "re_0", "amount": 300, "currency": "gbp", "payment_intent": "pi_0",
+              "status": "failed", "failure_reason": "lost_or_stolen_card"}  # fmt: skip
+    captured = told.intent(status="succeeded", amount_capturable=0, amount_received=1000)
+    refund = ("refund.failed", failed, NOW + DAY)
+    intent = ("payment_intent.succeeded", captured, NOW)
+    await told.events(*((refund, intent) if first == "refund" else (intent, refund)))
+    assert told.strange == []
+    assert told.payment.state.disagreed == ("refund-failed:re_0:300:GBP",)
+    if first == "intent":  # the charge's older word comes at last
+        await told.event("charge.refunded", refunded(300), NOW)
+        assert held(told.payment.state) == 1000

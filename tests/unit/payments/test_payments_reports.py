@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,15 +56,21 @@ class Told:
     async def event(
         self, kind: str, body: dict[str, Any], at: int = NOW
     ) -> Interpreted | Exception:
-        event = {"id": "evt_1", "type": kind, "created": at // 1_000_000, "data": {"object": body}}
-        row = InboxRow(1, "stripe", "card", "evt_1", kind, at, json.dumps(event).encode(), "")
-        [told] = await self.intake.interpret([row])
-        for stream, command in () if isinstance(told, Exception) else told.work:
-            if stream == STREAM:
-                self.payment.tell(command)
-            else:
-                self.strange.append((stream, command))
+        [told] = await self.events((kind, body, at))
         return told
+
+    async def events(
+        self, *given: tuple[str, dict[str, Any], int]
+    ) -> Sequence[Interpreted | Exception]:
+        """Have several understood together, and then taken one after another."""
+        found = await self.intake.interpret([_row(*one) for one in given])
+        for told in found:
+            for stream, command in () if isinstance(told, Exception) else told.work:
+                if stream == STREAM:
+                    self.payment.tell(command)
+                else:
+                    self.strange.append((stream, command))
+        return found
 
     def intent(self, **fields: Any) -> dict[str, Any]:
         asked = self.payment.last(payments.PaymentAuthorisationRequested)
@@ -95,6 +102,11 @@ class Told:
         told = tell(self.payment.call(effect), Confirmed(said), NOW)
         self.payment.calls.clear()
         self.payment.tell(told)
+
+
+def _row(kind: str, body: dict[str, Any], at: int) -> InboxRow:
+    event = {"id": "evt_1", "type": kind, "created": at // 1_000_000, "data": {"object": body}}
+    return InboxRow(1, "stripe", "card", "evt_1", kind, at, json.dumps(event).encode(), "")
 
 
 END = NOW + 7 * 24 * HOUR
