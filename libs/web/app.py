@@ -18,6 +18,7 @@ from libs.store.pool import LOST, PASSING
 from libs.telemetry.logs import log
 from libs.telemetry.spans import OFF, Spans
 from libs.telemetry.tracing import continued, header_of, trace_id
+from libs.version import VERSION
 from libs.web.bodies import checked
 from libs.web.docs import page
 from libs.web.openapi import Schema, described
@@ -97,7 +98,7 @@ def build_app(
     """
     app = FastAPI(
         title="Lonja",
-        version="0.1.0",
+        version=VERSION,
         description="Orders, stock, payments, parcels, books and customers of all channels. Writes "
         "take an `Idempotency-Key`; reads take `?after=` with the token of a write.",
         docs_url=None,

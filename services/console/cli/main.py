@@ -2,12 +2,13 @@
 
 import logging
 import sys
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import typer
 
 from libs.cli import run
 from libs.cli.lazy import LazyGroup
+from libs.version import VERSION
 
 _CLI = "services.console.cli"
 
@@ -43,8 +44,18 @@ app = typer.Typer(
 )
 
 
+def _told(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"lonja {VERSION}")
+        raise typer.Exit
+
+
 @app.callback()
-def lonja() -> None:
+def lonja(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_told, help="Say which release.")
+    ] = False,
+) -> None:
     """Connect everything a shop sells with, through one event log."""
 
 
