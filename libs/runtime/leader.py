@@ -85,6 +85,9 @@ async def leading(
                 await candidate.elected()
                 await _lead(candidate, works)
         except Exception as error:
+            me = asyncio.current_task()
+            if me is not None and me.cancelling():  # we are stopped, and giving back failed besides
+                raise asyncio.CancelledError from error
             log.error("leadership-lost", what=name, cause=type(error).__name__)
             await asyncio.sleep(RETRY)
 
