@@ -117,7 +117,11 @@ def build_app(
 
 def _documented(app: FastAPI) -> Callable[[], Schema]:
     """Serve the documentation, and return what gives the document behind it."""
-    document = functools.cache(functools.partial(_document, app.openapi))
+    found = app.openapi
+
+    @functools.cache
+    def document() -> Schema:
+        return described(found())
 
     @app.get("/", include_in_schema=False)
     async def begin() -> Response:
@@ -128,10 +132,6 @@ def _documented(app: FastAPI) -> Callable[[], Schema]:
         return HTMLResponse(page(document(), str(app.openapi_url)))
 
     return document
-
-
-def _document(found: Callable[[], Schema]) -> Schema:
-    return described(found())
 
 
 def _health(
