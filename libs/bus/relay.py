@@ -19,7 +19,7 @@ from libs.codec.framing import frame
 from libs.codec.headers import EventHeaders, build_headers, links
 from libs.codec.registry import Registry
 from libs.eventsourcing.decided import NewEvent
-from libs.store.pool import Pool
+from libs.store.pool import LOST, Pool
 from libs.telemetry.logs import log
 from libs.telemetry.pulse import Pulse
 from libs.values.lanes import PARTITIONS
@@ -49,7 +49,7 @@ _NOTE = """
     ORDER BY u.lane
     ON CONFLICT (consumer, topic, partition) DO UPDATE SET last_pseq = excluded.last_pseq
     WHERE p.last_pseq < excluded.last_pseq"""
-_DOUBT = (KafkaError, TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_DOUBT = (KafkaError, asyncpg.PostgresError, *LOST)
 
 
 def producer_for(bootstrap: str) -> AIOKafkaProducer:
@@ -149,8 +149,11 @@ class Relay:
                 await asyncio.sleep(0.2)
 
     async def drain(self, seconds: float) -> bool:
-        """Wait until all that is committed is acknowledged; False if that took too long."""
-        with contextlib.suppress(TimeoutError):
+        """Wait until all that is committed is acknowledged; False if that took too long.
+
+        Also where a server is gone: that is no reason not to end.
+        """
+        with contextlib.suppress(*_DOUBT):
             async with asyncio.timeout(seconds):
                 await self._read_heads()
                 self._wake.set()
@@ -160,9 +163,10 @@ class Relay:
         return not any(self.lag.values())
 
     async def stop(self) -> None:
-        """Let the producer go, and note what was acknowledged."""
+        """Let the producer go, and note what was acknowledged, if the database is there."""
         if self.sent:
-            await self._note()
+            with contextlib.suppress(*_DOUBT):
+                await self._note()
         await self._throw_away()
 
     async def resend(self, lane: int, after: int) -> int:

@@ -105,6 +105,7 @@ class Services:
         end, missing = loop.time() + READY_DEADLINE, "no answer"
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as http:
             while True:
+                self._servers_run()
                 if child.returncode == PORT_TAKEN:
                     raise StackError("port-taken", child.tail(1).removesuffix(" [port-taken]"))
                 if child.returncode is not None:
@@ -151,14 +152,19 @@ class Services:
     async def _end(self, child: Child) -> int:
         """Return the services' exit code when they end. Raises StackError where a server does."""
         while (code := child.returncode) is None:
-            for server in self._below:
-                if server.returncode is not None:
-                    text = f"{server.name} ended (exit code {server.returncode})"
-                    self._output.say("server-ended", f"{text}; stopping everything.",
-                                     server=server.name, exit_code=server.returncode)  # fmt: skip
-                    raise StackError("server-ended", f"{text}; see {server.log}, then start again")
+            self._servers_run()
             await asyncio.sleep(LOOK)
+        self._servers_run()  # services end because a server did: that is the thing to say
         return code
+
+    def _servers_run(self) -> None:
+        """Raise StackError where a server that was started for the services has ended."""
+        for server in self._below:
+            if server.returncode is not None:
+                text = f"{server.name} ended (exit code {server.returncode})"
+                self._output.say("server-ended", f"{text}; stopping everything.",
+                                 server=server.name, exit_code=server.returncode)  # fmt: skip
+                raise StackError("server-ended", f"{text}; see {server.log}, then start again")
 
     async def stop(self) -> None:
         """Let the services drain and end, then what was to end after them."""

@@ -77,11 +77,20 @@ async def _answer(host: Host, bound: socket.socket, stop: asyncio.Event) -> None
     failed = asyncio.create_task(host.failed())
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({failed, stopping, serving}, return_when=asyncio.FIRST_COMPLETED)
-    ended = ", ".join(t.get_name() for one in host.running.values() for t in one.tasks if t.done())
+    over = [task for one in host.running.values() for task in one.tasks if task.done()]
+    for task in over:
+        log.critical("loop-ended", what=task.get_name(), cause=_cause(task))
     server.should_exit = True
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(serving, 10)
-    for task in (failed, stopping):
-        task.cancel()
-    if ended:
-        raise StackError("service-ended", f"{ended} ended by itself; the log says why")
+    failed.cancel()
+    stopping.cancel()
+    if over:
+        names = ", ".join(task.get_name() for task in over)
+        raise StackError("service-ended", f"{names} ended by itself; the log says why")
+
+
+def _cause(task: asyncio.Task[None]) -> str:
+    """Return the kind of error that ended a loop, or nothing where it returned: it has said why."""
+    error = None if task.cancelled() else task.exception()
+    return "" if error is None else type(error).__name__

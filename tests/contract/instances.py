@@ -43,8 +43,10 @@ async def looping(runs: Runs) -> AsyncIterator[TurnLoop]:
 class LosesReplies:
     """A store whose commits lose their reply, by a plan: "before" it applies, "after", or not."""
 
-    def __init__(self, store: Store, *losses: str | None) -> None:
-        self._store, self._losses = store, list(losses)
+    def __init__(
+        self, store: Store, *losses: str | None, error: type[Exception] = ConnectionError
+    ) -> None:
+        self._store, self._losses, self._error = store, list(losses), error
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
@@ -52,8 +54,8 @@ class LosesReplies:
     async def commit(self, turn: Turn) -> Mapping[int, int]:
         loss = self._losses.pop(0) if self._losses else None
         if loss == "before":
-            raise ConnectionError("gone")
+            raise self._error("gone")
         heads = await self._store.commit(turn)
         if loss == "after":
-            raise ConnectionError("gone")
+            raise self._error("gone")
         return heads

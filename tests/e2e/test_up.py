@@ -30,6 +30,14 @@ async def status(url: str, path: str) -> int:
         return 0
 
 
+def server_process(members: list[psutil.Process], word: str) -> psutil.Process:
+    """The one of them whose command has this word, and not the guard that started it."""
+    [found] = [
+        one for one in members if word in one.cmdline() and "guard.py" not in str(one.cmdline())
+    ]
+    return found
+
+
 async def answers(url: str) -> bool:
     return await status(url, "/health/ready") == 200
 
@@ -77,16 +85,34 @@ async def test_a_server_that_dies_ends_everything_and_is_named(
     async with lonja(tmp_path, "up", "--json", "--port", "0") as process:
         await told(process, "ready")
         members = family(process)
-        servers = [
-            one for one in members if word in one.cmdline() and "guard.py" not in str(one.cmdline())
-        ]
-        assert len(servers) == 1
-        servers[0].kill()
+        server_process(members, word).kill()
         assert (await told(process, "server-ended"))["server"] == name
         code, _, errors = await ended(process, 60)
         assert code == 1
         assert errors.startswith(f"lonja: {name} ended (exit code 137)")
         assert "[server-ended]" in errors
+        await nothing_is_left(tmp_path, members)
+
+
+@pytest.mark.stack
+async def test_a_dead_server_is_named_also_where_the_services_ended_before_it_was_seen(
+    tmp_path: Path,
+) -> None:
+    async with lonja(tmp_path, "up", "--json", "--port", "0") as process:
+        await told(process, "ready")
+        members = family(process)
+        postgres = server_process(members, "-D")
+        guard = postgres.parent()
+        assert guard is not None
+        guard.suspend()  # a launcher that does not hear of the end for a while
+        postgres.kill()
+        os.kill(services_pid(tmp_path), signal.SIGKILL)
+        await told(process, "services-restarted")
+        guard.resume()
+        assert (await told(process, "server-ended"))["server"] == "postgres"
+        code, _, errors = await ended(process, 60)
+        assert code == 1
+        assert errors.startswith("lonja: postgres ended (exit code 137)")
         await nothing_is_left(tmp_path, members)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import time
 from typing import Any
 
+import asyncpg
 import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -373,3 +374,36 @@ async def test_the_relay_is_quick_alone_and_keeps_up_in_a_crowd(toy: Toy) -> Non
     took.sort()
     assert took[25] < 0.03
     assert rate > 5_000
+
+
+class Gone:
+    """The pool of a database that is away; the driver has more than one way to say so."""
+
+    def __init__(self, error: type[Exception]) -> None:
+        self.error, self.asked = error, 0
+
+    async def fetch(self, *_: object) -> None:
+        self.asked += 1
+        raise self.error("away")
+
+    execute = fetch
+
+
+@pytest.mark.parametrize(
+    "error", [ConnectionRefusedError, asyncpg.InternalClientError, asyncpg.InterfaceError]
+)
+async def test_a_database_that_is_away_neither_ends_a_relay_nor_keeps_it_from_its_end(
+    toy: Toy, error: type[Exception]
+) -> None:
+    relay, gone = toy.relay(), Gone(error)
+    there: Any = relay.pool
+    async with running(relay):
+        await toy.commit(counted(5))
+        await eventually(lambda: relay.sent_total == 5)
+        relay.pool = gone  # type: ignore[assignment]
+        await eventually(lambda: gone.asked > 1)
+        relay.pool = there
+        await toy.commit(counted(5))
+        await eventually(lambda: relay.sent_total == 10)
+        relay.pool = gone  # type: ignore[assignment]
+        await relay.drain(5)

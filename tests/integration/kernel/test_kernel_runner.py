@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import asyncpg
 import pytest
 
 from libs.eventsourcing.decided import Reply
@@ -84,11 +85,12 @@ ALL = ["fact", "other", "call", "delivered", "timed", "answered"]
     "losses",
     [("after",), ("before",), ("before", "after"), ("after", "before"), ("before", "before", None)],
 )
+@pytest.mark.parametrize("error", [ConnectionError, asyncpg.InternalClientError])
 async def test_a_commit_whose_reply_is_lost_takes_effect_once(
-    store: Store, losses: tuple[Any, ...]
+    store: Store, losses: tuple[Any, ...], error: type[Exception]
 ) -> None:
     inputs = await prepared(store)
-    end = await Runs(LosesReplies(store, *losses)).run(*inputs)
+    end = await Runs(LosesReplies(store, *losses, error=error)).run(*inputs)
     assert set(end.by_id) == {given.id for given in inputs}
     reply = end.by_id["command/k"]
     assert isinstance(reply, Reply)
