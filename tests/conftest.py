@@ -9,10 +9,17 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import asyncpg
+import hypothesis
 import pytest
 import pytest_asyncio
 
 from libs.stack.stack import Servers, database_dsn, running_stack
+from tests.examples import THOROUGH
+
+# `make check` draws new examples each time; a release is no matter of luck.
+hypothesis.settings.register_profile("release", derandomize=True)
+if THOROUGH:
+    hypothesis.settings.load_profile("release")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
