@@ -26,6 +26,7 @@ STATUS: Mapping[str, int] = {
     "malformed-headers": 400,
     "body-too-large": 413,
     "headers-too-large": 431,
+    "request-too-slow": 408,
     "content-encoding-not-supported": 415,
     "unauthorised": 401,
     "forbidden": 403,

@@ -1,9 +1,10 @@
 """HTTP as it is read from a socket: what no route is asked for is answered as a problem, too.
 
 Reading is uvicorn's and httptools'. What they refuse, they answer in plain text, whatever is under
-way on the connection, and they keep a head of any length in memory.
+way on the connection; they keep a head of any length in memory, and wait for ever for its end.
 """
 
+import asyncio
 from typing import Any
 
 from starlette.types import ASGIApp
@@ -16,21 +17,42 @@ LONGEST_HEAD = 65_536  # bytes of a request's line and headers, beyond what the 
 
 
 class Protocol(HttpToolsProtocol):
-    """One connection."""
+    """One connection. A request is to be whole `patience` seconds after its first byte."""
+
+    patience = 60.0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._in_head, self._head = True, 0
+        self._in_head, self._head, self._in_body = True, 0, False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for the first request, as long as for any."""
+        super().connection_made(transport)
+        self._late = self.loop.call_later(self.patience, self._give_up)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait for nothing more."""
+        self._late.cancel()
+        super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
         """Begin to read a request."""
         self._in_head, self._head = True, 0
+        self._late.cancel()
+        self._late = self.loop.call_later(self.patience, self._give_up)
         super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        """Know a request as whole; how long its answer takes is the application's."""
+        self._late.cancel()
+        self._in_body = False
+        super().on_message_complete()
 
     def on_headers_complete(self) -> None:
         """Hand the request to the application; its body is read on."""
         self._in_head = False
         super().on_headers_complete()
+        self._in_body = True
 
     def data_received(self, data: bytes) -> None:
         """Read on, but no head without an end."""
@@ -45,10 +67,18 @@ class Protocol(HttpToolsProtocol):
         del msg
         self._refuse("bad-request", "The request cannot be read: it is not HTTP/1.1.")
 
+    def _give_up(self) -> None:
+        """Hang up on who has begun a request and does not end it, or never begins one."""
+        self._refuse("request-too-slow", f"A request is sent within {self.patience:g} seconds.")
+
     def _refuse(self, code: str, detail: str) -> None:
-        """Answer and hang up; what an earlier request is still owed is not answered with this."""
-        owed = self.cycle is not None and not self.cycle.response_complete
-        if not owed or (self.cycle.more_body and not self.cycle.response_started):
+        """Answer and hang up; what an earlier request is still owed is not answered with this.
+
+        Nor is a request answered twice that had its answer before its body was read.
+        """
+        begun = self._in_body and self.cycle.response_started
+        owed = not self._in_body and self.cycle is not None and not self.cycle.response_complete
+        if not begun and not owed:
             answer = problem(code, detail)
             headers = (*self.server_state.default_headers, *answer.raw_headers)
             head = [STATUS_LINE[answer.status_code]]

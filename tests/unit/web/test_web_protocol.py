@@ -30,11 +30,13 @@ async def nothing() -> None:
 
 
 @asynccontextmanager
-async def connected(app: Any) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+async def connected(
+    app: Any, protocol: type[Protocol] = Protocol
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     config = configured(app)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
-        lambda: Protocol(config, ServerState(), {}), "127.0.0.1", 0
+        lambda: protocol(config, ServerState(), {}), "127.0.0.1", 0
     )  # fmt: skip
     async with server:
         reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
@@ -106,3 +108,51 @@ async def test_nonsense_behind_a_request_is_not_that_requests_answer() -> None:
         writer.write(b"NONSENSE\r\n\r\n")
         assert await reader.read() == b""
         taken.set()
+
+
+class Hurried(Protocol):
+    patience = 0.1
+
+
+POST = b"POST /x HTTP/1.1\r\n" + HOST
+SIZED = b"Content-Length: 9\r\n\r\nab"
+PIECES = b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n"
+
+
+@pytest.mark.parametrize("raw", [b"G", FINE + b"X: a", POST + SIZED, POST + PIECES])
+async def test_a_request_that_does_not_end_is_answered_and_hung_up_on(raw: bytes) -> None:
+    async with asyncio.timeout(10), connected(app_of(), Hurried) as (reader, writer):
+        writer.write(FINE + b"\r\n" + raw)
+        assert (await answered(reader))[2] == {"status": "alive"}
+        told, headers, body = await answered(reader)
+        assert (told, body["code"], headers["connection"]) == (408, "request-too-slow", "close")
+        assert await reader.read() == b""
+
+
+@pytest.mark.parametrize("more", [b"", b"zz\r\n"])
+async def test_a_request_that_was_answered_before_its_body_came_is_not_answered_again(
+    more: bytes,
+) -> None:
+    async with asyncio.timeout(10), connected(app_of(), Hurried) as (reader, writer):
+        writer.write(CHUNKED)
+        assert (await answered(reader))[2]["code"] == "method-not-allowed"
+        writer.write(more)
+        assert await reader.read() == b""
+
+
+async def test_who_connects_and_says_nothing_is_hung_up_on() -> None:
+    async with asyncio.timeout(10), connected(app_of(), Hurried) as (reader, _):
+        assert (await answered(reader))[2]["code"] == "request-too-slow"
+        assert await reader.read() == b""
+
+
+async def test_an_answer_may_take_longer_than_its_request() -> None:
+    async def slow(_: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await asyncio.sleep(3 * Hurried.patience)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"late"})
+
+    async with asyncio.timeout(10), connected(slow, Hurried) as (reader, writer):
+        writer.write(FINE + b"Connection: close\r\n\r\n")
+        assert (await reader.read()).endswith(b"late\r\n0\r\n\r\n")
