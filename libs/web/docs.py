@@ -1,6 +1,7 @@
 """The page `/docs`: every operation in plain HTML, and Swagger UI over it where it can be fetched.
 
-It needs nothing from elsewhere to be read: on a machine without a network the list stays.
+It needs nothing from elsewhere to be read: on a machine without a network the list stays. What
+comes from elsewhere is one version, known by its digest: a script here may do what its reader may.
 """
 
 from html import escape
@@ -8,7 +9,9 @@ from string import Template
 
 from libs.web.openapi import Operation, Schema, fields, operations
 
-_UI = "https://cdn.jsdelivr.net/npm/swagger-ui-dist@5/swagger-ui"
+_UI = "https://cdn.jsdelivr.net/npm/swagger-ui-dist@5.35.0/swagger-ui"
+_SCRIPT = "sha384-gjRm0bEPMeTmMh5jT2cHccIwCUZSTd8YC+j0d0sXw0MdGEfScduGpSyF3ZSSLkX9"
+_STYLE = "sha384-WlYgdmXYOOBWL5apwjDEZwN+U3HmXSSu5R6V5aGxEcf7z+KuRNwBhoxKVN1i3D5I"
 _PAGE = Template("""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -27,11 +30,14 @@ body { font: 15px/1.5 sans-serif; margin: 0 }
 <a href="$document">$document</a></p>
 $body
 </div></div>
-<script async src="$ui-bundle.js" onload="show()"></script>
+<script async src="$ui-bundle.js" integrity="$script" crossorigin="anonymous"
+ onload="show()"></script>
 <script>
 function show() {
   const style = document.createElement("link");
   style.rel = "stylesheet";
+  style.integrity = "$style";
+  style.crossOrigin = "anonymous";
   style.href = "$ui.css";
   document.head.append(style);
   SwaggerUIBundle({url: "$document", dom_id: "#ui", deepLinking: true});
@@ -52,7 +58,7 @@ def page(schema: Schema, document: str) -> str:
     info = schema["info"]
     return _PAGE.substitute(
         title=escape(info["title"]), about=escape(info["description"]), body=body,
-        document=escape(document), ui=_UI,
+        document=escape(document), ui=_UI, script=_SCRIPT, style=_STYLE,
     )  # fmt: skip
 
 

@@ -9,6 +9,8 @@ from libs.runtime.settings import ConfigurationError, Server
 from libs.web.problems import problem
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+# What the API is like is no secret, and a browser that is to show it has no token yet.
+DESCRIBED = frozenset({"/", "/docs", "/openapi.json"})
 # Webhooks are open by signature.
 OPEN = ("/health/", "/channels/webhooks/", "/payments/webhooks/", "/fulfilment/webhooks/")
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -26,13 +28,14 @@ def check_listening(server: Server) -> None:
 
 def permitted(server: Server, request: Request) -> Response | None:
     """Return the refusal of a request, or None where it may pass."""
-    if not server.tokens or request.url.path.startswith(OPEN):
+    path = request.url.path
+    if not server.tokens or path in DESCRIBED or path.startswith(OPEN):
         return None
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         for token, role in server.tokens.items():
             if hmac.compare_digest(token.encode(), given.encode()):
-                personal = PERSONAL.fullmatch(request.url.path) is not None
+                personal = PERSONAL.fullmatch(path) is not None
                 if role == "operator" or (request.method in READS and not personal):
                     return None
                 return problem("forbidden", "This token may only read, and nothing personal.")

@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from libs.runtime.settings import Server
 from libs.web.openapi import operations
 from tests.unit.memory import AsgiClient
 from tests.unit.web.writes import WRITES, every_route
@@ -59,6 +60,25 @@ async def test_the_documentation_names_every_operation_and_needs_no_network() ->
     before, _, after = text.partition("<script async")
     assert "https://" not in before
     assert after
+
+
+async def test_what_the_documentation_takes_from_elsewhere_is_known_by_its_digest() -> None:
+    text = (await AsgiClient(app()).get("/docs")).body.decode()
+    assert len(re.findall(r"https://\S+@\d+\.\d+\.\d+/", text)) == text.count("https://") == 2
+    assert len(set(re.findall(r'integrity ?= ?"(sha384-[\w+/]{64})"', text))) == 2
+
+
+async def test_the_documentation_is_open_where_all_else_takes_a_token() -> None:
+    nobody: Any = None
+    client = AsgiClient(every_route(nobody, Server(tokens={"secret": "operator"})))
+    for path, status in {
+        "/": 307,
+        "/docs": 200,
+        "/openapi.json": 200,
+        "/orders": 401,
+        "/x": 401,
+    }.items():
+        assert (await client.get(path)).status_code == status
 
 
 async def test_whoever_opens_the_address_comes_to_the_documentation() -> None:

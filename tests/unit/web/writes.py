@@ -100,7 +100,7 @@ async def nothing() -> None:
     """There are no gauges."""
 
 
-def every_route(commands: Commands) -> FastAPI:
+def every_route(commands: Commands, server: Server | None = None) -> FastAPI:
     """All services behind one server, before anything is configured, known or shown."""
     none: Any = None
     ports = Ports(Settings(), lambda: NOW, MemoryVault(), commands, none,
@@ -108,5 +108,5 @@ def every_route(commands: Commands) -> FastAPI:
     toy: Any = SimpleNamespace(store=MemoryStore(), clock=lambda: NOW, parked=Operators())
     routers = [s.routes(ports) for s in SERVICES.values() if s.routes is not None]
     return build_app(
-        Server(), [*routers, ops_routes({"toy": toy})], CollectorRegistry(), nothing, dict
+        server or Server(), [*routers, ops_routes({"toy": toy})], CollectorRegistry(), nothing, dict
     )
