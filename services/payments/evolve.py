@@ -111,8 +111,9 @@ def evolve(state: PaymentState, event: PaymentEvent) -> PaymentState:
             known = state.parcels.get(event.shipment_id, Parcel(Map()))
             left_in = replace(known, units=folding.units(event.lines), seen=event.shipment_version)
             return replace(state, parcels=state.parcels.set(event.shipment_id, left_in))
-        case payments.DisputeOpened(dispute_id=name):
-            return replace(state, disputes=state.disputes.set(name, "open"))
+        case payments.DisputeOpened(dispute_id=name, amount=amount):
+            word = "open" if amount else "inquiry"
+            return replace(state, disputes=state.disputes.set(name, word))
         case payments.DisputeWon(dispute_id=name):
             return replace(state, disputes=state.disputes.set(name, "won"))
         case payments.DisputeLost(dispute_id=name):

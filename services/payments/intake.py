@@ -23,6 +23,7 @@ _SECOND = 1_000_000  # microseconds
 REMEMBERED = 10_000  # intents: many more than come in until their rows are there
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 _MALFORMED = "The event is not as its provider's reference says."
+_DISPUTE = frozenset({"created", "updated", "funds_withdrawn", "closed"})
 _INTENT = frozenset({"amount_capturable_updated", "succeeded", "payment_failed", "canceled"})
 # What a charge's event says of its intent. Only a charge tells until when it can be captured.
 _CHARGE = {
@@ -121,7 +122,7 @@ class PaymentsIntake:
             return await self._charge(row, event, word)
         if family in {"refund", "charge.refund"} and word in {"failed", "updated"}:
             return await self._returned(row, event)
-        if family == "charge.dispute" and word in {"created", "closed"}:
+        if family == "charge.dispute" and word in _DISPUTE:
             return await self._dispute(row, event)
         return Interpreted(f"{row.account}:-", (), "event-not-needed")
 
@@ -222,6 +223,7 @@ class PaymentsIntake:
             amount=from_stripe(dispute.amount, currency), currency=currency, reason=dispute.reason,
             due_by=(due or event.created + 7 * 86_400) * _SECOND,
             occurred_at=event.created * _SECOND, at=row.received_at,
+            inquiry=dispute.status.startswith("warning_"),
         )  # fmt: skip
         return Interpreted(f"{row.account}:{intent}", ((payment_stream(order), command),))
 

@@ -228,25 +228,29 @@ def of_intent(state: PaymentState, provider_intent: str) -> dict[str, Capture]:
 
 
 def disputed(command: commands.RecordDispute, state: PaymentState) -> Sequence[PaymentEvent]:
-    """Record a dispute and how it ended; an end may come before the beginning."""
+    """Record a dispute and how it ended; an end may come before the beginning.
+
+    An inquiry takes nothing, and may become a dispute that does.
+    """
     story = story_of(state, command.order_id, command.entity, command.at)
     if not _knows(state, command.provider_intent):
         story.disagree("payment-unknown", command.holder, command.dispute_id, command.amount,
                        command.currency, 0)  # fmt: skip
         return story.events
+    known = state.disputes.get(command.dispute_id)
+    taken = 0 if command.inquiry and known != "open" else command.amount
     names = {
         **story.names(command.occurred_at), "dispute_id": command.dispute_id,
-        "holder": command.holder, "amount": command.amount, "currency": command.currency,
+        "holder": command.holder, "amount": taken, "currency": command.currency,
     }  # fmt: skip
-    known = state.disputes.get(command.dispute_id)
-    if known is None:
+    if known is None or (known == "inquiry" and taken):
         story.tell(
             payments.DisputeOpened(
                 **names, provider_reference=command.provider_intent, reason=command.reason,
                 deadline=command.due_by,
             )
         )  # fmt: skip
-    if command.state != "open" and known in {None, "open"}:
+    if command.state != "open" and known in {None, "inquiry", "open"}:
         ended = payments.DisputeWon if command.state == "won" else payments.DisputeLost
         story.tell(ended(**names))
     return story.events

@@ -157,7 +157,7 @@ class RecordRefundReturned(msgspec.Struct, frozen=True, tag=True):
 
 
 class RecordDispute(msgspec.Struct, frozen=True, tag=True):
-    """A provider told of a dispute; `state` is open, won or lost."""
+    """A provider told of a dispute; an `inquiry` is a buyer's question: it takes no money yet."""
 
     entity: str
     order_id: str
@@ -171,3 +171,4 @@ class RecordDispute(msgspec.Struct, frozen=True, tag=True):
     due_by: int
     occurred_at: int
     at: int
+    inquiry: bool = False

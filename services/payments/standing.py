@@ -68,6 +68,7 @@ _DOUBT = {
 }
 _DECLINED = ("buyer", "pay another way; then retry, or cancel the order")
 _ACTION = frozenset({"no-payment-method", "no-mandate", "authentication-required"})
+_DISPUTED = {"open": "dispute-open", "inquiry": "dispute-inquiry"}
 _EXPIRED = frozenset({"authorisation-expired", "released"})
 
 
@@ -78,8 +79,9 @@ def standing(state: PaymentState) -> tuple[common.PaymentStanding, str]:
     if state.doubts:
         over = any(one.owner == "person" for one in state.doubts.values())
         return "in_doubt", GIVEN_UP if over else "outcome-unknown"
-    if "open" in state.disputes.values():
-        return "disputed", "dispute-open"
+    for word, code in _DISPUTED.items():
+        if word in state.disputes.values():
+            return "disputed", code
     if state.halted and uncovered(state):
         return _halted(state.halted), state.halted
     if state.not_required == state.revision > 0:
@@ -160,8 +162,8 @@ def _open(state: PaymentState, at: int) -> Iterator[Wait]:
             yield Wait("refund", name, reason, "operations", action, refund.amount, at,
                        person)  # fmt: skip
     for name, word in sorted(state.disputes.items()):
-        if word == "open":
-            yield Wait("dispute", name, "dispute-open", "operations", "answer it", held(state),
+        if word in _DISPUTED:
+            yield Wait("dispute", name, _DISPUTED[word], "operations", "answer it", held(state),
                        at, None)  # fmt: skip
     if less := contradicted(state):
         yield Wait("disagreement", state.order_id, "channel-says-less", "operations",

@@ -23,7 +23,8 @@ NEEDED = frozenset({
     "payment_intent.amount_capturable_updated", "payment_intent.succeeded",
     "payment_intent.payment_failed", "payment_intent.canceled", "charge.succeeded",
     "charge.captured", "charge.refunded", "charge.expired", "refund.failed", "refund.updated",
-    "charge.dispute.created", "charge.dispute.closed",
+    "charge.dispute.created", "charge.dispute.updated", "charge.dispute.funds_withdrawn",
+    "charge.dispute.closed",
 })  # fmt: skip
 
 

@@ -14,6 +14,16 @@ Act = Callable[[Turn], str]
 HOUR, DAY = 3_600, 86_400
 
 
+# How a dispute stands next, in the provider's word as well, and what is told of it.
+_NEXT = {
+    "open": (("won", "won", "closed"), ("lost", "lost", "closed")),
+    "inquiry": (
+        ("won", "warning_closed", "closed"), ("open", "needs_response", "updated"),
+        ("open", "under_review", "funds_withdrawn"),
+    ),
+}  # fmt: skip
+
+
 class Dashboard:
     """Seeded acts, and what they came to; amounts in minor units, by order."""
 
@@ -31,7 +41,7 @@ class Dashboard:
         if not self.coming:
             return None
         slow, quick = (
-            (self._fail, self._dispute, self._end), (self._refund, self._finish, self._sell)
+            (self._fail, self._dispute, self._go_on), (self._refund, self._finish, self._sell)
         )  # fmt: skip
         first = slow if self.rng.random() < 0.7 else quick  # for most there is no time yet
         rest = quick if first is slow else slow
@@ -91,28 +101,34 @@ class Dashboard:
         return act
 
     def _dispute(self) -> Act | None:
-        """A buyer says to the bank that this is not right."""
+        """A buyer says to the bank, or asks, whether this is right."""
         charge = self._one("charge", lambda one: _left(one) > 0 and not one["disputed"], HOUR)
         if charge is None:
             return None
         name, amount = f"dp_{len(self.disputes)}", _left(charge)
+        word = self.rng.choice(("open", "inquiry"))
 
         def act(turn: Turn) -> str:
             self.coming += 1
-            self.disputes[name] = charge["payment_intent"], "open", amount
+            self.disputes[name] = charge["payment_intent"], word, amount
             turn.put(charge | {"disputed": True})
-            turn.tell("charge.dispute.created", self._shown(name, charge, "needs_response"))
-            return f"{name} of {self.order(charge['payment_intent'])} is opened: {amount}"
+            status = {"open": "needs_response", "inquiry": "warning_needs_response"}[word]
+            turn.tell("charge.dispute.created", self._shown(name, charge, status))
+            return f"{name} of {self.order(charge['payment_intent'])} is {word}: {amount}"
 
         return act
 
-    def _end(self) -> Act | None:
-        """The bank decides; who has won may send back what was disputed."""
-        open_ = [name for name, (_, how, _) in self.disputes.items() if how == "open"]
-        if not open_:
+    def _go_on(self) -> Act | None:
+        """The bank decides; who has won may send back what was disputed.
+
+        An inquiry is closed, or becomes a dispute, which takes the money.
+        """
+        going = [name for name, (_, how, _) in self.disputes.items() if how in _NEXT]
+        if not going:
             return None
-        name, word = self.rng.choice(open_), self.rng.choice(("won", "lost"))
-        intent, _, amount = self.disputes[name]
+        name = self.rng.choice(going)
+        intent, how, amount = self.disputes[name]
+        word, status, told = self.rng.choice(_NEXT[how])
         (charge,) = (
             one for one in self.bank.provider.account.objects["charge"].values()
             if one["payment_intent"] == intent and one["captured"]
@@ -122,7 +138,8 @@ class Dashboard:
             self.disputes[name] = intent, word, amount
             if word == "won":
                 turn.put(charge | {"disputed": False})
-            turn.tell("charge.dispute.closed", self._shown(name, charge, word))
+            self.coming += word == "open"
+            turn.tell(f"charge.dispute.{told}", self._shown(name, charge, status))
             return f"{name} is {word}"
 
         return act

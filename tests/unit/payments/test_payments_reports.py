@@ -411,6 +411,52 @@ async def test_a_dispute_is_found_by_its_intent_in_any_order(
     assert told.payment.types(before) == ["DisputeOpened", end]
 
 
+def disputed(status: str) -> dict[str, Any]:
+    return {"id": "dp_1", "amount": 1000, "currency": "gbp", "reason": "fraudulent",
+            "status": status, "charge": "ch_0", "payment_intent": "pi_0"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("told_of", "facts"),
+    [
+        ([("created", "warning_needs_response"), ("closed", "warning_closed")],
+         [("DisputeOpened", 0), ("DisputeWon", 0)]),
+        ([("closed", "warning_closed"), ("created", "warning_needs_response")],
+         [("DisputeOpened", 0), ("DisputeWon", 0)]),
+        ([("created", "warning_needs_response"), ("updated", "warning_under_review"),
+          ("updated", "needs_response"), ("funds_withdrawn", "needs_response"), ("closed", "lost")],
+         [("DisputeOpened", 0), ("DisputeOpened", 1000), ("DisputeLost", 1000)]),
+        ([("funds_withdrawn", "needs_response"), ("created", "warning_needs_response"),
+          ("closed", "won")],
+         [("DisputeOpened", 1000), ("DisputeWon", 1000)]),
+        ([("created", "warning_needs_response"), ("closed", "lost")],
+         [("DisputeOpened", 0), ("DisputeOpened", 1000), ("DisputeLost", 1000)]),
+    ],
+)  # fmt: skip
+async def test_an_inquiry_takes_no_money_until_it_becomes_a_dispute(
+    told_of: list[tuple[str, str]], facts: list[tuple[str, int]]
+) -> None:
+    told = Told()
+    told.payment.fact(required(MUGS), packed("s1", ("a", 2)))
+    before = len(told.payment.events)
+    for word, status in told_of:
+        await told.event(f"charge.dispute.{word}", disputed(status))
+    found: list[Any] = told.payment.events[before:]
+    assert [(type(one).__name__, one.amount) for one in found] == facts
+
+
+async def test_an_inquiry_is_answered_by_somebody() -> None:
+    told = Told()
+    told.payment.fact(required(MUGS), packed("s1", ("a", 2)))
+    for status, code in (
+        ("warning_needs_response", "dispute-inquiry"), ("needs_response", "dispute-open"),
+    ):  # fmt: skip
+        await told.event("charge.dispute.updated", disputed(status))
+        assert standing(told.payment.state) == ("disputed", code)
+        [wait] = waits(told.payment.state, (), NOW)
+        assert (wait.reason, wait.owner, wait.next_action) == (code, "operations", "answer it")
+
+
 async def test_a_payment_that_nobody_knows_waits_in_a_stream_of_its_own() -> None:
     told = Told()
     told.payment.fact(required(MUGS))
