@@ -190,8 +190,11 @@ class Persons:
             decision = self.rng.choice(_DECISIONS)
             if wait.what != "authorisation":
                 decision = "retry" if wait.reason == _FAILED else "settle"
+            act = _decided(decision)
+            if wait.what == "refund" and self.rng.random() < 0.5:
+                act = _paid_back(wait.subject)
             key = (name, wait.reason, str(wait.since))
-            yield key, "payments", payments.payment_stream(name), _decided(decision), 0.6
+            yield key, "payments", payments.payment_stream(name), act, 0.6
 
 
 def _hold(document: str, now: int) -> Any:
@@ -216,6 +219,12 @@ def _always(what: Any) -> Command:
 
 def _decided(decision: payments.Decision) -> Command:
     return lambda _, now: payments.Decide(decision, "clerk", "wish", now)
+
+
+def _paid_back(refund_id: str) -> Command:
+    return lambda _, now: payments.Decide(
+        "paid-back", "clerk", "wish", now, reference="TRF17", refund_id=refund_id
+    )
 
 
 def _compared(_: str, now: int) -> Any:
