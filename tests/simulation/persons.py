@@ -191,7 +191,7 @@ class Persons:
             if wait.what != "authorisation":
                 decision = "retry" if wait.reason == _FAILED else "settle"
             act = _decided(decision)
-            if wait.what == "refund" and self.rng.random() < 0.5:
+            if wait.what == "refund" and self.rng.random() < 0.7:
                 act = _paid_back(wait.subject)
             key = (name, wait.reason, str(wait.since))
             yield key, "payments", payments.payment_stream(name), act, 0.6
