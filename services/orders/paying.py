@@ -84,6 +84,18 @@ def paid(state: OrderState) -> bool:
     return payment.standing == "not_required" or payment.captured >= max(1, bill.due)
 
 
+def sent_back(state: OrderState) -> bool:
+    """Say whether all the money that was there for what is still sold has gone back.
+
+    Where we charge, what went back of a part is no refund of the order: the rest is asked for.
+    """
+    bill, payment = state.bill, state.payment
+    if bill is None or not bill.amount or not payment.captured:
+        return False
+    whole = state.custody != "us" or payment.captured >= bill.due
+    return whole and payment.authorised + payment.captured <= payment.refunded
+
+
 def known(command: commands.RecordPayment, state: OrderState) -> Payment:
     """Return what is known of the money after a fact of payments."""
     old = state.payment

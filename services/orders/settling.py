@@ -11,6 +11,7 @@ from services.orders.demanding import cancel_all, expiry, require, wait
 from services.orders.evolve import OrderEvent
 from services.orders.paying import redeemed, taken
 from services.orders.requesting import request
+from services.orders.shipping import given_away
 from services.orders.state import AUTOMATIC, OrderState
 from services.orders.stopping import answer_stops
 from services.orders.story import Story
@@ -66,6 +67,9 @@ def _causes(state: OrderState) -> dict[str, tuple[str, tuple[str, ...]]]:
         if line.goods and line.sku is None:
             name = hold_id(state.order_id, "unlinked-listing", line_id)
             found[name] = ("unlinked-listing", (line_id,))
+    if given_away(state):
+        name = hold_id(state.order_id, "refunded-not-sent", str(state.payment.refunded))
+        found[name] = ("refunded-not-sent", ())
     return found
 
 

@@ -159,8 +159,10 @@ class Persons:
         stream = orders.order_stream(name)
         key = (name, reason, str(row.since))
         for hold_id, hold in sorted(row.holds.items()):
-            if hold.reason == "manual":
+            if hold.reason in {"manual", "refunded-not-sent"}:
                 yield (name, hold_id), "orders", stream, partial(_release, hold_id), 0.5
+            if hold.reason == "refunded-not-sent":
+                yield (name, hold_id, "cancel"), "orders", stream, _cancelled, 0.3
         if row.state != "waiting":
             return
         if reason in TROUBLE:
@@ -175,9 +177,7 @@ class Persons:
                 "accept", None, "seller", now
             ), 0.7  # fmt: skip
         if reason.startswith(("payment", "authorisation")):
-            yield (*key, "cancel"), "orders", stream, lambda document, now: (
-                orders.RequestCancellation(document, (), "seller", "wish", now)
-            ), 0.3  # fmt: skip
+            yield (*key, "cancel"), "orders", stream, _cancelled, 0.3
 
     def _of_payment(self, row: PaymentRow) -> Iterator[Todo]:
         name = row.order_id
@@ -203,6 +203,10 @@ def _hold(document: str, now: int) -> Any:
 
 def _release(hold_id: str, _: str, now: int) -> Any:
     return orders.ReleaseHold(hold_id, "wish", "seller", now)
+
+
+def _cancelled(document: str, now: int) -> Any:
+    return orders.RequestCancellation(document, (), "seller", "wish", now)
 
 
 def _join(order: str, shipment: str, into: str, _: str, now: int) -> Any:
