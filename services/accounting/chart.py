@@ -17,7 +17,7 @@ class Account(msgspec.Struct, frozen=True):
     dimension: str = ""
 
 
-CLEARING, RECEIVABLE, DISPUTED, STOCK = "1100", "1200", "1300", "1400"
+BANK, CLEARING, RECEIVABLE, DISPUTED, STOCK = "1000", "1100", "1200", "1300", "1400"
 DEPOSITS, TAX, TAX_HELD, DUTIES, VOUCHERS, DONATIONS, NOT_INVOICED = (
     "2100", "2200", "2210", "2220", "2300", "2400", "2500",
 )  # fmt: skip
@@ -27,6 +27,7 @@ COST, CORRECTIONS, SHRINKAGE, FOUND = "5000", "5010", "5100", "5110"
 DISPUTES, ROUNDING, EXCHANGE = "6100", "7000", "7010"
 
 ACCOUNTS: tuple[Account, ...] = (
+    Account(BANK, "Bank and cash: refunds that were paid back by hand", "asset"),
     Account(CLEARING, "Clearing: money in the hands of providers and channels", "asset", "holder"),
     Account(RECEIVABLE, "Receivable from customers", "asset"),
     Account(DISPUTED, "Disputed payments", "asset", "holder"),

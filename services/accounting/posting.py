@@ -55,6 +55,7 @@ ROWS: tuple[Row, ...] = (
     Row("sold-gift_card", "gift_card_sold", _SENT, CUSTOMER, chart.VOUCHERS),
     Row("rounding", "rounding", _LAST, CUSTOMER, chart.ROUNDING),
     Row("refunded", "refund", _BACK, CUSTOMER, chart.CLEARING),
+    Row("repaid", "refund", "RefundMade by hand", CUSTOMER, chart.BANK),
     Row(
         "restored", "gift_card_redeemed", f"{_BACK} to a gift card or store credit",
         CUSTOMER, chart.VOUCHERS,

@@ -235,6 +235,11 @@ def order_id(account: str, external_id: str) -> str:
     return "ord_" + short(account, external_id)
 
 
+def hold_id(order_id: str, reason: str, subject: str) -> str:
+    """Return the id of a hold, the same for the same cause."""
+    return "hold_" + short(order_id, reason, subject)
+
+
 def order_stream(order_id: str) -> str:
     """Return the stream of an order."""
     return f"order-{order_id}"

@@ -10,6 +10,7 @@ from services.orders.progress import Payment
 from services.orders.state import OrderState
 
 TAKEN = frozenset({"paid", "part_refunded"})  # the channel has the buyer's money
+REFUNDED = "refunded-not-sent"  # the hold of what the buyer has the money back for
 WITHOUT_CHARGE = frozenset({"gift_card", "store_credit", "on_account", "cash_on_delivery"})
 
 
@@ -69,6 +70,8 @@ def covered(state: OrderState) -> bool:
         return False
     if payment.standing == "not_required":
         return True
+    if sent_back(state) and refunded_hold(state) in state.waived:
+        return True  # a person sends it all the same
     if state.custody == "channel_captures_at_our_order" and state.funds in {"authorised", "paid"}:
         return True
     said = payment.standing != "unknown"
@@ -82,6 +85,23 @@ def paid(state: OrderState) -> bool:
     if bill is None or payment.standing == "unknown":
         return False
     return payment.standing == "not_required" or payment.captured >= max(1, bill.due)
+
+
+def sent_back(state: OrderState) -> bool:
+    """Say whether all the money that was there for what is still sold has gone back.
+
+    Where we charge, what went back of a part is no refund of the order: the rest is asked for.
+    """
+    bill, payment = state.bill, state.payment
+    if bill is None or not bill.amount or not payment.captured:
+        return False
+    whole = state.custody != "us" or payment.captured >= bill.due
+    return whole and payment.authorised + payment.captured <= payment.refunded
+
+
+def refunded_hold(state: OrderState) -> str:
+    """Return the id of the hold of an order whose money went back, another one for each time."""
+    return commands.hold_id(state.order_id, REFUNDED, str(state.payment.refunded))
 
 
 def known(command: commands.RecordPayment, state: OrderState) -> Payment:

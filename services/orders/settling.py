@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 
 from libs.contracts import common, orders
-from libs.values.ids import short
 from services.orders.billing import bill
-from services.orders.commands import DECIDE_WITHIN
+from services.orders.commands import DECIDE_WITHIN, hold_id
 from services.orders.completing import complete
 from services.orders.demanding import cancel_all, expiry, require, wait
 from services.orders.evolve import OrderEvent
-from services.orders.paying import redeemed, taken
+from services.orders.paying import REFUNDED, redeemed, refunded_hold, taken
 from services.orders.requesting import request
+from services.orders.shipping import given_away
 from services.orders.state import AUTOMATIC, OrderState
 from services.orders.stopping import answer_stops
 from services.orders.story import Story
@@ -47,11 +47,6 @@ def follow(story: Story) -> list[OrderEvent]:
     return story.events
 
 
-def hold_id(order_id: str, reason: str, subject: str) -> str:
-    """Return the id of a hold, the same for the same cause."""
-    return "hold_" + short(order_id, reason, subject)
-
-
 def _causes(state: OrderState) -> dict[str, tuple[str, tuple[str, ...]]]:
     """Return the holds that the order as it is now calls for: id to reason and lines."""
     found: dict[str, tuple[str, tuple[str, ...]]] = {}
@@ -66,6 +61,8 @@ def _causes(state: OrderState) -> dict[str, tuple[str, tuple[str, ...]]]:
         if line.goods and line.sku is None:
             name = hold_id(state.order_id, "unlinked-listing", line_id)
             found[name] = ("unlinked-listing", (line_id,))
+    if given_away(state):
+        found[refunded_hold(state)] = (REFUNDED, ())
     return found
 
 

@@ -5,7 +5,7 @@ import hashlib
 import msgspec
 
 from libs.contracts import orders
-from services.orders.paying import covered
+from services.orders.paying import covered, sent_back
 from services.orders.state import OrderState
 from services.orders.units import leaving, shortages, spent
 
@@ -61,6 +61,14 @@ def wanted(state: OrderState) -> dict[str, int]:
         if name in state.lines:
             units[name] = max(units.get(name, 0), gone)
     return {name: count for name, count in sorted(units.items()) if count}
+
+
+def given_away(state: OrderState) -> bool:
+    """Say whether units are to leave yet though the buyer has all the money back."""
+    gone, left = leaving(state), wanted(state)
+    if state.requested is None:
+        left = {name: line.remaining for name, line in state.lines.items() if line.ours}
+    return sent_back(state) and any(units > gone.get(n, 0) for n, units in left.items())
 
 
 def unpaid(state: OrderState) -> bool:

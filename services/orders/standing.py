@@ -175,6 +175,10 @@ _NEXT: Mapping[str, tuple[str, str]] = {
     "waiting decision-overdue": ("operations", "decide now: retry, backorder or cancel"),
     "held unlinked-listing": ("operations", "link the listing; the order resumes by itself"),
     "held totals-disagree": ("operations", "compare with the channel's totals, then release"),
+    "held refunded-not-sent": (
+        "operations",
+        "the buyer has the money back: cancel, or release the hold to send it anyway",
+    ),
     "held tax-country-unknown": ("operations", "find the country of delivery, then release"),
 }
 # Queues of a confirmed order; of several, the first is shown.

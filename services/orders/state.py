@@ -18,7 +18,9 @@ SHORTAGE = frozenset({"out-of-stock", "decision-overdue"})  # reasons to wait th
 
 BEFORE = SHORTAGE | {"payment", "status-unknown"}  # reasons to wait before the confirmation
 
-AUTOMATIC = frozenset({"totals-disagree", "tax-country-unknown", "unlinked-listing"})
+AUTOMATIC = frozenset({
+    "totals-disagree", "tax-country-unknown", "unlinked-listing", "refunded-not-sent",
+})  # fmt: skip
 
 
 class Line(msgspec.Struct, frozen=True, array_like=True):

@@ -10,7 +10,7 @@ from services.payments.authorising import authorised, decline, detailed
 from services.payments.commands import BUYER_WITHIN, DOUBT_LASTS, PERSON_WITHIN
 from services.payments.evolve import PaymentEvent
 from services.payments.folding import NEVER
-from services.payments.refunding import again, failed, refunded, void
+from services.payments.refunding import again, failed, paid_twice, refunded, void
 from services.payments.settling import settle
 from services.payments.state import Capture, PaymentState
 from services.payments.story import Story, intent_of
@@ -158,7 +158,11 @@ def refund_made(command: commands.RecordRefund, state: PaymentState) -> Sequence
         return []
     story.resolve(command.effect_id, command.refund_id, "adopted", by=command.by)
     # What was told as failed meanwhile is owed, though it was made as the answer says.
-    if one.status != "made" and command.reference not in state.came_back:
+    if command.reference in state.came_back:
+        return settle(story)
+    if one.status == "by-hand":
+        paid_twice(story, command.refund_id, one.amount, command.reference, command.at)
+    elif one.status != "made":
         refunded(story, command.refund_id, one.capture_id, one.amount, command.reference,
                  one.executor, "us", "no-longer-due")  # fmt: skip
     return settle(story)

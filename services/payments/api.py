@@ -85,14 +85,14 @@ def _reads(router: APIRouter, ports: Ports) -> None:
     async def holders() -> list[views.HolderOut]:
         """Sum captures and refunds by holder, currency and state."""
         totals = await captures.totals(
-            ("holder", "currency", "state"), ("amount_minor", "refunded_minor")
+            ("holder", "currency", "state"), ("amount_minor", "refunded_minor", "by_hand_minor")
         )
         return [
             views.HolderOut(
                 holder=str(key[0]), currency=str(key[1]), state=str(key[2]), captures=count,
-                captured_minor=captured, refunded_minor=refunded,
+                captured_minor=captured, refunded_minor=refunded, by_hand_minor=by_hand,
             )
-            for key, (count, captured, refunded) in sorted(totals.items())
+            for key, (count, captured, refunded, by_hand) in sorted(totals.items())
         ]  # fmt: skip
 
     @router.get("/{order_id}")

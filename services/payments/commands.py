@@ -31,7 +31,7 @@ UNATTENDED_LASTS = 114 * HOUR
 
 SecondParcel = Literal["capture_all", "one_parcel", "capture_then_reauthorise"]
 OnExpiry = Literal["capture", "reauthorise", "release"]
-Decision = Literal["retry", "capture", "release", "adopt", "absent", "settle"]
+Decision = Literal["retry", "capture", "release", "adopt", "absent", "settle", "paid-back"]
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -131,9 +131,10 @@ class ActionOverdue(msgspec.Struct, frozen=True, tag=True):
 class Decide(msgspec.Struct, frozen=True, tag=True):
     """A person decides on what waits.
 
-    `reference` is what the provider calls an adopted intent or charge. `terms` are the
-    account's as they are now, for a retry after the configuration was mended. `refund_id` names
-    what `settle` is of where somebody has put money back by hand.
+    `reference` is what the provider calls an adopted intent or charge, or names the payment of
+    what was paid back in another way. `terms` are the account's as they are now, for a retry after
+    the configuration was mended. `refund_id` names what `settle` is of where somebody has put
+    money back by hand, and what `paid-back` is of.
     """
 
     decision: Decision

@@ -10,7 +10,7 @@ from services.payments.capturing import capture_all
 from services.payments.evolve import PaymentEvent
 from services.payments.expecting import with_terms
 from services.payments.folding import NEVER, may_renew
-from services.payments.refunding import again, refunded, void
+from services.payments.refunding import again, paid_back, refunded, void
 from services.payments.returning import REFUND_FAILED
 from services.payments.settling import settle
 from services.payments.state import Doubt, PaymentState
@@ -104,6 +104,8 @@ def decide(command: commands.Decide, state: PaymentState) -> Sequence[PaymentEve
             _put_back(story, command)
         case "settle":
             _settle(story, command)
+        case "paid-back":
+            _paid_back(story, command)
         case "adopt" | "absent":
             return _end_doubt(story, command)
     return settle(story)
@@ -198,6 +200,17 @@ def _put_back(story: Story, command: commands.Decide) -> None:
     _decided(story, command, 0)
     refunded(story, command.refund_id, one.capture_id, one.amount, "", "channel", "channel",
              "put-back-by-hand")  # fmt: skip
+
+
+def _paid_back(story: Story, command: commands.Decide) -> None:
+    """Take a refund that its provider refuses as paid back by a transfer, in cash, by cheque."""
+    one = story.state.refunds.get(command.refund_id)
+    if one is None or one.status != "failed":
+        raise Refused("nothing-to-pay-back", "No refund with this id was refused and waits.")
+    if not command.reference:
+        raise Refused("reference-missing", "Name the payment with which it went back.")
+    _decided(story, command, one.amount)
+    paid_back(story, command.refund_id, command.reference)
 
 
 def _end_doubt(story: Story, command: commands.Decide) -> Sequence[PaymentEvent]:

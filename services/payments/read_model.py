@@ -13,7 +13,7 @@ from libs.eventsourcing.states import pack, unpack
 from libs.values.ids import category
 from services.payments.evolve import PaymentEvent, evolve
 from services.payments.standing import Wait, in_doubt, standing, waits
-from services.payments.state import PaymentState
+from services.payments.state import BY_HAND, PaymentState
 from services.payments.sums import set_aside
 
 _OURS = ("payments",)
@@ -22,6 +22,7 @@ _OURS = ("payments",)
 class PaymentRow(msgspec.Struct, frozen=True):
     """An order's payment; amounts in minor units, times in microseconds.
 
+    `by_hand_minor` is what of `refunded_minor` went back in another way than at its provider.
     `folded` is the decider's own state, so that what is shown is what is decided on.
     """
 
@@ -44,6 +45,7 @@ class PaymentRow(msgspec.Struct, frozen=True):
     waits: tuple[Wait, ...] = ()
     cleared: tuple[str, ...] = ()
     folded: bytes = b""
+    by_hand_minor: int = 0
 
 
 def _payment_keys(envelope: Envelope[Any]) -> Sequence[Key]:
@@ -64,18 +66,22 @@ def _payment(row: PaymentRow | None, key: Key, envelope: Envelope[Any]) -> Payme
         required_minor=state.amount, total_minor=state.total,
         authorised_minor=set_aside(state),
         captured_minor=sum(c.amount for c in state.captures.values() if c.status == "made"),
-        refunded_minor=sum(r.amount for r in state.refunds.values() if r.status == "made"),
+        refunded_minor=_gone(state, "made") + _gone(state, "by-hand"),
         unknown_minor=in_doubt(state),
         at_risk_minor=max((one.at_risk_minor for one in open_now), default=0),
         waiting=bool(open_now), waits=open_now,
         cleared=tuple(sorted(name for name, one in state.parcels.items() if one.cleared)),
-        folded=pack(state),
+        folded=pack(state), by_hand_minor=_gone(state, "by-hand"),
     )  # fmt: skip
+
+
+def _gone(state: PaymentState, status: str) -> int:
+    return sum(one.amount for one in state.refunds.values() if one.status == status)
 
 
 PAYMENTS: Projection[PaymentRow] = Projection(
     name="payments",
-    version=5,
+    version=6,
     row=PaymentRow,
     key=("order_id",),
     topics=_OURS,
@@ -90,7 +96,8 @@ PAYMENTS: Projection[PaymentRow] = Projection(
 class CaptureRow(msgspec.Struct, frozen=True):
     """Money in the hands of its holder, for the comparison with the holder's books.
 
-    `state`: asked, unknown, made, failed.
+    `state`: asked, unknown, made, failed. What went back in another way is not in
+    `refunded_minor`: its holder knows nothing of it.
     """
 
     capture_id: str
@@ -105,6 +112,7 @@ class CaptureRow(msgspec.Struct, frozen=True):
     provider_reference: str = ""
     shipment_id: str | None = None
     at: int = 0
+    by_hand_minor: int = 0
 
 
 def _capture_keys(envelope: Envelope[Any]) -> Sequence[Key]:
@@ -140,6 +148,8 @@ def _capture(row: CaptureRow | None, key: Key, envelope: Envelope[Any]) -> Captu
             )  # fmt: skip
         case payments.PaymentCaptureFailed():
             return replace(row, state="failed", at=envelope.at)
+        case payments.RefundMade(holder=by, amount=amount) if by == BY_HAND:
+            return replace(row, by_hand_minor=row.by_hand_minor + amount)
         case payments.RefundMade(amount=amount):
             return replace(row, refunded_minor=row.refunded_minor + amount)
         case payments.RefundReturned(amount=amount):
@@ -152,7 +162,7 @@ def _capture(row: CaptureRow | None, key: Key, envelope: Envelope[Any]) -> Captu
 
 CAPTURES: Projection[CaptureRow] = Projection(
     name="captures",
-    version=1,
+    version=2,
     row=CaptureRow,
     key=("capture_id",),
     topics=_OURS,

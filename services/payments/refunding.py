@@ -2,9 +2,9 @@
 
 from libs.contracts import common, payments
 from services.payments.commands import PERSON_WITHIN, refund_id
-from services.payments.state import VOUCHERS, Capture, PaymentState
+from services.payments.state import BY_HAND, PAID_TWICE, VOUCHERS, Capture, PaymentState
 from services.payments.story import Story
-from services.payments.sums import goal, held, lack
+from services.payments.sums import goal, held, lack, twice
 
 _CHANNEL_DID = frozenset({"part_refunded", "refunded"})
 
@@ -168,17 +168,43 @@ def ask_less(story: Story) -> None:
 def refunded(
     story: Story, name: str, capture: str, amount: int, reference: str,
     executor: common.Executor, origin: common.RefundOrigin, reason: str, at: int | None = None,
+    holder: str = "",
 ) -> None:  # fmt: skip
     """Tell that money went back, and when where a provider says that (microseconds)."""
     one = story.state.captures[capture]
     story.tell(
         payments.RefundMade(
             **story.names(at), refund_id=name, capture_id=capture, provider_reference=reference,
-            holder=one.holder, executor=executor, origin=origin, amount=amount,
+            holder=holder or one.holder, executor=executor, origin=origin, amount=amount,
             currency=story.state.currency, lines=(), charges_amount=0, reason=reason,
             tender=one.tender,
         )
     )  # fmt: skip
+
+
+def paid_back(story: Story, name: str, reference: str) -> None:
+    """Tell that a refund went back in another way than through the holder of its capture."""
+    one = story.state.refunds[name]
+    refunded(story, name, one.capture_id, one.amount, reference, one.executor, "us",
+             "paid-back-by-hand", holder=BY_HAND)  # fmt: skip
+
+
+def paid_twice(story: Story, name: str, most: int, reference: str, at: int) -> int:
+    """Tell that what was paid back by hand went back at its provider, too; return how much.
+
+    It is a refund of its own that nobody here asks for, and a person has to see it.
+    """
+    state = story.state
+    one, known = state.refunds[name], twice(state, name)
+    part = min(most, one.amount - known)
+    if part <= 0:
+        return 0
+    key = refund_id(state.order_id, len(state.refunds) + 1)
+    refunded(story, key, one.capture_id, part, reference, one.executor, "provider_dashboard",
+             PAID_TWICE, at)  # fmt: skip
+    holder = state.captures[one.capture_id].holder
+    story.disagree(PAID_TWICE, holder, name, known + part, state.currency, 0)
+    return part
 
 
 def failed(story: Story, name: str, code: str, provider_code: str) -> None:

@@ -9,10 +9,11 @@ from services.payments import commands
 from services.payments.answering import action, capture_outside, expired, made
 from services.payments.authorising import authorised, decline, detailed
 from services.payments.evolve import PaymentEvent
-from services.payments.refunding import refunded
+from services.payments.refunding import paid_twice, refunded
 from services.payments.settling import settle
 from services.payments.state import Capture, Intent, PaymentState
 from services.payments.story import Story
+from services.payments.sums import room
 
 # What went back of a capture that is in dispute, or beside a refund of ours that is under way.
 TOLD_EARLY = "refund-told-early"
@@ -134,6 +135,7 @@ def refund_seen(command: commands.RecordRefundSeen, state: PaymentState) -> Sequ
     more -= sum(one.amount for one in since if one.capture_id in ours)
     more = _our_own(story, command, ours, more)
     more = _still_owed(story, command, ours, more)
+    more = _paid_by_hand(story, command, ours, more)
     more = somebody_elses(story, command, ours, more)
     if more > 0:
         code = TOLD_EARLY if being_refunded(story.state, ours) else "amount-differs"
@@ -202,13 +204,23 @@ def _still_owed(
     return more
 
 
+def _paid_by_hand(
+    story: Story, command: commands.RecordRefundSeen, ours: Mapping[str, Capture], more: int
+) -> int:
+    """Take what went back for refunds that a person had paid back by then; return the rest."""
+    for name, one in sorted(story.state.refunds.items()):
+        if one.capture_id in ours and one.status == "by-hand":
+            more -= paid_twice(story, name, more, command.reference, command.occurred_at)
+    return more
+
+
 def somebody_elses(
     story: Story, command: commands.RecordRefundSeen | commands.RecordRefundReturned,
     ours: Mapping[str, Capture], more: int,
 ) -> int:  # fmt: skip
     """Take what went back as refunds that nobody here has asked for; return the rest."""
-    for key, taken in sorted(story.state.captures.items()):
-        part = min(more, taken.amount - taken.refunded) if key in ours else 0
+    for key in sorted(ours):
+        part = min(more, room(story.state, key))
         if part > 0:
             more -= part
             name = commands.refund_id(command.order_id, len(story.state.refunds) + 1)

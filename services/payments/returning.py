@@ -12,6 +12,7 @@ from services.payments.reporting import of_intent, somebody_elses, story_of
 from services.payments.settling import settle
 from services.payments.state import Capture, PaymentState, Refund
 from services.payments.story import Story
+from services.payments.sums import room, twice
 
 REFUND_FAILED = "refund-failed"
 _SKEW = 60_000_000  # microseconds that the provider's clock and ours may differ
@@ -25,11 +26,12 @@ def refund_returned(
     one = state.refunds.get(command.refund_id)
     if command.reference in state.came_back:
         return settle(story)
-    if one is not None:
+    if one is not None and one.status != "by-hand":
         _ours(story, command, one)
         return settle(story)
-    story.disagree(REFUND_FAILED, command.holder, command.reference, command.amount,
-                   command.currency, 0)  # fmt: skip
+    if one is None or twice(state, command.refund_id):
+        story.disagree(REFUND_FAILED, command.holder, command.reference, command.amount,
+                       command.currency, 0)  # fmt: skip
     if command.currency == state.currency:
         _by_hand(story, command)
     return settle(story)
@@ -59,17 +61,14 @@ def _by_hand(story: Story, command: commands.RecordRefundReturned) -> None:
     known = sum(one.amount for _, one in _made(story.state, ours))
     left = command.amount
     if known < left:
-        left = known + min(left - known, _room(ours))
+        spare = sum(room(story.state, name) for name in ours)
+        left = known + min(left - known, spare)
         somebody_elses(story, command, ours, left - known)
     for name, one in sorted(_made(story.state, ours), key=lambda found: _unlike(command, *found)):
         part = min(left, one.amount)
         if part > 0:
             left -= part
             _returned(story, command, name, part, BY_HAND_FAILED)
-
-
-def _room(ours: Mapping[str, Capture]) -> int:
-    return sum(one.amount - one.refunded for one in ours.values())
 
 
 def _made(state: PaymentState, ours: Mapping[str, Capture]) -> Iterator[tuple[str, Refund]]:

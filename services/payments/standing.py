@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from libs.contracts import common
 from libs.values.money import to_text
-from services.payments.state import VOUCHERS, PaymentState, Refund
+from services.payments.state import PAID_TWICE, VOUCHERS, PaymentState, Refund
 from services.payments.stripe_money import TOO_FINE, step, takes
 from services.payments.sums import (
     about_what,
@@ -66,6 +66,7 @@ _DOUBT = {
     "overdue": "look it up at the provider, and adopt it where it was done",
     "person": "look it up at the provider, then adopt it or declare it absent",
 }
+_COMPARED = {PAID_TWICE: "it went back by hand and at the provider: claim one back, then settle"}
 _DECLINED = ("buyer", "pay another way; then retry, or cancel the order")
 _ACTION = frozenset({"no-payment-method", "no-mandate", "authentication-required"})
 _DISPUTED = {"open": "dispute-open", "inquiry": "dispute-inquiry"}
@@ -74,7 +75,7 @@ _EXPIRED = frozenset({"authorisation-expired", "released"})
 
 def standing(state: PaymentState) -> tuple[common.PaymentStanding, str]:
     """Return how far the payment is, and the code of what keeps it."""
-    have, missing = held(state), lack(state)
+    have, missing = held(state) > 0, lack(state)
     statuses = {one.status for one in state.intents.values()}
     if state.doubts:
         over = any(one.owner == "person" for one in state.doubts.values())
@@ -94,7 +95,7 @@ def standing(state: PaymentState) -> tuple[common.PaymentStanding, str]:
         return "action_required", "buyer-authentication"
     if "authorised" in statuses:
         return "authorised", ""
-    if any(one.status == "made" for one in state.refunds.values()):
+    if any(one.status in {"made", "by-hand"} for one in state.refunds.values()):
         return "refunded", ""
     return ("voided", "") if "voided" in statuses else ("expected", "")
 
@@ -171,7 +172,8 @@ def _open(state: PaymentState, at: int) -> Iterator[Wait]:
     for told in unsettled(state):
         code, reference, amount = about_what(told)
         yield Wait("disagreement", reference, code, "operations",
-                   "compare with the provider, then settle", amount, at, person)  # fmt: skip
+                   _COMPARED.get(code, "compare with the provider, then settle"), amount, at,
+                   person)  # fmt: skip
 
 
 def _next(state: PaymentState, reason: str) -> tuple[str, str]:
@@ -206,10 +208,11 @@ def _back(state: PaymentState, one: Refund) -> tuple[str, str]:
     if one.status == "failed" and not takes(one.amount, state.currency):
         least = step(state.currency)
         up = to_text(-(-one.amount // least) * least, state.currency)
-        action = f"refund {up} {state.currency} in the provider's dashboard"
+        action = f"refund {up} {state.currency} in the provider's dashboard, or pay it back another"
+        action += " way, then paid-back by its refund_id"
         return TOO_FINE, f"{_steps(one.amount, state.currency)}; {action}"
     if one.status == "failed":
-        return "refund-failed", "retry"
+        return "refund-failed", "retry; or pay it back another way, then paid-back by its refund_id"
     if not owed_by_hand(state, one):
         return "refund-at-channel", "refund it in the channel"
     voucher = VOUCHERS.get(state.captures[one.capture_id].holder, "unknown").replace("_", " ")

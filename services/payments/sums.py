@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from services.payments.state import OPEN, TAKEN, Parcel, PaymentState, Refund
+from services.payments.state import OPEN, PAID_TWICE, TAKEN, Parcel, PaymentState, Refund
 
 # The least that Stripe charges, minor units: docs.stripe.com/currencies, "Minimum and maximum".
 MINIMUM: Mapping[str, int] = {
@@ -83,6 +83,23 @@ def owed_by_hand(state: PaymentState, one: Refund) -> bool:
     """Say whether a refund is at a channel that need not tell of it, for we take the money."""
     at_channel = one.executor == "channel" and one.status == "asked" and one.amount > 0
     return at_channel and state.custody == "us"
+
+
+def room(state: PaymentState, capture_id: str) -> int:
+    """Return what of a capture its holder can give back: also what went back in another way."""
+    by_hand = sum(
+        one.amount
+        for one in state.refunds.values()
+        if one.capture_id == capture_id and one.status == "by-hand"
+    )
+    one = state.captures[capture_id]
+    return one.amount - one.refunded + by_hand
+
+
+def twice(state: PaymentState, refund_id: str) -> int:
+    """Return what of a refund that was paid back by hand went back at its provider, too."""
+    told = map(about_what, state.disagreed)
+    return max((n for *about, n in told if about == [PAID_TWICE, refund_id]), default=0)
 
 
 def unsettled(state: PaymentState) -> tuple[str, ...]:

@@ -4,11 +4,21 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from libs.security.cardnumbers import masked
+from libs.security.cardnumbers import holds_card_number, masked
 from services.payments.read_model import DisagreementRow, PaymentRow
 from services.payments.standing import Wait
 
 FreeText = Annotated[str, Field(max_length=300), AfterValidator(masked)]  # never a card number
+
+
+def _no_card(text: str) -> str:
+    if holds_card_number(text):
+        raise ValueError("a card number is no reference")
+    return text
+
+
+# Names a payment, and nobody: letters, digits and underscores.
+Reference = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{0,120}$"), AfterValidator(_no_card)]
 
 
 class WaitOut(BaseModel):
@@ -42,6 +52,7 @@ class PaymentOut(BaseModel):
     authorised_minor: int
     captured_minor: int
     refunded_minor: int
+    by_hand_minor: int
     unknown_minor: int
     at_risk_minor: int
     cleared: list[str]
@@ -71,6 +82,7 @@ class HolderOut(BaseModel):
     captures: int
     captured_minor: int
     refunded_minor: int
+    by_hand_minor: int
 
 
 class DecisionIn(BaseModel):
@@ -78,13 +90,15 @@ class DecisionIn(BaseModel):
 
     adopt and absent need `effect_id`; adopt needs `reference`, what the provider calls it. settle
     is of what is due, or with `refund_id` of a refund that was put back on a voucher by hand.
+    paid-back is of a refund that the provider refuses (`refund_id`) and that went back by a
+    transfer, in cash or by cheque; `reference` names that payment, and nobody.
     """
 
     model_config = ConfigDict(extra="forbid")
-    decision: Literal["retry", "capture", "release", "adopt", "absent", "settle"]
+    decision: Literal["retry", "capture", "release", "adopt", "absent", "settle", "paid-back"]
     reason: FreeText = ""
     effect_id: str = Field(default="", max_length=40)
-    reference: str = Field(default="", pattern=r"^[A-Za-z0-9_]{0,120}$")
+    reference: Reference = ""
     refund_id: str = Field(default="", max_length=40)
 
 
@@ -104,7 +118,8 @@ def payment_out(row: PaymentRow) -> PaymentOut:
         standing=row.standing, reason=row.reason, since=row.since, currency=row.currency,
         required_minor=row.required_minor, total_minor=row.total_minor,
         authorised_minor=row.authorised_minor, captured_minor=row.captured_minor,
-        refunded_minor=row.refunded_minor, unknown_minor=row.unknown_minor,
+        refunded_minor=row.refunded_minor, by_hand_minor=row.by_hand_minor,
+        unknown_minor=row.unknown_minor,
         at_risk_minor=row.at_risk_minor, cleared=list(row.cleared),
         waits=[wait_out(row, one) for one in row.waits],
     )  # fmt: skip

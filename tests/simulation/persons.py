@@ -159,8 +159,10 @@ class Persons:
         stream = orders.order_stream(name)
         key = (name, reason, str(row.since))
         for hold_id, hold in sorted(row.holds.items()):
-            if hold.reason == "manual":
+            if hold.reason in {"manual", "refunded-not-sent"}:
                 yield (name, hold_id), "orders", stream, partial(_release, hold_id), 0.5
+            if hold.reason == "refunded-not-sent":
+                yield (name, hold_id, "cancel"), "orders", stream, _cancelled, 0.3
         if row.state != "waiting":
             return
         if reason in TROUBLE:
@@ -175,9 +177,7 @@ class Persons:
                 "accept", None, "seller", now
             ), 0.7  # fmt: skip
         if reason.startswith(("payment", "authorisation")):
-            yield (*key, "cancel"), "orders", stream, lambda document, now: (
-                orders.RequestCancellation(document, (), "seller", "wish", now)
-            ), 0.3  # fmt: skip
+            yield (*key, "cancel"), "orders", stream, _cancelled, 0.3
 
     def _of_payment(self, row: PaymentRow) -> Iterator[Todo]:
         name = row.order_id
@@ -190,8 +190,11 @@ class Persons:
             decision = self.rng.choice(_DECISIONS)
             if wait.what != "authorisation":
                 decision = "retry" if wait.reason == _FAILED else "settle"
+            act = _decided(decision)
+            if wait.what == "refund" and self.rng.random() < 0.7:
+                act = _paid_back(wait.subject)
             key = (name, wait.reason, str(wait.since))
-            yield key, "payments", payments.payment_stream(name), _decided(decision), 0.6
+            yield key, "payments", payments.payment_stream(name), act, 0.6
 
 
 def _hold(document: str, now: int) -> Any:
@@ -200,6 +203,10 @@ def _hold(document: str, now: int) -> Any:
 
 def _release(hold_id: str, _: str, now: int) -> Any:
     return orders.ReleaseHold(hold_id, "wish", "seller", now)
+
+
+def _cancelled(document: str, now: int) -> Any:
+    return orders.RequestCancellation(document, (), "seller", "wish", now)
 
 
 def _join(order: str, shipment: str, into: str, _: str, now: int) -> Any:
@@ -216,6 +223,12 @@ def _always(what: Any) -> Command:
 
 def _decided(decision: payments.Decision) -> Command:
     return lambda _, now: payments.Decide(decision, "clerk", "wish", now)
+
+
+def _paid_back(refund_id: str) -> Command:
+    return lambda _, now: payments.Decide(
+        "paid-back", "clerk", "wish", now, reference="TRF17", refund_id=refund_id
+    )
 
 
 def _compared(_: str, now: int) -> Any:

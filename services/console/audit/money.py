@@ -26,6 +26,7 @@ class MoneyCheck:
         self._captures: dict[str, Record] = {}
         self._refunds: dict[str, Record] = {}
         self._holders: dict[str, str] = {}  # our intent -> holder
+        self._twice: dict[str, dict[str, int]] = defaultdict(dict)  # order -> by hand, and as ever
         self._doubts: dict[str, Record] = {}
         self._clearing: dict[str, int] = defaultdict(int)  # by holder, from the ledger
         self._redeemed: dict[str, int] = defaultdict(int)  # by voucher, from the ledger
@@ -61,18 +62,14 @@ class MoneyCheck:
                 self._orders[data["order_id"]]["captured"] += data["amount"]
                 self._with_channel[data["order_id"], data["holder"]] += data["amount"]
             case "RefundMade":
-                self._once(self._refunds, data["refund_id"], record, "refunded-twice")
-                if data["tender"] in VOUCHERS:
-                    self._vouchers[data["tender"]]["refunded"] += data["amount"]
-                else:
-                    self.refunded[data["holder"]] += data["amount"]
-                self._orders[data["order_id"]]["refunded"] += data["amount"]
-                self._with_channel[data["order_id"], data["holder"]] -= data["amount"]
+                self._refunded(record)
             case "RefundReturned":
                 self._refunds.pop(data["refund_id"], None)  # owed again, and may be made again
                 self.refunded[data["holder"]] -= data["amount"]
                 self._orders[data["order_id"]]["refunded"] -= data["amount"]
                 self._with_channel[data["order_id"], data["holder"]] += data["amount"]
+            case "PaymentDisagreed" if data["code"] == PAID_TWICE:
+                self._twice[data["order_id"]][data["provider_reference"]] = data["amount"]
             case "PaymentOutcomeUnknown":
                 self._doubts[data["effect_id"]] = record
             case "PaymentOutcomeResolved":
@@ -95,12 +92,24 @@ class MoneyCheck:
             self._found.append(Finding("P3", code, name, f"{name} stands twice", places))
         known[name] = record
 
+    def _refunded(self, record: Record) -> None:
+        data = record.data
+        self._once(self._refunds, data["refund_id"], record, "refunded-twice")
+        if data["tender"] in VOUCHERS:
+            self._vouchers[data["tender"]]["refunded"] += data["amount"]
+        else:
+            self.refunded[data["holder"]] += data["amount"]
+        self._orders[data["order_id"]]["refunded"] += data["amount"]
+        self._with_channel[data["order_id"], data["holder"]] -= data["amount"]
+
     def _ledger(self, record: Record) -> None:
         """Sum what the entries of payments move by holder, and by voucher what they redeem."""
         data = record.data
         for line in data["lines"]:
             moved = line["debit"] - line["credit"]
-            if line["account"] in CLEARING:
+            if line["account"] == BANK:
+                self._clearing[BY_HAND] += moved
+            elif line["account"] in CLEARING:
                 self._clearing[line["dimension"]] += moved
             elif line["account"] == LIABILITY and data["kind"] == "gift_card_redeemed":
                 self._redeemed[line["dimension"]] += moved
@@ -116,10 +125,10 @@ class MoneyCheck:
             if costs is not None and net - back > costs:
                 text = f"{net} taken for an order of {costs}, {back} on its way back"
                 yield Finding("P3", "charged-too-much", order, text)
-            if net < 0:
-                yield Finding("P3", "refunded-too-much", order, f"{-net} given back too much")
+            if (less := -net - sum(self._twice.get(order, {}).values())) > 0:
+                yield Finding("P3", "refunded-too-much", order, f"{less} given back too much")
         yield from self._doubtful()
-        for holder in self.captured.keys() | self._clearing.keys():
+        for holder in self.captured.keys() | self._clearing.keys() | self.refunded.keys():
             ours = self.captured.get(holder, 0) - self.refunded.get(holder, 0)
             ours -= self._lost.get(holder, 0)
             if ours != self._clearing.get(holder, 0):
@@ -183,6 +192,9 @@ class MoneyCheck:
         }
 
 
+# The account of what went back in another way than it came, and what stands for its holder's name.
+BANK, BY_HAND = "1000", "by hand"
+PAID_TWICE = "refund-paid-twice"  # the code of what went back by hand and at the provider
 # The accounts of the chart whose dimension is a holder of money.
 CLEARING = frozenset({"1100", "1300"})
 # The account of what buyers hold with us, told apart by these means of payment.

@@ -166,6 +166,20 @@ def test_a_refund_that_comes_back_is_taken_back_and_may_be_made_again() -> None:
     assert story.tell(refunded(1200)).balances == after
 
 
+def test_a_refund_that_was_paid_back_another_way_left_from_the_bank() -> None:
+    sale = order(line("mug", 1, 1000, tax(200)))
+    story = Story().tell(placed(sale), captured(1200), cancelled(("mug", 1), whole=True))
+    story.tell(refunded(1200, holder="by hand"))
+    assert story.balances == {"1000": -1200, "1100 shop": 1200}
+    story.tell(refunded(500, refund="ref2"))  # and at the provider, too
+    assert story.balances == {"1000": -1200, "1100 shop": 700, "4900": 500}
+    sent = Story().tell(placed(sale), captured(1200), dispatched(("mug", 1)))
+    before = sent.tell(refunded(1200)).balances
+    again = Story().tell(placed(sale), captured(1200), dispatched(("mug", 1)))
+    after = again.tell(refunded(1200, holder="by hand")).balances
+    assert after == before | {"1000": -1200, "1100 shop": 1200}
+
+
 def test_part_cancelled_and_refunded_leaves_no_balance_with_the_customer() -> None:
     story = Story().tell(placed(TWO), captured(1561), dispatched(("mug", 1)))
     story.tell(cancelled(("mug", 2)), refunded(800, ("mug", 800)))

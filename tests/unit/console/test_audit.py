@@ -101,10 +101,10 @@ def captured(
 
 def back(
     story: Story, amount: int, name: str = "RefundRequested", holder: str = "stripe",
-    tender: str = "card",
+    tender: str = "card", refund: str = "r1",
 ) -> Story:  # fmt: skip
     return story.tell(
-        "payments", name, "payment-o1", order_id="o1", refund_id="r1", holder=holder,
+        "payments", name, "payment-o1", order_id="o1", refund_id=refund, holder=holder,
         tender=tender, amount=amount,
     )  # fmt: skip
 
@@ -243,6 +243,39 @@ def test_what_an_order_costs_less_than_it_did_must_be_on_its_way_back() -> None:
     assert codes(MoneyCheck(NOW), back(returned, 200, "RefundMade").records) == ["ledger-differs"]
     again = placed(made, 700, "OrderAmended")
     assert "charged-too-much" in codes(MoneyCheck(NOW), again.records)
+
+
+def paid_by_hand() -> Story:
+    """Return an order of 1000 that costs 800 by now, and 200 of it paid back from the bank."""
+    story = back(placed(posted(captured(placed(Story()))), 800, "OrderAmended"), 200)
+    story = back(story, 200, "RefundMade", holder="by hand")
+    return story.tell("accounting", "EntryPosted", "sale-o1", kind="refund", lines=[
+        {"account": "2100", "dimension": "", "debit": 200, "credit": 0},
+        {"account": "1000", "dimension": "", "debit": 0, "credit": 200},
+    ])  # fmt: skip
+
+
+def test_a_refund_that_went_back_by_hand_is_in_the_ledger_and_not_in_the_holders_books() -> None:
+    assert codes(money := MoneyCheck(NOW), paid_by_hand().records) == []
+    assert [one.code for one in at_provider(_books(1000), money)[0]] == []
+    assert [one.code for one in at_provider(_books(800), money)[0]] == ["books-differ"]
+    assert codes(MoneyCheck(NOW), paid_by_hand().records[:-1]) == ["ledger-differs"]
+    again = back(paid_by_hand(), 200, "RefundMade", holder="by hand")
+    assert codes(MoneyCheck(NOW), again.records) == ["ledger-differs", "refunded-twice"]
+
+
+def test_what_went_back_by_hand_and_at_the_provider_too_is_found_unless_a_person_was_told() -> None:
+    def twice(told: int) -> Story:
+        story = placed(paid_by_hand(), 0, "OrderAmended")
+        story = back(story, 1000, "RefundMade", refund="r2")
+        for amount in (told // 2, told) if told else ():
+            story.tell("payments", "PaymentDisagreed", "payment-o1", order_id="o1", amount=amount,
+                       code="refund-paid-twice", provider_reference="r1")  # fmt: skip
+        return posted(story, -1000, source="e9")
+
+    assert codes(MoneyCheck(NOW), twice(0).records) == ["refunded-too-much"]
+    assert codes(MoneyCheck(NOW), twice(200).records) == []
+    assert codes(MoneyCheck(NOW), twice(150).records) == ["refunded-too-much"]
 
 
 def test_an_order_that_has_ended_costs_nothing_until_it_lives_again() -> None:

@@ -88,6 +88,31 @@ async def test_a_decision_is_taken_and_what_is_not_open_to_one_is_refused() -> N
     assert unknown.json()["code"] == "not-in-doubt"
 
 
+async def test_a_refund_that_was_paid_back_another_way_is_told_with_a_reference_of_nobody() -> None:
+    payment = Payment()
+    payment.fact(required(line("a", 1, 1000)), packed("s1", ("a", 1)))
+    payment.provider.refuses_refunds = True
+    payment.fact(required(revision=2))
+    api, path = client(payment), f"/payments/{ORDER}/decisions"
+    [wait] = (await api.get("/payments/queues")).json()["items"]
+    body = {"decision": "paid-back", "refund_id": wait["subject"]}
+    missing = await api.post(path, body, "k1")
+    assert (missing.status_code, missing.json()["code"]) == (422, "reference-missing")
+    for name in ("Mrs Smith", "smith@example.com", "4242424242424242"):
+        wrong = await api.post(path, body | {"reference": name}, f"wrong-{len(name)}")
+        assert (wrong.status_code, wrong.json()["code"]) == (422, "invalid-request")
+        assert name not in str(wrong.json())
+    assert not any("smith" in str(e).lower() or "4242" in str(e) for e in payment.events)
+    done = await api.post(path, body | {"reference": "TRF_17"}, "k2")
+    assert done.json()["events"] == ["PaymentDecided", "RefundMade"]
+    again = await api.post(path, body | {"reference": "TRF_17"}, "k3")
+    assert (again.status_code, again.json()["code"]) == (409, "nothing-to-pay-back")
+    found = (await api.get(f"/payments/{ORDER}")).json()
+    assert (found["refunded_minor"], found["by_hand_minor"], found["waits"]) == (1000, 1000, [])
+    [holder] = (await api.get("/payments/holders")).json()
+    assert (holder["refunded_minor"], holder["by_hand_minor"]) == (0, 1000)
+
+
 async def test_holders_are_summed_for_their_books() -> None:
     payment = Payment()
     payment.fact(required(line("a", 1, 1000)), packed("s1", ("a", 1)))

@@ -231,7 +231,7 @@ def test_a_refund_too_fine_is_made_in_the_providers_dashboard() -> None:
     assert (wait.what, wait.reason, wait.at_risk_minor) == ("refund", "amount-too-fine", 5)
     assert wait.next_action == (
         "0.005 KWD cannot be sent: Stripe takes multiples of 0.010 KWD; refund 0.010 KWD in the "
-        "provider's dashboard"
+        "provider's dashboard, or pay it back another way, then paid-back by its refund_id"
     )
     payment.provider.by_hand("pi_0", 10)
     payment.tell(
