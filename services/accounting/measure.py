@@ -14,7 +14,8 @@ from libs.values.money import split
 Quantities = dict[tuple[str, str], int]  # (quantity, dimension) -> minor units
 Part = tuple[str, str, int]
 VOUCHERS = ("gift_card", "store_credit")  # what the buyer holds with us: a liability
-BY_HAND = "by hand"  # stands where a holder's name does: it went back in another way
+# They stand where a holder's name does, for what went back in another way: quantity it counts as.
+ELSEWHERE = {"by hand": "repaid", "by dispute": "charged-back"}
 _BACK = {  # what is no income of ours goes back as what it was
     "tax": "returned-tax", "tax-held": "returned-tax-held", "charged-duty": "returned-duty",
     "sold-gift_card": "returned-gift_card", "sold-donation": "returned-donation",
@@ -25,7 +26,7 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
     """What happened to a sale so far, summed. `ended`: cancelled as a whole.
 
     `vouchers` and `restored` are what payments took of gift cards and credit, and gave back.
-    `refunded` is by holder, and `BY_HAND`.
+    `refunded` is by holder, and by each way of `ELSEWHERE`.
     """
 
     captured: dict[str, int] = {}
@@ -67,12 +68,13 @@ def measured(sale: accounting.SaleRecorded, facts: Facts) -> Quantities:
     if back:
         excess = back - min(back, max(0, paid - whole))
         _add(found, _returned(groups, facts, excess))
-    refunded = {name: amount for name, amount in facts.refunded.items() if name != BY_HAND}
-    repaid = {"": facts.refunded.get(BY_HAND, 0)}
+    refunded = {n: amount for n, amount in facts.refunded.items() if n not in ELSEWHERE}
+    for holder, name in ELSEWHERE.items():
+        found[name, ""] = facts.refunded.get(holder, 0)
     for name, by in (
         ("redeemed", redeemed), ("captured", facts.captured), ("restored", facts.restored),
-        ("refunded", refunded), ("repaid", repaid), ("disputed", facts.disputed),
-        ("dispute-won", facts.won), ("dispute-lost", facts.lost),
+        ("refunded", refunded), ("disputed", facts.disputed), ("dispute-won", facts.won),
+        ("dispute-lost", facts.lost),
     ):  # fmt: skip
         for dimension, amount in by.items():
             found[name, dimension] = amount

@@ -56,6 +56,7 @@ ROWS: tuple[Row, ...] = (
     Row("rounding", "rounding", _LAST, CUSTOMER, chart.ROUNDING),
     Row("refunded", "refund", _BACK, CUSTOMER, chart.CLEARING),
     Row("repaid", "refund", "RefundMade by hand", CUSTOMER, chart.BANK),
+    Row("charged-back", "refund", "RefundMade by dispute", CUSTOMER, chart.DISPUTES),
     Row(
         "restored", "gift_card_redeemed", f"{_BACK} to a gift card or store credit",
         CUSTOMER, chart.VOUCHERS,

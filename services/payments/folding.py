@@ -5,7 +5,15 @@ from msgspec.structs import replace
 
 from libs.contracts import common, payments
 from services.payments.commands import UNATTENDED_LASTS, What
-from services.payments.state import BY_HAND, CameBack, Capture, Intent, Parcel, PaymentState, Refund
+from services.payments.state import (
+    ELSEWHERE,
+    CameBack,
+    Capture,
+    Intent,
+    Parcel,
+    PaymentState,
+    Refund,
+)
 from services.payments.sums import goal
 
 NEVER = "never-took-effect"  # the code of a call that is known to have left no trace
@@ -149,7 +157,7 @@ def refund_made(state: PaymentState, event: payments.RefundMade) -> PaymentState
     since = event.occurred_at if event.origin == "provider_dashboard" else since
     ours = known is not None or event.origin in {"us", "channel"}
     waived = 0 if ours else event.amount
-    status = "by-hand" if event.holder == BY_HAND else "made"
+    status = "by-hand" if event.holder in ELSEWHERE else "made"
     refund = Refund(event.capture_id, event.amount, event.executor, status, since, waived)
     refunds = state.refunds.set(event.refund_id, refund)
     state = replace(state, refunds=refunds, waived=state.waived + waived)

@@ -13,7 +13,7 @@ from libs.eventsourcing.states import pack, unpack
 from libs.values.ids import category
 from services.payments.evolve import PaymentEvent, evolve
 from services.payments.standing import Wait, in_doubt, standing, waits
-from services.payments.state import BY_HAND, PaymentState
+from services.payments.state import ELSEWHERE, PaymentState
 from services.payments.sums import set_aside
 
 _OURS = ("payments",)
@@ -148,7 +148,7 @@ def _capture(row: CaptureRow | None, key: Key, envelope: Envelope[Any]) -> Captu
             )  # fmt: skip
         case payments.PaymentCaptureFailed():
             return replace(row, state="failed", at=envelope.at)
-        case payments.RefundMade(holder=by, amount=amount) if by == BY_HAND:
+        case payments.RefundMade(holder=by, amount=amount) if by in ELSEWHERE:
             return replace(row, by_hand_minor=row.by_hand_minor + amount)
         case payments.RefundMade(amount=amount):
             return replace(row, refunded_minor=row.refunded_minor + amount)

@@ -2,7 +2,7 @@
 
 from libs.contracts import common, payments
 from services.payments.commands import PERSON_WITHIN, refund_id
-from services.payments.state import BY_HAND, PAID_TWICE, VOUCHERS, Capture, PaymentState
+from services.payments.state import BY_DISPUTE, BY_HAND, PAID_TWICE, VOUCHERS, Capture, PaymentState
 from services.payments.story import Story
 from services.payments.sums import goal, held, lack, twice
 
@@ -183,10 +183,14 @@ def refunded(
 
 
 def paid_back(story: Story, name: str, reference: str) -> None:
-    """Tell that a refund went back in another way than through the holder of its capture."""
-    one = story.state.refunds[name]
+    """Tell that a refund went back in another way than through the holder of its capture.
+
+    With a dispute that we lost, the buyer's bank took it; else it is a payment of somebody here.
+    """
+    one, lost = story.state.refunds[name], story.state.disputes.get(reference) == "lost"
     refunded(story, name, one.capture_id, one.amount, reference, one.executor, "us",
-             "paid-back-by-hand", holder=BY_HAND)  # fmt: skip
+             "paid-back-by-dispute" if lost else "paid-back-by-hand",
+             holder=BY_DISPUTE if lost else BY_HAND)  # fmt: skip
 
 
 def paid_twice(story: Story, name: str, most: int, reference: str, at: int) -> int:

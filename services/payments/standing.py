@@ -212,6 +212,10 @@ def _back(state: PaymentState, one: Refund) -> tuple[str, str]:
         action += " way, then paid-back by its refund_id"
         return TOO_FINE, f"{_steps(one.amount, state.currency)}; {action}"
     if one.status == "failed":
+        lost = next((name for name, word in state.disputes.items() if word == "lost"), "")
+        if lost:
+            text = f"paid-back by its refund_id, with {lost} as reference"
+            return "refund-failed", f"{text}: the buyer has it by the dispute that was lost"
         return "refund-failed", "retry; or pay it back another way, then paid-back by its refund_id"
     if not owed_by_hand(state, one):
         return "refund-at-channel", "refund it in the channel"

@@ -15,7 +15,9 @@ TAKEN = frozenset({"paid", "part_refunded", "refunded"})  # the channel has the 
 VOUCHERS: Mapping[str, common.TenderKind] = {
     "gift-card": "gift_card", "store-credit": "store_credit",
 }  # fmt: skip
-BY_HAND = "by hand"  # stands where a holder's name does: no account can be called so
+# They stand where a holder's name does, for what went back in another way; no account is called so.
+BY_HAND, BY_DISPUTE = "by hand", "by dispute"
+ELSEWHERE = frozenset({BY_HAND, BY_DISPUTE})
 # The code, and the reason of the refund, where what was paid back by hand went back anyway.
 PAID_TWICE = "refund-paid-twice"
 OPEN = frozenset({"asked", "action", "authorised"})
@@ -63,7 +65,7 @@ class Capture(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Refund(msgspec.Struct, frozen=True, array_like=True):
-    """Money on its way back. `status`: asked, made, failed, by-hand (paid back in another way).
+    """Money on its way back. `status`: asked, made, failed, by-hand (it went back in another way).
 
     `since` is when it was tried again, or sent back by somebody else, after it had failed: what
     failed before then (microseconds) is no news. `waived` is what of it nobody here had asked for.

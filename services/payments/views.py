@@ -91,7 +91,8 @@ class DecisionIn(BaseModel):
     adopt and absent need `effect_id`; adopt needs `reference`, what the provider calls it. settle
     is of what is due, or with `refund_id` of a refund that was put back on a voucher by hand.
     paid-back is of a refund that the provider refuses (`refund_id`) and that went back by a
-    transfer, in cash or by cheque; `reference` names that payment, and nobody.
+    transfer, in cash or by cheque; `reference` names that payment, and nobody. Or it is the id of a
+    dispute that was lost: the buyer has the money by that.
     """
 
     model_config = ConfigDict(extra="forbid")

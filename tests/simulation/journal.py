@@ -4,13 +4,13 @@ from collections import defaultdict
 from typing import Any
 
 from libs.contracts import accounting
-from services.payments.state import BY_HAND, VOUCHERS
+from services.payments.state import BY_DISPUTE, BY_HAND, VOUCHERS
 from tests.simulation.money import Money
 from tests.simulation.units import Units, expect
 
 DISPUTED = "1300"
 CLEARING = {"1100", DISPUTED}  # the accounts that are told apart by a holder of money
-BANK = "1000"  # what went back by hand left from there
+ELSEWHERE = {"1000": BY_HAND, "6100": BY_DISPUTE}  # of what went back in another way
 LIABILITY = "2300"  # of gift cards and store credit
 
 
@@ -43,8 +43,9 @@ class Journal:
         for line in lines:
             if line.account in CLEARING and event.order_id is not None:
                 self.clearing[event.order_id, line.dimension] += line.debit - line.credit
-            if line.account == BANK and event.order_id is not None:
-                self.clearing[event.order_id, BY_HAND] += line.debit - line.credit
+            if line.account in ELSEWHERE and event.kind == "refund" and event.order_id is not None:
+                way = ELSEWHERE[line.account]
+                self.clearing[event.order_id, way] += line.debit - line.credit
             if line.account == DISPUTED and event.order_id is not None:
                 self.disputed[event.order_id] += line.debit - line.credit
             if line.account == LIABILITY and event.kind == "gift_card_redeemed" and event.order_id:

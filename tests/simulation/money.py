@@ -7,7 +7,7 @@ from libs.contracts import payments
 from libs.eventsourcing.states import unpack
 from services.payments.folding import BY_HAND_FAILED
 from services.payments.read_model import PaymentRow
-from services.payments.state import BY_HAND, PaymentState
+from services.payments.state import ELSEWHERE, PaymentState
 from services.sandbox.stripe.reports import money
 from tests.simulation.bank import ACCOUNT, Bank
 from tests.simulation.dashboard import Dashboard
@@ -72,7 +72,7 @@ class Money:
                 self.back[name] = order, amount, who
             case payments.RefundMade(refund_id=name):
                 self._once(name)
-                self.by_hand |= {name} if event.holder == BY_HAND else set()
+                self.by_hand |= {name} if event.holder in ELSEWHERE else set()
                 if self.back.pop(name, None) is None and event.origin == "provider_dashboard":
                     self.settled[order] += event.amount  # as somebody wanted it, who is not asked
                     self.given[name] = event.amount

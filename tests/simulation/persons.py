@@ -7,6 +7,7 @@ from random import Random
 from typing import Any, Literal
 
 from libs.contracts import common
+from libs.eventsourcing.states import unpack
 from services.channels.commands import order_stream
 from services.channels.report_commands import SettleReport
 from services.channels.report_rows import ReportRow
@@ -17,6 +18,7 @@ from services.orders import commands as orders
 from services.orders.standing import OrderRow
 from services.payments import commands as payments
 from services.payments.read_model import PaymentRow
+from services.payments.state import PaymentState
 from tests.simulation.clerks import Clerks, Command
 from tests.simulation.projector import Tables
 
@@ -192,7 +194,9 @@ class Persons:
                 decision = "retry" if wait.reason == _FAILED else "settle"
             act = _decided(decision)
             if wait.what == "refund" and self.rng.random() < 0.7:
-                act = _paid_back(wait.subject)
+                lost = [n for n, how in unpack(PaymentState, row.folded).disputes.items()
+                        if how == "lost"]  # fmt: skip
+                act = _paid_back(wait.subject, lost[0] if lost else "TRF17")
             key = (name, wait.reason, str(wait.since))
             yield key, "payments", payments.payment_stream(name), act, 0.6
 
@@ -225,9 +229,9 @@ def _decided(decision: payments.Decision) -> Command:
     return lambda _, now: payments.Decide(decision, "clerk", "wish", now)
 
 
-def _paid_back(refund_id: str) -> Command:
+def _paid_back(refund_id: str, reference: str) -> Command:
     return lambda _, now: payments.Decide(
-        "paid-back", "clerk", "wish", now, reference="TRF17", refund_id=refund_id
+        "paid-back", "clerk", "wish", now, reference=reference, refund_id=refund_id
     )
 
 

@@ -107,8 +107,8 @@ class MoneyCheck:
         data = record.data
         for line in data["lines"]:
             moved = line["debit"] - line["credit"]
-            if line["account"] == BANK:
-                self._clearing[BY_HAND] += moved
+            if line["account"] in ELSEWHERE and data["kind"] == "refund":
+                self._clearing[ELSEWHERE[line["account"]]] += moved
             elif line["account"] in CLEARING:
                 self._clearing[line["dimension"]] += moved
             elif line["account"] == LIABILITY and data["kind"] == "gift_card_redeemed":
@@ -192,8 +192,8 @@ class MoneyCheck:
         }
 
 
-# The account of what went back in another way than it came, and what stands for its holder's name.
-BANK, BY_HAND = "1000", "by hand"
+# The accounts of what went back in another way than it came; what stands for its holder's name.
+ELSEWHERE = {"1000": "by hand", "6100": "by dispute"}
 PAID_TWICE = "refund-paid-twice"  # the code of what went back by hand and at the provider
 # The accounts of the chart whose dimension is a holder of money.
 CLEARING = frozenset({"1100", "1300"})

@@ -180,6 +180,15 @@ def test_a_refund_that_was_paid_back_another_way_left_from_the_bank() -> None:
     assert after == before | {"1000": -1200, "1100 shop": 1200}
 
 
+def test_what_was_owed_and_taken_by_a_lost_dispute_is_no_loss() -> None:
+    story = Story().tell(placed(order(line("mug", 1, 1000, tax(200)))), captured(1200))
+    story.tell(cancelled(("mug", 1), whole=True))
+    story.tell(disputed(payments.DisputeOpened, 1200), disputed(payments.DisputeLost, 1200))
+    assert story.balances == {"2100": -1200, "6100": 1200}
+    story.tell(refunded(1200, holder="by dispute"))
+    assert story.balances == {}
+
+
 def test_part_cancelled_and_refunded_leaves_no_balance_with_the_customer() -> None:
     story = Story().tell(placed(TWO), captured(1561), dispatched(("mug", 1)))
     story.tell(cancelled(("mug", 2)), refunded(800, ("mug", 800)))

@@ -264,6 +264,20 @@ def test_a_refund_that_went_back_by_hand_is_in_the_ledger_and_not_in_the_holders
     assert codes(MoneyCheck(NOW), again.records) == ["ledger-differs", "refunded-twice"]
 
 
+def test_a_refund_that_a_lost_dispute_paid_is_in_the_ledger_as_no_loss() -> None:
+    story = back(placed(posted(captured(placed(Story()))), 800, "OrderAmended"), 200)
+    story.tell("payments", "DisputeLost", "payment-o1", order_id="o1", dispute_id="d1",
+               holder="stripe", amount=200)  # fmt: skip
+    posted(story, -200, source="e7")
+    back(story, 200, "RefundMade", holder="by dispute")
+    assert codes(MoneyCheck(NOW), story.records) == ["ledger-differs"]
+    story.tell("accounting", "EntryPosted", "sale-o1", kind="refund", lines=[
+        {"account": "2100", "dimension": "", "debit": 200, "credit": 0},
+        {"account": "6100", "dimension": "", "debit": 0, "credit": 200},
+    ])  # fmt: skip
+    assert codes(MoneyCheck(NOW), story.records) == []
+
+
 def test_what_went_back_by_hand_and_at_the_provider_too_is_found_unless_a_person_was_told() -> None:
     def twice(told: int) -> Story:
         story = placed(paid_by_hand(), 0, "OrderAmended")
@@ -348,7 +362,7 @@ def test_money_that_a_dispute_has_lost_is_in_nobodys_hands_any_more() -> None:
         sides = ((debit, 1000, 0), (credit, 0, 1000))
         lines = [{"account": account, "dimension": "stripe", "debit": left, "credit": right}
                  for account, left, right in sides]  # fmt: skip
-        return story.tell("accounting", "EntryPosted", "sale-o1", lines=lines)
+        return story.tell("accounting", "EntryPosted", "sale-o1", kind="dispute", lines=lines)
 
     story = tell(posted(captured(placed(Story()))), "DisputeOpened", "1300", "1100")
     assert codes(MoneyCheck(NOW), story.records) == []

@@ -54,6 +54,25 @@ def test_a_refund_that_was_paid_back_another_way_is_owed_no_more() -> None:
     assert (owed(told), standing(told.payment.state)) == ([], ("not_required", ""))
 
 
+@pytest.mark.parametrize(
+    ("status", "holder"),
+    [("lost", "by dispute"), ("won", "by hand"), ("needs_response", "by hand")],
+)
+async def test_what_the_buyers_bank_took_by_a_lost_dispute_is_owed_no_more(
+    status: str, holder: str
+) -> None:
+    told = refused()
+    dispute = {"id": "dp_1", "amount": 1000, "currency": "gbp", "reason": "general",
+               "status": status, "charge": "ch_0", "payment_intent": "pi_0"}  # fmt: skip
+    await told.event("charge.dispute.updated", dispute)
+    action = waits(told.payment.state, (), NOW)[0].next_action
+    assert ("dp_1" in action) == (status == "lost")
+    assert pay_back(told, "dp_1") == ["PaymentDecided", "RefundMade"]
+    made = told.payment.last(payments.RefundMade)
+    assert (made.amount, made.holder) == (1000, holder)
+    assert {wait.what for wait in waits(told.payment.state, (), NOW)} <= {"dispute"}
+
+
 def test_what_was_paid_back_another_way_is_never_asked_of_the_provider_again() -> None:
     told = refused()
     pay_back(told)
