@@ -19,13 +19,14 @@ from libs.security.vault.vault import Vault, inbox_day
 from libs.store.pool import LOST, PASSING
 from libs.store.store import Delivery, Store
 from libs.telemetry.logs import log
+from libs.telemetry.outage import Outage
 from libs.telemetry.pulse import Pulse
 from libs.telemetry.spans import OFF, Spans
 from libs.values.ids import derive
 
 BATCH = 250
 LATER = (*PASSING, *LOST, OtherVersion)
-AGAIN = 0.5  # seconds until what was not possible is tried again
+AGAIN = 0.5  # seconds until rows that are being rebuilt are looked for again
 IDLE = 0.25  # seconds between looks at the inbox when nobody pokes
 
 
@@ -96,6 +97,7 @@ class InboxPump:
         self.vault, self.intake, self.loop = vault, intake, loop
         self._pace = Pace()
         self._reason = ""
+        self._outage = Outage("inbox-failed", "inbox-goes-on", service=service)
         self.pulse = Pulse()
 
     async def run(self) -> None:
@@ -107,12 +109,12 @@ class InboxPump:
                     while await self.step():
                         pass
                     self._waits("")
+                    self._outage.went_well()
                 except OtherVersion as error:
                     self._waits(error.message)
                     await asyncio.sleep(AGAIN)
                 except Exception as error:
-                    log.error("inbox-failed", cause=type(error).__name__)
-                    await asyncio.sleep(AGAIN)
+                    await asyncio.sleep(self._outage.failed(error))
                 try:
                     await asyncio.wait_for(self.inbox.fresh.wait(), IDLE)
                 except TimeoutError:
