@@ -131,7 +131,7 @@ def refund_seen(command: commands.RecordRefundSeen, state: PaymentState) -> Sequ
     # What came back since is in what is told here, and has not reached the buyer.
     since = (one for one in state.came_back.values() if one.at >= command.occurred_at)
     more = command.refunded - sum(one.amount for one in back if one.status == "made")
-    more -= sum(one.amount for one in since if one.capture_id in ours)
+    more -= sum(one.amount for one in since if not one.capture_id or one.capture_id in ours)
     more = _our_own(story, command, ours, more)
     more = _still_owed(story, command, ours, more)
     more = somebody_elses(story, command, ours, more)

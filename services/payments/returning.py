@@ -6,14 +6,13 @@ from libs.contracts import payments
 from services.payments import commands
 from services.payments.commands import PERSON_WITHIN
 from services.payments.evolve import PaymentEvent
-from services.payments.folding import BY_HAND_FAILED
+from services.payments.folding import BY_HAND_FAILED, REFUND_FAILED
 from services.payments.refunding import refunded
 from services.payments.reporting import of_intent, somebody_elses, story_of
 from services.payments.settling import settle
 from services.payments.state import Capture, PaymentState, Refund
 from services.payments.story import Story
 
-REFUND_FAILED = "refund-failed"
 _SKEW = 60_000_000  # microseconds that the provider's clock and ours may differ
 
 
@@ -29,7 +28,7 @@ def refund_returned(
         _ours(story, command, one)
         return settle(story)
     story.disagree(REFUND_FAILED, command.holder, command.reference, command.amount,
-                   command.currency, 0)  # fmt: skip
+                   command.currency, 0, command.occurred_at)  # fmt: skip
     if command.currency == state.currency:
         _by_hand(story, command)
     return settle(story)

@@ -7,7 +7,9 @@ import pytest
 from libs.runtime.ports import Interpreted
 from services.payments import commands
 from services.payments.intake import PATIENCE
-from tests.unit.payments.samples import NOW, line, packed, required
+from services.payments.standing import waits
+from services.payments.sums import held
+from tests.unit.payments.samples import HOUR, NOW, line, packed, required
 from tests.unit.payments.test_payments_reports import Told
 
 MUGS = line("a", 2, 1000)
@@ -72,3 +74,43 @@ async def test_what_names_no_intent_waits_for_nothing() -> None:
     told.now = NOW
     assert not (await heard(told, DISPUTE | {"payment_intent": None})).later
     assert len(told.strange) == 1
+
+
+def taken_by_hand() -> Told:
+    """Return a payment that is set aside, of which somebody takes all and sends 300 back."""
+    told = Told(live=False)
+    told.payment.fact(required(MUGS))
+    told.payment.answer_all()
+    return told
+
+
+def refunded(told: Told, in_all: int) -> dict[str, Any]:
+    taken = {"captured": True, "amount_captured": 1000, "amount_refunded": in_all}
+    return told.charge(refunds={"data": []}, **taken)
+
+
+async def test_a_refund_that_failed_before_its_capture_was_heard_of_has_never_been() -> None:
+    told = taken_by_hand()
+    await told.event("refund.failed", REFUND, NOW + HOUR)
+    for _ in range(2):
+        await told.event("charge.refunded", refunded(told, 300), NOW)
+        assert (held(told.payment.state), told.payment.state.waived) == (1000, 0)
+    await told.event("refund.updated", REFUND, NOW + HOUR)
+    assert (held(told.payment.state), told.payment.state.waived) == (1000, 0)
+
+
+async def test_what_went_back_beside_a_refund_that_failed_early_has_gone() -> None:
+    told = taken_by_hand()
+    await told.event("refund.failed", REFUND, NOW + HOUR)
+    await told.event("charge.refunded", refunded(told, 500), NOW)
+    assert (held(told.payment.state), told.payment.state.waived) == (800, 200)
+    await told.event("charge.refunded", refunded(told, 600), NOW + 2 * HOUR)
+    assert (held(told.payment.state), told.payment.state.waived) == (400, 600)
+
+
+async def test_a_person_hears_of_a_refund_that_failed_early() -> None:
+    told = taken_by_hand()
+    await told.event("refund.failed", REFUND, NOW + HOUR)
+    assert [(one.reason, one.at_risk_minor) for one in waits(told.payment.state, (), NOW)] == [
+        ("refund-failed", 300)
+    ]
