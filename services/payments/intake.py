@@ -220,7 +220,7 @@ class PaymentsIntake:
     async def _dispute(self, row: InboxRow, event: _Event) -> Interpreted:
         dispute = msgspec.json.decode(event.data.object, type=_Dispute)
         intent = dispute.payment_intent or ""
-        order, _ = await self._named(row.account, intent, {})
+        order, named = await self._named(row.account, intent, {})
         if not order:
             unknown = self._unknown(row, event, dispute.id, dispute.amount, dispute.currency)
             return self._in_time(row, intent, unknown)
@@ -234,7 +234,7 @@ class PaymentsIntake:
             amount=from_stripe(dispute.amount, currency), currency=currency, reason=dispute.reason,
             due_by=(due or event.created + 7 * 86_400) * _SECOND,
             occurred_at=event.created * _SECOND, at=row.received_at,
-            inquiry=dispute.status.startswith("warning_"),
+            inquiry=dispute.status.startswith("warning_"), intent_id=named,
         )  # fmt: skip
         return Interpreted(f"{row.account}:{intent}", ((payment_stream(order), command),))
 

@@ -233,7 +233,8 @@ def disputed(command: commands.RecordDispute, state: PaymentState) -> Sequence[P
     An inquiry takes nothing, and may become a dispute that does.
     """
     story = story_of(state, command.order_id, command.entity, command.at)
-    if not _knows(state, command.provider_intent):
+    ours = state.intents.get(command.intent_id)
+    if (ours is None or ours.outside) and not _knows(state, command.provider_intent):
         story.disagree("payment-unknown", command.holder, command.dispute_id, command.amount,
                        command.currency, 0)  # fmt: skip
         return story.events

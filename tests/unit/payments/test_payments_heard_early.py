@@ -114,3 +114,13 @@ async def test_a_person_hears_of_a_refund_that_failed_early() -> None:
     assert [(one.reason, one.at_risk_minor) for one in waits(told.payment.state, (), NOW)] == [
         ("refund-failed", 300)
     ]
+
+
+async def test_a_dispute_taken_just_before_the_word_of_its_payment_is_that_payments() -> None:
+    told = Told(live=False)
+    told.payment.fact(required(MUGS))
+    charge = told.charge(captured=True, amount_captured=1000)
+    await told.events((KINDS["dp_1"], DISPUTE, NOW), ("charge.captured", charge, NOW))
+    assert "DisputeOpened" in told.payment.types()
+    assert "PaymentDisagreed" not in told.payment.types()
+    assert not told.strange
