@@ -5,6 +5,7 @@ that needs older records than are kept reads them itself.
 """
 
 import asyncio
+import logging
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from operator import attrgetter
@@ -16,7 +17,7 @@ from libs.bus.client import let_go
 from libs.bus.pace import CALM, Pace, Tempo
 from libs.bus.records import Arrived, Place, Records, arrivals
 from libs.bus.tail import parts_of
-from libs.telemetry.logs import log
+from libs.telemetry.outage import Outage
 from libs.telemetry.pulse import Pulse
 
 KEPT = 1000  # records of a partition
@@ -24,7 +25,6 @@ KEPT_BYTES = 512 * 1024  # of their values
 AT_ONCE = 2000  # records that are read before others have their turn
 # A request to the broker names every partition and costs as much as many records: it rests longer.
 PROMPT_READER, CALM_READER = Tempo(4, 0.05, 250), Tempo(50, 0.1, 1000)
-PAUSE = 0.5  # seconds before the broker is asked again after a failure
 _OFFSET = attrgetter("offset")
 
 
@@ -70,6 +70,7 @@ class Hub:
         self._changed = asyncio.Event()
         self._pace = Pace(CALM_READER)
         self.pulse = Pulse()
+        self._outage = Outage("hub-restarted", "hub-goes-on", level=logging.WARNING)
         self._reading: asyncio.Task[None] | None = None
 
     def follow(self, topics: Mapping[str, str], tempo: Tempo = CALM) -> None:
@@ -131,10 +132,10 @@ class Hub:
                 self._changed.set()
                 while True:
                     await self._step(consumer)
+                    self._outage.went_well()
             except Exception as error:
-                log.warning("hub-restarted", cause=type(error).__name__)
                 self._windows.clear()
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(self._outage.failed(error))
             finally:
                 await let_go(consumer)
 

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from libs.bus.client import let_go
+from libs.bus.client import let_go, producer_for
 from libs.bus.readback import HistoryMismatch, Known, TopicTrimmed, read_ends, resume_after
 from libs.bus.recent import Outgoing, Recent
 from libs.codec.framing import frame
@@ -21,11 +21,11 @@ from libs.codec.registry import Registry
 from libs.eventsourcing.decided import NewEvent
 from libs.store.pool import LOST, Pool
 from libs.telemetry.logs import log
+from libs.telemetry.outage import Outage
 from libs.telemetry.pulse import Pulse
 from libs.values.lanes import PARTITIONS
 
 PAGE = 500  # events of a lane per batch
-BATCH_BYTES = 512 * 1024
 DEADLINE = 10.0  # seconds for every acknowledgement
 POLL = 0.5  # seconds between looks at what others have committed
 LOOK = 5.0  # seconds between looks at what somebody else has sent of lanes that are left
@@ -50,15 +50,6 @@ _NOTE = """
     ON CONFLICT (consumer, topic, partition) DO UPDATE SET last_pseq = excluded.last_pseq
     WHERE p.last_pseq < excluded.last_pseq"""
 _DOUBT = (KafkaError, asyncpg.PostgresError, *LOST)
-
-
-def producer_for(bootstrap: str) -> AIOKafkaProducer:
-    """Return an idempotent producer without transactions; not started."""
-    return AIOKafkaProducer(
-        bootstrap_servers=bootstrap, enable_idempotence=True, acks="all", linger_ms=0,
-        max_batch_size=BATCH_BYTES, max_request_size=BATCH_BYTES * PARTITIONS,
-        request_timeout_ms=8000,
-    )  # fmt: skip
 
 
 class Relay:
@@ -87,6 +78,7 @@ class Relay:
         self._moved = asyncio.Event()
         self._running = False
         self.pulse = Pulse()
+        self._outage = Outage("relay-in-doubt", "relay-goes-on", service=service)
         self._next_note = self._next_poll = self._next_look = 0.0
 
     async def start(self) -> None:
@@ -143,10 +135,11 @@ class Relay:
                 if not self.sent:
                     await self.start()
                 await self._round()
+                self._outage.went_well()
             except _DOUBT as error:
-                log.error("relay-in-doubt", service=self.service, cause=type(error).__name__)
+                pause = self._outage.failed(error)
                 await self._throw_away()
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(pause)
 
     async def drain(self, seconds: float) -> bool:
         """Wait until all that is committed is acknowledged; False if that took too long.
@@ -278,9 +271,8 @@ class Relay:
 
     async def _ready(self) -> AIOKafkaProducer:
         if self._producer is None:
-            self._producer = self.make_producer(
-                self.bootstrap
-            )  # known before it is started, to stop it
+            # Known before it is started, to stop it.
+            self._producer = self.make_producer(self.bootstrap)
             await self._producer.start()
         return self._producer
 

@@ -15,6 +15,7 @@ from libs.eventsourcing.inputs import Input
 from libs.runtime.turns import FENCED, TurnLoop
 from libs.store.store import Call, Store
 from libs.telemetry.logs import log
+from libs.telemetry.outage import Outage
 from libs.telemetry.pulse import Pulse
 from libs.telemetry.spans import OFF, Spans
 from libs.telemetry.tracing import trace_id
@@ -47,6 +48,7 @@ class EffectWorker:
         self._beginning = asyncio.Lock()
         self._draining = False
         self.pulse = Pulse()
+        self._outage = Outage("effects-failed", "effects-go-on", service=service)
 
     def poke(self) -> None:
         """Say that effects were planned."""
@@ -60,8 +62,9 @@ class EffectWorker:
                 try:
                     while await self.step():
                         pass
+                    self._outage.went_well()
                 except Exception as error:
-                    log.error("effects-failed", cause=type(error).__name__)
+                    await asyncio.sleep(self._outage.failed(error))
                 try:
                     await asyncio.wait_for(self.fresh.wait(), IDLE)
                 except TimeoutError:

@@ -25,6 +25,7 @@ from libs.replay.renewing import Renewing
 from libs.replay.transaction import Stale, commit
 from libs.store.pool import Connection, Pool
 from libs.telemetry.logs import log
+from libs.telemetry.outage import Outage
 from libs.telemetry.pulse import Pulse
 from libs.telemetry.spans import OFF, Spans
 
@@ -56,6 +57,7 @@ class Projector:
         self.projections, self.codec = projections, codec
         self.committed = committed
         self.pulse = Pulse()
+        self._outage = Outage("projector-failed", "projector-goes-on")
         self.foreign = 0
         self._pace, self._save, self._look = Pace(tempo), 0.0, 0.0
         self.live: dict[str, Live] = {}
@@ -91,8 +93,7 @@ class Projector:
                     try:
                         await self._steps()
                     except Exception as error:
-                        log.error("projector-failed", cause=type(error).__name__)
-                        await asyncio.sleep(0.5)
+                        await asyncio.sleep(self._outage.failed(error))
                         await self._again()
         finally:
             renewing.cancel()
@@ -104,6 +105,7 @@ class Projector:
             async with self.pool.acquire() as connection:
                 while True:
                     await self.step(connection)
+                    self._outage.went_well()
         except Stale as stale:
             if stale.generation:
                 await self._reload()

@@ -16,6 +16,7 @@ R = TypeVar("R", bound=msgspec.Struct)
 T = TypeVar("T")
 LIVE = "SELECT version FROM read_models WHERE name = $1"
 POLL = 0.02  # seconds, for what another process applies
+_HEADS = "SELECT lane, head FROM lanes WHERE head > 0"
 _APPLIED = """
     SELECT p.topic, p.partition, p.last_pseq FROM read_models m
     JOIN positions p ON p.consumer = m.consumer WHERE m.name = $1"""
@@ -43,7 +44,8 @@ class Applied(Protocol):
 class TableRows(Generic[R]):
     """The rows of one projection, through its view.
 
-    `topics` maps services to their topics; with this process's projector, waiting ends sooner.
+    `topics` maps services to their topics, `own` is the service whose database this is; with
+    this process's projector, waiting ends sooner.
     Rows of another version are read as long as they fit, else reading raises OtherVersion.
     """
 
@@ -53,8 +55,9 @@ class TableRows(Generic[R]):
         projection: Projection[R],
         topics: Mapping[str, str],
         projector: Applied | None = None,
+        own: str = "",
     ) -> None:
-        self.pool, self.projection = pool, projection
+        self.pool, self.projection, self.own = pool, projection, own
         self.topics, self.projector = topics, projector
         self.table: Table[R] = Table(projection, f'"{projection.name}"')
 
@@ -149,6 +152,13 @@ class TableRows(Generic[R]):
                 await self.projector.moved(POLL)
             else:
                 await asyncio.sleep(POLL)
+
+    async def caught_up(self, seconds: float = 1.0) -> bool:
+        """Wait until the rows hold all that their own service has recorded by now, or as `wait`."""
+        heads = await self.pool.fetch(_HEADS)
+        return not heads or await self.wait(
+            ",".join(f"{self.own}:{lane}:{head}" for lane, head in heads), seconds
+        )
 
     async def _stored(self) -> Mapping[tuple[str, int], int]:
         rows = await self.pool.fetch(_APPLIED, self.projection.name)

@@ -5,6 +5,7 @@ as long as it took; at most a twentieth of a connection's time goes into it.
 """
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 
 import asyncpg
@@ -13,8 +14,8 @@ from prometheus_client import Gauge
 from libs.bus.relay import Relay
 from libs.store.pool import LOST, PASSING, Pool
 from libs.telemetry import metrics
-from libs.telemetry.logs import log
 from libs.telemetry.measures import Measure
+from libs.telemetry.outage import Outage
 
 FRESH = 1.0  # seconds
 SHARE = 20  # an answer is good for so many times what it took
@@ -61,6 +62,9 @@ class Gauges:
         self.lag, self.lag_seconds = 0, 0.0
         self._until = 0.0
         self._reading = asyncio.Lock()
+        self._outage = Outage(
+            "gauges-not-read", "gauges-read", level=logging.WARNING, steady=0, service=service
+        )
         self._shown: set[tuple[Gauge, tuple[str, ...]]] = set()
 
     async def refresh(self, now: int) -> None:
@@ -77,8 +81,9 @@ class Gauges:
             try:
                 rows = await self.pool.fetch(self.query, now, list(sent), list(sent.values()))
             except (*PASSING, *LOST, asyncpg.PostgresError) as error:
-                log.warning("gauges-not-read", cause=type(error).__name__)
+                self._outage.failed(error)
             else:
+                self._outage.went_well()
                 self._show(rows)
                 metrics.SCRAPED.labels(self.service).set(now / 1e6)
             took = loop.time() - began

@@ -19,13 +19,15 @@ from libs.security.vault.vault import Vault, inbox_day
 from libs.store.pool import LOST, PASSING
 from libs.store.store import Delivery, Store
 from libs.telemetry.logs import log
+from libs.telemetry.outage import Outage
 from libs.telemetry.pulse import Pulse
 from libs.telemetry.spans import OFF, Spans
 from libs.values.ids import derive
 
 BATCH = 250
 LATER = (*PASSING, *LOST, OtherVersion)
-AGAIN = 0.5  # seconds until what was not possible is tried again
+SOONEST, LATEST = 500_000, 10_000_000  # microseconds until a delivery is taken again
+AGAIN = 0.5  # seconds until rows that are being rebuilt are looked for again
 IDLE = 0.25  # seconds between looks at the inbox when nobody pokes
 
 
@@ -80,7 +82,11 @@ class StoreInbox:
 
 
 class InboxPump:
-    """Takes deliveries that have not taken effect, in order, and gives them to the turn."""
+    """Takes deliveries that have not taken effect, in order, and gives them to the turn.
+
+    `later` says when those are taken again of which it was not known yet what they mean; they are
+    asked for the more seldom the longer ago they came.
+    """
 
     def __init__(
         self,
@@ -96,6 +102,8 @@ class InboxPump:
         self.vault, self.intake, self.loop = vault, intake, loop
         self._pace = Pace()
         self._reason = ""
+        self.later: dict[int, int] = {}  # microseconds, by number
+        self._outage = Outage("inbox-failed", "inbox-goes-on", service=service)
         self.pulse = Pulse()
 
     async def run(self) -> None:
@@ -107,12 +115,12 @@ class InboxPump:
                     while await self.step():
                         pass
                     self._waits("")
+                    self._outage.went_well()
                 except OtherVersion as error:
                     self._waits(error.message)
                     await asyncio.sleep(AGAIN)
                 except Exception as error:
-                    log.error("inbox-failed", cause=type(error).__name__)
-                    await asyncio.sleep(AGAIN)
+                    await asyncio.sleep(self._outage.failed(error))
                 try:
                     await asyncio.wait_for(self.inbox.fresh.wait(), IDLE)
                 except TimeoutError:
@@ -130,10 +138,18 @@ class InboxPump:
         self.pulse.beat()
         await self._pace.rest()
         self._pace.began()
-        deliveries = await self.store.received([], BATCH)
+        deliveries = await self.store.received(self.resting(), BATCH)
         if not deliveries:
             return False
         began = self.spans.now()
+        inputs = await self._inputs(deliveries)
+        outcome = await self.loop.settle(inputs)
+        self.spans.interpreted(inputs, began)
+        self._pace.ended(len(deliveries))
+        return len(deliveries) == BATCH and FENCED not in outcome.by_id.values()
+
+    async def _inputs(self, deliveries: Sequence[tuple[int, Delivery]]) -> list[Input]:
+        """Open and understand deliveries; those that are left for later are not among these."""
         inputs: list[Input] = []
         rows: list[InboxRow] = []
         for seq, delivery in deliveries:
@@ -146,12 +162,25 @@ class InboxPump:
         told = await self._told(rows)
         by_seq = dict(deliveries)
         inputs += [
-            self._input(row.seq, by_seq[row.seq], end) for row, end in zip(rows, told, strict=True)
+            self._input(row.seq, by_seq[row.seq], end)
+            for row, end in zip(rows, told, strict=True)
+            if not self._left(row, end)
         ]
-        outcome = await self.loop.settle(inputs)
-        self.spans.interpreted(inputs, began)
-        self._pace.ended(len(deliveries))
-        return len(deliveries) == BATCH and FENCED not in outcome.by_id.values()
+        return inputs
+
+    def resting(self) -> list[int]:
+        """Return the numbers of the deliveries that are not to be taken again yet."""
+        now = self.inbox.clock()
+        self.later = {seq: due for seq, due in self.later.items() if due > now}
+        return list(self.later)
+
+    def _left(self, row: InboxRow, end: Interpreted | Exception) -> bool:
+        """Leave a delivery for later, where it is not known yet what it means."""
+        if isinstance(end, Exception) or not end.later:
+            return False
+        now = self.inbox.clock()
+        self.later[row.seq] = now + min(LATEST, max(SOONEST, (now - row.received_at) // 4))
+        return True
 
     async def _told(self, rows: Sequence[InboxRow]) -> list[Interpreted | Exception]:
         """Have deliveries understood; one on which the intake fails does not hold up the others."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from libs.store.pool import Connection, Pool, session
 from libs.telemetry.logs import log
+from libs.telemetry.outage import Outage
 
 RETRY = 1.0  # seconds
 _LEAD = "SELECT pg_try_advisory_lock($1)"
@@ -37,8 +38,10 @@ class Rank(IntEnum):
 class Candidate:
     """One process's wish to lead, on a connection of its own."""
 
-    def __init__(self, connection: Connection, name: str, rank: Callable[[], Rank]) -> None:
-        self.connection, self.rank = connection, rank
+    def __init__(
+        self, connection: Connection, name: str, rank: Callable[[], Rank], outage: Outage
+    ) -> None:
+        self.connection, self.rank, self.outage = connection, rank, outage
         self._lead = zlib.crc32(name.encode())
         self._locks = {one: zlib.crc32(f"{name} {one.name}".encode()) for one in Rank}
         self._known: Rank | None = None
@@ -62,6 +65,7 @@ class Candidate:
         while True:
             if await self.may() and await self.connection.fetchval(_LEAD, self._lead):
                 return
+            self.outage.went_well()
             await asyncio.sleep(RETRY)
 
 
@@ -78,18 +82,18 @@ async def leading(
 
     The connection is watched: when it is lost, so is the lock, and they end and wait again.
     """
+    outage = Outage("leadership-lost", "leadership-goes-on", what=name)
     while True:
         try:
             async with session(pool, idle_in_transaction_session_timeout=0) as connection:
-                candidate = Candidate(connection, name, rank)
+                candidate = Candidate(connection, name, rank, outage)
                 await candidate.elected()
                 await _lead(candidate, works)
         except Exception as error:
             me = asyncio.current_task()
             if me is not None and me.cancelling():  # we are stopped, and giving back failed besides
                 raise asyncio.CancelledError from error
-            log.error("leadership-lost", what=name, cause=type(error).__name__)
-            await asyncio.sleep(RETRY)
+            await asyncio.sleep(outage.failed(error))
 
 
 async def _lead(candidate: Candidate, works: Sequence[Work]) -> None:
@@ -100,6 +104,7 @@ async def _lead(candidate: Candidate, works: Sequence[Work]) -> None:
             if not await candidate.may():
                 log.info("leadership-left", reason="another process can do more of the work")
                 return
+            candidate.outage.went_well()
         await task
     finally:
         task.cancel()

@@ -84,6 +84,10 @@ class Rows(Protocol[R]):
         """Wait until the rows hold what the token names; False if that took too long."""
         ...
 
+    async def caught_up(self, seconds: float = 1.0) -> bool:
+        """Wait until the rows hold all that their own service has recorded by now, or as `wait`."""
+        ...
+
 
 class InboxRow(msgspec.Struct, frozen=True):
     """A delivery that was accepted: who sent what, with the sealed raw body opened again."""
@@ -102,11 +106,13 @@ class Interpreted(msgspec.Struct, frozen=True):
     """What a delivery means: commands for streams, or the named reason why it means nothing.
 
     `source` is the parking key: later deliveries of the same source queue behind a parked one.
+    One of which it is not known yet is taken again a little `later`; others go on meanwhile.
     """
 
     source: str
     work: tuple[tuple[str, Any], ...] = ()
     ignored: str | None = None
+    later: bool = False
 
 
 class Intake(Protocol):

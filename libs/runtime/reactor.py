@@ -11,7 +11,7 @@ from libs.bus.records import Place, Record
 from libs.eventsourcing.inputs import FromTopic, Input, Position
 from libs.runtime.interpret import Interpreter
 from libs.runtime.turns import FENCED, TurnLoop
-from libs.telemetry.logs import log
+from libs.telemetry.outage import Outage
 from libs.telemetry.pulse import Pulse
 
 BATCH = 1000
@@ -27,6 +27,7 @@ class Reactor:
         self.source, self.interpreter, self.loop, self.seal = source, interpreter, loop, seal
         self.pulse = Pulse()
         self._pace = Pace(source.tempo)
+        self._outage = Outage("reactor-failed", "reactor-goes-on", consumer=source.consumer)
         self.halted: set[tuple[str, int]] = set()
 
     async def run(self) -> None:
@@ -40,10 +41,10 @@ class Reactor:
                         await self.source.restart()
                     failed = False
                     await self.step()
+                    self._outage.went_well()
                 except Exception as error:
-                    log.error("reactor-failed", cause=type(error).__name__)
                     failed = True
-                    await asyncio.sleep(0.5)
+                    await asyncio.sleep(self._outage.failed(error))
 
     async def step(self) -> None:
         """Take what has arrived, give it to a turn, and wait until it has taken effect."""

@@ -206,7 +206,9 @@ class RunningService:
             await self.projector.start()
             self._go("projector", self.projector.run())
         by_service = {service: topic for topic, service in topics.items()}
-        return lambda projection: TableRows(self.pool, projection, by_service, self.projector)
+        return lambda projection: TableRows(
+            self.pool, projection, by_service, self.projector, self.name
+        )
 
     def _go(self, what: str, work: Coroutine[Any, Any, None]) -> None:
         self.tasks.append(asyncio.create_task(work, name=f"{self.name}.{what}"))

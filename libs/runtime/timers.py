@@ -12,6 +12,7 @@ from libs.eventsourcing.states import unpack
 from libs.runtime.turns import FENCED, TurnLoop
 from libs.store.store import DueTimer, Store
 from libs.telemetry.logs import log
+from libs.telemetry.outage import Outage
 from libs.telemetry.pulse import Pulse
 from libs.values.ids import category, derive
 
@@ -67,6 +68,7 @@ class TimerPump:
         self.mind, self.store, self.loop, self.clock = mind, store, loop, clock
         self.ends, self.applied, self.acts_from = ends, applied, acts_from
         self.pulse = Pulse()
+        self._outage = Outage("timers-failed", "timers-go-on", service=mind.service)
 
     async def run(self) -> None:
         """Run until cancelled."""
@@ -75,8 +77,9 @@ class TimerPump:
                 try:
                     while await self.step():
                         pass
+                    self._outage.went_well()
                 except Exception as error:
-                    log.error("timers-failed", cause=type(error).__name__)
+                    await asyncio.sleep(self._outage.failed(error))
                 await asyncio.sleep(EVERY)
 
     async def step(self) -> bool:

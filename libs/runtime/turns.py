@@ -4,10 +4,12 @@ Decides nothing itself. One loop per service and process; safety lies in what a 
 """
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import msgspec
 
@@ -31,6 +33,7 @@ from libs.store.folding import Heads
 from libs.store.pool import LOST, PASSING
 from libs.store.store import Conflict, Fenced, Repeated, Settled, Store
 from libs.telemetry.logs import log
+from libs.telemetry.outage import Outage
 from libs.telemetry.pulse import Pulse
 
 LARGEST = 1000  # inputs per turn
@@ -64,6 +67,9 @@ class TurnRunner:
         self.mind, self.store, self.clock, self.committed = mind, store, clock, committed
         self.leaving = leaving or Leaving()
         self.heads = Heads(mind, store)
+        warned = partial(Outage, level=logging.WARNING, steady=0, service=mind.service)
+        self._lost = warned("store-unreachable", "store-reached")
+        self._passing = warned("turn-repeated", "turns-go-on")
 
     async def run(self, inputs: Sequence[Input]) -> Outcome:
         """Return when every input has taken effect, is fenced off, or is answered."""
@@ -89,7 +95,7 @@ class TurnRunner:
                 self.heads.forget()
                 left = await self._unsettled(turn, left, outcome, error)
             except PASSING as error:
-                log.warning("turn-repeated", cause=type(error).__name__, attempt=attempt)
+                self._passing.failed(error)
                 self.heads.forget()
             except Exception as error:
                 self.heads.forget()
@@ -122,6 +128,8 @@ class TurnRunner:
         self, turn: Turn, lanes: Mapping[int, int], left: Sequence[Input], outcome: Outcome
     ) -> None:
         self.heads.keep(turn.after)
+        self._lost.went_well()
+        self._passing.went_well()
         replies = {reply.key: reply for reply in turn.replies}
         for given in left:
             origin = given.origin
@@ -136,12 +144,12 @@ class TurnRunner:
     ) -> list[Input]:
         """Ask which inputs have taken effect, note their ends, and return the others."""
         if turn is None:
-            log.warning("store-unreachable", cause=type(error).__name__)
+            self._lost.failed(error)
             return left
         try:
             settled = await self.store.settled(turn)
         except (*LOST, *PASSING) as again:
-            log.warning("store-unreachable", cause=type(again).__name__)
+            self._lost.failed(again)
             return left
         rest = []
         for given in left:

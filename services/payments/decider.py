@@ -92,5 +92,5 @@ PAYMENT = Decider(
     initial=PaymentState(),
     decide=decide,
     evolve=evolve,
-    version=6,
+    version=7,
 )

@@ -9,9 +9,8 @@ from services.payments.authorising import decline
 from services.payments.capturing import capture_all
 from services.payments.evolve import PaymentEvent
 from services.payments.expecting import with_terms
-from services.payments.folding import NEVER, may_renew
+from services.payments.folding import NEVER, REFUND_FAILED, may_renew
 from services.payments.refunding import again, paid_back, refunded, void
-from services.payments.returning import REFUND_FAILED
 from services.payments.settling import settle
 from services.payments.state import Doubt, PaymentState
 from services.payments.story import Story
@@ -180,7 +179,8 @@ def _refunded_as_told(story: Story, settled: Mapping[tuple[str, str], int]) -> N
     """Take what was told too early to have gone back as gone, less what failed of it since."""
     at, came_back = story.at, story.state.came_back
     told = [(*about, amount) for about, amount in settled.items()]
-    failed = sum(n for code, name, n in told if code == REFUND_FAILED and name not in came_back)
+    unplaced = {name for name, one in came_back.items() if not one.capture_id}
+    failed = sum(n for code, name, n in told if code == REFUND_FAILED and name in unplaced)
     for code, intent, amount in told:
         if code == reporting.TOLD_EARLY:
             state = story.state

@@ -10,8 +10,6 @@ from services.payments import folding
 from services.payments.state import Doubt, Parcel, PaymentState
 from services.payments.sums import about_what, unsettled
 
-_REMEMBERED = 32
-
 PaymentEvent = (
     payments.PaymentExpected
     | payments.PaymentNotRequired
@@ -119,18 +117,11 @@ def evolve(state: PaymentState, event: PaymentEvent) -> PaymentState:
         case payments.DisputeLost(dispute_id=name):
             return replace(state, disputes=state.disputes.set(name, "lost"))
         case payments.PaymentDisagreed():
-            told = folding.disagreement(
-                event.code, event.provider_reference, event.amount, event.currency
-            )
-            return replace(
-                state, disagreed=(*state.disagreed, told)[-_REMEMBERED:],
-                order_id=state.order_id or event.order_id or "",
-                entity=state.entity or event.entity,
-            )  # fmt: skip
+            return folding.disagreed(state, event)
         case payments.PaymentDisagreementSettled():
             about = (event.code, event.provider_reference)
             ended = tuple(one for one in unsettled(state) if about_what(one)[:2] == about)
-            return replace(state, settled=(*state.settled, *ended)[-_REMEMBERED:])
+            return replace(state, settled=(*state.settled, *ended)[-folding.REMEMBERED :])
         case payments.PaymentDecided():
             return folding.decided(state, event)
         case _:

@@ -17,8 +17,10 @@ from services.payments.state import (
 from services.payments.sums import goal
 
 NEVER = "never-took-effect"  # the code of a call that is known to have left no trace
+REFUND_FAILED = "refund-failed"
 BY_HAND_FAILED = "refund-by-hand-failed"  # somebody's own, who sends it again or does not
 RENEWED_FOR = 30 * 86_400_000_000  # microseconds that a buyer's money is held anew, unused
+REMEMBERED = 32  # disagreements of a payment
 _ATTEMPTS = 5  # calls in a row that left no trace, then a person looks
 
 
@@ -168,7 +170,8 @@ def refund_made(state: PaymentState, event: payments.RefundMade) -> PaymentState
 def refund_returned(state: PaymentState, event: payments.RefundReturned) -> PaymentState:
     known = state.refunds[event.refund_id]
     earlier = state.came_back.get(event.provider_reference)
-    amount = event.amount + (0 if earlier is None else earlier.amount)
+    placed = earlier is not None and earlier.capture_id
+    amount = event.amount + (earlier.amount if earlier is not None and placed else 0)
     returned = CameBack(event.capture_id, amount, event.occurred_at)
     state = replace(state, came_back=state.came_back.set(event.provider_reference, returned))
     if event.code != BY_HAND_FAILED:
@@ -179,6 +182,19 @@ def refund_returned(state: PaymentState, event: payments.RefundReturned) -> Paym
     refunds = state.refunds.set(event.refund_id, left)
     state = replace(state, refunds=refunds, waived=max(state.waived - back, 0))
     return gone(state, event.capture_id, -event.amount)
+
+
+def disagreed(state: PaymentState, event: payments.PaymentDisagreed) -> PaymentState:
+    """Note what is told; a refund that failed is remembered, whatever is known of its capture."""
+    name, told = event.provider_reference, (event.code, event.currency)
+    if told == (REFUND_FAILED, state.currency) and name not in state.came_back:
+        failed = CameBack("", event.amount, event.occurred_at)
+        state = replace(state, came_back=state.came_back.set(name, failed))
+    text = disagreement(event.code, name, event.amount, event.currency)
+    return replace(
+        state, disagreed=(*state.disagreed, text)[-REMEMBERED:],
+        order_id=state.order_id or event.order_id or "", entity=state.entity or event.entity,
+    )  # fmt: skip
 
 
 def gone(state: PaymentState, capture_id: str, amount: int) -> PaymentState:

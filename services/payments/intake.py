@@ -20,6 +20,7 @@ from services.payments.stripe_money import from_stripe
 
 _ORDER = re.compile(r"ord_[0-9a-f]{20}")
 _SECOND = 1_000_000  # microseconds
+PATIENCE = 20 * _SECOND  # for the word that says whose intent it is
 REMEMBERED = 10_000  # intents: many more than come in until their rows are there
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 _MALFORMED = "The event is not as its provider's reference says."
@@ -76,7 +77,8 @@ class PaymentsIntake:
     """Turns deliveries into commands; a payment is named by its metadata, else looked up.
 
     Refunds and disputes carry no metadata of their intent, and may come before it, or before its
-    row is there: what metadata said a while ago is remembered.
+    row is there: what metadata said a while ago is remembered. One of an intent that is not known
+    is a stranger's once it has waited, and the rows hold all that was recorded meanwhile.
     """
 
     def __init__(self, ports: Ports) -> None:
@@ -84,6 +86,8 @@ class PaymentsIntake:
         self._entities = entities(ports.settings)
         self._intents: Rows[IntentRow] = ports.rows(INTENTS)
         self._heard: dict[tuple[str, str], tuple[str, str]] = {}
+        self._clock = ports.clock
+        self._whole = 0  # what was recorded until then is in the rows; microseconds
 
     async def interpret(self, rows: Sequence[InboxRow]) -> Sequence[Interpreted | Exception]:
         """Read each delivery; an exception in a place parks that delivery."""
@@ -91,7 +95,12 @@ class PaymentsIntake:
         for row, event in zip(rows, read, strict=True):
             if isinstance(event, _Event):
                 self._hear(row.account, event)
-        return [await self._one(row, event) for row, event in zip(rows, read, strict=True)]
+        told = [await self._one(row, event) for row, event in zip(rows, read, strict=True)]
+        if any(isinstance(one, Interpreted) and one.later for one in told):
+            now = self._clock()
+            if await self._intents.caught_up():
+                self._whole = now
+        return told
 
     def _hear(self, account: str, event: _Event) -> None:
         """Remember what an event's metadata says of its intent."""
@@ -196,7 +205,8 @@ class PaymentsIntake:
         intent = refund.payment_intent or ""
         order, _ = await self._named(row.account, intent, {})
         if not order:
-            return self._unknown(row, event, refund.id, refund.amount, refund.currency)
+            unknown = self._unknown(row, event, refund.id, refund.amount, refund.currency)
+            return self._in_time(row, intent, unknown)
         currency = refund.currency.upper()
         command = commands.RecordRefundReturned(
             entity=self._entity(row.account), order_id=order, holder=row.account,
@@ -210,9 +220,10 @@ class PaymentsIntake:
     async def _dispute(self, row: InboxRow, event: _Event) -> Interpreted:
         dispute = msgspec.json.decode(event.data.object, type=_Dispute)
         intent = dispute.payment_intent or ""
-        order, _ = await self._named(row.account, intent, {})
+        order, named = await self._named(row.account, intent, {})
         if not order:
-            return self._unknown(row, event, dispute.id, dispute.amount, dispute.currency)
+            unknown = self._unknown(row, event, dispute.id, dispute.amount, dispute.currency)
+            return self._in_time(row, intent, unknown)
         won = dispute.status in {"won", "warning_closed"}
         currency = dispute.currency.upper()
         due = dispute.evidence_details.due_by if dispute.evidence_details else None
@@ -223,7 +234,7 @@ class PaymentsIntake:
             amount=from_stripe(dispute.amount, currency), currency=currency, reason=dispute.reason,
             due_by=(due or event.created + 7 * 86_400) * _SECOND,
             occurred_at=event.created * _SECOND, at=row.received_at,
-            inquiry=dispute.status.startswith("warning_"),
+            inquiry=dispute.status.startswith("warning_"), intent_id=named,
         )  # fmt: skip
         return Interpreted(f"{row.account}:{intent}", ((payment_stream(order), command),))
 
@@ -236,6 +247,12 @@ class PaymentsIntake:
             return named
         known = await self._intents.get(account, intent) if intent else None
         return (known.order_id, known.intent_id) if known is not None else ("", "")
+
+    def _in_time(self, row: InboxRow, intent: str, unknown: Interpreted) -> Interpreted:
+        """Call an intent unknown, but not before that can be known."""
+        if intent and self._whole < row.received_at + PATIENCE:
+            return Interpreted(f"{row.account}:{intent}", later=True)
+        return unknown
 
     def _unknown(
         self, row: InboxRow, event: _Event, reference: str, amount: int, currency: str

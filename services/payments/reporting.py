@@ -132,7 +132,7 @@ def refund_seen(command: commands.RecordRefundSeen, state: PaymentState) -> Sequ
     # What came back since is in what is told here, and has not reached the buyer.
     since = (one for one in state.came_back.values() if one.at >= command.occurred_at)
     more = command.refunded - sum(one.amount for one in back if one.status == "made")
-    more -= sum(one.amount for one in since if one.capture_id in ours)
+    more -= sum(one.amount for one in since if not one.capture_id or one.capture_id in ours)
     more = _our_own(story, command, ours, more)
     more = _still_owed(story, command, ours, more)
     more = _paid_by_hand(story, command, ours, more)
@@ -245,7 +245,8 @@ def disputed(command: commands.RecordDispute, state: PaymentState) -> Sequence[P
     An inquiry takes nothing, and may become a dispute that does.
     """
     story = story_of(state, command.order_id, command.entity, command.at)
-    if not _knows(state, command.provider_intent):
+    ours = state.intents.get(command.intent_id)
+    if (ours is None or ours.outside) and not _knows(state, command.provider_intent):
         story.disagree("payment-unknown", command.holder, command.dispute_id, command.amount,
                        command.currency, 0)  # fmt: skip
         return story.events

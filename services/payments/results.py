@@ -157,7 +157,10 @@ class RecordRefundReturned(msgspec.Struct, frozen=True, tag=True):
 
 
 class RecordDispute(msgspec.Struct, frozen=True, tag=True):
-    """A provider told of a dispute; an `inquiry` is a buyer's question: it takes no money yet."""
+    """A provider told of a dispute; an `inquiry` is a buyer's question: it takes no money yet.
+
+    `intent_id` is what its intent's metadata, or its row, calls it.
+    """
 
     entity: str
     order_id: str
@@ -172,3 +175,4 @@ class RecordDispute(msgspec.Struct, frozen=True, tag=True):
     occurred_at: int
     at: int
     inquiry: bool = False
+    intent_id: str = ""

@@ -6,7 +6,7 @@ from libs.contracts import payments
 from services.payments import commands
 from services.payments.commands import PERSON_WITHIN
 from services.payments.evolve import PaymentEvent
-from services.payments.folding import BY_HAND_FAILED
+from services.payments.folding import BY_HAND_FAILED, REFUND_FAILED
 from services.payments.refunding import refunded
 from services.payments.reporting import of_intent, somebody_elses, story_of
 from services.payments.settling import settle
@@ -14,7 +14,6 @@ from services.payments.state import Capture, PaymentState, Refund
 from services.payments.story import Story
 from services.payments.sums import room, twice
 
-REFUND_FAILED = "refund-failed"
 _SKEW = 60_000_000  # microseconds that the provider's clock and ours may differ
 
 
@@ -31,7 +30,7 @@ def refund_returned(
         return settle(story)
     if one is None or twice(state, command.refund_id):
         story.disagree(REFUND_FAILED, command.holder, command.reference, command.amount,
-                       command.currency, 0)  # fmt: skip
+                       command.currency, 0, command.occurred_at)  # fmt: skip
     if command.currency == state.currency:
         _by_hand(story, command)
     return settle(story)

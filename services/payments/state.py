@@ -80,7 +80,10 @@ class Refund(msgspec.Struct, frozen=True, array_like=True):
 
 
 class CameBack(msgspec.Struct, frozen=True, array_like=True):
-    """A refund that was made and failed later, at `at` by the provider's clock, microseconds."""
+    """A refund that was made and failed later, at `at` by the provider's clock, microseconds.
+
+    `capture_id` is empty where it was told before the word of its capture.
+    """
 
     capture_id: str
     amount: int

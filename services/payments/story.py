@@ -41,14 +41,15 @@ class Story:
                 )  # fmt: skip
 
     def disagree(
-        self, code: str, holder: str, reference: str, amount: int, currency: str, expected: int
-    ) -> None:
+        self, code: str, holder: str, reference: str, amount: int, currency: str, expected: int,
+        occurred_at: int | None = None,
+    ) -> None:  # fmt: skip
         """Tell, once, that a provider says what does not fit; nothing else follows from it."""
         if disagreement(code, reference, amount, currency) in self.state.disagreed:
             return
         self.tell(
             payments.PaymentDisagreed(
-                **self.names(), holder=holder, provider_reference=reference, code=code,
+                **self.names(occurred_at), holder=holder, provider_reference=reference, code=code,
                 amount=amount, currency=currency, expected_amount=expected,
                 expected_currency=self.state.currency, deadline=self.at + PERSON_WITHIN,
             )

@@ -11,6 +11,8 @@ from libs.values.lanes import PARTITIONS
 from services.orders import commands as orders
 from services.orders.standing import LineRow, OrderRow
 from services.sandbox.retail.content import State
+from services.sandbox.shops.reported import shipped
+from services.sandbox.shops.shopify_parts import line_id
 from tests.simulation.privacy import nowhere
 from tests.simulation.shops import Order
 from tests.simulation.units import expect
@@ -189,11 +191,7 @@ def _wanted(world: World, order: Order, row: OrderRow) -> dict[str, int]:
     wanted: Counter[str] = Counter()
     touched_by_us = reopened or any(line.cancelled or line.resent for line in row.lines)
     if touched_by_us:
-        for line in row.lines:
-            for part in line.components:
-                left = max(0, line.quantity - line.cancelled) + line.resent
-                wanted[part.sku] += max(0, left - sent[line.line_id]) * part.units
-        return dict(wanted)
+        return _as_we_left_it(row, sent, _given_back(world, order, shown))
     shown_left, lines = _left(shown), [line for line in row.lines if line.quantity]
     expect("P1", len(shown_left) == len(lines), f"{row.order_id} has {len(lines)} lines")
     for (code, count), line in zip(shown_left, lines, strict=True):
@@ -205,6 +203,32 @@ def _wanted(world: World, order: Order, row: OrderRow) -> dict[str, int]:
             expect("P7", row.state == "held", f"{row.order_id} has an unlinked line")
             _unlinked(world, row.order_id, line.line_id, code.strip().upper())
     return dict(wanted)
+
+
+def _as_we_left_it(row: OrderRow, sent: dict[str, int], back: dict[str, int]) -> dict[str, int]:
+    """Return what its lines should yet have; units sent and given back stand for none of these."""
+    wanted: Counter[str] = Counter()
+    for line in row.lines:
+        gone = sent[line.line_id]
+        left = max(0, line.quantity - line.cancelled) + line.resent
+        left += min(gone, back.get(line.external_line_id, 0))
+        for part in line.components:
+            wanted[part.sku] += max(0, left - gone) * part.units
+    return dict(wanted)
+
+
+def _given_back(world: World, order: Order, shown: State) -> dict[str, int]:
+    """Return the units of each line that a Shopify shop knows as sent, beyond those it still has."""
+    content = shown.content
+    if world.outside is None or content.account.provider != "shopify":
+        return {}
+    sent = shipped(world.outside.desks.reports(order))
+    left = {line.id: shown.remaining(line) for line in content.lines}
+    return {
+        str(line_id(content, line)): max(0, sent[line] - units)
+        for line, units in left.items()
+        if units  # it tells nothing of a line of which it has none any more
+    }
 
 
 def _unlinked(world: World, order: str, line: str, code: str) -> None:

@@ -1,7 +1,7 @@
 """An instance of a service: the product's own runner, pumps, reactor and commands, on memory."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -16,7 +16,6 @@ from libs.effects.worker import EffectWorker
 from libs.eventsourcing.decided import Turn
 from libs.eventsourcing.inputs import Position
 from libs.eventsourcing.mind import Mind
-from libs.replay.memory import MemoryRows
 from libs.runtime.commands import TurnCommands
 from libs.runtime.inbox import InboxPump, StoreInbox
 from libs.runtime.interpret import Interpreter
@@ -33,7 +32,7 @@ from tests.simulation.bugs import Bug
 from tests.simulation.gate import Gate, GatedStore
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.outside import Outside
-from tests.simulation.projector import MemoryProjector, Tables
+from tests.simulation.projector import LateRows, MemoryProjector, Tables
 from tests.simulation.promises import Promises
 from tests.simulation.relay import MemoryRelay
 from tests.simulation.units import expect
@@ -120,7 +119,10 @@ class Instance:
         self.turns = TurnLoop(self.runner, lambda _, __: None)
         self.inbox = StoreInbox(self.name, store, around.vault, self.clock)
         self.commands: Any = around.bug.calls(TurnCommands(home.name, self.turns, store), raw)
-        rows: Callable[[Any], Any] = lambda p: MemoryRows(lambda: home.tables[p.name])  # noqa: E731
+
+        def rows(projection: Any) -> LateRows:
+            return LateRows(home.name, projection.name, home.store, home.tables)
+
         ports = Ports(around.settings, self.clock, around.vault, self.commands, self.inbox, rows)
         self.pump: InboxPump | None = None
         if home.service.intake is not None:
@@ -209,7 +211,7 @@ class Instance:
         match what:
             case "turn" if self.turns._waiting:
                 self.start(what, self.take_turn())
-            case "inbox" if self.pump and leads and home.store.received_now([], 1):
+            case "inbox" if self.pump and leads and self._received(self.pump):
                 self.start(what, self.pump.step())
             case "react" if self._readable():
                 self.start(what, self.react())
@@ -238,6 +240,16 @@ class Instance:
             one.state in OPEN and one.open_at() <= now
             for one in self.durable.store.effects.values()
         )
+
+    def _received(self, pump: InboxPump) -> bool:
+        """Say whether a delivery may be taken now."""
+        return bool(self.durable.store.received_now(pump.resting(), 1))
+
+    def next_delivery(self) -> list[int]:
+        """Return when those deliveries may be taken that this instance has left for later."""
+        open_now = {seq for seq, _ in self.durable.store.received_now([], 2**31)}
+        later = self.pump.later.items() if self.pump else ()
+        return [due for seq, due in later if seq in open_now]
 
     async def _call(self) -> None:
         assert self.worker is not None

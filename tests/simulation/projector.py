@@ -11,6 +11,7 @@ from libs.codec.framing import EventCodec
 from libs.eventsourcing.projection import Key, Projection
 from libs.replay.folding import Parsed, fold
 from libs.replay.live import Live, Work
+from libs.replay.memory import MemoryRows
 from libs.replay.models import Model
 from libs.store.memory import MemoryStore
 from tests.simulation.broker import Broker, MemoryFeed, Place
@@ -27,6 +28,26 @@ class Fenced(Exception):  # noqa: N818
 
 def table_of(name: str) -> str:
     return f"rm_{name}_1"
+
+
+class LateRows(MemoryRows[Any]):
+    """The rows of one projection, which may lie behind what their service has recorded."""
+
+    def __init__(self, service: str, name: str, store: MemoryStore, tables: Tables) -> None:
+        super().__init__(lambda: tables[name])
+        self.service, self.name, self.store = service, name, store
+
+    async def caught_up(self, seconds: float = 1.0) -> bool:
+        """Say whether they hold it all; nobody waits here."""
+        del seconds
+        consumer, topic = table_of(self.name), f"{self.service}.events"
+        applied = {
+            lane: position.last_pseq
+            for (who, where, lane), position in self.store.positions.items()
+            if (who, where) == (consumer, topic)
+        }
+        heads = enumerate(len(recorded) for recorded in self.store.lanes)
+        return all(applied.get(lane, 0) >= head for lane, head in heads)
 
 
 class MemoryProjector:

@@ -226,8 +226,8 @@ class World:
         return told(order.now, reports) if reports else order.now
 
     def next_due(self) -> int | None:
-        """Return when the next timer, effect or happening outside is due."""
-        found = []
+        """Return when the next timer, delivery, effect or happening outside is due."""
+        found = [due for one in self.leaders.values() for due in one.next_delivery()]
         for home in self.durables.values():
             found += [timer.due for timer in home.store.due_now(2**62, 1)]
             if self.outside is not None:

@@ -9,10 +9,11 @@ import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
+from structlog.testing import capture_logs
 
 from libs.bus import relay as relaying
+from libs.bus.client import producer_for
 from libs.bus.readback import HistoryMismatch, TopicTrimmed
-from libs.bus.relay import producer_for
 from libs.bus.topics import TopicMismatch, ensure_topics
 from libs.values.lanes import lane_of
 from tests.integration.bus.toy import (
@@ -407,3 +408,22 @@ async def test_a_database_that_is_away_neither_ends_a_relay_nor_keeps_it_from_it
         await eventually(lambda: relay.sent_total == 10)
         relay.pool = gone  # type: ignore[assignment]
         await relay.drain(5)
+
+
+async def test_a_relay_says_once_that_its_database_is_away_and_once_that_it_goes_on(
+    toy: Toy,
+) -> None:
+    relay, gone = toy.relay(), Gone(ConnectionRefusedError)
+    there: Any = relay.pool
+    with capture_logs() as lines:
+        async with running(relay):
+            await toy.commit(counted(5))
+            await eventually(lambda: relay.sent_total == 5)
+            relay.pool = gone  # type: ignore[assignment]
+            await eventually(lambda: gone.asked > 4)
+            relay.pool = there
+            await toy.commit(counted(5))
+            await eventually(lambda: relay.sent_total == 10, 5)
+            await eventually(lambda: lines[-1]["event"] == "relay-goes-on")
+    assert [line["event"] for line in lines] == ["relay-in-doubt", "relay-goes-on"]
+    assert [line["count"] for line in lines] == [1, gone.asked]

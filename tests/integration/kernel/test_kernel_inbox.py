@@ -1,4 +1,4 @@
-"""The inbox pump while a read model that it needs is rebuilt: it waits, and says so once."""
+"""The inbox pump where something is not known yet: it waits, or leaves a delivery for later."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from contextlib import suppress
 from structlog.testing import capture_logs
 
 from libs.replay.rows import OtherVersion
-from libs.runtime.inbox import InboxPump, StoreInbox
+from libs.runtime.inbox import LATEST, SOONEST, InboxPump, StoreInbox
 from libs.runtime.ports import InboxRow, Interpreted
 from libs.security.vault.memory import MemoryVault
 from libs.store.store import Store
@@ -52,3 +52,49 @@ async def test_an_inbox_that_waits_for_rows_says_so_once_and_once_that_it_goes_o
     assert (waits["event"], waits["log_level"]) == ("inbox-waits", "info")
     assert "items" in waits["reason"]
     assert on["event"] == "inbox-goes-on"
+
+
+class Learning:
+    """An intake that knows later what one delivery means."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.knows = False
+
+    async def interpret(self, rows: Sequence[InboxRow]) -> Sequence[Interpreted | Exception]:
+        self.asked += [row.key for row in rows]
+        return [
+            Interpreted(row.key, later=True)
+            if row.key == "early" and not self.knows
+            else Interpreted(row.key, (("shelf-a", Put(row.key)),))
+            for row in rows
+        ]
+
+
+async def test_a_delivery_that_is_not_understood_yet_is_taken_again_and_others_go_on(
+    store: Store,
+) -> None:
+    vault, intake, now = MemoryVault(), Learning(), [NOON]
+    inbox = StoreInbox("toy", store, vault, lambda: now[0])
+
+    async def accept(key: str) -> None:
+        await inbox.accept(provider="p", account="a", key=key, topic="t", body=b"1", trace="")
+
+    async with looping(Runs(store)) as loop:
+        pump = InboxPump("toy", store, inbox, vault, intake, loop)
+        await accept("early")
+        await accept("other")
+        await pump.step()
+        await accept("third")
+        await pump.step()
+        assert await toy.documents(store, "shelf-a") == ["other", "third"]
+        assert intake.asked == ["early", "other", "third"]
+        now[0] += SOONEST
+        await pump.step()
+        assert intake.asked.count("early") == 2
+        intake.knows = True
+        await InboxPump("toy", store, inbox, vault, intake, loop).step()  # a process that begins
+        assert await toy.documents(store, "shelf-a") == ["other", "third", "early"]
+        now[0] += LATEST
+        assert not await pump.step()
+    assert intake.asked.count("early") == 3

@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
+from structlog.testing import capture_logs
 
 from libs.runtime.leader import Rank, leading
 from libs.store.pool import Pool, close_pool, open_pool
@@ -133,3 +135,33 @@ async def test_who_is_stopped_while_its_work_ends_ends(opened: Pool) -> None:
     member.may_end.set()
     await asyncio.wait({task}, timeout=5)
     assert task.cancelled()
+
+
+class Away:
+    """A database to which no connection is had, until it is back."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool, self.asked, self.back = pool, 0, False
+
+    def acquire(self) -> Any:
+        self.asked += 1
+        if not self.back:
+            raise ConnectionRefusedError
+        return self.pool.acquire()
+
+
+async def test_who_would_lead_says_once_that_the_database_is_away_and_leads_once_it_is_back(
+    opened: Pool,
+) -> None:
+    member, away = Member(Rank.FIT), Away(opened)
+    pool: Any = away
+    with capture_logs() as lines:
+        task = started(pool, member)
+        await eventually(lambda: away.asked > 4)
+        assert [line["event"] for line in lines] == ["leadership-lost"]
+        away.back = True
+        await eventually(lambda: member.leads, 5)
+        await eventually(lambda: lines[-1]["event"] == "leadership-goes-on")
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert len(lines) == 2

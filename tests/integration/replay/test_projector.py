@@ -81,7 +81,7 @@ async def projecting(toy: Toy, *projections: Projection[Any]) -> AsyncIterator[P
 def rows_of(
     toy: Toy, projection: Projection[Any], projector: Projector | None = None
 ) -> TableRows[Any]:
-    return TableRows(toy.pool, projection, {"toy": toy.topic}, projector)
+    return TableRows(toy.pool, projection, {"toy": toy.topic}, projector, "toy")
 
 
 def held(projector: Projector) -> bool:
@@ -107,6 +107,19 @@ async def test_rows_hold_every_event_once_and_can_be_waited_for(toy: Toy) -> Non
             row for row in totals if row.group == "t1"
         )
         assert await toy.pool.fetchval("SELECT count(*) FROM seen") == 500
+
+
+async def test_rows_tell_whether_they_hold_all_that_their_service_has_recorded(toy: Toy) -> None:
+    rows = rows_of(toy, TOTALS)
+    async with running(toy.relay()):
+        async with projecting(toy, TOTALS):
+            assert await rows.caught_up()
+            await toy.commit(counted(100))
+            assert await rows.caught_up(30)
+        await toy.commit(counted(100))
+        assert not await rows.caught_up(0.1)
+        async with projecting(toy, TOTALS):
+            assert await rows.caught_up(30)
 
 
 async def test_pages_go_on_behind_a_key_and_filter_by_columns(toy: Toy) -> None:

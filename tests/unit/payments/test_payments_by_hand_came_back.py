@@ -10,7 +10,7 @@ from services.payments.sums import held
 from tests.unit.payments.samples import HOUR, NOW, ORDER, Payment, line, packed, required
 
 DAY = 24 * HOUR
-SETTLE = commands.Decide("settle", "anna", "because", NOW)
+SETTLE = commands.Decide("settle", "anna", "because", NOW + 2 * DAY)
 
 
 def paid() -> Payment:

@@ -43,14 +43,27 @@ SETTINGS = Settings.model_validate(
 )
 
 
+class Intents(MemoryRows[Any]):
+    """The rows of intents; they are `behind` by so many of the payment's events."""
+
+    def __init__(self, payment: Payment) -> None:
+        super().__init__(lambda: folded(INTENTS, payment.log[: len(payment.log) - self.behind]))
+        self.behind = 0
+
+    async def caught_up(self, seconds: float = 1.0) -> bool:
+        del seconds
+        return not self.behind
+
+
 class Told:
     """A payment, and the intake that understands Stripe's events about it."""
 
     def __init__(self, terms: Terms | None = None, *, live: bool = True) -> None:
         self.payment = Payment(terms, live=live)
         none: Any = None
-        rows: Any = lambda _: MemoryRows(lambda: folded(INTENTS, self.payment.log))  # noqa: E731
-        self.intake = PaymentsIntake(Ports(SETTINGS, lambda: NOW, none, none, none, rows))
+        self.now, self.rows = NOW + HOUR, Intents(self.payment)
+        ports = Ports(SETTINGS, lambda: self.now, none, none, none, lambda _: self.rows)
+        self.intake = PaymentsIntake(ports)
         self.strange: list[tuple[str, Any]] = []
 
     async def event(
@@ -62,8 +75,9 @@ class Told:
     async def events(
         self, *given: tuple[str, dict[str, Any], int]
     ) -> Sequence[Interpreted | Exception]:
-        """Have several understood together, and then taken one after another."""
-        found = await self.intake.interpret([_row(*one) for one in given])
+        """Have several understood together, at the second look, and taken one after another."""
+        for _ in range(2):
+            found = await self.intake.interpret([_row(*one) for one in given])
         for told in found:
             for stream, command in () if isinstance(told, Exception) else told.work:
                 if stream == STREAM:
