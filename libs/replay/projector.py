@@ -57,7 +57,6 @@ class Projector:
         self.projections, self.codec = projections, codec
         self.committed = committed
         self.pulse = Pulse()
-        self._outage = Outage("projector-failed", "projector-goes-on")
         self.foreign = 0
         self._pace, self._save, self._look = Pace(tempo), 0.0, 0.0
         self.live: dict[str, Live] = {}
@@ -72,8 +71,10 @@ class Projector:
         topic, service = next(iter(self.topics.items()))
         prefix = topic.removesuffix(topic_of("", service))
         database = await self.pool.fetchval("SELECT current_database()")
+        group = f"{prefix}{database}.read"
+        self._outage = Outage("projector-failed", "projector-goes-on", consumer=group)
         self.feed = Feed(
-            self.hub, f"{prefix}{database}.read", self.topics, self._claim,
+            self.hub, group, self.topics, self._claim,
             tempo=self._pace.tempo, fitness=self.fitness,
         )  # fmt: skip
         await self._reload()

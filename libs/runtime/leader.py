@@ -76,13 +76,14 @@ async def _together(works: Sequence[Work]) -> None:
 
 
 async def leading(
-    pool: Pool, name: str, works: Sequence[Work], rank: Callable[[], Rank] = lambda: Rank.FIT
-) -> None:
+    pool: Pool, name: str, works: Sequence[Work], rank: Callable[[], Rank] = lambda: Rank.FIT,
+    service: str = "",
+) -> None:  # fmt: skip
     """Run the works while this process holds the lock of that name in this database.
 
     The connection is watched: when it is lost, so is the lock, and they end and wait again.
     """
-    outage = Outage("leadership-lost", "leadership-goes-on", what=name)
+    outage = Outage("leadership-lost", "leadership-goes-on", what=name, service=service)
     while True:
         try:
             async with session(pool, idle_in_transaction_session_timeout=0) as connection:

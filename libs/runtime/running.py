@@ -160,7 +160,8 @@ class RunningService:
         )
         self.pulses["housekeeping"] = house.pulse
         alone.append(house.run)
-        self._go("leader", leading(self.pool, "leader", alone, self._rank))
+        leads = leading(self.pool, "leader", alone, self._rank, service=self.name)
+        self._go("leader", leads)
         self._watch()
         if service.routes is not None:
             self.router = service.routes(ports)
