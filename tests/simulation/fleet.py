@@ -1,5 +1,6 @@
 """Many seeds over a few processes; keeps what failed, and says how far it is."""
 
+import gc
 import multiprocessing
 import os
 from collections.abc import Callable, Sequence
@@ -96,7 +97,8 @@ def _pool() -> ProcessPoolExecutor:
 
 def _begin() -> None:
     quiet()
-    settle()  # as the process that serves does: a world leaves little garbage
+    settle()  # as the process that serves does
+    gc.set_threshold(50_000, 20, 50)  # but a world that has been played is garbage, cycles and all
 
 
 def planted(name: str | None) -> Bug:
