@@ -28,7 +28,7 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first request, as long as for any."""
         super().connection_made(transport)
-        self._late = self.loop.call_later(self.patience, self._give_up)
+        self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing more."""
@@ -39,7 +39,7 @@ class Protocol(HttpToolsProtocol):
         """Begin to read a request."""
         self._in_head, self._head = True, 0
         self._late.cancel()
-        self._late = self.loop.call_later(self.patience, self._give_up)
+        self._wait()
         super().on_message_begin()
 
     def on_message_complete(self) -> None:
@@ -66,6 +66,10 @@ class Protocol(HttpToolsProtocol):
         """Answer what is not HTTP."""
         del msg
         self._refuse("bad-request", "The request cannot be read: it is not HTTP/1.1.")
+
+    def _wait(self) -> None:
+        """Wait for the end of a request, but not for ever."""
+        self._late = self.loop.call_later(self.patience, self._give_up)
 
     def _give_up(self) -> None:
         """Hang up on who has begun a request and does not end it, or never begins one."""

@@ -151,11 +151,12 @@ class Services:
 
     async def _end(self, child: Child) -> int:
         """Return the services' exit code when they end. Raises StackError where a server does."""
-        while (code := child.returncode) is None:
-            self._servers_run()
+        while True:
+            code = child.returncode
+            self._servers_run()  # services end because a server did: that is the thing to say
+            if code is not None:
+                return code
             await asyncio.sleep(LOOK)
-        self._servers_run()  # services end because a server did: that is the thing to say
-        return code
 
     def _servers_run(self) -> None:
         """Raise StackError where a server that was started for the services has ended."""

@@ -7,10 +7,9 @@ from msgspec.structs import replace
 from libs.contracts import common, orders
 from services.orders import commands
 from services.orders.progress import Payment
-from services.orders.state import OrderState
+from services.orders.state import REFUNDED, OrderState
 
 TAKEN = frozenset({"paid", "part_refunded"})  # the channel has the buyer's money
-REFUNDED = "refunded-not-sent"  # the hold of what the buyer has the money back for
 WITHOUT_CHARGE = frozenset({"gift_card", "store_credit", "on_account", "cash_on_delivery"})
 
 

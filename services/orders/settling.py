@@ -8,10 +8,10 @@ from services.orders.commands import DECIDE_WITHIN, hold_id
 from services.orders.completing import complete
 from services.orders.demanding import cancel_all, expiry, require, wait
 from services.orders.evolve import OrderEvent
-from services.orders.paying import REFUNDED, redeemed, refunded_hold, taken
+from services.orders.paying import redeemed, refunded_hold, taken
 from services.orders.requesting import request
 from services.orders.shipping import given_away
-from services.orders.state import AUTOMATIC, OrderState
+from services.orders.state import AUTOMATIC, REFUNDED, OrderState
 from services.orders.stopping import answer_stops
 from services.orders.story import Story
 from services.orders.units import inside, remaining, shipped, shortages, spent

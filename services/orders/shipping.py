@@ -65,10 +65,12 @@ def wanted(state: OrderState) -> dict[str, int]:
 
 def given_away(state: OrderState) -> bool:
     """Say whether units are to leave yet though the buyer has all the money back."""
+    if not sent_back(state):
+        return False
     gone, left = leaving(state), wanted(state)
     if state.requested is None:
         left = {name: line.remaining for name, line in state.lines.items() if line.ours}
-    return sent_back(state) and any(units > gone.get(n, 0) for n, units in left.items())
+    return any(units > gone.get(name, 0) for name, units in left.items())
 
 
 def unpaid(state: OrderState) -> bool:

@@ -18,9 +18,8 @@ SHORTAGE = frozenset({"out-of-stock", "decision-overdue"})  # reasons to wait th
 
 BEFORE = SHORTAGE | {"payment", "status-unknown"}  # reasons to wait before the confirmation
 
-AUTOMATIC = frozenset({
-    "totals-disagree", "tax-country-unknown", "unlinked-listing", "refunded-not-sent",
-})  # fmt: skip
+REFUNDED = "refunded-not-sent"  # the hold of what the buyer has the money back for
+AUTOMATIC = frozenset({"totals-disagree", "tax-country-unknown", "unlinked-listing", REFUNDED})
 
 
 class Line(msgspec.Struct, frozen=True, array_like=True):

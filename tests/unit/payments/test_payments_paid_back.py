@@ -9,7 +9,7 @@ from services.payments.read_model import CAPTURES, PAYMENTS
 from services.payments.standing import standing, waits
 from tests.unit.memory import folded
 from tests.unit.payments.samples import HOUR, NOW, line, packed, required
-from tests.unit.payments.test_payments_came_back import DAY, found_failed, owed, refunded
+from tests.unit.payments.test_payments_came_back import DAY, asked, found_failed, owed, refunded
 from tests.unit.payments.test_payments_reports import MUGS, Told, sent_back
 
 TRANSFER = "TRF_2026_17"
@@ -173,13 +173,7 @@ async def test_what_the_provider_sent_back_as_well_and_came_back_is_its_holders_
 async def test_the_failure_that_a_webhook_tells_late_owes_nothing_that_was_paid_by_hand(
     charge_too: bool,
 ) -> None:
-    told = Told(live=False)
-    told.payment.fact(required(MUGS))
-    told.payment.answer_all()
-    told.payment.fact(packed("s1", ("a", 2)))
-    told.payment.answer_all()
-    told.payment.fact(required(revision=2))
-    [name] = told.payment.calls
+    told, name = asked()
     found_failed(told, name)
     pay_back(told)
     await told.event("refund.failed", sent_back(told, id=f"re_{name}"), NOW + HOUR)
