@@ -1,9 +1,11 @@
-"""What every kind of test may use: waiting for a condition, never for time to pass."""
+"""What every kind of test may use: waiting for a condition, never for time to pass; processes."""
 
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, overload
+
+import psutil
 
 T = TypeVar("T")
 
@@ -39,3 +41,11 @@ async def eventually(condition: Callable[[], Any], timeout: float = 20) -> Any: 
             raise AssertionError(f"not within {timeout:g} s; the last value was {last!r}")
         await asyncio.sleep(pause)
         pause = min(pause * 1.5, 0.1)
+
+
+def words_of(process: psutil.Process) -> list[str]:
+    """Its command line; empty once it has ended. A fork shows its parent's until it is renamed."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from tests.support import eventually
+from tests.support import eventually, words_of
 
 ROOT = Path(__file__).parents[2]
 MAIN = "from services.console.cli.main import main; main()"
@@ -69,13 +69,8 @@ def family(process: Process) -> list[psutil.Process]:
 
 def users_of(folder: Path) -> list[str]:
     """The command lines that name a folder, of whatever still runs."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            words = process.cmdline()
-            if process.pid != os.getpid() and any(str(folder) in word for word in words):
-                found.append(" ".join(words))
-    return found
+    running = (words_of(one) for one in psutil.process_iter() if one.pid != os.getpid())
+    return [" ".join(words) for words in running if any(str(folder) in word for word in words)]
 
 
 async def nothing_is_left(folder: Path, members: list[psutil.Process]) -> None:

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from tests.e2e.launching import ended, family, lonja, nothing_is_left
-from tests.support import eventually
+from tests.support import eventually, words_of
 
 SECONDS = int(os.environ.get("LONJA_CHAOS_SECONDS", "30"))
 SEED = int(os.environ.get("LONJA_CHAOS_SEED", "1"))
@@ -56,11 +56,10 @@ class Demo:
         """The process, None while it is not there; never the guard that holds it."""
         word = (AGAIN | SERVERS)[name]
         for one in family(self.process):
-            with contextlib.suppress(psutil.Error):
-                words = one.cmdline()
-                guard = any(part.endswith("guard.py") for part in words)
-                if not guard and any(part.endswith(word) for part in words[:40]):
-                    return one.pid
+            words = words_of(one)
+            guard = any(part.endswith("guard.py") for part in words)
+            if not guard and any(part.endswith(word) for part in words[:40]):
+                return one.pid
         return None
 
     def whole(self) -> bool:

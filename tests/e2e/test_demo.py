@@ -14,7 +14,7 @@ import pytest
 from services.console.demo import memory
 from services.console.demo.outside import MODULES
 from tests.e2e.launching import ended, family, lonja, nothing_is_left, services_pid
-from tests.support import eventually
+from tests.support import eventually, words_of
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(420)]
 ORDERS = 60
@@ -82,7 +82,7 @@ def outside(process: Process) -> list[psutil.Process]:
     """The shops, the payment provider and the carrier, not their guards."""
     found = []
     for one in family(process):
-        words = one.cmdline()
+        words = words_of(one)
         if words[1:2] == ["-m"] and words[2].startswith("services.sandbox."):
             found.append(one)
     assert len(found) == len(MODULES)

@@ -19,7 +19,7 @@ from libs.replay.rebuild import Rebuilt, rebuild
 from libs.replay.shares import Workers
 from tests.integration.bus.toy import CODEC, Toy, counted, lane_with_things, running
 from tests.integration.replay.test_projector import caught_up, projecting, published
-from tests.support import eventually
+from tests.support import eventually, words_of
 
 ROOT = Path(__file__).parents[3]
 
@@ -55,7 +55,7 @@ async def shared(toy: Toy, database: str, **how: Any) -> Rebuilt:
 
 def children() -> list[psutil.Process]:
     found = psutil.Process().children(recursive=True)
-    return [one for one in found if "libs.replay.shares" in " ".join(one.cmdline())]
+    return [one for one in found if "libs.replay.shares" in " ".join(words_of(one))]
 
 
 @pytest.mark.parametrize("in_memory", [3, 100_000])
