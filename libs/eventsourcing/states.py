@@ -1,37 +1,20 @@
 """States and commands as bytes, and the fingerprint that says by which fold a state was made."""
 
 import hashlib
-import types
 from functools import cache
 from typing import Any, get_args
 
 import msgspec
-from immutables import Map
 
 from libs.eventsourcing.decider import Decider
+from libs.eventsourcing.maps import plain, restored
 
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Map):
-        return dict(value)
-    raise NotImplementedError(type(value))
-
-
-@cache
-def _as_dict(wanted: Any) -> Any:
-    return types.GenericAlias(dict, get_args(wanted))
-
-
-def _restored(wanted: Any, value: Any) -> Any:
-    return Map(msgspec.convert(value, _as_dict(wanted), dec_hook=_restored))
-
-
-_encoder = msgspec.msgpack.Encoder(enc_hook=_plain)
+_encoder = msgspec.msgpack.Encoder(enc_hook=plain)
 
 
 @cache
 def _decoder(kind: Any) -> msgspec.msgpack.Decoder[Any]:
-    return msgspec.msgpack.Decoder(kind, dec_hook=_restored)
+    return msgspec.msgpack.Decoder(kind, dec_hook=restored)
 
 
 def pack(value: Any) -> bytes:
@@ -44,8 +27,8 @@ def unpack(kind: Any, data: bytes) -> Any:
     try:
         return _decoder(kind).decode(data)
     except msgspec.ValidationError:
-        plain = msgspec.msgpack.decode(data, ext_hook=_unescaped)
-        return msgspec.convert(plain, kind, dec_hook=_restored)
+        found = msgspec.msgpack.decode(data, ext_hook=_unescaped)
+        return msgspec.convert(found, kind, dec_hook=restored)
 
 
 def pack_whatever(value: Any) -> bytes:
@@ -53,8 +36,8 @@ def pack_whatever(value: Any) -> bytes:
     try:
         return pack(value)
     except (OverflowError, UnicodeEncodeError):
-        plain = msgspec.to_builtins(value, builtin_types=(bytes,), enc_hook=_plain)
-        return _encoder.encode(_escaped(plain))
+        found = msgspec.to_builtins(value, builtin_types=(bytes,), enc_hook=plain)
+        return _encoder.encode(_escaped(found))
 
 
 def _escaped(value: Any) -> Any:

@@ -9,30 +9,14 @@ from operator import attrgetter
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin
 
 import msgspec
-from immutables import Map
 
+from libs.eventsourcing.maps import plain, restored
 from libs.eventsourcing.projection import Key, Projection
 from libs.store.pool import Connection
 
 R = TypeVar("R", bound=msgspec.Struct)
 _SQL = {str: "text", int: "bigint", bool: "boolean", bytes: "bytea"}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Map):
-        return dict(value)
-    raise NotImplementedError(type(value))
-
-
-def _restored(wanted: Any, value: Any) -> Any:
-    if get_origin(wanted) is not Map:
-        raise NotImplementedError(wanted)
-    key, item = get_args(wanted)
-    wanted = types.GenericAlias(dict, (key, item))
-    return Map(msgspec.convert(value, wanted, dec_hook=_restored))
-
-
-_json = msgspec.json.Encoder(enc_hook=_plain, order="deterministic")
+_json = msgspec.json.Encoder(enc_hook=plain, order="deterministic")
 
 
 def table_name(name: str, generation: int) -> str:
@@ -53,7 +37,7 @@ class Table(Generic[R]):
         kinds = [_column(field.type) for field in fields]
         self.types = dict(zip(self.columns, kinds, strict=True))
         self._json = [
-            (n, msgspec.json.Decoder(fields[n].type, dec_hook=_restored))
+            (n, msgspec.json.Decoder(fields[n].type, dec_hook=restored))
             for n, (sql, _) in enumerate(kinds)
             if sql == "jsonb"
         ]
