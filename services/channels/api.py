@@ -20,7 +20,7 @@ from services.channels.links import components_of, parts_now
 from services.channels.read_model import ITEMS, LISTINGS, ItemRow, ListingRow
 from services.channels.report_api import report_routes
 from services.channels.suggestions import Why, suggest
-from services.channels.webhooks import Door
+from services.channels.webhooks import door
 
 _PAGE = 50
 _MOST_ITEMS = 5_000
@@ -84,18 +84,19 @@ class AccountView(BaseModel):
 def routes(ports: Ports) -> APIRouter:
     """Return the routes of channels."""
     router = APIRouter(prefix="/channels", tags=["channels"])
-    door, checkouts = Door(ports), Checkouts(ports)
-    _shops(router, ports, door, checkouts)
+    _shops(router, ports)
     _listings(router, ports)
     report_routes(router, ports)
     return router
 
 
-def _shops(router: APIRouter, ports: Ports, door: Door, checkouts: Checkouts) -> None:
+def _shops(router: APIRouter, ports: Ports) -> None:
+    webhooks, checkouts = door(ports), Checkouts(ports)
+
     @router.post("/webhooks/{provider}/{account}")
     async def webhook(provider: str, account: str, request: Request) -> Response:
         """Take in a delivery: 200 once it is stored; what it means is found out later."""
-        return await door.take(provider, account, request)
+        return await webhooks.take(provider, account, request)
 
     @router.post("/store/{account}/checkouts", status_code=201)
     async def checkout(account: str, body: Checkout, write: WriteRequest) -> CheckoutAnswer:

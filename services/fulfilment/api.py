@@ -11,7 +11,7 @@ from libs.web.pages import Cursor, cursor_of, no_cursor, place
 from libs.web.problems import Problem
 from libs.web.writes import After, Write, WriteRequest, carry_out, caught_up
 from services.fulfilment import handover_commands, shipment_commands, views
-from services.fulfilment.intake import Door
+from services.fulfilment.intake import door
 from services.fulfilment.order_rows import HANDOVERS, TRACKINGS
 from services.fulfilment.read_model import SHIPMENT_ORDERS, SHIPMENTS
 from services.fulfilment.standing import ShipmentRow
@@ -27,12 +27,12 @@ Limit = Annotated[int, Query(ge=1, le=500)]
 def routes(ports: Ports) -> APIRouter:
     """Return the routes under /fulfilment."""
     router = APIRouter(prefix="/fulfilment", tags=["fulfilment"])
-    door = Door(ports)
+    webhooks = door(ports)
 
     @router.post("/webhooks/{provider}/{account}")
     async def webhook(provider: str, account: str, request: Request) -> Response:
         """Take in a carrier's delivery: 200 once it is stored; what it means is found out later."""
-        return await door.take(provider, account, request)
+        return await webhooks.take(provider, account, request)
 
     _reads(router, ports)
     _queues(router, ports)

@@ -1,4 +1,4 @@
-"""The door for carriers' webhooks and what they mean: cheap checks, the inbox, then a command.
+"""Carriers' webhooks: what is one, and what it means: a command.
 
 A carrier's word goes to its tracker's stream, whether we know the parcel yet or not.
 """
@@ -6,55 +6,32 @@ A carrier's word goes to its tracker's stream, whether we know the parcel yet or
 from collections.abc import Sequence
 
 import msgspec
-from fastapi import Request, Response
+from msgspec.structs import replace
 
 from libs.eventsourcing.names import nameable
 from libs.runtime.ports import InboxRow, Interpreted, Ports
-from libs.security.secrets import Secret
-from libs.web.deliveries import counted, raw_body, taken, verified
+from libs.security.webhooks import Delivery
+from libs.web.deliveries import Door
 from libs.web.problems import Problem
-from libs.web.writes import traceparent
 from services.fulfilment import easypost_words as words
 from services.fulfilment import tracker_commands as commands
 
 ENTITY = "main"
 
 
-class Door:
-    """Takes in deliveries for the carrier accounts of the configuration.
+def door(ports: Ports) -> Door:
+    """Return the door for deliveries to the carrier accounts of the configuration."""
+    return Door("fulfilment", ports, ports.settings.carriers, _named)
 
-    Order: size, content encoding, signature over the raw bytes, structure. An unknown account
-    looks like a bad signature.
-    """
 
-    def __init__(self, ports: Ports) -> None:
-        self._ports = ports
-        self._cap = ports.settings.limits.webhook_bytes
-        self._secrets: dict[tuple[str, str], tuple[Secret, ...]] = {
-            (one.provider, name): one.secrets() for name, one in ports.settings.carriers.items()
-        }
-
-    async def take(self, provider: str, account: str, request: Request) -> Response:
-        """Answer 200 when the delivery is committed, or raise the Problem; count either."""
-        answer = self._answered(provider, account, request)
-        configured = (provider, account) in self._secrets
-        return await counted("fulfilment", account, answer, configured=configured)
-
-    async def _answered(self, provider: str, account: str, request: Request) -> str:
-        body = await raw_body(request, self._cap)
-        secrets = self._secrets.get((provider, account), ())
-        signed = verified(provider, secrets, request, body, self._ports.clock())
-        event = event_of(body)
-        if event is None:
-            raise Problem("malformed-json", "The body is not JSON of a sensible depth.")
-        key, topic = event.get("id"), event.get("description")
-        first = await self._ports.inbox.accept(
-            provider=provider, account=account,
-            key=key if isinstance(key, str) and nameable(key) else signed.key,
-            topic=words.word(topic), body=body,
-            trace=traceparent(request),
-        )  # fmt: skip
-        return taken(provider, first, self._ports.clock())
+def _named(signed: Delivery, body: bytes) -> Delivery:
+    event = event_of(body)
+    if event is None:
+        raise Problem("malformed-json", "The body is not JSON of a sensible depth.")
+    key, topic = event.get("id"), words.word(event.get("description"))
+    if isinstance(key, str) and nameable(key):
+        return replace(signed, key=key, topic=topic)
+    return replace(signed, topic=topic)
 
 
 def event_of(body: bytes) -> words.Json | None:

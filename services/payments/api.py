@@ -13,7 +13,7 @@ from libs.web.writes import After, WriteRequest, Written, caught_up, written
 from services.payments import commands, views
 from services.payments.commands import HOUR, Terms, disagreement_stream, payment_stream
 from services.payments.read_model import CAPTURES, DISAGREEMENTS, PAYMENTS
-from services.payments.webhooks import Door
+from services.payments.webhooks import door
 
 _PAGE = 500
 _MOST_WAITING = 5_000
@@ -41,12 +41,12 @@ def terms(settings: Settings) -> Mapping[str, Terms]:
 def routes(ports: Ports) -> APIRouter:
     """Return the routes under /payments."""
     router = APIRouter(prefix="/payments", tags=["payments"])
-    door = Door(ports)
+    webhooks = door(ports)
 
     @router.post("/webhooks/{provider}/{account}")
     async def webhook(provider: str, account: str, request: Request) -> Response:
         """Take in a provider's event: 200 once it is stored; what it means is found out later."""
-        return await door.take(provider, account, request)
+        return await webhooks.take(provider, account, request)
 
     _reads(router, ports)
     _writes(router, ports)
