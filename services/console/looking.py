@@ -12,34 +12,23 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Literal, NamedTuple
 
 from libs.cli.errors import Stop
 from libs.runtime.errors import ConfigurationError
 from libs.runtime.settings import Settings, check_secrets, load
 from libs.web.tokens import check_listening
+from services.console.finding import Finding, Grade
 from services.console.places import ROOT, is_free, running_services
+from services.console.system import look_at_system
 
-Grade = Literal["ok", "warn", "fail"]
 LOCK = ROOT / "requirements.lock"
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)", re.MULTILINE)
 OLDEST = (3, 11)
 ENOUGH, LITTLE = 2048, 512  # MB
 
 
-class Finding(NamedTuple):
-    """One line: what was looked at, how it is, what was seen, and what mends it."""
-
-    what: str
-    grade: Grade
-    seen: str
-    mend: str = ""
-
-
 async def look(data: Path) -> list[Finding]:
     """Look at the machine, the configuration and, where it runs, the system."""
-    from services.console.system import look_at_system  # noqa: PLC0415 - knows Kafka and all
-
     found = [_python(), _packages(), await _guarded("java", _java), _jars(data), _disk(data)]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         found.append(Finding("user", "ok", "root: PostgreSQL runs as the user pgserver"))

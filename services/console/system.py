@@ -17,7 +17,7 @@ from libs.values.lanes import PARTITIONS
 from services.console.backends import client, database, servers_of
 from services.console.cli.lag import TRIMMED
 from services.console.composition import SERVICES
-from services.console.looking import Finding
+from services.console.finding import Finding
 from services.console.places import running_services
 
 LATE = 60.0  # seconds behind
