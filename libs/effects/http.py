@@ -31,6 +31,10 @@ class NotReached(Exception):  # noqa: N818 - an answer to whoever asks, not a fa
     """Nobody was reached: the call has surely not taken effect."""
 
 
+class NoAnswer(Exception):  # noqa: N818
+    """The call was made and no answer came: it may have taken effect. Says what happened."""
+
+
 class Outside:
     """One outside system. `headers` go with every call; the caller sets the deadline.
 
@@ -49,7 +53,7 @@ class Outside:
         self, method: str, path: str, *, json: Any = None, form: Pairs | None = None,
         query: Pairs | None = None, headers: Mapping[str, str] | None = None,
     ) -> Answered:  # fmt: skip
-        """Call and read the answer. Raises NotReached, or whatever leaves it in doubt."""
+        """Call and read the answer. Raises NotReached or NoAnswer."""
         sent = {**self._headers, **(headers or {})}
         data: bytes | None = None
         if json is not None:
@@ -68,6 +72,8 @@ class Outside:
                 return Answered(answer.status, names, _json(raw))
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotReached(type(error).__name__) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise NoAnswer(type(error).__name__) from error
 
     def _connected(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -100,15 +106,16 @@ def _json(raw: bytes) -> Any:
         return None
 
 
-def undecided(answer: Answered, now: int) -> Result | None:
+def undecided(answer: Answered, now: int, *, asking: bool = False) -> Result | None:
     """Say what a status means for any call: wait (429), in doubt (5xx).
 
-    None where the answer itself decides. `now` in microseconds.
+    None where the answer itself decides. `now` in microseconds. `asking`: a question has no effect
+    and leaves nothing in doubt.
     """
     if answer.status == 429:
         return NotYet("throttled", retry_after(answer, now))
     if answer.status >= 500:
-        return Unknown(f"status-{answer.status}")
+        return NotYet("status-5xx") if asking else Unknown(f"status-{answer.status}")
     return None
 
 

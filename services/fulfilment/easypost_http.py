@@ -7,9 +7,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Literal
 
-import aiohttp
-
-from libs.effects.http import Answered, NotReached, Outside, retry_after
+from libs.effects.http import Answered, NoAnswer, NotReached, Outside, retry_after
 from libs.effects.kinds import Confirmed, NotYet, Rejected, Result, Unknown
 from libs.runtime.ports import Ports
 from libs.runtime.settings import Carrier
@@ -32,7 +30,7 @@ class Account:
                 answer = await self._outside.call(method, f"/v2/{path}", json=body)
         except NotReached:
             return NotYet("carrier-unreachable")
-        except (aiohttp.ClientError, TimeoutError, OSError):
+        except (NoAnswer, TimeoutError):
             return Unknown("carrier-silent")
         return _result(answer, self._clock())
 

@@ -34,12 +34,12 @@ class StripeClient:
         return self._accounts[account].statement
 
     async def post(self, account: str, path: str, form: Pairs, key: str) -> Answered:
-        """Send a form under an idempotency key. Raises NotReached, or a client error."""
+        """Send a form under an idempotency key. Raises NotReached or NoAnswer."""
         named = {"Idempotency-Key": key}
         return await self._outsides[account].call("POST", path, form=form, headers=named)
 
     async def get(self, account: str, path: str, query: Pairs = ()) -> Answered:
-        """Ask. Raises NotReached, or a client error."""
+        """Ask. Raises NotReached or NoAnswer."""
         return await self._outsides[account].call("GET", path, query=query)
 
     async def close(self) -> None:

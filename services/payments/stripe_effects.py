@@ -7,9 +7,7 @@ the answer is a stored failure, and asks once the key's time is nearly over.
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-import aiohttp
-
-from libs.effects.http import NotReached
+from libs.effects.http import NoAnswer, NotReached
 from libs.effects.kinds import (
     Absent,
     EffectKind,
@@ -63,8 +61,8 @@ class StripeAdapter:
             answer = await self.client.post(*self.operation.form(call), key=call.id)
         except NotReached:
             return NotYet("unreachable")
-        except aiohttp.ClientError as error:
-            return Unknown(f"connection-{type(error).__name__.lower()}"[:60])
+        except NoAnswer as error:
+            return Unknown(f"connection-{error}".lower()[:60])
         result = stripe_answers.understood(answer, self.clock())
         if result is None:
             return self.operation.read(call, answer)
@@ -98,7 +96,7 @@ class StripeAdapter:
             answer = await self.client.get(account, path, query)
         except NotReached:
             return Unknown("unreachable")
-        except aiohttp.ClientError:
+        except NoAnswer:
             return Unknown("connection")
         result = stripe_answers.understood(answer, self.clock())
         if result is not None:

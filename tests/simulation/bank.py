@@ -5,10 +5,9 @@ from typing import Any
 from urllib.parse import urlencode
 from zlib import crc32
 
-import aiohttp
 import msgspec
 
-from libs.effects.http import Answered
+from libs.effects.http import Answered, NoAnswer
 from services.sandbox.stripe import form, keys
 from services.sandbox.stripe.account import Turn
 from services.sandbox.stripe.config import Settings
@@ -173,7 +172,7 @@ class Client:
     async def _answered(self, what: str, act: Callable[[str], Answered]) -> Answered:
         answer: Answered = await self._wire.ask(what, act)
         if self._bank.silent:
-            raise aiohttp.ServerDisconnectedError
+            raise NoAnswer("ServerDisconnectedError")
         return answer
 
     async def close(self) -> None:

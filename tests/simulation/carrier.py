@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-import aiohttp
-
+from libs.effects.http import NoAnswer
 from libs.effects.kinds import Confirmed, NotYet, Rejected, Result, Unknown
 from services.fulfilment import easypost_words as words
 from services.sandbox.carrier import commands
@@ -96,6 +95,6 @@ class Account:
                 f"{method} {path}",
                 lambda fault: self._carrier.answer(method, path, body or {}, fault),
             )
-        except aiohttp.ClientError:
+        except NoAnswer:
             return Unknown("carrier-silent")
         return result

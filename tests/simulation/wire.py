@@ -8,8 +8,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-import aiohttp
-
+from libs.effects.http import NoAnswer
 from tests.simulation.gate import Gate
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.units import Broken
@@ -49,7 +48,7 @@ class Wire:
     async def ask(self, what: str, act: Callable[[str], Any]) -> Any:
         """Have something done under a fault ("", "error", "error_after", "limited").
 
-        Raises aiohttp's ServerDisconnectedError where no answer came.
+        Raises NoAnswer.
         """
 
         def done() -> Any:
@@ -66,7 +65,7 @@ class Wire:
                 self.owner, f"call {what}", done, deadline=self.loop.now + HANGS_UP
             )
         except ConnectionError as error:
-            raise aiohttp.ServerDisconnectedError from error
+            raise NoAnswer("ServerDisconnectedError") from error
 
     def _fault(self) -> str:
         chance = self.rng.random()

@@ -11,10 +11,8 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakValueDictionary
 
-import aiohttp
-
 from libs.contracts.channels import ChannelReportRequested
-from libs.effects.http import NotReached, Outside, undecided
+from libs.effects.http import NoAnswer, NotReached, Outside, undecided
 from libs.effects.kinds import Absent, Confirmed, NotYet, Rejected, Result, Unknown
 from libs.store.store import Call
 from services.channels.outbound import shopify_queries as gql
@@ -108,14 +106,12 @@ class ShopifyReports:
         body = {"query": query, "variables": variables}
         try:
             answer = await self._shop.call("POST", PATH, json=body)
-        except (NotReached, aiohttp.ClientError) as error:
-            safe = asking or isinstance(error, NotReached)
+        except (NotReached, NoAnswer) as error:
+            safe = asking or isinstance(error, NotReached)  # a question has no effect
             raise _Ended(NotYet("unreachable") if safe else Unknown("connection-lost")) from None
-        found = undecided(answer, self._clock())
+        found = undecided(answer, self._clock(), asking=asking)
         if found is not None:
-            # A question has no effect: it is asked again, whatever the answer was.
-            doubt = isinstance(found, Unknown) and asking
-            raise _Ended(NotYet("status-5xx") if doubt else found)
+            raise _Ended(found)
         told = answer.body if isinstance(answer.body, dict) else {}
         if answer.status != 200:
             raise _Ended(Rejected("refused-by-channel", f"status-{answer.status}"))

@@ -3,10 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-import aiohttp
-
 from libs.contracts.channels import ChannelReportRequested
-from libs.effects.http import NotReached, Outside, undecided
+from libs.effects.http import NoAnswer, NotReached, Outside, undecided
 from libs.effects.kinds import Confirmed, NotYet, Rejected, Result, Unknown
 from libs.store.store import Call
 from services.channels.outbound.report import key_of, report_of
@@ -33,7 +31,7 @@ class StandardReports:
             answer = await self._store.call("POST", path, json=_body(report), headers=headers)
         except NotReached:
             return NotYet("unreachable")
-        except aiohttp.ClientError:
+        except NoAnswer:
             return Unknown("connection-lost")
         found = undecided(answer, self._clock())
         if found is not None:

@@ -12,10 +12,8 @@ two at once, one sees both.
 from collections.abc import Callable
 from typing import Any
 
-import aiohttp
-
 from libs.contracts.channels import ChannelReportRequested
-from libs.effects.http import Answered, NotReached, Outside, undecided
+from libs.effects.http import Answered, NoAnswer, NotReached, Outside, undecided
 from libs.effects.kinds import Absent, Confirmed, NotYet, Rejected, Result, Unknown
 from libs.store.store import Call
 from services.channels.outbound.report import report_of
@@ -62,12 +60,11 @@ class WooCommerceReports:
         """Return the order as the shop has it, or what else the answer means."""
         try:
             answer = await self._shop.call("GET", _path(report))
-        except (NotReached, aiohttp.ClientError):
+        except (NotReached, NoAnswer):  # a question has no effect: it is asked again
             return NotYet("unreachable")
-        found = undecided(answer, self._clock())
+        found = undecided(answer, self._clock(), asking=True)
         if found is not None:
-            # A question has no effect: it is asked again, whatever the answer was.
-            return NotYet("status-5xx") if isinstance(found, Unknown) else found
+            return found
         if answer.status != 200 or not isinstance(answer.body, dict):
             return _refused(answer)
         return answer.body
@@ -80,7 +77,7 @@ class WooCommerceReports:
             answer = await self._shop.call("PUT", _path(report), json=change)
         except NotReached:
             return NotYet("unreachable")
-        except aiohttp.ClientError:
+        except NoAnswer:
             return Unknown("connection-lost")
         found = undecided(answer, self._clock())
         if found is not None:

@@ -3,10 +3,8 @@
 import asyncio
 from typing import Any
 
-import aiohttp
-
 from libs.contracts import channels, common
-from libs.effects.http import Answered
+from libs.effects.http import Answered, NoAnswer
 from libs.effects.kinds import Confirmed, NotYet, Rejected, Result, Unknown
 from libs.eventsourcing.states import pack
 from libs.store.store import Call
@@ -91,7 +89,7 @@ class Hangs(Shop):
     async def call(self, method: str, path: str, *, json: Any) -> Answered:
         answer = await super().call(method, path, json=json)
         if self.always or "mutation" in json["query"]:
-            raise aiohttp.ServerDisconnectedError
+            raise NoAnswer
         return answer
 
 

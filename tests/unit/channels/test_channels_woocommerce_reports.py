@@ -3,12 +3,11 @@
 import asyncio
 from typing import Any
 
-import aiohttp
 import pytest
 
 from libs.contracts.channels import ChannelReportRequested
 from libs.contracts.common import ExternalLineQuantity
-from libs.effects.http import Answered
+from libs.effects.http import Answered, NoAnswer
 from libs.effects.kinds import Absent, Confirmed, NotYet, Rejected, Result, Unknown
 from libs.eventsourcing.states import pack
 from libs.store.store import Call
@@ -168,7 +167,7 @@ class Hangs(Shop):
     async def call(self, method: str, path: str, *, json: Any = None) -> Answered:
         answer = await super().call(method, path, json=json)
         if method == self.method:
-            raise aiohttp.ServerDisconnectedError
+            raise NoAnswer
         return answer
 
 
