@@ -1,21 +1,18 @@
-"""Values that cannot be printed: secrets, and personal fields on their way to the vault."""
+"""A value that cannot be printed."""
 
 import hmac
-from typing import Generic, NoReturn, TypeVar
-
-T = TypeVar("T", str, bytes)
+from typing import NoReturn
 
 
-class Hidden(Generic[T]):
-    """A value whose text is `***` wherever it is shown, and that no encoder takes by accident."""
+class Secret:
+    """A key, a password, a token: `***` wherever it is shown, and no encoder takes it."""
 
     __slots__ = ("_value",)
-    _value: T
 
-    def __init__(self, value: T) -> None:
+    def __init__(self, value: str) -> None:
         self._value = value
 
-    def reveal(self) -> T:
+    def reveal(self) -> str:
         """Return the value, for the one place that needs it."""
         return self._value
 
@@ -34,25 +31,10 @@ class Hidden(Generic[T]):
         raise TypeError("a hidden value is not written anywhere")
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and hmac.compare_digest(
-            _bytes(self._value), _bytes(other._value)
-        )
+        return isinstance(other, Secret) and hmac.compare_digest(self._bytes(), other._bytes())
 
     def __hash__(self) -> int:
-        return hash((type(self), self._value))
+        return hash((Secret, self._value))
 
-
-def _bytes(value: str | bytes) -> bytes:
-    return value if isinstance(value, bytes) else value.encode("utf-8", "surrogatepass")
-
-
-class Secret(Hidden[str]):
-    """A key, a password, a token."""
-
-    __slots__ = ()
-
-
-class Personal(Hidden[bytes]):
-    """Personal fields, encoded, before they are sealed."""
-
-    __slots__ = ()
+    def _bytes(self) -> bytes:
+        return self._value.encode("utf-8", "surrogatepass")

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 import structlog
 
-from libs.security.secrets import Personal, Secret
+from libs.security.secrets import Secret
 from libs.security.vault.masterkey import MasterKey
 from libs.security.vault.memory import MemoryVault
 from libs.security.vault.sealing import Key
@@ -22,7 +22,6 @@ from libs.security.vault.sealing import Key
 CANARY = "canary7f3a9c21canary7f3a9c21_32b"
 HIDDEN: list[Any] = [
     Secret(CANARY),
-    Personal(CANARY.encode()),
     Key("sub_1", "contact", "key_1", CANARY.encode()),
     MasterKey(CANARY.encode()),
 ]
@@ -66,8 +65,7 @@ def test_no_encoder_takes_it_by_accident(value: Any, take: Callable[[Any], Any])
         take(value)
 
 
-@pytest.mark.parametrize("value", HIDDEN[:2], ids=lambda v: type(v).__name__)
-def test_it_cannot_be_copied_out(value: Any) -> None:
+def test_it_cannot_be_copied_out() -> None:
     for copied in (
         copy.deepcopy,
         copy.copy,
@@ -75,7 +73,7 @@ def test_it_cannot_be_copied_out(value: Any) -> None:
         lambda v: v.__getstate__(),
     ):
         with pytest.raises(TypeError):
-            copied(value)
+            copied(Secret(CANARY))
 
 
 def _fail(value: Any) -> None:
@@ -113,7 +111,6 @@ async def test_a_vault_with_an_open_key_does_not_show_it() -> None:
 
 def test_revealing_is_the_one_way_and_equality_is_by_value_and_kind() -> None:
     assert Secret(CANARY).reveal() == CANARY
-    assert Personal(b"x").reveal() == b"x"
     assert Secret("a") == Secret("a")
     assert Secret("a") != Secret("b")
     assert Secret("é") != Secret("\ud800")
