@@ -31,7 +31,6 @@ class Account(Section):
     currency: str = Field(default="GBP", pattern="^[A-Z]{3}$")
     time_zone: str = "Europe/London"
     shortage: Literal["backorder", "split", "cancel"] = "backorder"
-    decide_within_hours: int = Field(default=48, ge=1, le=24 * 60)
     hold_minutes: int = Field(default=60, ge=1, le=60 * 24 * 30)
     priority: int = Field(default=100, ge=0, le=1000)
     custody: Literal[
