@@ -12,7 +12,8 @@ from libs.eventsourcing.states import unpack
 from libs.store.store import Store, StoredEvent, StoredHead
 from libs.values.ids import category
 
-PAGE = 1000
+PAGE = 1000  # events
+REMEMBERED = 20_000  # streams
 
 
 class Fold:
@@ -86,8 +87,8 @@ class Heads:
     this one cannot use, and of a long history only the end is new.
     """
 
-    def __init__(self, mind: Mind, store: Store, capacity: int = 20_000) -> None:
-        self.mind, self.store, self.capacity = mind, store, capacity
+    def __init__(self, mind: Mind, store: Store) -> None:
+        self.mind, self.store = mind, store
         self.known: OrderedDict[str, Head] = OrderedDict()
         self.past: OrderedDict[str, Head] = OrderedDict()
 
@@ -115,7 +116,7 @@ class Heads:
         for name, head in heads.items():
             self.known[name] = head
             self.known.move_to_end(name)
-        while len(self.known) > self.capacity:
+        while len(self.known) > REMEMBERED:
             self.known.popitem(last=False)
 
     def forget(self, streams: Iterable[str] | None = None) -> None:
@@ -124,5 +125,5 @@ class Heads:
             head = self.known.pop(name, None)
             if head is not None:
                 self.past[name] = head
-        while len(self.past) > self.capacity:
+        while len(self.past) > REMEMBERED:
             self.past.popitem(last=False)

@@ -8,7 +8,6 @@ from immutables import Map
 from libs.contracts import common
 from services.payments.commands import What
 
-REMITTED = frozenset({"channel_remits_gross", "channel_remits_net"})
 LATER = {"on_account": "on_account", "on_delivery": "on_delivery"}  # funds that are paid afterwards
 TAKEN = frozenset({"paid", "part_refunded", "refunded"})  # the channel has the money
 # What the buyer holds with the channel itself, by the name that stands where a holder's does.

@@ -180,10 +180,10 @@ def amount(data: Mapping[str, Any], name: str, currency: str, *, needed: bool = 
     return money(value, currency, name)
 
 
-def decimal(value: Any, where: str, default: str = "0") -> Decimal:
-    """Return a finite decimal number of a sensible size: malformed-amount."""
+def decimal(value: Any, where: str) -> Decimal:
+    """Return a finite decimal number of a sensible size, 0 for none: malformed-amount."""
     if value is None or value == "":
-        value = default
+        value = "0"
     if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
         raise ChannelDataError("malformed-amount", where)
     try:

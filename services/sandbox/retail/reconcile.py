@@ -1,6 +1,6 @@
 """The retail file's sums by treatment, so that nothing is dropped uncounted; it reads no file."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal
 
 from msgspec import Struct
@@ -48,14 +48,6 @@ def classified(rows: Iterable[Row]) -> tuple[tuple[Row, Treatment], ...]:
     """Every row with its treatment, in the order of the file's invoices."""
     groups = invoices(rows).values()
     return tuple((row, classify(row, invoice)) for invoice in groups for row in invoice)
-
-
-def by_treatment(rows: Iterable[Row]) -> Mapping[Treatment, Sums]:
-    """Sums by treatment, in the table's order; only treatments that occur."""
-    found: dict[Treatment, Sums] = {}
-    for row, treatment in classified(rows):
-        found[treatment] = found.get(treatment, NOTHING).plus(row_sums(row))
-    return {treatment: found[treatment] for treatment in Treatment if treatment in found}
 
 
 def total(sums: Iterable[Sums]) -> Sums:

@@ -1,7 +1,6 @@
 """What happens to each order of a run, as its shop sees it: placed, paid, edited, cancelled."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
 from random import Random
 from types import MappingProxyType
 from typing import Literal
@@ -167,11 +166,3 @@ def _cancellation(placed: State, line: int | None, wait: int) -> Happening:
 
 def _next(state: State, wait: int, **changes: object) -> State:
     return replace(state, version=state.version + 1, updated_at=state.updated_at + wait, **changes)
-
-
-def in_version_order(happenings: Sequence[Happening]) -> bool:
-    """Whether versions of each order rise along the sequence."""
-    by_order: dict[str, list[int]] = {}
-    for one in happenings:
-        by_order.setdefault(one.number, []).append(one.state.version)
-    return all(a < b for versions in by_order.values() for a, b in pairwise(versions))
