@@ -11,7 +11,7 @@ from services.payments.standing import waits
 from services.payments.sums import held
 from services.payments.telling import tell
 from tests.unit.payments.samples import HOUR, NOW, line, packed, required
-from tests.unit.payments.test_payments_reports import MUGS, Told, sent_back
+from tests.unit.payments.unasked import MUGS, Told, sent_back
 
 DAY = 24 * HOUR
 

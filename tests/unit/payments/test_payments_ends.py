@@ -15,7 +15,7 @@ from services.payments.decider import PAYMENT
 from services.payments.standing import standing, waits
 from services.payments.state import PaymentState
 from tests.unit.payments.samples import HOUR, NOW, Payment, enveloped, line, packed, required
-from tests.unit.payments.test_payments_reports import Told
+from tests.unit.payments.unasked import Told
 
 DAY = 24 * HOUR
 MUGS = line("a", 2, 1000)

@@ -10,7 +10,7 @@ from services.payments.intake import PATIENCE
 from services.payments.standing import waits
 from services.payments.sums import held
 from tests.unit.payments.samples import HOUR, NOW, line, packed, required
-from tests.unit.payments.test_payments_reports import Told
+from tests.unit.payments.unasked import Told
 
 MUGS = line("a", 2, 1000)
 KINDS = {"re_9": "refund.failed", "dp_1": "charge.dispute.created"}

@@ -10,7 +10,7 @@ from services.payments.standing import standing, waits
 from tests.unit.memory import folded
 from tests.unit.payments.samples import HOUR, NOW, line, packed, required
 from tests.unit.payments.test_payments_came_back import DAY, asked, found_failed, owed, refunded
-from tests.unit.payments.test_payments_reports import MUGS, Told, sent_back
+from tests.unit.payments.unasked import MUGS, Told, sent_back
 
 TRANSFER = "TRF_2026_17"
 
