@@ -157,7 +157,7 @@ class Projector:
             await self.feed.watch()
             await asyncio.sleep(1)
             return 0
-        for place in self._gaps.due(self.feed.held):
+        for place in self._gaps.due(self.feed.at):
             self.feed.seek(place, 0)
         await self._pace.rest()
         arrived = await self.feed.get(BATCH)
