@@ -102,7 +102,7 @@ class Source:
 
     async def get(self, limit: int, seconds: float = 0.5) -> list[Record]:
         """Return what is to be applied next; nothing after so many seconds."""
-        for place in self._gaps.due(self.feed.held):
+        for place in self._gaps.due(self.feed.at):
             self.feed.seek(place, 0)
         await self._write_passed()
         due: list[Record] = []

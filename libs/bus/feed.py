@@ -77,6 +77,11 @@ class Feed:
         return frozenset(self._reading.at)
 
     @property
+    def at(self) -> Mapping[Place, int]:
+        """Return the offset that is read next, of each partition that is claimed."""
+        return self._reading.at
+
+    @property
     def assigned(self) -> bool:
         """Return whether the group leaves anything to this member, claimed or not."""
         return self._consumer is not None and bool(self._consumer.assignment())

@@ -11,11 +11,12 @@ from collections.abc import Iterable, Mapping
 from operator import attrgetter
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka import TopicPartition as Part
 from aiokafka.errors import KafkaTimeoutError, OffsetOutOfRangeError
 
 from libs.bus.client import let_go
 from libs.bus.pace import CALM, Pace, Tempo
-from libs.bus.records import Arrived, Place, Records, arrivals
+from libs.bus.records import Arrived, Place, Records, arrivals, passed
 from libs.bus.tail import parts_of
 from libs.telemetry.outage import Outage
 from libs.telemetry.pulse import Pulse
@@ -23,6 +24,7 @@ from libs.telemetry.pulse import Pulse
 KEPT = 1000  # records of a partition
 KEPT_BYTES = 512 * 1024  # of their values
 AT_ONCE = 2000  # records that are read before others have their turn
+LOOK = 1.0  # seconds between looks at what was passed over
 # A request to the broker names every partition and costs as much as many records: it rests longer.
 PROMPT_READER, CALM_READER = Tempo(4, 0.05, 250), Tempo(50, 0.1, 1000)
 _OFFSET = attrgetter("offset")
@@ -68,7 +70,7 @@ class Hub:
         self._windows: dict[Place, Window] = {}
         self._waiting: dict[str, set[asyncio.Future[None]]] = {}
         self._changed = asyncio.Event()
-        self._pace = Pace(CALM_READER)
+        self._pace, self._look = Pace(CALM_READER), 0.0
         self.pulse = Pulse()
         self._outage = Outage("hub-restarted", "hub-goes-on", level=logging.WARNING)
         self._reading: asyncio.Task[None] | None = None
@@ -150,17 +152,30 @@ class Hub:
         except OffsetOutOfRangeError:  # a topic that was made anew: its followers see to it
             self.doubt()
             return
-        if not fetched:
+        found = arrivals(self._services, fetched)
+        await self._passed(consumer, found)
+        if not found:
             return
         self._pace.began()
-        for place, records in arrivals(self._services, fetched).items():
+        for place, records in found.items():
             if place in self._windows:
                 self._windows[place].add(records)
-        for topic in {part.topic for part in fetched}:
+        for topic in {topic for topic, _ in found}:
             for come in self._waiting[topic]:
                 if not come.done():
                     come.set_result(None)
         self._pace.ended()
+
+    async def _passed(self, consumer: AIOKafkaConsumer, found: dict[Place, list[Arrived]]) -> None:
+        """Add what the consumer has passed over, now and then."""
+        now = asyncio.get_running_loop().time()
+        if now < self._look:
+            return
+        self._look = now + LOOK
+        for place, window in self._windows.items():
+            end = found[place][-1].offset + 1 if place in found else window.end
+            if over := await passed(consumer, self._services[place[0]], Part(*place), end):
+                found.setdefault(place, []).extend(over)
 
     async def _assign(self, consumer: AIOKafkaConsumer) -> None:
         """Read all that is followed: what is known from where it is, the rest from its end."""

@@ -9,7 +9,7 @@ Problem = Literal["gap", "filled", "two-histories"]
 
 
 class Mark(NamedTuple):
-    """A record as it is screened: a `pseq` of 0 says that it is not ours."""
+    """A record as it is screened: a `pseq` of 0 says that it is not ours, -1 that none is there."""
 
     offset: int
     pseq: int

@@ -68,7 +68,7 @@ class Tail:
         ends = await self.consumer.end_offsets(self.parts)
         return {(part.topic, part.partition): end for part, end in ends.items()}
 
-    async def get(self, places: Sequence[Place], limit: int = AT_ONCE) -> dict[Place, Records]:
+    async def get(self, places: Sequence[Place], limit: int = AT_ONCE) -> Mapping[Place, Records]:
         """Return what has arrived of these partitions."""
         parts = [TopicPartition(*place) for place in places]
         fetched = await self.consumer.getmany(*parts, timeout_ms=500, max_records=limit)

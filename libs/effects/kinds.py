@@ -79,7 +79,8 @@ class EffectKind:
     honours it (`honoured` microseconds since the first attempt) and then ask; `ask` before every
     further attempt; or, done at most once, `queue` it for a person. `attempts` in all, then it is
     in the queue. `timeout` bounds a call, in seconds. `per_second` is the budget of calls that the
-    `provider` (a name shared by kinds) allows, `burst` how many may come at once.
+    `provider` (a name shared by kinds) allows, `burst` how many may come at once. Behind `several`
+    outsides with quotas of their own, which the adapter keeps, one that throttles pauses no other.
     """
 
     name: str
@@ -92,3 +93,4 @@ class EffectKind:
     timeout: float = 20.0
     per_second: float = 10.0
     burst: int = 10
+    several: bool = False

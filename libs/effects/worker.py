@@ -108,7 +108,7 @@ class EffectWorker:
             return  # paused for too long: whoever claims it next decides
         began = self.spans.now()
         result = await self._result(kind, call, taken)
-        if isinstance(result, NotYet) and result.after is not None:
+        if isinstance(result, NotYet) and result.after is not None and not kind.several:
             now = asyncio.get_running_loop().time()
             self.budgets[kind.provider].pause(now, result.after / SECOND)
         given = self._input(kind, call, taken, result)

@@ -10,7 +10,9 @@ from libs.bus.records import Place
 from libs.eventsourcing.inputs import Position
 from libs.eventsourcing.projection import Projection
 from libs.replay.table import Table, table_name
-from libs.store.pool import Connection, Pool
+from libs.store.pool import LONG, Connection, Pool
+from libs.store.upgrading import HELD
+from libs.telemetry.logs import log
 
 # `revision` counts the transactions that wrote rows; whoever writes holds the row of this table.
 _REGISTRY = """
@@ -29,11 +31,15 @@ _REGISTER = """
         consumer = excluded.consumer, revision = read_models.revision + 1"""
 _PASSED = """
     SELECT next_offset > $4 FROM positions WHERE consumer = $1 AND topic = $2 AND partition = $3"""
+_PATIENT = "SELECT set_config('lock_timeout', $1, true)"
 _INSTALL = """
     INSERT INTO positions (consumer, topic, partition, next_offset, last_pseq, last_id, epoch)
     SELECT $1, u.t, u.p, u.o, u.s, nullif(u.i, '')::uuid, u.e
     FROM unnest($2::text[], $3::integer[], $4::bigint[], $5::bigint[], $6::text[], $7::bigint[])
         AS u(t, p, o, s, i, e) ORDER BY u.t, u.p"""
+
+
+PATIENCE = 60_000  # milliseconds that readers of a table are waited for that is to be dropped
 
 
 class Model(msgspec.Struct, frozen=True):
@@ -79,14 +85,19 @@ async def create(connection: Connection, table: Table[Any]) -> None:
 
 
 async def sweep(connection: Connection, model: Model) -> None:
-    """Drop the tables of other generations; who still reads one is waited for."""
+    """Drop the tables of other generations; what somebody reads for long is left to the next."""
     rows = await connection.fetch(
         "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename <> $1"
         " AND tablename ~ ('^rm_' || $2 || '_[0-9]+$')",
         model.table, model.name,
     )  # fmt: skip
     for row in rows:
-        await connection.execute(f"DROP TABLE IF EXISTS {row[0]}", timeout=600)
+        try:
+            async with connection.transaction():
+                await connection.execute(_PATIENT, str(PATIENCE))
+                await connection.execute(f"DROP TABLE IF EXISTS {row[0]}", timeout=LONG)
+        except HELD:
+            log.warning("table-left", what=row[0], reason="somebody reads it for long")
 
 
 async def make_live(

@@ -23,7 +23,7 @@ from libs.replay.live import Live, Work
 from libs.replay.models import models, passed, prepare
 from libs.replay.renewing import Renewing
 from libs.replay.transaction import Stale, commit
-from libs.store.pool import Connection, Pool
+from libs.store.pool import Connection, Pool, writing
 from libs.telemetry.logs import log
 from libs.telemetry.outage import Outage
 from libs.telemetry.pulse import Pulse
@@ -103,7 +103,7 @@ class Projector:
     async def _steps(self) -> None:
         """Step until somebody else has written; then find out who it was, and go on from there."""
         try:
-            async with self.pool.acquire() as connection:
+            async with writing(self.pool), self.pool.acquire() as connection:
                 while True:
                     await self.step(connection)
                     self._outage.went_well()
@@ -157,7 +157,7 @@ class Projector:
             await self.feed.watch()
             await asyncio.sleep(1)
             return 0
-        for place in self._gaps.due(self.feed.held):
+        for place in self._gaps.due(self.feed.at):
             self.feed.seek(place, 0)
         await self._pace.rest()
         arrived = await self.feed.get(BATCH)

@@ -19,9 +19,10 @@ from libs.replay.shares import Workers, share_out
 from libs.replay.table import Table, table_name
 from libs.replay.verifying import Comparison, compare
 from libs.store.pool import LONG, UNBOUNDED, Connection, Pool, session
-from libs.store.upgrading import alone
+from libs.store.upgrading import HELD, Waiting, alone, brief
 from libs.telemetry.logs import log
 
+WAITS = "swap-waits"
 ATTEMPTS = 50  # to be ahead of the live rows when both stand still for a moment
 _POSITIONS = """
     SELECT topic, partition, last_pseq FROM positions WHERE consumer = $1
@@ -58,7 +59,8 @@ async def rebuild(
 
     `topics` maps topics to services. With `verify` the copy is compared at exactly the live rows'
     positions and swapped only where equal; `from_nothing` drops the live rows first; `workers`
-    read a long log together. Raises RebuildFailed; the live table is then what it was.
+    read a long log together. Raises RebuildFailed, also where rows of another version would have
+    to be compared; the live table is then what it was.
     """
     wanted = _Wanted(
         bootstrap, topics, projection, codec, verify, swap, progress, in_memory, workers
@@ -69,6 +71,8 @@ async def rebuild(
         await prepare(pool, [projection])
         if from_nothing:
             await _drop(connection, projection)
+        elif verify:
+            await _comparable(connection, projection)
         return await _rebuilt(pool, connection, wanted)
 
 
@@ -93,6 +97,16 @@ async def renew(
         log.warning("projection-rebuilt", projection=projection.name, version=projection.version)
         await _rebuilt(pool, connection, wanted)
         return True
+
+
+async def _comparable(connection: Connection, projection: Projection[Any]) -> None:
+    version = (await models(connection))[projection.name].version
+    if version != projection.version:
+        raise RebuildFailed(
+            f"The rows of {projection.name} are of version {version}, and {projection.version} is "
+            "this release's: there is nothing to compare. An upgrade replaces older rows by "
+            f"itself; `lonja rebuild {projection.name}` replaces any."
+        )
 
 
 class _Wanted(NamedTuple):
@@ -154,19 +168,26 @@ async def _used(
 
 async def _drop(connection: Connection, projection: Projection[Any]) -> None:
     """Put an empty table in the live one's place."""
-    async with connection.transaction():
-        model = await _locked(connection, projection.name)
-        empty = Table(projection, table_name(projection.name, model.generation + 1))
-        await create(connection, empty)
-        for statement in empty.index_ddl():
-            await connection.execute(statement)
-        await make_live(connection, empty, model.generation + 1, ())
+    waits = Waiting(WAITS, projection.name)
+    while True:
+        try:
+            async with brief(connection):
+                model = await _locked(connection, projection.name)
+                empty = Table(projection, table_name(projection.name, model.generation + 1))
+                await create(connection, empty)
+                for statement in empty.index_ddl():
+                    await connection.execute(statement)
+                await make_live(connection, empty, model.generation + 1, ())
+        except HELD:
+            await waits.go_on()
+        else:
+            return
 
 
 async def _verify(pool: Pool, connection: Connection, model: Model, filling: Filling) -> Comparison:
     """Fill the copy to exactly where a snapshot of the live rows stands, and compare."""
     await filling.to_numbers(connection, await _numbers(connection, model))
-    live = Table(filling.table.projection, model.table)
+    live = Table(filling.table.projection, model.table, LONG)
     async with (
         session(pool, **UNBOUNDED) as snapshot,
         snapshot.transaction(isolation="repeatable_read", readonly=True),
@@ -178,27 +199,37 @@ async def _verify(pool: Pool, connection: Connection, model: Model, filling: Fil
 
 
 async def _swap(connection: Connection, model: Model, filling: Filling) -> None:
-    """Catch up with the live rows, and take their place while nobody writes."""
-    table = filling.table
+    """Catch up with the live rows, and take their place while nobody writes.
+
+    Who reads them for long is waited for, but keeps nobody else waiting.
+    """
     await filling.to_ends(connection)
     await filling.flush(connection)
-    for statement in table.index_ddl():
+    for statement in filling.table.index_ddl():
         await connection.execute(statement, timeout=LONG)
-    for _ in range(ATTEMPTS):
+    waits, behind = Waiting(WAITS, model.name), 0
+    while behind < ATTEMPTS:
         await filling.to_ends(connection)
         await filling.flush(connection)
-        async with connection.transaction():
-            if (await _locked(connection, model.name)).generation != model.generation:
-                raise RebuildFailed(f"{model.name} was replaced by another rebuild.")
-            numbers = await _numbers(connection, model)
-            if all(
-                filling.cursors[p].last_pseq >= n
-                for p, n in numbers.items()
-                if p in filling.cursors
-            ):
-                await make_live(connection, table, model.generation + 1, filling.positions())
-                return
+        try:
+            async with brief(connection):
+                if await _taken(connection, model, filling):
+                    return
+            behind += 1
+        except HELD:
+            await waits.go_on()
     raise RebuildFailed(f"The copy of {model.name} does not catch up with the live rows.")
+
+
+async def _taken(connection: Connection, model: Model, filling: Filling) -> bool:
+    """Take the live rows' place; False where they are ahead."""
+    if (await _locked(connection, model.name)).generation != model.generation:
+        raise RebuildFailed(f"{model.name} was replaced by another rebuild.")
+    numbers, cursors = await _numbers(connection, model), filling.cursors
+    if any(p in cursors and cursors[p].last_pseq < n for p, n in numbers.items()):
+        return False
+    await make_live(connection, filling.table, model.generation + 1, filling.positions())
+    return True
 
 
 async def _locked(connection: Connection, name: str) -> Model:

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from aiokafka.errors import KafkaError
+
 from libs.codec.framing import EventCodec
 from libs.eventsourcing.projection import Projection
 from libs.replay.filling import Progress, RebuildFailed
@@ -16,6 +18,7 @@ from libs.telemetry.logs import log
 LOOK = 2.0  # seconds between looks
 TOLD = 10.0  # seconds between lines that say how far a rebuild is
 AGAIN = 10.0  # seconds until a rebuild that failed is tried again
+AWAY = (*PASSING, *LOST, KafkaError)  # a server is not there: nobody's fault, and it passes
 
 
 class Renewing:
@@ -45,7 +48,7 @@ class Renewing:
             log.error("projection-not-rebuilt", projection=projection.name,
                       cause=type(error).__name__)  # fmt: skip
             live = self.live[projection.name]
-            if live.older and not live.halted and not isinstance(error, PASSING + LOST):
+            if live.older and not live.halted and not isinstance(error, AWAY):
                 why = str(error) if isinstance(error, RebuildFailed) else type(error).__name__
                 live.halt("not-rebuilt", why)
             await asyncio.sleep(AGAIN)

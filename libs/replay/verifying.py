@@ -39,7 +39,7 @@ class _Side:
         self._pages = self._read(connection, table)
 
     async def _read(self, connection: Connection, table: Table[Any]) -> AsyncIterator[Any]:
-        async for record in connection.cursor(table.digests, prefetch=PAGE):
+        async for record in connection.cursor(table.digests, prefetch=PAGE, timeout=table.patience):
             yield tuple(record)[1:], record[0]
 
     async def advance(self) -> None:

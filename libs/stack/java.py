@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.console import Console
 
 from libs.stack.locks import locked
-from libs.stack.processes import Child, start
+from libs.stack.processes import Child, finished, start
 
 LOG4J = Path(__file__).with_name("log4j2.properties")
 # One compiler: what is compiled twice costs more here than it ever saves. The machine code of
@@ -64,10 +64,7 @@ async def keep_classes(jars: Sequence[Path], broker: Broker, *, logs: Path) -> N
             await child.stop()
             command = _command(jars, ["-XX:AOTMode=create", recorded, f"-XX:AOTCache={fresh}"])
             child = start("kafka-classes", command, logs=logs)
-            try:
-                await child.wait()
-            finally:
-                child.order_stop()
+            await finished(child)
             if fresh.exists():
                 fresh.replace(kept)
             else:

@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import socket
-import subprocess
 import uuid
 from collections.abc import Sequence
 from functools import partial
@@ -14,7 +13,7 @@ from aiokafka.errors import KafkaError
 
 from libs.stack.errors import StackError
 from libs.stack.java import java, keep_classes
-from libs.stack.processes import Child, ready, start
+from libs.stack.processes import Child, finished, ready, start
 
 START_DEADLINE = 60.0
 RECORD_DEADLINE = 60.0  # what a broker may take to write down which classes it has loaded
@@ -78,7 +77,7 @@ async def _start(
         broker, controller = port or free_port(), free_port()
         config = _configure(folder, broker, controller)
         if not (folder / "meta.properties").exists():
-            await asyncio.to_thread(_format, config, jars)
+            await _format(config, jars, logs, lock)
         command = java(jars, "kafka.Kafka", str(config), flags=flags)
         child = start("kafka", command, logs=logs, lock=lock, grace=grace)
         address = f"127.0.0.1:{broker}"
@@ -147,13 +146,13 @@ def _configure(folder: Path, broker: int, controller: int) -> Path:
     return config
 
 
-def _format(config: Path, jars: Sequence[Path]) -> None:
+async def _format(config: Path, jars: Sequence[Path], logs: Path, lock: int | None) -> None:
     # Kafka writes meta.properties last, so a format that was cut short is done again.
     # The leading letter keeps the id from looking like an option.
     identity = "L" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:22]
     flags = ("format", "--ignore-formatted", "-t", identity, "-c", str(config))
     command = java(jars, "kafka.tools.StorageTool", *flags)
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        end = (done.stdout + done.stderr)[-2000:]
-        raise StackError("kafka-format-failed", f"Kafka could not format its folder:\n{end}\n")
+    child = start("kafka-format", command, logs=logs, lock=lock)
+    if await finished(child):
+        text = f"Kafka could not format its folder; {child.log} ends with:\n{child.tail()}\n"
+        raise StackError("kafka-format-failed", text)

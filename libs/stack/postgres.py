@@ -17,7 +17,7 @@ from urllib.parse import quote
 import asyncpg
 
 from libs.stack.errors import StackError
-from libs.stack.processes import Child, ready, start
+from libs.stack.processes import Child, finished, ready, start
 
 INSTALLATION = "pginstall18/bin"
 ROOT_USER = "pgserver"
@@ -57,7 +57,7 @@ async def start_postgres(folder: Path, *, logs: Path, lock: int | None = None) -
     StackError with the end of the server's log.
     """
     user = await asyncio.to_thread(_account)
-    await asyncio.to_thread(_initialise, folder, user)
+    await _initialise(folder, user, logs, lock)
     sockets = _socket_folder(folder, user)
     options = [part for key, value in SETTINGS.items() for part in ("-c", f"{key}={value}")]
     command: list[str | Path] = [_binaries() / "postgres", "-D", folder, "-k", sockets, *options]
@@ -135,34 +135,36 @@ def _let_pass(path: Path) -> None:
             folder.chmod(mode | stat.S_IXOTH)
 
 
-def _initialise(folder: Path, user: str) -> None:
+async def _initialise(folder: Path, user: str, logs: Path, lock: int | None) -> None:
+    """Makes the data folder where there is none. Whoever is killed meanwhile takes initdb along."""
+    fresh = await asyncio.to_thread(_begun, folder, user)
+    if fresh is None:
+        return
+    locale = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C")
+    flags = ("-U", "postgres", "--auth=trust", "--encoding=UTF8", *locale, "-D", fresh)
+    command = (_binaries() / "initdb", *flags)
+    # Elsewhere: the other account may not be allowed into the folder that we are in.
+    child = start("initdb", command, logs=logs, user=user, lock=lock, folder=Path("/"))
+    if await finished(child):
+        text = f"initdb could not make {fresh}; {child.log} ends with:\n{child.tail()}\n"
+        raise StackError("postgres-init-failed", text)
+    fresh.rename(folder)
+
+
+def _begun(folder: Path, user: str) -> Path | None:
+    """An empty folder beside the one that is to be made; None where that is there."""
     folder = folder.absolute()  # initdb runs elsewhere
     if user:
         _let_pass(folder)
         _let_pass(_binaries())
     if folder.exists():
-        return
+        return None
     fresh = folder.with_name(f"{folder.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True, mode=0o700)
     if user:
         shutil.chown(fresh, user)
-    locale = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C")
-    flags = ("-U", "postgres", "--auth=trust", "--encoding=UTF8", *locale, "-D", str(fresh))
-    done = subprocess.run(
-        [_binaries() / "initdb", *flags],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd="/",
-        user=user or None,
-        group=pwd.getpwnam(user).pw_gid if user else None,
-        extra_groups=[] if user else None,
-    )
-    if done.returncode:
-        end = (done.stdout + done.stderr)[-2000:]
-        raise StackError("postgres-init-failed", f"initdb could not make {fresh}:\n{end}\n")
-    fresh.rename(folder)
+    return fresh
 
 
 def _socket_folder(folder: Path, user: str) -> Path:

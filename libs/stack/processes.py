@@ -60,8 +60,9 @@ def start(
     stop_signal: signal.Signals = signal.SIGTERM,
     grace: float = 10.0,
     lock: int | None = None,
+    folder: Path | None = None,
 ) -> Child:
-    """Starts ``command`` with its output in ``logs/NAME.log``.
+    """Starts ``command`` with its output in ``logs/NAME.log``, in ``folder`` if one is named.
 
     ``user`` runs it under another account (root only). ``grace`` is in seconds from the stop signal
     to SIGKILL. ``lock`` is a locked descriptor that the guard keeps open as long as the command.
@@ -78,6 +79,7 @@ def start(
             stdout=subprocess.PIPE,
             stderr=log,
             env=dict(env) if env is not None else None,
+            cwd=folder,
             start_new_session=True,
             pass_fds=[] if lock is None else [lock],
         )
@@ -89,6 +91,14 @@ def start(
         process.communicate()
         raise StackError("child-not-started", f"{name} could not be started; see {path}")
     return Child(name, int(first), path, log_start, process)
+
+
+async def finished(child: Child) -> int:
+    """Waits for a command that ends by itself, and stops it when that is called off."""
+    try:
+        return await child.wait()
+    finally:
+        child.order_stop()
 
 
 async def ready(child: Child, probe: Callable[[], Awaitable[bool]], *, deadline: float) -> None:

@@ -112,12 +112,18 @@ async def _kafka(
         return given
     if kind == "docker":
         return await exits.enter_async_context(docker.kafka_container())
+    port = _port(environ.get("LONJA_KAFKA_PORT") or "0")
     jars = await asyncio.to_thread(classpath, data, environ)
-    port = int(environ.get("LONJA_KAFKA_PORT") or 0)
     folder, logs = data / "kafka", data / "logs"
     child, address = await kafka.start_kafka(folder, jars, logs=logs, port=port, lock=lock)
     children.append(child)
     return address
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise StackError("bad-port", f"LONJA_KAFKA_PORT={text} is no port: a number up to 65535 is")
+    return int(text)
 
 
 async def _postgres(

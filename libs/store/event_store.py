@@ -9,7 +9,7 @@ import msgspec
 from libs.eventsourcing.decided import Parked, Turn
 from libs.eventsourcing.inputs import Position
 from libs.eventsourcing.states import pack
-from libs.store.pool import Pool, commit_function
+from libs.store.pool import Pool, commit_function, writing
 from libs.store.store import (
     Call,
     Conflict,
@@ -107,7 +107,8 @@ class PostgresStore:
 
     async def commit(self, turn: Turn) -> Mapping[int, int]:
         try:
-            rows = await self.pool.fetch(self._commit, *_arguments(turn))
+            async with writing(self.pool):
+                rows = await self.pool.fetch(self._commit, *_arguments(turn))
         except asyncpg.UniqueViolationError as error:
             if error.table_name == "commands":
                 raise Repeated from error
@@ -174,7 +175,8 @@ class PostgresStore:
         first = {(d.provider, d.account, d.key): d for d in reversed(deliveries)}
         copies = Counter((d.provider, d.account, d.key) for d in deliveries)
         columns = [(*msgspec.structs.astuple(d), copies[key]) for key, d in first.items()]
-        rows = await self.pool.fetch(_ACCEPT, *_columns(columns, 8))
+        async with writing(self.pool):
+            rows = await self.pool.fetch(_ACCEPT, *_columns(columns, 8))
         known: dict[tuple[str, str, str], int | None] = {tuple(row)[:3]: row[3] for row in rows}
         answers = []
         for delivery in deliveries:

@@ -55,6 +55,10 @@ PASSING = (
     asyncpg.QueryCanceledError,
     asyncpg.InsufficientResourcesError,  # a full disk is not the input's fault
     asyncpg.PostgresSystemError,
+    asyncpg.ReadOnlySQLTransactionError,  # a standby, or a server whose keeper saw its disk fill up
+    # At the door: while a password is changed, a failover or a restore is under way.
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
 )
 # Whether the commit took place is not known: ask before doing anything again.
 LOST = (
@@ -124,6 +128,19 @@ async def session(pool: Pool, **settings: str | int) -> AsyncIterator[Connection
                 # A lost one is the pool's again and refuses calls: that must not hide why we end.
                 with contextlib.suppress(asyncpg.InterfaceError):
                     connection.terminate()
+
+
+@contextlib.asynccontextmanager
+async def writing(pool: Pool) -> AsyncIterator[None]:
+    """Have connections made anew where one leads to a server that may only be read.
+
+    After a failover those to the old server may live on; the address names the new one by then.
+    """
+    try:
+        yield
+    except asyncpg.ReadOnlySQLTransactionError:
+        await pool.expire_connections()
+        raise
 
 
 async def close_pool(pool: Pool) -> None:

@@ -30,7 +30,7 @@ _BRIEF = "SET LOCAL lock_timeout = '500ms'"
 _ALONE = re.compile(r"^(CREATE INDEX CONCURRENTLY \w+ [^;]+;)", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*--.*\n", re.MULTILINE)
 _VALID = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass($1)"
-_HELD = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
+HELD = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
 
 
 @contextlib.asynccontextmanager
@@ -47,7 +47,7 @@ async def alone(connection: Connection, lock: int, what: str) -> None:
     It is asked for again and again: a statement that waits for it would be a transaction that
     whoever builds an index waits for.
     """
-    waits = _Waiting("upgrade-waits", what)
+    waits = Waiting("upgrade-waits", what)
     while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", lock):
         await waits.go_on()
 
@@ -68,37 +68,44 @@ async def run(connection: Connection, script: str, *more: Statement) -> None:
 async def _index(connection: Connection, statement: str) -> None:
     """Build an index while its table is written to; one that is whole already stays."""
     name, began = statement.split()[3], time.monotonic()
-    waits = _Waiting("upgrade-waits", name)
+    waits = Waiting("upgrade-waits", name)
     while not (whole := await connection.fetchval(_VALID, name)):
         if whole is not None:
             log.warning("index-unfinished", what=name)
             await connection.execute(f"DROP INDEX CONCURRENTLY {name}", timeout=LONG)
         try:
             await connection.execute(statement, timeout=LONG)
-        except _HELD:  # by somebody who waits for this upgrade
+        except HELD:  # by somebody who waits for this upgrade
             await waits.go_on()
     if (seconds := time.monotonic() - began) > 1:
         log.info("index-built", what=name, seconds=round(seconds, 1))
 
 
+@contextlib.asynccontextmanager
+async def brief(connection: Connection) -> AsyncIterator[None]:
+    """Hold a transaction in which no lock is waited for long. What ends it then is in HELD."""
+    async with connection.transaction():
+        await connection.execute(_BRIEF)
+        yield
+
+
 async def _together(connection: Connection, script: str, more: Sequence[Statement]) -> None:
     """Run statements in one transaction, again where a table is held by somebody for too long."""
-    waits = _Waiting("upgrade-waits", "tables are in use")
+    waits = Waiting("upgrade-waits", "tables are in use")
     while True:
         try:
-            async with connection.transaction():
-                await connection.execute(_BRIEF)
+            async with brief(connection):
                 if script:
                     await connection.execute(script, timeout=LONG)
                 for statement, values in more:
                     await connection.execute(statement, *values)
-        except _HELD:
+        except HELD:
             await waits.go_on()
         else:
             return
 
 
-class _Waiting:
+class Waiting:
     """Waits a little, and says now and then for how long it has."""
 
     def __init__(self, event: str, what: str) -> None:

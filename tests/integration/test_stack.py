@@ -16,6 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from libs.stack import docker, jars, postgres, processes
 from libs.stack.errors import StackError
+from libs.stack.lease import lease
 from libs.stack.stack import Servers, attach, database_dsn, running_stack
 from tests.support import eventually
 
@@ -115,6 +116,30 @@ async def test_a_start_waits_for_what_is_still_ending_of_a_killed_server(tmp_pat
     await child.stop()
 
 
+def at_work(folder: Path) -> list[str]:
+    """The programs that were told of this folder."""
+    told = [p.info for p in psutil.process_iter(["name", "cmdline"])]
+    return [p["name"] for p in told if str(folder) in " ".join(p["cmdline"] or ())]
+
+
+async def test_what_makes_a_data_folder_ends_with_who_is_killed_and_is_begun_again(
+    tmp_path: Path,
+) -> None:
+    command = [sys.executable, "-c", HOLDER, str(tmp_path)]
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=own_servers())
+    try:
+        await eventually((tmp_path / "postgres.new" / "base").exists, timeout=60)
+        assert "initdb" in at_work(tmp_path)
+    finally:
+        process.kill()
+        await process.wait()
+    async with lease(tmp_path):  # a first start's turn comes when the one before is gone
+        assert at_work(tmp_path) == []
+    async with running_stack(tmp_path, environ=own_servers()) as servers:
+        await write(servers, "begun again")
+        assert await read(servers) == ("begun again", "begun again")
+
+
 async def test_a_data_folder_may_be_named_from_where_one_stands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,6 +228,13 @@ async def test_a_given_server_that_does_not_answer_is_named_without_its_password
             pass
     assert caught.value.code == "postgres-not-reachable"
     assert "s3cret" not in str(caught.value)
+
+
+async def test_a_port_that_is_none_is_told(servers: Servers, tmp_path: Path) -> None:
+    wrong = own_servers() | {"LONJA_POSTGRES": servers.postgres, "LONJA_KAFKA_PORT": "99999"}
+    with pytest.raises(StackError, match="LONJA_KAFKA_PORT=99999 is no port"):
+        async with running_stack(tmp_path, environ=wrong):
+            pass
 
 
 async def test_a_server_that_ends_while_starting_shows_the_end_of_its_log(tmp_path: Path) -> None:

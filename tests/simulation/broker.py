@@ -79,6 +79,10 @@ class MemoryFeed:
     def held(self) -> tuple[Place, ...]:
         return tuple(self._offsets)
 
+    @property
+    def at(self) -> Mapping[Place, int]:
+        return self._offsets
+
     def assign(self, places: Iterable[Place]) -> None:
         """Be told who reads what; all that is held has to be claimed anew."""
         self.assigned = dict.fromkeys(places)

@@ -74,7 +74,7 @@ class MemoryProjector:
 
     async def step(self, owner: object) -> None:
         """Apply what has arrived."""
-        for place in self._gaps.due(self.feed.held):
+        for place in self._gaps.due(self.feed.at):
             self.feed.seek(place, 0)
         arrived = await self.feed.get(500)
         parsed = {

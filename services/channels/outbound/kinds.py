@@ -1,7 +1,7 @@
 """The effects of channels: a kind per provider; each account has its connection and quota."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from libs.effects.budget import Budget
 from libs.effects.http import Outside
@@ -42,14 +42,30 @@ class Connected:
         self.adapter = _adapter(account.provider, self.outside, ports)
         self.clock, self.budget = ports.clock, Budget(*QUOTAS[account.provider])
 
-    async def turn(self) -> bool:
-        """Wait for a call of the quota, for a while; False where there is none in that time."""
-        for _ in range(int(PATIENCE * self.budget.per_second) + 1):
-            if self.budget.available(self.clock() / SECOND):
-                self.budget.spend(1)
-                return True
-            await asyncio.sleep(1 / self.budget.per_second)
-        return False
+    async def within(self, work: Callable[[Call], Awaitable[Result]], call: Call) -> Result:
+        """Call when the quota allows it; who is throttled asks this account alone to wait."""
+        if (no := await self._turn()) is not None:
+            return no
+        result = await work(call)
+        if isinstance(result, NotYet) and result.after is not None:
+            self.budget.pause(self._now(), result.after / SECOND)
+        return result
+
+    async def _turn(self) -> NotYet | None:
+        """Wait for a call of the quota, for a while; what to say where there is none by then."""
+        waited = 0.0
+        while wait := self.budget.wait(self._now()):
+            if wait > PATIENCE:  # the account has asked for it
+                return NotYet("quota", int(wait * SECOND))
+            if waited > PATIENCE:
+                return NotYet("quota")
+            await asyncio.sleep(wait)
+            waited += wait
+        self.budget.spend(1)
+        return None
+
+    def _now(self) -> float:
+        return self.clock() / SECOND
 
 
 class Reports:
@@ -63,18 +79,14 @@ class Reports:
         account = self._accounts.get(report_of(call).account)
         if account is None:
             return Rejected("channel-not-connected", "Give the account's api_url and api_token.")
-        if not await account.turn():
-            return NotYet("quota")
-        return await account.adapter.perform(call)
+        return await account.within(account.adapter.perform, call)
 
     async def ask(self, call: Call) -> Result:
         """Ask the channel, within its quota."""
         account = self._accounts.get(report_of(call).account)
         if account is None:
             return Rejected("channel-not-connected", "Give the account's api_url and api_token.")
-        if not await account.turn():
-            return NotYet("quota")
-        return await account.adapter.ask(call)
+        return await account.within(account.adapter.ask, call)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -96,7 +108,7 @@ def kinds(ports: Ports) -> Sequence[EffectKind]:
             EffectKind(
                 kind_of(provider), reports, tell, "repeat" if provider == "standard" else "ask",
                 provider, honoured=DAY if provider == "standard" else 0, attempts=ATTEMPTS,
-                per_second=per_second * many, burst=burst * many,
+                per_second=per_second * many, burst=burst * many, several=True,
             )
         )  # fmt: skip
     return found

@@ -30,13 +30,13 @@ def rebuild(
     if (projection is None) == (not everything):
         raise Stop("usage", "name one read model, or say --all", 2)
     output = Output(as_json=as_json)
-    from libs.store.pool import LOST  # noqa: PLC0415 - --help stays quick
+    from libs.replay.renewing import AWAY  # noqa: PLC0415 - --help stays quick
 
     try:
         equal = asyncio.run(
             _rebuild(data or data_folder(), output, projection, verify, from_nothing)
         )
-    except LOST as error:
+    except AWAY as error:
         text = f"the servers went away ({type(error).__name__}); lonja doctor, then repeat this"
         raise Stop("servers-gone", text) from error
     if not equal:

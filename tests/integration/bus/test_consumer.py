@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from libs.bus.consumer import end_offsets
 from libs.bus.records import Record
@@ -190,6 +191,22 @@ async def test_nothing_behind_a_gap_is_applied_until_it_is_filled(applied: Toy) 
         await eventually(lambda: not member.source.problems)
 
 
+async def test_a_gap_is_filled_in_a_partition_that_takes_long_to_read(
+    applied: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("libs.bus.gaps.FIRST", 0.01)  # as if it took minutes
+    monkeypatch.setattr("libs.bus.gaps.LAST", 0.01)
+    lane = lane_with_things()
+    await applied.commit(counted(4000, things=1))
+    await applied.relay().resend(lane, 1)
+    member = Applier(applied)
+    async with applying(member):
+        await eventually(lambda: "gap" in member.source.problems.values(), 20)
+        await applied.relay().resend(lane, 0)
+        await assert_applied_once(applied)
+        await eventually(lambda: not member.source.problems)
+
+
 async def test_two_events_with_one_number_halt_the_partition(applied: Toy) -> None:
     lane = lane_with_things()
     member = Applier(applied)
@@ -210,3 +227,36 @@ async def test_positions_name_the_last_event(applied: Toy) -> None:
             lane,
         )
         assert tuple(row or ()) == (head, event_id(lane, head))
+
+
+async def test_the_end_of_a_foreign_transaction_is_passed_and_holds_up_no_timer(
+    applied: Toy,
+) -> None:
+    lane = lane_with_things()
+
+    async def all_reached() -> bool:
+        rows = await applied.pool.fetch(
+            "SELECT topic, partition, next_offset FROM positions WHERE consumer = 'applier'"
+        )
+        reached = {(row[0], row[1]): row[2] for row in rows}
+        return reached == await end_offsets(applied.kafka, [applied.topic])
+
+    async with running(applied.relay()):
+        for _ in range(2):  # by the process's reader, and by a member that begins before it
+            async with applying(Applier(applied)):
+                await applied.commit(counted(100))
+                await assert_applied_once(applied)
+                await foreign_transaction(applied, lane)
+                await until(all_reached, 20)
+            await foreign_transaction(applied, lane)
+        async with applying(Applier(applied)):
+            await until(all_reached, 20)
+            await applied.commit(counted(100))
+            await assert_applied_once(applied)
+
+
+async def foreign_transaction(toy: Toy, lane: int) -> None:
+    """Leave a record and, behind it, what ends a transaction: an offset without a record."""
+    producer = AIOKafkaProducer(bootstrap_servers=toy.kafka, transactional_id=toy.prefix)
+    async with producer, producer.transaction():
+        await producer.send_and_wait(toy.topic, b"foreign", partition=lane)

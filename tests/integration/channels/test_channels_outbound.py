@@ -24,7 +24,7 @@ from libs.runtime.settings import Settings
 from libs.security.vault.memory import MemoryVault
 from libs.store.store import Call
 from services.channels.outbound import shopify_queries
-from services.channels.outbound.kinds import Reports, kind_of, kinds
+from services.channels.outbound.kinds import SECOND, Connected, Reports, kind_of, kinds
 from services.sandbox.admin import graphql, quota
 from services.sandbox.admin.door import AdminDoor
 from services.sandbox.chance import Fault
@@ -64,7 +64,9 @@ class Desks:
         }
         none: Any = None
         settings = Settings.model_validate({"channels": channels})
-        ports = Ports(settings, lambda: NOW, MemoryVault(), none, none, none)
+        self.now = NOW
+        ports = Ports(settings, lambda: self.now, MemoryVault(), none, none, none)
+        self.ports, self.accounts = ports, settings.channels
         self.kinds = {one.name: one for one in kinds(ports)}
 
     def _meets(self, subject: str) -> Fault | None:
@@ -104,6 +106,7 @@ class Desks:
         while not found or not isinstance(found[-1], Confirmed | Rejected):
             assert len(found) < 6, found
             found.append(await self.attempt(provider, call))
+            self.now += 10 * SECOND  # the worker waits before it tries again
             doubt = call.doubt_since or NOW if isinstance(found[-1], Unknown) else call.doubt_since
             if isinstance(found[-1], Absent):
                 doubt = 0
@@ -243,6 +246,35 @@ async def test_a_throttled_call_has_had_no_effect_and_is_tried_again(
     assert first.after is not None
     assert isinstance(second, Confirmed)
     assert len(desks.told(provider)[0]) == 1
+
+
+@PROVIDERS
+async def test_a_shop_that_throttles_is_left_alone_for_as_long_as_it_asked_and_no_other_is(
+    desks: Desks, provider: str
+) -> None:
+    asked: list[str] = []
+
+    async def throttled(call: Call) -> Result:
+        asked.append(call.id)
+        return NotYet("throttled", 3600 * SECOND)
+
+    async def told(call: Call) -> Result:
+        asked.append(call.id)
+        return Confirmed()
+
+    assert desks.kind(provider).several
+    account = desks.accounts[ACCOUNTS[provider]]
+    one, other = Connected(account, desks.ports), Connected(account, desks.ports)
+    call = Call("e", kind_of(provider), "order-x", b"", 1, 1, 0, NOW)
+    assert await one.within(throttled, call) == NotYet("throttled", 3600 * SECOND)
+    waits = await one.within(told, call)
+    assert isinstance(waits, NotYet)
+    assert waits.code == "quota"
+    assert 3600 <= (waits.after or 0) / SECOND < 3602
+    assert await other.within(told, call) == Confirmed()
+    assert len(asked) == 2
+    desks.now += (waits.after or 0) + SECOND
+    assert await one.within(told, call) == Confirmed()
 
 
 @pytest.mark.parametrize("provider", list(LOOKS))

@@ -201,6 +201,21 @@ async def test_a_budget_bounds_the_calls_of_a_provider(store: Store) -> None:
     assert len(outside.performed) == 5
 
 
+@pytest.mark.parametrize(("several", "begun"), [(False, 1), (True, 2)])
+async def test_one_of_several_outsides_that_throttles_pauses_no_other(
+    store: Store, several: bool, begun: int
+) -> None:
+    outside, clock = Outside(NotYet("throttled", HOUR)), Clock()
+    runs = await planned(store, "one", "other")
+    async with looping(runs) as loop:
+        made = worker(store, loop, outside, clock, burst=1, per_second=1000, several=several)
+        await made.step()
+        await eventually(lambda: not made.running)
+        await made.step()
+        await eventually(lambda: not made.running)
+    assert len(outside.performed) == begun
+
+
 async def test_two_workers_do_each_effect_once(store: Store) -> None:
     names = [str(n) for n in range(30)]
     one, outside, clock = await planned(store, *names), Outside(), Clock()

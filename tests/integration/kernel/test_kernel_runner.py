@@ -1,6 +1,7 @@
 """The shell around a turn: two instances, lost replies, zombies, commits that cannot be."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from typing import Any
 
 import asyncpg
@@ -9,6 +10,7 @@ import pytest
 from libs.eventsourcing.decided import Reply
 from libs.eventsourcing.inputs import Input
 from libs.runtime.turns import FENCED
+from libs.store.event_store import PostgresStore
 from libs.store.store import Store
 from tests.contract import toy
 from tests.contract.instances import LosesReplies, Runs, looping
@@ -101,6 +103,46 @@ async def test_a_commit_whose_reply_is_lost_takes_effect_once(
     assert set(again.by_id) == {given.id for given in inputs[2:]}
     assert again.by_id["command/k"] == reply
     assert await toy.documents(store, "shelf-a") == ALL
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.ReadOnlySQLTransactionError,
+        asyncpg.InvalidPasswordError,
+        asyncpg.InvalidCatalogNameError,
+    ],
+)
+async def test_inputs_that_meet_a_server_in_a_failover_are_taken_later_and_not_parked(
+    store: Store, error: type[Exception]
+) -> None:
+    inputs = await prepared(store)
+    end = await Runs(LosesReplies(store, "before", "before", error=error)).run(*inputs)
+    reply = end.by_id["command/k"]
+    assert isinstance(reply, Reply)
+    assert (reply.refused, reply.version) == (None, 3)
+    assert await toy.documents(store, "shelf-a") == ALL
+    assert await store.parked(None, None, 10) == []
+
+
+async def demoted(store: PostgresStore) -> None:
+    """Let those who are connected find a standby at the other end."""
+    async with AsyncExitStack() as exits:
+        for _ in range(3):
+            connection = await exits.enter_async_context(store.pool.acquire())
+            await connection.execute("SET default_transaction_read_only = on")
+
+
+async def test_connections_to_a_server_that_has_become_a_standby_are_made_anew(
+    postgres: PostgresStore,
+) -> None:
+    await demoted(postgres)
+    with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+        await postgres.accept([toy.delivery("one")])
+    assert await postgres.accept([toy.delivery("one")]) == [None]
+    await demoted(postgres)
+    await Runs(postgres).run(toy.call("k", "shelf-a", Put("call")))
+    assert await toy.documents(postgres, "shelf-a") == ["call"]
 
 
 async def test_a_zombie_commits_nothing_and_other_partitions_go_on(store: Store) -> None:

@@ -107,4 +107,14 @@ def test_a_budget_gives_a_burst_and_then_its_rate() -> None:
     assert budget.available(200.0) == 10
     budget.pause(200.0, 4)
     assert budget.available(203.9) == 0
+    assert budget.wait(203.9) == pytest.approx(0.3)
     assert budget.available(204.3) == 1
+    assert budget.wait(204.3) == 0
+
+
+def test_a_budget_goes_on_when_its_clock_was_set_back() -> None:
+    budget = Budget(per_second=5, burst=10)
+    assert budget.available(7200.0) == 10
+    budget.spend(10)
+    assert budget.available(3600.0) == 0
+    assert budget.available(3601.0) == 5
