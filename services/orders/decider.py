@@ -177,5 +177,5 @@ ORDER = Decider(
     initial=OrderState(),
     decide=decide,
     evolve=evolve,
-    version=7,
+    version=8,
 )

@@ -202,7 +202,8 @@ def check_money(state: OrderState) -> None:
             assert units <= max(kept, gone.get(name, 0))
     if state.completed:
         assert done(state)
-    assert set(state.concerns) == set(worries(state))
+    risks = {reason: found.value for reason, found in worries(state).items()}
+    assert {reason: one.value for reason, one in state.concerns.items()} == risks
 
 
 def check_ledger(state: OrderState) -> None:
