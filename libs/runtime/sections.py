@@ -168,7 +168,7 @@ class Server(Section):
 class Limits(Section):
     """Bounds that protect the service."""
 
-    webhook_bytes: int = Field(default=256 * 1024, ge=1024)
+    webhook_bytes: int = Field(default=4 * 1024 * 1024, ge=1024)
     inbox_days: int = Field(default=30, ge=1)
     keys_days: int = Field(default=90, ge=1)
 

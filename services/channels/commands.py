@@ -11,7 +11,8 @@ from services.channels.report_commands import ReportCommand
 class RecordOrder(msgspec.Struct, frozen=True, tag=True):
     """A channel told an order, whole; `by` and the reasons where it states it as cancelled.
 
-    `restored` says that the channel has taken its deletion back.
+    `restored` says that the channel has taken its deletion back; `sent` are the lines of goods that
+    have been sent whole.
     """
 
     order: common.Order
@@ -19,6 +20,7 @@ class RecordOrder(msgspec.Struct, frozen=True, tag=True):
     reason: str = ""
     reason_word: str = ""
     restored: bool = False
+    sent: tuple[str, ...] = ()
 
 
 class RecordSetAside(msgspec.Struct, frozen=True, tag=True):

@@ -12,6 +12,7 @@ from libs.eventsourcing.decider import Decider
 from services.channels import commands, report_commands, reports
 from services.channels.report_lines import lines_at
 from services.channels.reports import Reporting
+from services.channels.sent_before import theirs_of, with_theirs
 
 _SEEN = 8  # contents remembered of one instant: WooCommerce tells its versions apart by the second
 _RANK = {"draft": 0, "unknown": 1, "tentative": 1, "committed": 2}
@@ -33,7 +34,10 @@ OrderEvent = (
 
 
 class ChannelOrder(msgspec.Struct, frozen=True):
-    """What is known of an order, without the order: its version, fingerprints, what we report."""
+    """What is known of an order, without the order: its version, fingerprints, what we report.
+
+    `theirs` are the lines that its channel had sent before we heard of it.
+    """
 
     updated_at: int = -1
     counter: int = 0
@@ -48,6 +52,7 @@ class ChannelOrder(msgspec.Struct, frozen=True):
     word: str = ""
     seen: tuple[str, ...] = ()
     reporting: Reporting = Reporting()
+    theirs: frozenset[str] = frozenset()
 
 
 def decide(command: commands.ChannelOrderCommand, state: ChannelOrder) -> Sequence[OrderEvent]:
@@ -80,7 +85,8 @@ def decide(command: commands.ChannelOrderCommand, state: ChannelOrder) -> Sequen
 
 def _record(command: commands.RecordOrder, state: ChannelOrder) -> Sequence[OrderEvent]:
     gone = state.deleted and not command.restored
-    order = replace(command.order, cancelled=True) if gone else command.order
+    told = replace(command.order, cancelled=True) if gone else command.order
+    order = with_theirs(told, state.theirs if state.received else command.sent)
     if not state.received:
         if state.set_aside and order.version.updated_at < state.updated_at:
             return []
@@ -143,6 +149,7 @@ def evolve(state: ChannelOrder, event: OrderEvent) -> ChannelOrder:
                 deleted=state.deleted and not back,
                 content=content, money=money, word=word,
                 reporting=_reporting(state.reporting, order),
+                theirs=state.theirs | theirs_of(order),
             )  # fmt: skip
             return _moved(moved, order.version, state)
         case channels.ChannelOrderFundsChanged():
@@ -265,5 +272,5 @@ CHANNEL_ORDER = Decider(
     initial=ChannelOrder(),
     decide=decide,
     evolve=evolve,
-    version=8,
+    version=9,
 )

@@ -53,7 +53,9 @@ def order_work(whole: Whole, known: Known, at: int) -> Work:
     A link that the rule found just now is recorded too, so that a person sees it.
     """
     order = whole.order
-    record = commands.RecordOrder(order, whole.by, whole.reason, whole.reason_word, whole.restored)
+    record = commands.RecordOrder(
+        order, whole.by, whole.reason, whole.reason_word, whole.restored, whole.sent
+    )
     work: list[tuple[str, Any]] = [
         (commands.order_stream(order.account, order.external_id), record)
     ]

@@ -5,6 +5,7 @@ from immutables import Map
 from msgspec.structs import replace
 
 from libs.contracts import common
+from services.channels.sent_before import THEIRS
 
 
 class Line(msgspec.Struct, frozen=True, array_like=True):
@@ -35,7 +36,8 @@ def lines_at(known: Map[str, Line], order: common.Order) -> Map[str, Line]:
 
 
 def _line(before: Line | None, line: common.OrderLine) -> Line:
-    units = line.quantity + line.refunded_units if line.requires_shipping else 0
+    ours = line.requires_shipping and line.fulfilled_by != THEIRS
+    units = line.quantity + line.refunded_units if ours else 0
     cancelled = 0 if before is None else _still_cancelled(before, units)
     gift = line.kind == "gift_card"
     return Line(line.external_line_id, units, gift, cancelled=cancelled)

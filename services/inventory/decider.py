@@ -140,6 +140,10 @@ def _expire(command: commands.ExpireHold, out: Unfolding) -> None:
 def _define(command: commands.DefineItem, out: Unfolding) -> None:
     if command.components and any(level.on_hand for level in out.stock.levels.values()):
         raise Refused("kit-has-stock", "An item with stock of its own cannot become a kit.")
+    known = out.stock.reservations.values()
+    if command.components and not out.stock.components and any(one.wanted for one in known):
+        text = "Orders wait for units of the item itself: receive what is put together, or cancel."
+        raise Refused("kit-has-orders", text)
     if any(part.sku == command.sku for part in command.components):
         raise Refused("kit-holds-itself", "A kit cannot be a part of itself.")
     if definition(command.description, command.barcode, command.components) == out.stock.definition:

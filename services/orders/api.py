@@ -96,7 +96,7 @@ def _writes(router: APIRouter, ports: Ports) -> None:
         order_id: OrderId, body: views.CancellationIn, write: WriteRequest
     ) -> views.Done:
         """Cancel units, or all; those in parcels are answered when these have stopped, or left."""
-        request_id = "cancel_" + short(order_id, write.key)
+        request_id = commands.cancellation_id(order_id, write.key)
         lines = tuple(
             common.LineQuantity(line_id=line.line_id, quantity=line.quantity or 0)
             for line in body.lines

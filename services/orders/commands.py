@@ -240,6 +240,11 @@ def hold_id(order_id: str, reason: str, subject: str) -> str:
     return "hold_" + short(order_id, reason, subject)
 
 
+def cancellation_id(order_id: str, subject: str) -> str:
+    """Return the id of a cancellation that is asked for; the same for the same cause."""
+    return "cancel_" + short(order_id, subject)
+
+
 def order_stream(order_id: str) -> str:
     """Return the stream of an order."""
     return f"order-{order_id}"

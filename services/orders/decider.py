@@ -7,15 +7,16 @@ from libs.contracts import orders
 from libs.eventsourcing.decider import Decider, Refused
 from services.orders import commands
 from services.orders.cancelling import record_cancellation, request_cancellation
-from services.orders.demanding import cancel_all, cancel_units, expiry, wait
+from services.orders.demanding import cancel_all, expiry, wait
 from services.orders.evolve import OrderEvent, evolve
 from services.orders.facts import decide_concern, record_payment, record_release, record_shipment
 from services.orders.recording import record_funds, record_version, resolve
 from services.orders.settling import follow, settle
 from services.orders.state import AUTOMATIC, SHORTAGE, OrderState
 from services.orders.stock import record_shortfall, record_stock
+from services.orders.stopping import give_up, giving_up
 from services.orders.story import Story
-from services.orders.units import packed, remaining, shortages
+from services.orders.units import shortages
 from services.orders.worrying import overdue
 
 
@@ -107,9 +108,11 @@ def _decide_shortage(command: commands.DecideShortage, state: OrderState) -> Seq
     backorder = command.decision == "backorder"
     if backorder and waiting.reason == "out-of-stock" and (waiting.decide_by or 0) >= until:
         return []
-    units = _cancellable(state)
-    if command.decision == "cancel" and not units:
-        raise Refused("nothing-to-cancel", "What is left is confirmed or in a parcel.")
+    units, inside = giving_up(state)
+    if command.decision == "cancel" and not units and not inside:
+        if state.stops:
+            raise Refused("cancellation-asked", "It is asked for; fulfilment answers.")
+        raise Refused("nothing-to-cancel", "What is left is confirmed, or has left.")
     for lacking in shortages(state):
         settled = orders.ShortfallSettled(
             **story.names(), sku=lacking.sku, units=lacking.units, decision=command.decision,
@@ -122,17 +125,8 @@ def _decide_shortage(command: commands.DecideShortage, state: OrderState) -> Seq
         case "backorder":
             wait(story, "out-of-stock", until, shortages(state))
         case "cancel":
-            reason = command.reason or "out-of-stock"
-            cancel_units(story, units, command.by, reason, "decision")
+            give_up(story, units, inside, command.by, command.reason or "out-of-stock")
     return settle(story)
-
-
-def _cancellable(state: OrderState) -> dict[str, int]:
-    """Return the units by line that are neither confirmed nor in a parcel."""
-    sure, inside = dict(state.confirmed or {}), packed(state)
-    kept = {name: max(sure.get(name, 0), inside.get(name, 0)) for name in state.lines}
-    left = {name: n - kept[name] for name, n in remaining(state).items()}
-    return {name: n for name, n in left.items() if n > 0}
 
 
 def _deadline(command: commands.DecideByDeadline, state: OrderState) -> Sequence[OrderEvent]:
@@ -177,5 +171,5 @@ ORDER = Decider(
     initial=OrderState(),
     decide=decide,
     evolve=evolve,
-    version=7,
+    version=8,
 )

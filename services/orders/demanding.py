@@ -63,15 +63,19 @@ def wait(
 ) -> None:
     """Tell that the order waits, and for how much money."""
     state = story.state
-    sure = dict(state.confirmed or {}) if state.shortage == "split" else {}
-    units = {name: n - sure.get(name, 0) for name, n in remaining(state).items()}
-    at_risk = value(state, {name: n for name, n in units.items() if n})
     story.tell(
         orders.OrderWaits(
             **story.names(), reason=reason, shortages=lacking, decide_by=decide_by,
-            value_minor=at_risk, currency=state.currency,
+            value_minor=at_risk(state), currency=state.currency,
         )
     )  # fmt: skip
+
+
+def at_risk(state: OrderState) -> int:
+    """Return the money that waits: of a split order, that of units that are not confirmed."""
+    sure = dict(state.confirmed or {}) if state.shortage == "split" else {}
+    units = {name: n - sure.get(name, 0) for name, n in remaining(state).items()}
+    return value(state, {name: n for name, n in units.items() if n})
 
 
 def cancel_units(

@@ -58,13 +58,12 @@ def evolve(state: OrderState, event: OrderEvent) -> OrderState:
             return _version(state, event.order, event.revision)
         case orders.OrderWaits(reason=reason):
             if reason not in BEFORE:
-                return concerned(state, reason, event.decide_by)
+                return concerned(state, event)
             void = reason in SHORTAGE and state.shortage != "split"
             confirmed = None if void else state.confirmed
             decide_by = event.decide_by or state.decide_by
-            return replace(
-                state, wait=Wait(reason, event.decide_by), decide_by=decide_by, confirmed=confirmed
-            )
+            found = Wait(reason, event.decide_by, event.value_minor)
+            return replace(state, wait=found, decide_by=decide_by, confirmed=confirmed)
         case orders.OrderFundsRecorded():
             known = state.custody if event.custody == "unknown" else event.custody
             return replace(

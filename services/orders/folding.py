@@ -92,9 +92,10 @@ def _most(one: Map[str, int], other: Map[str, int]) -> Map[str, int]:
     return Map({name: max(one.get(name, 0), other.get(name, 0)) for name in names})
 
 
-def concerned(state: OrderState, reason: str, decide_by: int | None) -> OrderState:
+def concerned(state: OrderState, event: orders.OrderWaits) -> OrderState:
     """Let the order stand in a queue."""
-    return replace(state, concerns=state.concerns.set(reason, Concern(decide_by)))
+    found = Concern(event.decide_by, event.value_minor)
+    return replace(state, concerns=state.concerns.set(event.reason, found))
 
 
 def _units(lines: Sequence[common.LineQuantity | common.FulfilmentLine]) -> Map[str, int]:

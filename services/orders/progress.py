@@ -82,6 +82,7 @@ class Stop(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Concern(msgspec.Struct, frozen=True, array_like=True):
-    """A queue that a confirmed order stands in, and until when."""
+    """A queue that a confirmed order stands in, until when, and the money at risk, minor units."""
 
     decide_by: int | None
+    value: int = 0

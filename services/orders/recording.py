@@ -11,12 +11,12 @@ from services.orders.settling import settle
 from services.orders.state import SECURED, Ended, OrderState
 from services.orders.story import Stated, Story
 from services.orders.units import remaining
-from services.orders.versions import differences, number, with_links
+from services.orders.versions import differences, known_funds, number, with_known, with_links
 
 
 def record_version(command: commands.RecordVersion, state: OrderState) -> Sequence[OrderEvent]:
     """Place an order, or replace its version before; an older one changes nothing."""
-    order = with_links(state, command.order)
+    order = with_links(state, with_known(state, command.order))
     if order.test or order.commitment == "draft" or _known(state, order):
         return []
     story = Story(state, command.at)
@@ -87,9 +87,10 @@ def record_funds(command: commands.RecordFunds, state: OrderState) -> Sequence[O
     story = Story(state, command.at)
     story.tell(
         orders.OrderFundsRecorded(
-            **story.names(command.occurred_at), funds=command.funds, funds_word=command.funds_word,
-            custody=command.custody, amount=command.amount, currency=command.currency,
-            version=command.version, received=command.received, refunded=command.refunded,
+            **story.names(command.occurred_at), funds=known_funds(state, command.funds),
+            funds_word=command.funds_word, custody=command.custody, amount=command.amount,
+            currency=command.currency, version=command.version, received=command.received,
+            refunded=command.refunded,
         )
     )  # fmt: skip
     if state.ended is not None and _expired(state.ended):

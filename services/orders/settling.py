@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping
 
+from msgspec.structs import replace
+
 from libs.contracts import common, orders
 from services.orders.billing import bill
 from services.orders.commands import DECIDE_WITHIN, hold_id
 from services.orders.completing import complete
-from services.orders.demanding import cancel_all, expiry, require, wait
+from services.orders.demanding import at_risk, cancel_all, expiry, require, wait
 from services.orders.evolve import OrderEvent
 from services.orders.paying import redeemed, refunded_hold, taken
 from services.orders.requesting import request
 from services.orders.shipping import given_away
-from services.orders.state import AUTOMATIC, REFUNDED, OrderState
+from services.orders.state import AUTOMATIC, REFUNDED, SHORTAGE, OrderState, Wait
 from services.orders.stopping import answer_stops
 from services.orders.story import Story
 from services.orders.units import inside, remaining, shipped, shortages, spent
@@ -103,18 +105,20 @@ def _conclude(story: Story) -> None:
 
 def _await_payment(story: Story) -> None:
     state = story.state
-    if state.wait is not None and state.wait.reason == "decision-overdue":
-        return
     reason = "payment" if state.commitment == "tentative" else "status-unknown"
-    until = expiry(state)
-    if state.wait is None or (state.wait.reason, state.wait.decide_by) != (reason, until):
-        wait(story, reason, until, ())
+    found = Wait(reason, expiry(state), at_risk(state))
+    if state.wait is not None and state.wait.reason == "decision-overdue":
+        found = replace(state.wait, value=found.value)
+    if state.wait != found:
+        wait(story, found.reason, found.decide_by, ())
 
 
 def _await_stock(story: Story, lacking: tuple[common.Demand, ...]) -> None:
     known = story.state.wait
-    if known is None or known.reason not in {"out-of-stock", "decision-overdue"}:
+    if known is None or known.reason not in SHORTAGE:
         wait(story, "out-of-stock", story.at + DECIDE_WITHIN, lacking)
+    elif known.value != at_risk(story.state):
+        wait(story, known.reason, known.decide_by, lacking)
 
 
 def _confirm(story: Story) -> None:

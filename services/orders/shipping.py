@@ -5,7 +5,7 @@ import hashlib
 import msgspec
 
 from libs.contracts import orders
-from services.orders.paying import covered, sent_back
+from services.orders.paying import covered, paid, sent_back
 from services.orders.state import OrderState
 from services.orders.units import leaving, shortages, spent
 
@@ -74,9 +74,13 @@ def given_away(state: OrderState) -> bool:
 
 
 def unpaid(state: OrderState) -> bool:
-    """Say whether want of money keeps something of the order back."""
+    """Say whether want of money keeps something of the order back.
+
+    What others hand over is kept back by no want of money that was there and has gone back.
+    """
     if state.bill is None or not state.bill.amount or covered(state):
         return False
     now = wanted(state)
     ours = any(count > now.get(name, 0) for name, count in wished(state).items())
-    return ours or not any(line.ours for line in state.lines.values() if line.remaining)
+    others = not any(line.ours for line in state.lines.values() if line.remaining)
+    return ours or (others and not paid(state))

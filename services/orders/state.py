@@ -78,10 +78,11 @@ class Hold(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Wait(msgspec.Struct, frozen=True, array_like=True):
-    """What an order waits for, and until when."""
+    """What an order waits for, until when, and the money at risk, minor units."""
 
     reason: str
     decide_by: int | None
+    value: int = 0
 
 
 class Ended(msgspec.Struct, frozen=True, array_like=True):

@@ -11,7 +11,10 @@ from services.orders.story import Story
 
 
 def record_stock(command: commands.RecordStock, state: OrderState) -> Sequence[OrderEvent]:
-    """Take an answer, unless it is a repeat or answers an older question than the last."""
+    """Take an answer, unless it is a repeat or answers an older question than the last.
+
+    Nothing follows from it while another SKU has not answered: an order may have hundreds.
+    """
     need = state.needs.get(command.sku)
     if need is None or not need.units or state.ended is not None:
         return []
@@ -22,7 +25,7 @@ def record_stock(command: commands.RecordStock, state: OrderState) -> Sequence[O
         return []
     story = Story(state, command.at)
     _tell_stock(story, command, *told, command.fact)
-    return settle(story)
+    return story.events if story.state.pending else settle(story)
 
 
 def record_shortfall(command: commands.RecordShortfall, state: OrderState) -> Sequence[OrderEvent]:

@@ -5,6 +5,7 @@ first: a parcel that stopped frees nothing while fulfilment may plan its units a
 """
 
 from libs.contracts import common, orders
+from services.orders.commands import cancellation_id
 from services.orders.demanding import cancel_units
 from services.orders.progress import Stop
 from services.orders.state import OrderState
@@ -23,6 +24,39 @@ def cancellable(state: OrderState) -> tuple[dict[str, int], dict[str, int]]:
         left = line.remaining - gone.get(name, 0) - free[name] - asked
         stoppable[name] = max(0, left)
     return free, stoppable
+
+
+def giving_up(state: OrderState) -> tuple[dict[str, int], dict[str, int]]:
+    """Return, by line, units that are not confirmed: those to cancel at once, and those to ask for.
+
+    Of an order of which a part is confirmed, what a parcel may have is first left to that part.
+    """
+    sure, (free, stoppable) = dict(state.confirmed or {}), cancellable(state)
+    now: dict[str, int] = {}
+    asked: dict[str, int] = {}
+    for name, line in state.lines.items():
+        wanted = line.remaining - sure.get(name, 0)
+        if (units := min(wanted, free[name])) > 0:
+            now[name] = units
+        if state.confirmed is None and (rest := min(wanted - free[name], stoppable[name])) > 0:
+            asked[name] = rest
+    return now, asked
+
+
+def give_up(
+    story: Story, units: dict[str, int], asked: dict[str, int], by: common.Party, reason: str
+) -> None:
+    """Cancel what no parcel has, and ask for what one may have."""
+    if units:
+        cancel_units(story, units, by, reason, "decision")
+    if asked:
+        request = cancellation_id(story.state.order_id, str(story.at))
+        story.tell(
+            orders.CancellationRequested(
+                **story.names(), request_id=request, lines=_rows(asked), by=by, reason=reason,
+                answer_by=None,
+            )
+        )  # fmt: skip
 
 
 def answer_stops(story: Story) -> None:

@@ -19,6 +19,23 @@ def number(version: common.Version) -> tuple[int, int]:
     return (version.updated_at, version.counter)
 
 
+def with_known(state: OrderState, order: common.Order) -> common.Order:
+    """Return the version with what is known where its words are not understood.
+
+    A status that a shop has made up ("packing") takes back neither a purchase nor its money.
+    """
+    if state.ended is not None or not state.committed:
+        return order
+    commitment = state.commitment if order.commitment == "unknown" else order.commitment
+    return replace(order, commitment=commitment, funds=known_funds(state, order.funds))
+
+
+def known_funds(state: OrderState, told: common.Funds) -> common.Funds:
+    """Return what is known of a committed order's money, where it is told in unknown words."""
+    kept = told == "unknown" and state.committed and state.ended is None
+    return state.funds if kept else told
+
+
 def with_links(state: OrderState, order: common.Order) -> common.Order:
     """Return the version with what we know of its lines: a link once learned stays.
 

@@ -11,7 +11,7 @@ from libs.contracts import common, orders
 from services.orders.commands import DECIDE_WITHIN
 from services.orders.destinations import astray
 from services.orders.paying import covered
-from services.orders.progress import TROUBLE
+from services.orders.progress import TROUBLE, Concern
 from services.orders.shipping import unpaid, wanted
 from services.orders.state import OrderState
 from services.orders.story import Story
@@ -96,16 +96,26 @@ def _value(state: OrderState, units: Mapping[str, int]) -> int:
 
 
 def worry(story: Story) -> None:
-    """Tell which queues the order has entered and which it has left."""
+    """Tell which queues the order has entered, with what money and until when, and which left."""
     _tell_too_late(story)
     now, known = worries(story.state), story.state.concerns
     for reason in sorted(known):
         if reason not in now:
             story.tell(orders.OrderWaitOver(**story.names(), reason=reason))
     for reason, found in sorted(now.items()):
-        if reason not in known:
+        old = known.get(reason)
+        if old is None:
             until = found.deadline or story.deadline or story.at + DECIDE_WITHIN
             enter(story, reason, until, found.value)
+        elif (again := Concern(_sooner(old, found), found.value)) != old:
+            enter(story, reason, again.decide_by, again.value)
+
+
+def _sooner(known: Concern, found: Worry) -> int | None:
+    """Return the deadline of a queue that has one; what comes to it may be due before the first."""
+    if known.decide_by is None or found.deadline is None:
+        return known.decide_by
+    return min(known.decide_by, found.deadline)
 
 
 def enter(story: Story, reason: str, decide_by: int | None, value_minor: int) -> None:

@@ -1,5 +1,6 @@
 """What an adapter understood, in words that no provider owns; personal fields stand apart."""
 
+from collections.abc import Iterable, Mapping
 from typing import Literal, NoReturn
 
 import msgspec
@@ -47,7 +48,8 @@ class Person:
 class Whole(msgspec.Struct, frozen=True):
     """An order, whole; its customer is not sealed yet and its lines are not linked yet.
 
-    `restored` says that its channel has taken its deletion back.
+    `restored` says that its channel has taken its deletion back; `sent` are our ids of the lines of
+    goods of which all that is wanted has been sent, by whomever.
     """
 
     order: common.Order
@@ -56,6 +58,7 @@ class Whole(msgspec.Struct, frozen=True):
     reason: str = ""
     reason_word: str = ""
     restored: bool = False
+    sent: tuple[str, ...] = ()
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -81,6 +84,16 @@ class Nothing(msgspec.Struct, frozen=True):
 
 
 Understood = Whole | Draft | Deleted | Nothing
+
+
+def goods_sent(lines: Iterable[common.OrderLine], units: Mapping[str, int]) -> tuple[str, ...]:
+    """Return our ids of the lines of goods of which so many units, by the channel's id, are all."""
+    return tuple(
+        line.line_id
+        for line in lines
+        if line.kind == "goods"
+        and units.get(line.external_line_id, 0) >= line.quantity + line.refunded_units
+    )
 
 
 def line_id(terms: Terms, external_id: str, external_line_id: str) -> str:

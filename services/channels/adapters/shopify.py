@@ -18,8 +18,9 @@ from services.channels.adapters.neutral import (
     Whole,
     customer,
     filled,
+    goods_sent,
 )
-from services.channels.adapters.shopify_lines import priced_parts
+from services.channels.adapters.shopify_lines import fulfilled_units, priced_parts
 from services.channels.adapters.shopify_money import Side, sides, taken, totals
 from services.channels.adapters.words import business_reference, shopify_tender
 
@@ -106,7 +107,10 @@ def _whole(data: Json, terms: Terms) -> Whole:
         tenders=_tenders(data, funds, main, found.total, received),
         totals=found, settlement_totals=None, received=received, refunded=refunded,
     )  # fmt: skip
-    return Whole(order, person, _BY.get(reason, "unknown"), reason or "cancelled", reason)
+    return Whole(
+        order, person, _BY.get(reason, "unknown"), reason or "cancelled", reason,
+        sent=goods_sent(lines, fulfilled_units(data)),
+    )  # fmt: skip
 
 
 def _funds(data: Json) -> common.Funds:

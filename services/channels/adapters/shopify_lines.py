@@ -168,18 +168,24 @@ def _sent_and_refunded(data: Json) -> dict[str, int]:
     Those are units that came back; of others Shopify does not say whether they had been sent, but
     what was fulfilled beyond what the line has now must be such.
     """
-    sent, back = dict[str, int](), dict[str, int]()
-    for one in read.records(data, "fulfillments"):
-        if read.text(one, "status") not in _UNDONE:
-            _count(sent, read.records(one, "line_items"), "id")
+    back = dict[str, int]()
     for one in read.records(data, "refunds"):
         rows = read.records(one, "refund_line_items")
         _count(back, [row for row in rows if row.get("restock_type") == "return"], "line_item_id")
     left = {read.identifier(one, "id"): units_left(one) for one in read.records(data, "line_items")}
     return {
         name: min(units, max(back.get(name, 0), units - left.get(name, 0)))
-        for name, units in sent.items()
+        for name, units in fulfilled_units(data).items()
     }
+
+
+def fulfilled_units(data: Json) -> dict[str, int]:
+    """Return the units of each line that have been sent, also those that came back."""
+    sent = dict[str, int]()
+    for one in read.records(data, "fulfillments"):
+        if read.text(one, "status") not in _UNDONE:
+            _count(sent, read.records(one, "line_items"), "id")
+    return sent
 
 
 def _count(found: dict[str, int], rows: Sequence[Json], name: str) -> None:

@@ -4,7 +4,7 @@ Every message carries the whole order; lines keep their first quantity and `canc
 what was taken back: the order is read as what is left, and its totals as the share of that.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, get_args
 
 from libs.contracts import common
@@ -19,6 +19,7 @@ from services.channels.adapters.neutral import (
     Whole,
     customer,
     filled,
+    goods_sent,
 )
 from services.channels.adapters.standard_lines import charges, lines_left, order_discounts, totals
 from services.channels.adapters.words import (
@@ -89,7 +90,19 @@ def whole(data: Json, terms: Terms) -> Whole:
         totals=totals(data, currency, given, left, beside), settlement_totals=None,
         received=_told(data, "received", currency), refunded=_told(data, "refunded", currency),
     )  # fmt: skip
-    return Whole(order, person, *_cancellation(data))
+    return Whole(order, person, *_cancellation(data), sent=goods_sent(left, _sent(data, left)))
+
+
+def _sent(data: Json, lines: Iterable[common.OrderLine]) -> Mapping[str, int]:
+    """Return the units sent of each line: all of them, or those of parcels that were sent first."""
+    if read.text(data, "status") == "completed":
+        return {line.external_line_id: line.quantity for line in lines}
+    found = dict[str, int]()
+    for parcel in read.records(data, "fulfilments"):
+        for row in () if parcel.get("resend_of") else read.records(parcel, "lines"):
+            name = read.identifier(row, "line_id")
+            found[name] = found.get(name, 0) + read.quantity(row, "quantity")
+    return found
 
 
 def _told(data: Json, name: str, currency: str) -> int | None:

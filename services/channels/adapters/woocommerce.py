@@ -22,6 +22,7 @@ from services.channels.adapters.neutral import (
     Whole,
     customer,
     filled,
+    goods_sent,
 )
 from services.channels.adapters.woocommerce_lines import charges, discounts, lines
 from services.channels.adapters.woocommerce_money import given_back, paid_for, taken
@@ -35,6 +36,7 @@ _COMMITMENT: Mapping[str, common.Commitment] = {
     "processing": "committed", "completed": "committed", "refunded": "committed",
     "cancelled": "committed", "trash": "committed",
 }  # fmt: skip
+_CLOSED = frozenset({"completed", "refunded"})  # it asks for nothing more to be sent
 _ADDRESS = ("address_1", "address_2", "city", "postcode", "state", "country")
 _TAX_IDS = ("_billing_vat_number", "_vat_number", "vat_number", "_billing_vat", "billing_vat")
 
@@ -82,7 +84,9 @@ def _whole(data: Json, external_id: str, status: str, terms: Terms, *, restored:
         tenders=_tenders(data, funds, totals.total if received is None else received),
         totals=totals, settlement_totals=None, received=received, refunded=refunded,
     )  # fmt: skip
-    return Whole(order, person, "unknown", status, status, restored)
+    units = {line.external_line_id: line.quantity for line in found_lines}
+    sent = goods_sent(found_lines, units if status in _CLOSED else {})
+    return Whole(order, person, "unknown", status, status, restored, sent)
 
 
 def _funds(data: Json, status: str, currency: str) -> common.Funds:

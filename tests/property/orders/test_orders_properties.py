@@ -57,7 +57,7 @@ def rarely(usual: Any, *rare: Any) -> st.SearchStrategy[Any]:
 placing = st.builds(
     lambda found, version, **fields: told(*found, version=version, **fields),
     lines, versions,
-    commitment=st.sampled_from(["committed", "committed", "tentative"]),
+    commitment=st.sampled_from(["committed", "committed", "tentative", "unknown"]),
     shortage=st.sampled_from(["backorder", "split", "cancel"]),
     country=rarely("GB", ""),
     rounding=rarely(0, 1, 90),
@@ -66,7 +66,7 @@ placing = st.builds(
     at=times,
 )  # fmt: skip
 others = st.one_of(
-    st.builds(funds, st.sampled_from(["paid", "voided", "pending"]), versions),
+    st.builds(funds, st.sampled_from(["paid", "voided", "pending", "unknown"]), versions),
     st.builds(cancelled, versions),
     st.builds(lambda version, n: cancelled(version, ("x-a", n)), versions, counts),
     st.builds(lambda key, n: cancel(f"c{key}", ("a", n)), counts, counts),
@@ -202,7 +202,8 @@ def check_money(state: OrderState) -> None:
             assert units <= max(kept, gone.get(name, 0))
     if state.completed:
         assert done(state)
-    assert set(state.concerns) == set(worries(state))
+    risks = {reason: found.value for reason, found in worries(state).items()}
+    assert {reason: one.value for reason, one in state.concerns.items()} == risks
 
 
 def check_ledger(state: OrderState) -> None:

@@ -82,7 +82,7 @@ def act(market: Market, n: int, *, changes: bool) -> None:
     """Let somebody do something; with `changes`, also the channel and the stock."""
     rng = market.rng
     name = rng.choice(sorted(STREAMS))
-    match rng.randrange(9):
+    match rng.randrange(10):
         case 0:
             cancel(market, name, n)
         case 1 if changes:
@@ -102,6 +102,10 @@ def act(market: Market, n: int, *, changes: bool) -> None:
         case 6 if market.shipments():
             parcel = rng.choice(sorted(market.shipments()))
             market.work(parcel, stopped=rng.random() < 0.6)
+        case 7:
+            decision = rng.choice(["retry", "backorder", "cancel"])
+            shortage = commands.DecideShortage(decision, "", "seller", NOW + n)  # type: ignore[arg-type]
+            market.ask(STREAMS[name], shortage)
         case _:
             for _ in range(rng.randint(1, 12)):
                 market.step()

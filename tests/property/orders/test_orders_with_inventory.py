@@ -178,7 +178,9 @@ def test_a_hold_that_a_person_renews_ends_again(seed: int, expires_at: int | Non
         world.run()
         world.let_time_pass(now)
         assert world.states["stock-MUG"].free() == 0, "it is held once more"
-        assert world.states[stream].wait == Wait("status-unknown", now + commands.DECIDE_WITHIN)
+        assert world.states[stream].wait == Wait(
+            "status-unknown", now + commands.DECIDE_WITHIN, 500
+        )
 
 
 def test_a_hold_until_a_time_that_has_passed_ends_however_often_it_is_told() -> None:

@@ -101,6 +101,34 @@ def both(shop: str, buyer: str | None = None) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def long(lines: int) -> dict[str, Any]:
+    """An order of a wholesale buyer that was sent whole, with all that Shopify tells of a line."""
+    items = [_whole_line(number) for number in range(1, lines + 1)]
+    sent = {"id": 3, "status": "success", "line_items": items}
+    return shopify(line_items=items, fulfillments=[sent], fulfillment_status="fulfilled")
+
+
+def _whole_line(number: int) -> dict[str, Any]:
+    name, nothing, price = f"Organic cotton towel, large, no. {number}", both("0.00"), both("12.50")
+    taxes = [
+        VAT | {"title": title, "price": price, "price_set": both(price)}
+        for title, price in (("GB VAT", "6.00"), ("City tax", "1.00"))
+    ]
+    discount = {"amount": "3.75", "amount_set": both("3.75"), "discount_application_index": 0}
+    return {
+        "id": 14_000_000_000_000 + number, "attributed_staffs": [], "current_quantity": 3,
+        "admin_graphql_api_id": f"gid://shopify/LineItem/{14_000_000_000_000 + number}",
+        "fulfillable_quantity": 0, "fulfillment_service": "manual", "gift_card": False,
+        "fulfillment_status": "fulfilled", "grams": 1200, "name": f"{name} - Ocean blue / 70x140",
+        "price": "12.50", "price_set": price, "product_exists": True, "properties": [],
+        "product_id": 8_000_000_000_000 + number, "quantity": 3, "requires_shipping": True,
+        "sku": f"TOWEL-L-BLUE-{number:04d}", "taxable": True, "title": name, "vendor": "Towels",
+        "total_discount": "0.00", "total_discount_set": nothing, "tax_lines": taxes, "duties": [],
+        "variant_id": 45_000_000_000_000 + number, "variant_inventory_management": "shopify",
+        "variant_title": "Ocean blue / 70x140", "discount_allocations": [discount],
+    }  # fmt: skip
+
+
 def duty(number: int, amount: str, *taxes: str) -> dict[str, Any]:
     """A duty of a line as Shopify tells it, with taxes on it."""
     return both(amount) | {

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from libs.codec.framing import MAX_EVENT_BYTES, EventCodec
+from libs.contracts import channels
 from libs.security.secrets import Secret
 from libs.security.signing import sign_woocommerce
 from libs.telemetry.metrics import DELIVERIES
@@ -16,6 +18,7 @@ from tests.unit.channels import payloads
 from tests.unit.channels.memory import NOW, SECRETS, Shop, app_of, call
 from tests.unit.memory import deliveries
 
+CODEC = EventCodec(channels.CONTRACTS)
 BODY = json.dumps(payloads.shopify()).encode()
 PATH = "/channels/webhooks/shopify/shop"
 
@@ -124,6 +127,17 @@ async def test_a_truncated_body_fails_its_signature() -> None:
 async def test_ten_megabytes_are_refused_unread_and_unsigned(told: dict[str, str]) -> None:
     status, answer, shop = await post(PATH, b" " * 10_000_000, shopify(b"", **told))
     assert (status, answer["code"], shop.inbox) == (413, "body-too-large", {})
+
+
+async def test_a_wholesale_order_of_500_lines_that_was_sent_is_taken_in() -> None:
+    body = json.dumps(payloads.long(500)).encode()
+    assert len(body) > 1_000_000  # Shopify sends each line with its order and with its parcel
+    status, answer, shop = await post(PATH, body, shopify(body))
+    assert (status, answer) == (200, {"status": "accepted"})
+    await shop.deliver("shop", "orders/updated", payloads.long(500))
+    received = next(one for one in shop.events if isinstance(one, channels.ChannelOrderReceived))
+    assert len(received.order.lines) == 500
+    assert len(CODEC.encode(received)[2]) < MAX_EVENT_BYTES
 
 
 async def test_a_content_encoding_is_refused_before_the_signature() -> None:

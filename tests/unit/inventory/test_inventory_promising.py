@@ -16,6 +16,7 @@ from tests.unit.inventory.samples import (
     has,
     need,
     receive,
+    ship,
     then,
     told,
 )
@@ -139,3 +140,15 @@ def test_a_kit_has_no_stock_of_its_own() -> None:
             told(stock, command)
         assert refused.value.code == code
     assert told(after(kit("CUP")), kit("CUP")) == []
+
+
+def test_an_item_becomes_no_kit_while_orders_wait_for_it() -> None:
+    """They would for ever: nothing of a kit is received, and an order keeps what it was sold as."""
+    kit = DefineItem("main", "MUG", "A set", None, (Component(sku="CUP", units=2),), "", NOW)
+    waiting = after(need("a", 4))
+    with pytest.raises(Refused) as refused:
+        told(waiting, kit)
+    assert refused.value.code == "kit-has-orders"
+    for ends in ((need("a", 0, revision=2),), (receive(4), ship("a", 4))):
+        assert told(after(need("a", 4), *ends), kit) == ["ItemDefined"]
+    assert told(after(kit, need("a", 4)), replace(kit, description="Two cups")) == ["ItemDefined"]

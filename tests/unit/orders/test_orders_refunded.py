@@ -13,6 +13,8 @@ from tests.unit.orders.samples import (
     answer,
     cancel,
     captured,
+    funds,
+    line,
     parcel,
     released,
     said,
@@ -114,3 +116,16 @@ def test_money_that_is_asked_for_anew_after_a_part_went_back_is_no_refund_of_the
     part = (said("captured", 100, seen=2), said("voided", 100, seen=3),
             said("refunded", 100, seen=4))  # fmt: skip
     assert held(*dear, parcel("packed", ("a", 2)), *part) == []
+
+
+@pytest.mark.parametrize("first", ["paid", "refunded"])
+def test_what_others_sent_and_the_channel_refunded_waits_for_nobody(first: Any) -> None:
+    """A sale at the counter, say, or an order that its shop had sent before we heard of it."""
+    theirs = line("a", 1, ("MUG", 1), fulfilled_by="channel")
+    placed = told(theirs, funds=first, received=100, refunded=0)
+    later = [] if first == "refunded" else [funds("refunded", 2)]
+    done = given(ORDER).when(placed, captured(100), *later, said("refunded", 100, 2)).state
+    assert done.completed
+    assert done.bill is not None
+    overdue = commands.DecideByDeadline(done.bill.decide_by)
+    assert list(ORDER.decide(overdue, done)) == []

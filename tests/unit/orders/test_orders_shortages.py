@@ -245,8 +245,8 @@ def test_cancel_ends_the_order_or_the_part_that_waits() -> None:
 
 
 def test_what_is_in_a_parcel_is_not_cancelled_by_a_decision_however_often_it_is_told() -> None:
-    packed = parcel("planned", ("a", 2))
-    given(ORDER).when(told(MUG), SHORT, packed, decide("cancel")).then_refused("nothing-to-cancel")
+    steps = (told(MUG, shortage="split"), SHORT, parcel("planned", ("a", 2)))
+    given(ORDER).when(*steps, decide("cancel")).then_refused("nothing-to-cancel")
 
 
 def test_an_order_that_does_not_wait_refuses_a_decision() -> None:
@@ -254,3 +254,40 @@ def test_an_order_that_does_not_wait_refuses_a_decision() -> None:
         "order-not-waiting"
     )
     given(ORDER).when(decide("retry")).then_refused("order-not-found")
+
+
+BLOCKED = (told(MUG), answer("MUG", 2), captured(200), parcel("planned", ("a", 2)), lost(1, 2))
+
+
+def test_to_cancel_what_waits_in_a_parcel_stops_the_parcel() -> None:
+    """The picker finds one of two mugs; the buyer wants both or none, and so does the policy."""
+    asked = given(ORDER).when(*BLOCKED, decide("cancel"))
+    request = only(asked.events, orders.CancellationRequested)
+    assert [(row.line_id, row.quantity) for row in request.lines] == [("a", 2)]
+    stop = only(asked.events, orders.FulfilmentRequested)
+    assert (stop.lines, stop.blocked) == ((), "out-of-stock")
+    stopped = parcel("stopped", ("a", 2), seen=2)
+    ended = given(ORDER).when(*BLOCKED, decide("cancel"), stopped, released(stop.revision))
+    assert only(ended.events, orders.CancellationAccepted).request_id == request.request_id
+    gone = only(ended.events, orders.OrderLinesCancelled)
+    assert (gone.whole, gone.by) == (True, "seller")
+    assert only(ended.events, orders.StockRequired).demands[0].units == 0
+    given(ORDER).when(*BLOCKED, decide("cancel"), decide("cancel")).then_refused(
+        "cancellation-asked"
+    )
+
+
+def test_what_left_all_the_same_is_not_cancelled() -> None:
+    left = given(ORDER).when(*BLOCKED, decide("cancel"), parcel("dispatched", ("a", 2), seen=2))
+    assert only(left.events, orders.CancellationRefused).reason == "too-late"
+    gone = parcel("dispatched", ("a", 2), seen=2)
+    given(ORDER).when(*BLOCKED, gone, decide("cancel")).then_refused("nothing-to-cancel")
+
+
+def test_what_fulfilment_was_asked_for_is_cancelled_when_it_has_let_it_go() -> None:
+    three = line("a", 3, ("MUG", 1))
+    steps = (told(three), answer("MUG", 3), captured(300), parcel("dispatched", ("a", 1)))
+    outcome = given(ORDER).when(*steps, lost(1, 2), decide("cancel"))
+    request = only(outcome.events, orders.CancellationRequested)
+    assert [row.quantity for row in request.lines] == [2]  # one has left
+    assert "OrderLinesCancelled" not in names(outcome.events), "fulfilment may have them"
