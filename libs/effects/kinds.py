@@ -34,7 +34,7 @@ class Unknown(msgspec.Struct, frozen=True):
 class NotYet(msgspec.Struct, frozen=True):
     """It has surely not taken effect and may be tried again: throttled, or nobody was reached.
 
-    `after` is what the outside asked us to wait (microseconds), where it did.
+    `after` is what the outside asked us to wait (microseconds), where it did: that at least.
     """
 
     code: str

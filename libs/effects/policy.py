@@ -50,8 +50,9 @@ def verdict(kind: EffectKind, call: Call, taken: Step, result: Result, now: int)
         case Absent():
             return FromEffect(call.id, call.token, "planned", now)
         case NotYet(code=code, after=after):
-            # Of this attempt it is sure; of an earlier one in doubt it says nothing.
-            pause = wait(call) if after is None else max(after, 0)
+            # Of this attempt it is sure; of an earlier one in doubt it says nothing. What the
+            # outside asks for is the least: who says "in a second" for hours uses up no attempts.
+            pause = max(wait(call), after or 0)
             state = "unknown" if doubted else "planned"
             return FromEffect(call.id, call.token, state, now + pause, doubted, code)
         case Unknown(code=code):

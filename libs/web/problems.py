@@ -40,6 +40,7 @@ STATUS: Mapping[str, int] = {
     "hold-not-found": 404,
     "shipment-not-found": 404,
     "handover-not-found": 404,
+    "tracking-not-found": 404,
     "carrier-unknown": 422,
     "line-not-found": 404,
     "location-unknown": 422,

@@ -10,7 +10,7 @@ from libs.values.ids import stream_key
 from libs.web.pages import Cursor, cursor_of, no_cursor, place
 from libs.web.problems import Problem
 from libs.web.writes import After, Write, WriteRequest, carry_out, caught_up
-from services.fulfilment import handover_commands, shipment_commands, views
+from services.fulfilment import handover_commands, shipment_commands, strangers, views
 from services.fulfilment.intake import door
 from services.fulfilment.order_rows import HANDOVERS, TRACKINGS
 from services.fulfilment.read_model import SHIPMENT_ORDERS, SHIPMENTS
@@ -38,6 +38,7 @@ def routes(ports: Ports) -> APIRouter:
     _queues(router, ports)
     _writes(router, ports)
     _people(router, ports)
+    strangers.routes(router, ports)
     return router
 
 

@@ -5,6 +5,7 @@ What may have taken effect is unknown, never failed; a purchase is read back bef
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -24,6 +25,8 @@ SECOND = 1_000_000  # microseconds
 # Attempts, with pauses that grow to an hour: five days and more. Meanwhile a person may decide.
 ASKED = 200
 HONOURED = 24 * 3600 * SECOND
+IN_PROGRESS = "shipment-purchase-in-progress"
+TRACKER = "trk_"  # what a tracker's id begins with
 STREETS = ("address1", "line1", "address_1"), ("address2", "line2", "address_2")
 
 
@@ -129,7 +132,8 @@ class Buys:
             seen = await self._easypost.get(event.account, path)
             if not isinstance(seen, Confirmed):
                 return Unknown("refused-but-not-read-back")
-            return _bought(seen) or answer
+            busy = answer.code == IN_PROGRESS  # an earlier attempt of ours, which nobody heard end
+            return _bought(seen) or (Unknown(answer.code) if busy else answer)
         return answer
 
     async def ask(self, call: Call) -> Result:
@@ -183,7 +187,7 @@ class Voids:
 
 
 class Polls:
-    """Where a parcel is, while nobody tells us."""
+    """Where a parcel is, while nobody tells us; by its code where its tracker is not known."""
 
     def __init__(self, easypost: EasyPost) -> None:
         self._easypost = easypost
@@ -191,11 +195,16 @@ class Polls:
     async def perform(self, call: Call) -> Result:
         """Read the tracker."""
         event = msgspec.msgpack.decode(call.request, type=events.TrackingAsked)
-        answer = await self._easypost.get(event.account, f"trackers/{event.tracker}")
+        known = event.tracker.startswith(TRACKER)
+        path = f"trackers/{event.tracker}"
+        if not known:
+            path = f"trackers?tracking_code={quote(event.tracker, safe='')}"
+        answer = await self._easypost.get(event.account, path)
         if not isinstance(answer, Confirmed):
             return answer
+        told = answer.answer if known else words.newest(answer.answer, event.tracker)
         try:
-            return Confirmed(words.scan(answer.answer))
+            return Confirmed(words.scan(told, self._easypost.ports.clock()))
         except words.CarrierDataError as error:
             return Rejected(error.code)
 

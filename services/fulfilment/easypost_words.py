@@ -4,7 +4,7 @@ Shapes: EasyPost's API reference, Shipment, Rate, PostageLabel, Tracker, Event, 
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -153,21 +153,35 @@ def refund_of(shipment: Json) -> bool | None:
             return None
 
 
-def scan(tracker: Json) -> Scan:
-    """Read a tracker: its status, and when the parcel was last seen. Raises CarrierDataError."""
+def newest(answer: Json, code: str) -> Json:
+    """Return the tracker of a code from a list of them, which has the newest first."""
+    found = (record(one) for one in answer.get("trackers") or ())
+    return next((one for one in found if one.get("tracking_code") == code), {})
+
+
+def scan(tracker: Json, now: int) -> Scan:
+    """Read a tracker: its status, and when the parcel was last seen. Raises CarrierDataError.
+
+    A time more than a day ahead of `now` (microseconds) is none: with it, nothing that is heard
+    until then would be newer. Less is a scanner's local time.
+    """
     said = tracker.get("status")
     details = [one for one in tracker.get("tracking_details") or () if isinstance(one, dict)]
-    times = [at for one in details if (at := instant(one.get("datetime"))) is not None]
-    seen = max(times, default=None)
-    if seen is None:
-        seen = instant(tracker.get("updated_at")) or instant(tracker.get("created_at"))
-    if seen is None:
+    scanned = _times(one.get("datetime") for one in details)
+    changed = _times(tracker.get(name) for name in ("updated_at", "created_at"))
+    if not scanned and not changed:
         raise CarrierDataError
+    past = [at for at in scanned if at <= now + DAY]
+    seen = max(past or [at for at in changed if at <= now + DAY][:1], default=now)
     return Scan(
         identifier(tracker.get("id")), identifier(tracker.get("tracking_code")),
         word(tracker.get("carrier")), _STATUS.get(said if isinstance(said, str) else "", "unknown"),
         word(said), word(tracker.get("status_detail")), seen,
     )  # fmt: skip
+
+
+def _times(values: Iterable[Any]) -> list[int]:
+    return [at for one in values if (at := instant(one)) is not None]
 
 
 def instant(value: Any) -> int | None:

@@ -72,7 +72,7 @@ def understood(row: InboxRow) -> Interpreted:
     result = words.record(event.get("result"))
     if result.get("object") != "Tracker":
         return _nothing("no-tracker")
-    scan = words.scan(result)
+    scan = words.scan(result, row.received_at)
     command = commands.HearTracker(
         entity=ENTITY, account=row.account, carrier=scan.carrier, tracker=scan.tracker,
         tracking_code=scan.tracking_code, status=scan.status, status_word=scan.status_word,

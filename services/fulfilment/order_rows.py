@@ -145,11 +145,15 @@ def _tracking(row: TrackingRow | None, key: Key, envelope: Envelope[Any]) -> Tra
                 return new
             return replace(
                 new, waiting=True, reason="tracking-unmatched", owner="warehouse",
-                deadline=event.deadline, next_action="find out whose parcel it is",
+                deadline=event.deadline, next_action=_whose(event.tracking_code),
                 since=old.since if old.waiting else at,
             )  # fmt: skip
         case _:
             return row
+
+
+def _whose(code: str) -> str:
+    return f"find out whose parcel {code} is; then decide: link it to our shipment, or nobodys"
 
 
 HANDOVERS = Projection(
@@ -157,7 +161,7 @@ HANDOVERS = Projection(
     keys=_handover_keys, evolve=_handover, indexes=(("waiting", "order_id"),), by_stream=True,
 )  # fmt: skip
 TRACKINGS = Projection(
-    name="trackings", version=1, row=TrackingRow, key=("account", "tracker"), topics=OURS,
+    name="trackings", version=2, row=TrackingRow, key=("account", "tracker"), topics=OURS,
     keys=_tracking_keys, evolve=_tracking, indexes=(("waiting", "account", "tracker"),),
     by_stream=True,
 )  # fmt: skip

@@ -59,7 +59,10 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Label(msgspec.Struct, frozen=True):
-    """A label. `doubted`: since when nobody knows whether it was made or given back."""
+    """A label. `doubted`: since when nobody knows whether it was made or given back.
+
+    `bought_at` is when that was known; microseconds.
+    """
 
     label_id: str
     state: Literal["requested", "quoted", "doubt", "bought", "refused", "voiding", "voided"]
@@ -72,6 +75,7 @@ class Label(msgspec.Struct, frozen=True):
     cost: int = 0
     currency: str = ""
     doubted: int = 0
+    bought_at: int = 0
 
 
 class Shipment(msgspec.Struct, frozen=True):

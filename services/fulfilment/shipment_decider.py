@@ -218,5 +218,5 @@ def _dispatched(
 
 SHIPMENT = Decider(
     category="shipment", commands=commands.ShipmentCommand, state=Shipment, initial=Shipment(),
-    decide=decide, evolve=evolve, version=4,
+    decide=decide, evolve=evolve, version=5,
 )  # fmt: skip

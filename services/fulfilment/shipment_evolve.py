@@ -139,7 +139,7 @@ def _labelled(state: Shipment, event: LabelEvent) -> Shipment:
             label = Label(
                 event.label_id, "bought", event.account, event.provider_shipment,
                 event.tracking_code, event.tracker, event.carrier, event.service, event.cost,
-                event.currency,
+                event.currency, bought_at=event.occurred_at,
             )  # fmt: skip
         case events.LabelRefused():
             label = replace(old, state="refused")

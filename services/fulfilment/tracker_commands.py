@@ -6,6 +6,8 @@ from libs.contracts.common import (
     TrackingStatus,
 )
 
+NOBODY = "none"  # the parcel of a tracker that follows none of ours
+
 
 def tracker_stream(account: str, tracker: str) -> str:
     """Return the stream in which a carrier's tracker is told which parcel it follows."""
@@ -13,7 +15,7 @@ def tracker_stream(account: str, tracker: str) -> str:
 
 
 class LinkTracker(msgspec.Struct, frozen=True, tag=True):
-    """This tracker follows a parcel of ours."""
+    """This tracker follows a parcel of ours, or nobody's (`NOBODY`)."""
 
     entity: str
     account: str

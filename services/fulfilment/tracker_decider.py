@@ -27,10 +27,15 @@ class Heard(msgspec.Struct, frozen=True):
 
 
 class Tracker(msgspec.Struct, frozen=True):
-    """One tracker; `heard`, the newest word of each kind, waits for its parcel to be known."""
+    """One tracker; `heard`, the newest word of each kind, waits for its parcel to be known.
+
+    `linked` is since when it follows that parcel: a code that its carrier uses again, and with it
+    its tracker, follows the parcel that had it last.
+    """
 
     shipment_id: str = ""
     heard: Map[str, Heard] = Map()
+    linked: int = 0
 
 
 def decide(command: commands.TrackerCommand, state: Tracker) -> Events:
@@ -46,6 +51,8 @@ def decide(command: commands.TrackerCommand, state: Tracker) -> Events:
                 command.seen_at, command.status, command.status_word, command.detail,
                 command.tracking_code,
             )  # fmt: skip
+            if state.shipment_id == commands.NOBODY:
+                return []
             if state.shipment_id:
                 return [_matched(command, state.shipment_id, heard)]
             return [
@@ -61,12 +68,14 @@ def decide(command: commands.TrackerCommand, state: Tracker) -> Events:
 
 
 def _linked(command: commands.LinkTracker, state: Tracker) -> Events:
-    if state.shipment_id:
+    if (command.at, command.shipment_id) <= (state.linked, state.shipment_id):
         return []
     linked = events.TrackerLinked(
         entity=command.entity, occurred_at=command.at, account=command.account,
         tracker=command.tracker, shipment_id=command.shipment_id,
     )  # fmt: skip
+    if command.shipment_id == commands.NOBODY:
+        return [linked]
     heard = sorted(state.heard.values(), key=lambda one: one.seen_at)
     return [linked, *(_matched(command, command.shipment_id, one) for one in heard)]
 
@@ -85,7 +94,7 @@ def evolve(state: Tracker, event: events.FulfilmentEvent) -> Tracker:
     """Return the tracker behind an event."""
     match event:
         case events.TrackerLinked():
-            return replace(state, shipment_id=event.shipment_id)
+            return replace(state, shipment_id=event.shipment_id, linked=event.occurred_at)
         case events.TrackingMatched() | events.TrackingUnmatched():
             heard = Heard(
                 event.occurred_at, event.status, event.status_word, event.detail,
@@ -98,5 +107,5 @@ def evolve(state: Tracker, event: events.FulfilmentEvent) -> Tracker:
 
 TRACKER = Decider(
     category="tracker", commands=commands.TrackerCommand, state=Tracker, initial=Tracker(),
-    decide=decide, evolve=evolve,
+    decide=decide, evolve=evolve, version=2,
 )  # fmt: skip

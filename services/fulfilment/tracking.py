@@ -84,6 +84,8 @@ def _tracked(command: commands.RecordTracking, state: Shipment) -> Events:
     label = state.label
     if label is None or label.tracking_code != command.tracking_code:
         return []
+    if command.seen_at < label.bought_at - DAY:
+        return []  # of another parcel, that had the code before: carriers use them again
     if command.seen_at <= state.scans.get(kind_of(command.status), -1):
         return []
     return [
@@ -119,7 +121,8 @@ def _ask(command: commands.AskTracking, state: Shipment) -> Events:
         found.append(
             events.TrackingAsked(
                 entity=command.entity, occurred_at=command.at, shipment_id=command.shipment_id,
-                account=label.account, tracker=label.tracker, ordinal=command.ordinal,
+                account=label.account, tracker=label.tracker or label.tracking_code,
+                ordinal=command.ordinal,
                 next_at=command.at + DAY,
             )
         )  # fmt: skip

@@ -1,6 +1,7 @@
 """A carrier in the test: EasyPost's shapes over HTTP, with answers that can be lost on purpose."""
 
 from collections import defaultdict
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from aiohttp import web
@@ -101,8 +102,9 @@ class Carrier:
         )
 
 
-def tracker(name: str, status: str, at: str = "2026-06-02T10:00:00Z") -> dict[str, Any]:
+def tracker(name: str, status: str, ago: timedelta = timedelta()) -> dict[str, Any]:
     """A tracker as EasyPost shows it, with a name that must not be kept."""
+    at = (datetime.now(UTC) - ago).isoformat()
     return {
         "id": f"trk_{name}", "object": "Tracker", "tracking_code": f"TRACK-{name}",
         "status": status, "status_detail": "arrived_at_destination", "signed_by": "M SECRETPERSON",

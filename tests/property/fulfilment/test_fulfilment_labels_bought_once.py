@@ -21,18 +21,26 @@ from tests.examples import examples
 from tests.unit.fulfilment.samples import CARRIED, NOW, bought, cleared, label_of, quoted, share
 
 SECOND = 1_000_000
-FAULTS = st.sampled_from(["none", "lost", "before", "throttled", "unreachable", "down"])
+FAULTS = st.sampled_from(["none", "lost", "before", "throttled", "unreachable", "down", "slow"])
 
 
 class Desk:
-    """A carrier that sells one label per shipment, and whose answers may be lost."""
+    """A carrier that sells one label per shipment, and whose answers may be lost.
+
+    What it is slow at is sold some questions later; meanwhile it is in progress.
+    """
 
     def __init__(self) -> None:
-        self.sold, self.fault = 0, "none"
+        self.sold, self.fault, self.busy = 0, "none", 0
 
     async def get(self, account: str, path: str) -> Result:
         del account, path
+        self._go_on()
         return self._answer(Confirmed(self._shipment()))
+
+    def _go_on(self) -> None:
+        self.busy, ends = max(0, self.busy - 1), self.busy == 1
+        self.sold += ends
 
     async def post(self, account: str, path: str, body: Any = None) -> Result:
         del account, body
@@ -41,12 +49,18 @@ class Desk:
             return self._answer(Confirmed(None))
         if self.sold:
             return self._answer(Rejected("shipment-postage-exists", 422))
+        if self.busy:
+            self._go_on()
+            return self._answer(Rejected("shipment-purchase-in-progress", 422))
+        if self.fault == "slow":
+            self.busy = 4
+            return Unknown("carrier-silent")
         self.sold += 1
         return self._answer(Confirmed(self._shipment()))
 
     def _answer(self, result: Result) -> Result:
         match self.fault:
-            case "none":
+            case "none" | "slow":
                 return result
             case "throttled":
                 return NotYet("throttled", SECOND)
@@ -119,7 +133,7 @@ class Purchase(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """With a carrier that answers it ends, and the parcel has the label that was sold."""
-        for _ in range(3):
+        for _ in range(8):
             if self.state not in FINAL:
                 self.attempt_it("none", False)
         assert self.desk.sold == 1
@@ -135,3 +149,11 @@ def test_a_label_that_is_told_of_twice_is_written_down_once() -> None:
     assert outcome.state.status == "dispatched"
     again = history(SHIPMENT).when(share(policy=CARRIED), quoted(), quoted())
     assert again.events == []
+
+
+def test_a_purchase_that_is_in_progress_at_the_carrier_is_not_refused() -> None:
+    """Else a person would have another label bought, and nobody would give the first one back."""
+    purchase = Purchase()
+    for fault in ("slow", "none", "none", "none"):
+        purchase.attempt_it(fault, False)
+    purchase.teardown()

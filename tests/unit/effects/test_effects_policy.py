@@ -98,6 +98,16 @@ def test_a_pause_that_the_provider_asks_for_is_kept() -> None:
     assert (done.state, done.next_at) == ("planned", NOW + 30_000_000)
 
 
+def test_an_outside_that_throttles_for_half_a_day_uses_up_no_attempts() -> None:
+    """Stripe says nothing of how long, and carriers say "in two seconds" for as long as it takes."""
+    now, attempt, made = NOW, 0, kind("repeat", attempts=30)
+    while now < NOW + 12 * HOUR:
+        attempt += 1
+        one = call(attempt)
+        assert step(made, one, now) == "perform"
+        now = verdict(made, one, "perform", NotYet("throttled", 2_000_000), now).next_at
+
+
 def test_a_budget_gives_a_burst_and_then_its_rate() -> None:
     budget = Budget(per_second=5, burst=10)
     assert budget.available(100.0) == 10

@@ -23,7 +23,19 @@ from services.fulfilment import api, process
 from services.fulfilment import shipment_commands as commands
 from services.fulfilment.intake import CarrierIntake
 from tests.property.fulfilment.world import World
-from tests.unit.fulfilment.samples import BY_HAND, MUGS, NOW, line
+from tests.unit.fulfilment.samples import (
+    BY_HAND,
+    CARRIED,
+    DAY,
+    MUGS,
+    NOW,
+    SHIPMENT,
+    cleared,
+    label_of,
+    line,
+    quoted,
+    share,
+)
 from tests.unit.memory import AsgiClient, Keyed, Response, deliveries, folded
 
 SECRET = "sécret"
@@ -274,7 +286,7 @@ async def test_a_carriers_trace_goes_on_and_what_is_no_trace_does_not_get_in(
 
 
 def row(body: Any, account: str = "post") -> InboxRow:
-    return InboxRow(1, "easypost", account, "k", "", NOW, json.dumps(body).encode(), "")
+    return InboxRow(1, "easypost", account, "k", "", NOW + 7 * DAY, json.dumps(body).encode(), "")
 
 
 async def test_only_words_on_trackers_mean_anything_and_nothing_personal_passes(
@@ -297,3 +309,60 @@ async def test_only_words_on_trackers_mean_anything_and_nothing_personal_passes(
         "account-unknown",
     ]
     assert [getattr(one, "code", None) for one in (bad, timeless)] == ["carrier-nonsense"] * 2
+
+
+class Stranger:
+    """A tracker of which the carrier tells, and nobody here knows."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self.warehouse, self.intake = warehouse, CarrierIntake(warehouse.ports)
+
+    async def told(self, status: str, day: int) -> None:
+        details = [{"datetime": f"2026-06-0{day}T09:00:00Z"}]
+        result = {**NEWS["result"], "status": status, "tracking_details": details}  # type: ignore[dict-item]
+        [heard] = await self.intake.interpret([row(NEWS | {"result": result})])
+        assert not isinstance(heard, Exception)
+        for stream, command in heard.work:
+            self.warehouse.tell(stream, command)
+
+    async def queue(self) -> list[str]:
+        found = (await self.warehouse.get("queues?reason=tracking-unmatched"))["entries"]
+        return [one["waiting"]["next_action"] for one in found]
+
+    async def decide(self, tracker: str = "trk_1", **body: str) -> Any:
+        return (await self.warehouse.post(f"trackings/post/{tracker}/decisions", body)).json()
+
+
+async def test_a_word_on_a_parcel_that_nobody_knows_is_nobodys_once_a_person_says_so(
+    warehouse: Warehouse,
+) -> None:
+    stranger, name = Stranger(warehouse), warehouse.order("ord_1")
+    await stranger.told("in_transit", 1)
+    [action] = await stranger.queue()
+    assert "TRACK1" in action
+    for tracker, body, code in (
+        ("trk_2", {"decision": "nobodys"}, "tracking-not-found"),
+        ("trk_1", {"decision": "link"}, "shipment-not-found"),
+        ("trk_1", {"decision": "link", "shipment_id": name}, "not-its-code"),
+    ):
+        assert (await stranger.decide(tracker, **body))["code"] == code
+    done = await stranger.decide(decision="nobodys")
+    assert (done["events"], await stranger.queue()) == (["TrackerLinked"], [])
+    await stranger.told("delivered", 2)
+    assert await stranger.queue() == []
+    assert (await stranger.decide(decision="nobodys"))["code"] == "nothing-to-decide"
+
+
+async def test_a_word_on_a_label_that_a_person_said_was_bought_is_linked_to_its_parcel(
+    warehouse: Warehouse,
+) -> None:
+    said = commands.DecideLabel("main", SHIPMENT, True, "TRACK1", 450, "w", NOW + DAY)
+    doubt = commands.DoubtLabel("main", SHIPMENT, label_of(), NOW)
+    for one in (share(policy=CARRIED), quoted(), doubt, cleared(), said):
+        warehouse.tell(f"shipment-{SHIPMENT}", one)
+    stranger = Stranger(warehouse)
+    await stranger.told("delivered", 2)
+    done = await stranger.decide(decision="link", shipment_id=SHIPMENT)
+    assert done["events"] == ["TrackerLinked", "TrackingMatched"]
+    assert (await warehouse.get(f"shipments/{SHIPMENT}"))["state"] == "delivered"
+    assert await stranger.queue() == []

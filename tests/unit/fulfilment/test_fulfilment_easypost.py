@@ -1,5 +1,6 @@
 """EasyPost's words: which rate is bought, what is kept of an answer, and what a refusal is called."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -80,6 +81,23 @@ def test_what_is_given_back_is_submitted_refunded_or_refused() -> None:
         False,
         None,
     ]
+
+
+def test_a_scan_from_the_future_is_none_and_a_scanners_local_time_is_one() -> None:
+    def at(*times: int) -> int:
+        details = [{"datetime": datetime.fromtimestamp(t / 1e6, UTC).isoformat()} for t in times]
+        told = {
+            "id": "trk_1",
+            "tracking_code": "T",
+            "status": "failure",
+            "updated_at": "2026-05-01",
+        }
+        return words.scan(told | {"tracking_details": details}, NOW).seen_at
+
+    assert at(NOW - DAY, NOW + 300 * DAY) == NOW - DAY
+    assert at(NOW - DAY, NOW + DAY // 2) == NOW + DAY // 2
+    assert at(NOW + 300 * DAY) == words.instant("2026-05-01")
+    assert at() == words.instant("2026-05-01")
 
 
 def test_a_parcel_abroad_has_customs_data_and_one_at_home_has_none() -> None:

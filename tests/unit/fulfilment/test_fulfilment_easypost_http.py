@@ -4,13 +4,19 @@ import base64
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from aiohttp import web
 
+from libs.contracts import fulfilment as events
 from libs.effects.kinds import Confirmed, NotYet, Rejected, Result, Unknown
 from libs.runtime.settings import Carrier
+from libs.store.store import Call
+from services.fulfilment import easypost
 from services.fulfilment.easypost_http import Account
 from tests.unit.fulfilment.samples import NOW
 
@@ -23,7 +29,7 @@ async def account(answer: web.Response) -> AsyncIterator[tuple[Account, list[Any
     asked: list[Any] = []
 
     async def taken(request: web.Request) -> web.Response:
-        asked.append((request.path, request.headers["Authorization"], await request.text()))
+        asked.append((request.raw_path, request.headers["Authorization"], await request.text()))
         return answer
 
     app = web.Application()
@@ -67,3 +73,39 @@ async def test_nobody_there_is_not_yet() -> None:
     found = Account(Carrier(api_url="http://127.0.0.1:9", api_key="key"), lambda: NOW)
     assert await found.call("GET", "trackers/trk_1") == NotYet("carrier-unreachable")
     await found.close()
+
+
+async def test_a_parcel_whose_tracker_nobody_knows_is_asked_for_by_its_code() -> None:
+    listed = {"trackers": [TRACKER | {"tracking_code": "OTHER"}, TRACKER], "has_more": False}
+    for tracker, told, path in (
+        ("TRACK1", listed, "/v2/trackers?tracking_code=TRACK1"),
+        ("trk_1", TRACKER, "/v2/trackers/trk_1"),
+    ):
+        async with account(web.json_response(told)) as (found, asked):
+            adapter = easypost.Polls(Shared(found))  # type: ignore[arg-type]
+            result = await adapter.perform(polled(tracker))
+            assert isinstance(result, Confirmed)
+            assert (result.answer.tracking_code, result.answer.seen_at) == ("TRACK1", NOW)
+            assert [one[0] for one in asked] == [path]
+
+
+class Shared:
+    """What the kinds of effects share, with one account."""
+
+    def __init__(self, only: Account) -> None:
+        self.get = lambda _, path: only.call("GET", path)
+        self.ports = SimpleNamespace(clock=lambda: NOW)
+
+
+TRACKER = {
+    "id": "trk_1", "object": "Tracker", "tracking_code": "TRACK1", "status": "in_transit",
+    "tracking_details": [{"datetime": datetime.fromtimestamp(NOW // 10**6, UTC).isoformat()}],
+}  # fmt: skip
+
+
+def polled(tracker: str) -> Call:
+    asked = events.TrackingAsked(
+        entity="main", occurred_at=NOW, shipment_id="shp", account="post", tracker=tracker,
+        ordinal=1, next_at=NOW,
+    )  # fmt: skip
+    return Call("e", "easypost.poll", "shipment-shp", msgspec.msgpack.encode(asked), 1, 1, 0, NOW)

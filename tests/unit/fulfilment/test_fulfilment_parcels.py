@@ -408,3 +408,31 @@ def test_words_that_come_before_their_parcel_are_kept_for_it() -> None:
     assert [type(e).__name__ for e in given(TRACKER).when(link, heard).events] == [
         "TrackingMatched"
     ]
+
+
+def test_a_code_that_its_carrier_uses_again_tells_nothing_of_the_parcel_before() -> None:
+    """EasyPost's tracker of such a code shows the earlier parcel's way until the new one is seen."""
+    old = seen("delivered", NOW - 40 * DAY)
+    assert told(*SENT, old) == []
+    assert told(*SENT, seen("in_transit", NOW - DAY // 2)) == ["ParcelTracked"]  # a local clock
+    assert told(*SENT, old, seen("delivered", NOW + 1))[-1] == "ShipmentDelivered"
+
+
+def test_a_tracker_follows_the_parcel_that_had_its_code_last_whichever_is_heard_first() -> None:
+    first = tracker_commands.LinkTracker("main", "post", "trk_1", "shp_before", NOW)
+    later = tracker_commands.LinkTracker("main", "post", "trk_1", SHIPMENT, NOW + 40 * DAY)
+    heard = tracker_commands.HearTracker(
+        "main", "post", "RoyalMail", "trk_1", "TRACK1", "delivered", "delivered", "",
+        NOW + 41 * DAY, NOW + 41 * DAY,
+    )  # fmt: skip
+    for links in ((first, later), (later, first), (later, first, first, later)):
+        [matched] = given(TRACKER).when(*links, heard).events
+        assert matched.shipment_id == SHIPMENT
+
+
+def test_a_label_that_a_person_said_was_bought_is_followed_by_its_code() -> None:
+    [asked] = given(PARCEL).when(
+        *DOUBT, cleared(), word(was_bought=True),
+        shipment_commands.AskTracking("main", SHIPMENT, 1, NOW + 2 * DAY),
+    ).events  # fmt: skip
+    assert (asked.tracker, asked.account) == ("TRACK9", "post")

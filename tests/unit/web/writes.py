@@ -65,6 +65,9 @@ WRITES: dict[str, tuple[str, Any]] = {
     "/fulfilment/shipments/{shipment_id}/label": (
         "/fulfilment/shipments/shp_1/label", {"carrier": "post"},
     ),
+    "/fulfilment/trackings/{account}/{tracker}/decisions": (
+        "/fulfilment/trackings/post/trk_1/decisions", {"decision": "nobodys"},
+    ),
     "/accounting/queues/{subject}/{code}/settle": (
         "/accounting/queues/MUG/cost-unknown/settle", {"source_event": "e1", "value": "2.00"},
     ),
