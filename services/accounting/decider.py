@@ -192,5 +192,5 @@ def _settled(state: SaleState, at: int, *, code: str, value: str) -> accounting.
 
 SALE: Decider[commands.SaleCommand, SaleState, SaleEvent] = Decider(
     category="sale", commands=commands.SaleCommand, state=SaleState, initial=SaleState(),
-    decide=decide, evolve=evolve,
+    decide=decide, evolve=evolve, version=2,
 )  # fmt: skip
