@@ -229,6 +229,17 @@ async def test_a_statutory_key_lives_to_its_latest_date_and_no_longer(keys: Keys
     assert [await vault.open(one, "name") for one in (other, contact)] == [b"plain", b"plain"]
 
 
+async def test_a_key_that_is_destroyed_before_it_was_made_is_never_made(keys: Keys) -> None:
+    """An erasure may come before the first thing that would be sealed under the key."""
+    vault = keys.vault()
+    assert await vault.shred(*BOB) is False
+    for one in (vault, keys.vault()):
+        with pytest.raises(Shredded):
+            await one.keys_for([BOB])
+    assert await vault.shred(*BOB) is False
+    assert await sealed_by(vault, (BOB[0], "statutory"))
+
+
 async def test_a_resealed_value_outlives_its_day(keys: Keys) -> None:
     vault = keys.vault()
     sealed = await sealed_by(vault, (inbox_day("shop", NOW), "inbox"))
