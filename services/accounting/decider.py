@@ -32,7 +32,7 @@ from services.accounting.sale import (
 DECIDE_WITHIN = 2 * 86_400_000_000  # microseconds: how long a posting may wait for a person
 _VALUES = {
     "tax-country-unknown": re.compile(r"[A-Z]{2}"),
-    "currency-unknown": re.compile(r"\d{1,9}(\.\d{1,12})?"),
+    "currency-unknown": re.compile(r"(?=.*[1-9])\d{1,9}(\.\d{1,12})?", re.ASCII),
     "currency-differs": re.compile(r""),
 }
 

@@ -324,6 +324,22 @@ async def test_keys_that_time_ends_are_found_without_reading_the_others(database
 
 
 @pytest.mark.stack
+async def test_a_contact_key_that_an_older_release_made_behind_an_erasure_goes_at_the_start(
+    vault_pool: Pool,
+) -> None:
+    vault = PostgresVault(vault_pool, MASTER)
+    living = await sealed_by(vault, BOB)
+    await vault.keys_for([ANN, (ANN[0], "statutory"), (BOB[0], "statutory")])
+    await vault.retain(ANN[0], NOW)
+    await vault.migrate()
+    fresh = PostgresVault(vault_pool, MASTER)
+    with pytest.raises(Shredded):
+        await fresh.keys_for([ANN])
+    assert await fresh.keys_for([(ANN[0], "statutory")])
+    assert await fresh.open(living, "name") == b"plain"
+
+
+@pytest.mark.stack
 async def test_the_table_locks_in_one_order_whatever_order_it_is_asked_in(vault_pool: Pool) -> None:
     table = PostgresKeys(vault_pool)
     for turn in range(5):
