@@ -171,5 +171,5 @@ def _valued(command: commands.CostCommand, stock: Value) -> accounting.StockValu
 
 COST: Decider[commands.CostCommand, Value, CostEvent] = Decider(
     category="cost", commands=commands.CostCommand, state=Value, initial=Value(),
-    decide=decide, evolve=evolve,
+    decide=decide, evolve=evolve, version=2,
 )  # fmt: skip

@@ -9,14 +9,21 @@ from msgspec.structs import replace
 
 from libs.contracts import accounting, common
 
+FINE = 1_000_000
+
 
 class Held(msgspec.Struct, frozen=True, array_like=True):
-    """Units that came in and nobody can say what they cost; `value` is what stands for it."""
+    """Units that came in and nobody can say what they cost; `value` is what stands for it.
+
+    `left` of them are still here, in millionths of a unit: of units that go, held ones are as many
+    as they are of those that are here.
+    """
 
     units: int
     value: int
     kind: common.EntryKind
     code: str
+    left: int
 
 
 class Value(msgspec.Struct, frozen=True):
@@ -78,14 +85,9 @@ def find(stock: Value, units: int) -> tuple[Value, int]:
 
 
 def tell(stock: Value, held: Held, total: int) -> tuple[Value, int, int]:
-    """Say what held units cost in all; return what that adds, and how much of it is gone already.
-
-    Units in stock are alike: of the held ones as many are still here as there are units.
-    """
+    """Say what held units cost in all; return what that adds, and how much of that is gone."""
     more = total - held.value
-    here = max(more * min(held.units, max(stock.units, 0)) // held.units, -max(stock.value, 0))
-    if stock.units <= 0:
-        here = 0
+    here = max(more * held.left // (held.units * FINE), -max(stock.value, 0))
     after = replace(stock, value=stock.value + here)
     if not after.known:
         after = replace(after, cost_value=total, cost_units=held.units)
@@ -115,12 +117,25 @@ def evolve(stock: Value, event: accounting.AccountingEvent) -> Value:
             return replace(
                 stock, units=event.units, value=event.value, cost_value=event.cost_value,
                 cost_units=event.cost_units, seen=event.source_version,
+                held=_staying(stock, max(event.units, 0)),
             )  # fmt: skip
         case accounting.PostingHeld():
-            held = Held(event.units, event.amount, event.kind, event.code)
+            held = Held(event.units, event.amount, event.kind, event.code, event.units * FINE)
             return replace(stock, held=stock.held | {event.source_event: held})
         case accounting.PostingSettled():
             left = {key: one for key, one in stock.held.items() if key != event.source_event}
             return replace(stock, held=left)
         case _:
             return stock
+
+
+def _staying(stock: Value, units: int) -> dict[str, Held]:
+    """Return the held ones with what is left of each when so many units are here."""
+    before = max(stock.units, 0)
+    if not stock.held or units > before == stock.units:
+        return stock.held
+    if units < before:
+        left = {name: one.left * units // before for name, one in stock.held.items()}
+    else:  # a debt is filled first
+        left = {name: min(one.left, units * FINE) for name, one in stock.held.items()}
+    return {name: replace(one, left=left[name]) for name, one in stock.held.items()}

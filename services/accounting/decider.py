@@ -32,7 +32,7 @@ from services.accounting.sale import (
 DECIDE_WITHIN = 2 * 86_400_000_000  # microseconds: how long a posting may wait for a person
 _VALUES = {
     "tax-country-unknown": re.compile(r"[A-Z]{2}"),
-    "currency-unknown": re.compile(r"\d{1,9}(\.\d{1,12})?"),
+    "currency-unknown": re.compile(r"(?=.*[1-9])\d{1,9}(\.\d{1,12})?", re.ASCII),
     "currency-differs": re.compile(r""),
 }
 
@@ -192,5 +192,5 @@ def _settled(state: SaleState, at: int, *, code: str, value: str) -> accounting.
 
 SALE: Decider[commands.SaleCommand, SaleState, SaleEvent] = Decider(
     category="sale", commands=commands.SaleCommand, state=SaleState, initial=SaleState(),
-    decide=decide, evolve=evolve,
+    decide=decide, evolve=evolve, version=2,
 )  # fmt: skip

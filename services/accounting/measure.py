@@ -16,6 +16,7 @@ Part = tuple[str, str, int]
 VOUCHERS = ("gift_card", "store_credit")  # what the buyer holds with us: a liability
 # They stand where a holder's name does, for what went back in another way: quantity it counts as.
 ELSEWHERE = {"by hand": "repaid", "by dispute": "charged-back"}
+NO_LINE = "?"  # stands where a line's name does, for what a refund gives back of none in particular
 _BACK = {  # what is no income of ours goes back as what it was
     "tax": "returned-tax", "tax-held": "returned-tax-held", "charged-duty": "returned-duty",
     "sold-gift_card": "returned-gift_card", "sold-donation": "returned-donation",
@@ -26,13 +27,13 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
     """What happened to a sale so far, summed. `ended`: cancelled as a whole.
 
     `vouchers` and `restored` are what payments took of gift cards and credit, and gave back.
-    `refunded` is by holder, and by each way of `ELSEWHERE`.
+    `refunded` is by holder, and by each way of `ELSEWHERE`; `refunds` says of which lines each is.
     """
 
     captured: dict[str, int] = {}
     vouchers: dict[str, int] = {}
     refunded: dict[str, int] = {}
-    refunded_lines: dict[str, int] = {}
+    refunds: dict[str, dict[str, int]] = {}
     shipped: dict[str, int] = {}
     completed: dict[str, int] = {}
     disputed: dict[str, int] = {}
@@ -169,8 +170,8 @@ def _returned(groups: list[Group], facts: Facts, excess: int) -> list[Part]:
     """
     known = [group for group in groups if group.key != "rounding"]
     worth = [sum(group.weights) for group in known]
-    told = facts.refunded_lines
-    wanted = [min(told.get(group.key, 0), most) for group, most in zip(known, worth, strict=True)]
+    told = [sum(lines.get(group.key, 0) for lines in facts.refunds.values()) for group in known]
+    wanted = [min(most, amount) for most, amount in zip(worth, told, strict=True)]
     if excess <= sum(wanted):
         shares = split(excess, wanted)
     else:

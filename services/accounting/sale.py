@@ -9,7 +9,8 @@ import msgspec
 from msgspec.structs import replace
 
 from libs.contracts import accounting, common
-from services.accounting.measure import VOUCHERS, Facts, Quantities, measured
+from libs.values.money import split
+from services.accounting.measure import NO_LINE, VOUCHERS, Facts, Quantities, measured
 
 SaleEvent = (
     accounting.SaleRecorded
@@ -180,10 +181,8 @@ def _added(facts: Facts, fact: common.SaleFact) -> Facts:
                 most[line.line_id] = max(most.get(line.line_id, 0), line.quantity)
             return replace(facts, completed=most)
         case "refunded":
-            lines = _plus(facts.refunded_lines, "", fact.charges_amount)
-            for line in fact.lines:
-                lines = _plus(lines, line.line_id, line.amount)
-            facts = replace(facts, refunded_lines=lines)
+            mine = _given_back(facts.refunds.get(fact.reference, {}), fact)
+            facts = replace(facts, refunds=facts.refunds | {fact.reference: mine})
             if fact.tender in VOUCHERS:
                 return replace(facts, restored=_plus(facts.restored, fact.tender, fact.amount))
             return replace(facts, refunded=_plus(facts.refunded, fact.holder, fact.amount))
@@ -204,6 +203,18 @@ def _added(facts: Facts, fact: common.SaleFact) -> Facts:
             return facts
         case _:
             assert_never(fact.kind)
+
+
+def _given_back(mine: dict[str, int], fact: common.SaleFact) -> dict[str, int]:
+    """Return what a refund has given back of each line by now; what came back of it is of none."""
+    if fact.amount < 0:
+        gone = split(min(-fact.amount, sum(mine.values())), list(mine.values()))
+        return {name: n - less for (name, n), less in zip(mine.items(), gone, strict=True)}
+    told = fact.charges_amount + sum(line.amount for line in fact.lines)
+    mine = _plus(mine, "", fact.charges_amount)
+    for line in fact.lines:
+        mine = _plus(mine, line.line_id, line.amount)
+    return _plus(mine, NO_LINE, max(fact.amount - told, 0))
 
 
 def _plus(sums: dict[str, int], key: str, amount: int) -> dict[str, int]:

@@ -11,7 +11,10 @@ _BY_HAND = "hand_"
 
 
 class SightCustomer(msgspec.Struct, frozen=True, tag=True):
-    """An order names this buyer; `occurred_at` is when it was placed."""
+    """An order names this buyer; `occurred_at` is when it was placed.
+
+    `statutory`: it tells what the law wants kept.
+    """
 
     entity: str
     customer_id: str
@@ -22,6 +25,7 @@ class SightCustomer(msgspec.Struct, frozen=True, tag=True):
     order_id: str
     occurred_at: int
     at: int
+    statutory: bool = True
 
 
 class UnmergeCustomer(msgspec.Struct, frozen=True, tag=True):

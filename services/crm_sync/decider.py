@@ -124,8 +124,11 @@ def _noted(command: commands.NoteMerge, state: Customer) -> Sequence[CustomerEve
 
 
 def _kept(command: commands.SightCustomer, state: Customer) -> Sequence[CustomerEvent]:
-    """Look at nothing but the date: an invoice of today is kept as long as any other."""
-    if command.occurred_at <= state.kept_from:
+    """Look at nothing but the date: an invoice of today is kept as long as any other.
+
+    Only what the law wants kept moves it: before that there may be no key that could have a date.
+    """
+    if not command.statutory or command.occurred_at <= state.kept_from:
         return []
     return [
         events.RetentionExtended(

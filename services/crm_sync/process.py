@@ -49,6 +49,7 @@ def react_to_orders(envelope: Envelope[Any]) -> Reactions:
                 account=order.account, guest=order.customer.guest,
                 evidence=order.customer.evidence, order_id=event.order_id,
                 occurred_at=order.placed_at, at=envelope.at,
+                statutory=order.customer.statutory is not None,
             )  # fmt: skip
             return ((customer_stream(customer), sight),)
         case _:

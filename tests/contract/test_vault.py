@@ -229,6 +229,17 @@ async def test_a_statutory_key_lives_to_its_latest_date_and_no_longer(keys: Keys
     assert [await vault.open(one, "name") for one in (other, contact)] == [b"plain", b"plain"]
 
 
+async def test_a_key_that_is_destroyed_before_it_was_made_is_never_made(keys: Keys) -> None:
+    """An erasure may come before the first thing that would be sealed under the key."""
+    vault = keys.vault()
+    assert await vault.shred(*BOB) is False
+    for one in (vault, keys.vault()):
+        with pytest.raises(Shredded):
+            await one.keys_for([BOB])
+    assert await vault.shred(*BOB) is False
+    assert await sealed_by(vault, (BOB[0], "statutory"))
+
+
 async def test_a_resealed_value_outlives_its_day(keys: Keys) -> None:
     vault = keys.vault()
     sealed = await sealed_by(vault, (inbox_day("shop", NOW), "inbox"))
@@ -310,6 +321,22 @@ async def test_keys_that_time_ends_are_found_without_reading_the_others(database
     after = await rows_read(pool, "subject_keys")
     assert after["subject_keys"] - before["subject_keys"] < 50
     await close_pool(pool)
+
+
+@pytest.mark.stack
+async def test_a_contact_key_that_an_older_release_made_behind_an_erasure_goes_at_the_start(
+    vault_pool: Pool,
+) -> None:
+    vault = PostgresVault(vault_pool, MASTER)
+    living = await sealed_by(vault, BOB)
+    await vault.keys_for([ANN, (ANN[0], "statutory"), (BOB[0], "statutory")])
+    await vault.retain(ANN[0], NOW)
+    await vault.migrate()
+    fresh = PostgresVault(vault_pool, MASTER)
+    with pytest.raises(Shredded):
+        await fresh.keys_for([ANN])
+    assert await fresh.keys_for([(ANN[0], "statutory")])
+    assert await fresh.open(living, "name") == b"plain"
 
 
 @pytest.mark.stack

@@ -112,7 +112,7 @@ async def test_whatever_is_killed_the_report_is_sound_and_the_audit_finds_nothin
                 await nothing_is_left(tmp_path, members)
                 continue
             report = await eventually(partial(demo.has_said, "report"), 180)
-            async with lonja(tmp_path, "audit", "--json") as audit:
+            async with lonja(tmp_path, "audit", "--at-rest", "--json") as audit:
                 code, found, errors = await ended(audit)
             process.terminate()
             await listening

@@ -247,6 +247,17 @@ async def test_an_erased_customer_is_forgotten_everywhere_and_the_law_is_kept(
     for member in person["members"]:
         assert (await system.get(f"/customers/{member['customer_id']}/contact"))[0] == 410
     await assert_clean(system)
+    await audited(system)
+
+
+async def audited(system: System) -> None:
+    """The audit, which shares no code with the vault, finds the same: two are erased, no key left."""
+    async with lonja(system.folder, "audit", "--json") as process:
+        _, said, errors = await ended(process)
+    verdict = json.loads(said.splitlines()[-1])
+    assert [one for one in verdict["findings"] if one["promise"] == "P8"] == [], errors
+    assert verdict["figures"]["privacy"] == {"erased": 2, "asked": 0}
+    assert verdict["figures"]["vault"]["statutory keys"] == 3
 
 
 async def opens(system: System, customer: str, members: int) -> None:

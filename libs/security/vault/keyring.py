@@ -37,7 +37,7 @@ class KeyTable(Protocol):
         ...
 
     async def shred(self, subject: str, clearance: Clearance) -> bool:
-        """Empty a key's row."""
+        """Empty a key's row, or leave an empty one, so that no key is ever made; False for that."""
         ...
 
     async def retain(self, subject: str, until: int) -> int | None:

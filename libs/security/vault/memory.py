@@ -25,8 +25,9 @@ class MemoryKeys:
         return [self.rows[one] for one in wanted if one in self.rows]
 
     async def shred(self, subject: str, clearance: Clearance) -> bool:
-        row = self.rows.get((subject, clearance))
-        if row is None or row.wrapped is None:
+        none = KeyRow(subject, clearance, "", None)
+        row = self.rows.setdefault((subject, clearance), none)
+        if row.wrapped is None:
             return False
         self.rows[subject, clearance] = msgspec.structs.replace(row, wrapped=None)
         return True

@@ -23,6 +23,11 @@ _FIND = """
     SELECT k.subject, k.clearance, k.key_id, k.wrapped
     FROM unnest($1::text[], $2::text[]) AS u(subject, clearance)
     JOIN subject_keys k USING (subject, clearance)"""
+# A row without a key is left where there was none, and goes first: a key made meanwhile goes, too.
+_NO_KEY = """
+    INSERT INTO subject_keys (subject, clearance, key_id, kek_id, shredded_at)
+    VALUES ($1::text, $2::text, 'none_' || $1::text || '_' || $2::text, '', now())
+    ON CONFLICT (subject, clearance) DO NOTHING"""
 _SHRED = """
     UPDATE subject_keys SET wrapped = NULL, shredded_at = now()
     WHERE subject = $1 AND clearance = $2 AND wrapped IS NOT NULL"""
@@ -66,6 +71,7 @@ class PostgresKeys:
         return [KeyRow(*row) for row in await self.pool.fetch(_FIND, subjects, clearances)]
 
     async def shred(self, subject: str, clearance: Clearance) -> bool:
+        await self.pool.execute(_NO_KEY, subject, clearance)
         return str(await self.pool.execute(_SHRED, subject, clearance)) == "UPDATE 1"
 
     async def retain(self, subject: str, until: int) -> int | None:

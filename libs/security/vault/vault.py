@@ -34,7 +34,7 @@ class Vault(Protocol):
         ...
 
     async def shred(self, subject: str, clearance: Clearance) -> bool:
-        """Destroy a key; False where there was none."""
+        """Destroy a key for good; False where there was none, and none is ever made then."""
         ...
 
     async def retain(self, subject: str, until: int) -> int | None:

@@ -1,5 +1,6 @@
 """The outside systems' own books beside ours: money by holder, labels, what shops were told."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -46,23 +47,25 @@ def at_provider(books: Any, money: MoneyCheck) -> Found:
     A doubt about setting money aside, or giving that back, moves none.
     """
     holder = books["account"]
-    taken = sum(books["captured_minor"].values()) - sum(books["refunded_minor"].values())
-    ours = money.captured.get(holder, 0) - money.refunded.get(holder, 0)
-    doubt = money.unknown(holder)
+    taken = Counter[str](books["captured_minor"])
+    taken.subtract(books["refunded_minor"])
+    ours = money.taken(holder)
     found = []
-    if not ours - doubt["refund"] <= taken <= ours + doubt["capture"]:
-        text = (
-            f"the provider has {taken}, we say {ours} with {doubt['capture']} of captures and "
-            f"{doubt['refund']} of refunds in doubt"
-        )
-        found.append(Finding("P3", "books-differ", holder, text))
+    for currency in sorted(taken.keys() | ours.keys()):
+        here, there, doubt = ours[currency], taken[currency], money.unknown(holder, currency)
+        if not here - doubt["refund"] <= there <= here + doubt["capture"]:
+            text = (
+                f"the provider has {there} {currency}, we say {here} with {doubt['capture']} of "
+                f"captures and {doubt['refund']} of refunds in doubt"
+            )
+            found.append(Finding("P3", "books-differ", holder, text))
     for one in books["double_charges"]:
         text = f"{one['intent']} was captured by {', '.join(one['payment_intents'])}"
         found.append(Finding("P3", "charged-twice", holder, text))
     figures = {
-        "holder": holder, "books_minor": taken, "captured_minor": ours,
-        "unknown_minor": doubt.total(), "double_charges": len(books["double_charges"]),
-        "faults": books["faults"],
+        "holder": holder, "books_minor": taken.total(), "captured_minor": ours.total(),
+        "unknown_minor": money.unknown(holder).total(), "faults": books["faults"],
+        "double_charges": len(books["double_charges"]),
     }  # fmt: skip
     return found, figures
 
@@ -116,7 +119,7 @@ async def _shop(name: str, url: str, checks: Mapping[str, Check]) -> Found:
         found.append(Finding("P9", "in-books-not-told", name, text))
     found += by_order(name, orders, money)
     taken = sum(one["taken_minor"] for one in orders)
-    captured = money.captured.get(name, 0) - money.refunded.get(name, 0)
+    captured = money.taken(name).total()
     if taken != captured:
         text = f"the shop has {taken}, we say {captured}"
         found.append(Finding("P3", "books-differ", name, text))

@@ -28,15 +28,22 @@ _EFFECTS = """
 _ORDERS = """
     SELECT order_id, state, reason, owner, next_action, since, decide_by FROM orders
     WHERE NOT state = ANY ($1::text[]) ORDER BY since"""
+_LANES = "SELECT lane, head FROM lanes ORDER BY lane"
+_UNSENT = """
+    SELECT pseq, type FROM events WHERE lane = $1 AND pseq > $2 AND recorded_at <= $3
+    ORDER BY pseq LIMIT 1"""
 _TABLES = (
     "SELECT to_regclass('inbox') IS NOT NULL AS inbox, to_regclass('orders') IS NOT NULL AS orders"
 )
 
 
 async def look(
-    service: str, dsn: str, now: int, known: Known
+    service: str, dsn: str, now: int, known: Known, settled: int, sent: Mapping[int, int]
 ) -> tuple[list[Finding], Mapping[str, Any]]:
-    """Return what a service's database shows, and counts; `now` in microseconds."""
+    """Return what a service's database shows, and counts; `now` in microseconds.
+
+    `sent` is the last number in each partition of its topic, in which is what was before `settled`.
+    """
     connection = await asyncpg.connect(dsn)
     try:
         has = await connection.fetchrow(_TABLES)
@@ -47,9 +54,10 @@ async def look(
         effects = await connection.fetch(_EFFECTS, now - DAY)
         orders = await connection.fetch(_ORDERS, list(ENDED)) if has["orders"] else []
         figures = await _figures(connection, orders=bool(has["orders"]))
+        unsent = await _unsent(connection, service, settled, sent)
     finally:
         await connection.close()
-    found = [*_inbox(service, inbox), *_parked(service, parked)]
+    found = [*unsent, *_inbox(service, inbox), *_parked(service, parked)]
     found += islice(doubtful(effects, known), 100)
     return [*found, *stuck(orders, now)], figures
 
@@ -66,6 +74,23 @@ async def _figures(connection: Any, *, orders: bool) -> Mapping[str, Any]:
         rows = await connection.fetch("SELECT state, reason, count(*) FROM orders GROUP BY 1, 2")
         figures["orders"] = {" ".join(filter(None, row[:2])): row[2] for row in rows}
     return figures
+
+
+async def _unsent(
+    connection: Any, service: str, before: int, sent: Mapping[int, int]
+) -> list[Finding]:
+    """Return lanes whose events are not in the topic, or that have fewer than it."""
+    found = []
+    for lane, head in await connection.fetch(_LANES):
+        last, subject = sent.get(lane, 0), f"{service}/{lane}"
+        if last > head:
+            text = f"the topic has number {last}, the store has given {head}"
+            found.append(Finding("P1", "topic-ahead-of-store", subject, text))
+        row = await connection.fetchrow(_UNSENT, lane, last, before)
+        if row is not None:
+            text = f"number {row['pseq']}, {row['type']}, is not in the topic"
+            found.append(Finding("P1", "not-published", subject, text))
+    return found
 
 
 def _inbox(service: str, rows: Iterable[Any]) -> Iterable[Finding]:

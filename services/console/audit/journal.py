@@ -44,6 +44,11 @@ class JournalCheck:
                 self._tax[line["dimension"]] += line["credit"] - line["debit"]
             if min(line["debit"], line["credit"]) < 0 or (line["debit"] and line["credit"]):
                 self._say("entry-line-malformed", data["entry_id"], str(line), record)
+            own = line["functional_debit"], line["functional_credit"]
+            theirs = line["debit"], line["credit"]
+            if data["currency"] == data["functional_currency"] and own != theirs:
+                text = f"{theirs} {data['currency']} are converted to {own}"
+                self._say("entry-converted-otherwise", data["entry_id"], text, record)
         # A parcel may hold several orders; each has its own part of it.
         source = (data["source_event"], data["kind"], data["reference"], data["order_id"])
         if source in self._sources:

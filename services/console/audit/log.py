@@ -75,6 +75,10 @@ class LogCheck:
         subject = f"{record.service}/{record.partition}"
         self._found.append(Finding("P1", code, subject, text, (record.place,)))
 
+    def sent(self, service: str) -> Mapping[int, int]:
+        """Return the last number without a hole before it, by partition of a service's topic."""
+        return {lane[1]: last for lane, last in self._last.items() if lane[0] == service}
+
     def findings(self) -> Iterable[Finding]:
         """Return holes, repeats with other content, and streams out of order."""
         yield from self._found

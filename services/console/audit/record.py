@@ -38,7 +38,11 @@ class Finding:
 
 
 class Check(Protocol):
-    """One promise, folded from the topics in any interleaving of their partitions."""
+    """One promise, folded from the topics in any interleaving of their partitions.
+
+    What several services tell is compared as far as it happened before `settled` (microseconds):
+    what happened since may be on its way from one to the other.
+    """
 
     def see(self, record: Record) -> None:
         """Take in one record; records of one partition come in their order."""

@@ -11,8 +11,8 @@ About = tuple[str, str, str]  # kind of report, what it is about, order
 class ReportsCheck:
     """Dispatches and cancellations beside the reports of them; `now` in microseconds."""
 
-    def __init__(self, now: int) -> None:
-        self._now = now
+    def __init__(self, now: int, settled: int) -> None:
+        self._now, self._settled = now, settled
         self._due: dict[About, tuple[Record, set[str]]] = {}  # with the lines that it is about
         self._asked: dict[str, Record] = {}
         self._confirmed: dict[str, list[Record]] = {}
@@ -64,7 +64,8 @@ class ReportsCheck:
         """Return what a channel never heard of, heard untruly, twice, or too late."""
         asked = {_about(record) for record in self._asked.values()}
         for name, (record, rows) in self._due.items():
-            if name not in asked and self._concerns(name, record, rows):
+            told = name in asked or record.at > self._settled
+            if not told and self._concerns(name, record, rows):
                 text = f"{name[0]} {name[1]} of {name[2]} was never reported to its channel"
                 yield Finding("P9", "not-reported", name[2], text, (record.place,))
         heard: dict[About, list[Record]] = {}

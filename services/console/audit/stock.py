@@ -12,7 +12,9 @@ Places = dict[str, dict[str, int]]  # SKU -> location -> units
 class StockCheck:
     """A ledger of its own, per SKU and location, from inventory's events alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, settled: int) -> None:
+        self._settled = settled
+        self._young: set[tuple[str, str, str]] = set()  # shipment, order, SKU
         self._on_hand: Places = defaultdict(lambda: defaultdict(int))
         self._reserved: Places = defaultdict(lambda: defaultdict(int))
         self._has: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
@@ -28,6 +30,7 @@ class StockCheck:
             for one in record.data["units"]:
                 name = (record.data["shipment_id"], one["order_id"], one["sku"])
                 self._dispatched[name] += one["units"]
+                self._young |= {name} if record.at > self._settled else set()
         if record.service != "inventory":
             return
         data = record.data
@@ -102,7 +105,7 @@ class StockCheck:
             yield Finding("P2", "promised-without-stock", sku, text, (record.place,))
         for name in self._dispatched.keys() | self._shipped.keys():
             sent, left = self._dispatched.get(name, 0), self._shipped.get(name, 0)
-            if sent != left:
+            if sent != left and name not in self._young:
                 shipment, order, sku = name
                 text = f"{shipment} took {sent} {sku} for {order}, {left} left the stock"
                 yield Finding("P2", "shipped-otherwise", sku, text)

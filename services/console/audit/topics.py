@@ -17,10 +17,24 @@ ASYNCAPI = Path(__file__).resolve().parents[3] / "schemas" / "asyncapi.json"
 BATCH = 5000
 
 
-def schemas(path: Path = ASYNCAPI) -> Mapping[int, Any]:
-    """Return the parsed schema of every id that may stand before a value."""
+def schemas(path: Path = ASYNCAPI) -> Mapping[int, tuple[Any, Any]]:
+    """Return for every id that may stand before a value what wrote it, and its present form.
+
+    The present form is None where it is the same.
+    """
     messages = json.loads(path.read_text())["components"]["messages"].values()
-    return {m["x-schema-id"]: fastavro.parse_schema(m["payload"]["schema"]) for m in messages}
+    parsed = {m["x-schema-id"]: fastavro.parse_schema(m["payload"]["schema"]) for m in messages}
+    newest: dict[str, tuple[int, int]] = {}
+    for one in messages:
+        version = one["x-schema-version"], one["x-schema-id"]
+        newest[one["name"]] = max(version, newest.get(one["name"], version))
+    return {
+        one["x-schema-id"]: (
+            parsed[one["x-schema-id"]],
+            None if (now := newest[one["name"]][1]) == one["x-schema-id"] else parsed[now],
+        )
+        for one in messages
+    }
 
 
 class MissingTopic(Exception):  # noqa: N818 - nothing can be proved without it
@@ -31,16 +45,15 @@ class Foreign(Exception):  # noqa: N818 - a record that is not ours
     """A record without our headers."""
 
 
-def read_record(service: str, message: Any, known: Mapping[int, Any]) -> Record:
-    """Read one message. Raises Foreign, or whatever makes it unreadable."""
+def read_record(service: str, message: Any, known: Mapping[int, tuple[Any, Any]]) -> Record:
+    """Read one message, in its type's present form. Raises Foreign, or what makes it unreadable."""
     found = dict(message.headers)
     ours = found.get("lonja")
     if ours is None or len(ours) != 96:
         raise Foreign
     headers = {name: found[name].decode() for name in ("ce_type", "ce_id", "ce_time")}
-    data: Any = fastavro.schemaless_reader(
-        io.BytesIO(message.value[5:]), known[int.from_bytes(message.value[1:5], "big")], None
-    )
+    writer, reader = known[int.from_bytes(message.value[1:5], "big")]
+    data: Any = fastavro.schemaless_reader(io.BytesIO(message.value[5:]), writer, reader)
     at = datetime.fromisoformat(headers["ce_time"])
     return Record(
         service, headers["ce_type"].rpartition(".")[2], message.key.decode(), int(ours[16:32], 16),

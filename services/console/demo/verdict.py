@@ -19,7 +19,10 @@ async def judged(servers: Servers, settings: Settings, books: Mapping[str, str])
         {name: topic_of(settings.topic_prefix, name) for name in ALL},
         {name: database_dsn(servers.postgres, f"{settings.database_prefix}{name}") for name in ALL},
         books,
+        database_dsn(servers.postgres, f"{settings.database_prefix}vault"),
+        settings.limits.inbox_days,
     )
-    verdict = await audit(sources, time.time_ns() // 1000, lambda _seen, _total: None)
+    now = time.time_ns() // 1000  # all has come to its end
+    verdict = await audit(sources, now, now, lambda _seen, _total: None)
     said = [f"{one.promise} {one.code}: {one.subject}: {one.text}" for one in verdict.findings]
     return Outcome(verdict.figures, said)

@@ -37,6 +37,7 @@ from tests.unit.accounting.samples import (
     tax,
     told,
 )
+from tests.unit.accounting.test_accounting_costs import Shelf
 from tests.unit.inventory import samples as stock_samples
 from tests.unit.memory import folded
 
@@ -337,6 +338,35 @@ def test_the_average_never_drifts_by_more_than_a_unit_for_each_parcel(
         if not on_hand:
             assert value.value == 0
             parcels = 0
+
+
+@settings(max_examples=examples(300), deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["told", "later", "gone"]), st.integers(1, 9)),
+        min_size=1, max_size=20,
+    ),
+    st.randoms(use_true_random=False),
+)  # fmt: skip
+def test_units_whose_cost_is_told_later_are_worth_what_they_would_have_been_at_once(
+    story: list[tuple[str, int]], rng: Any
+) -> None:
+    """Every unit costs 2.00: whoever says so, and when, what is here is worth that, and no more."""
+    shelf = Shelf()
+    for what, few in story:
+        match what:
+            case "told":
+                shelf.receives(few, "2.00")
+            case "later":
+                shelf.receives(few, *(("9.00", "SEK") if shelf.value.known else (None, None)))
+            case _:
+                shelf.ships(few)
+    waits = sorted(shelf.value.held)
+    rng.shuffle(waits)
+    for name in waits:
+        shelf.cost_is_told("2.00", int(name.rpartition("/")[2]))
+    if shelf.value.known and shelf.value.units >= 0:
+        assert abs(shelf.value.value - 200 * shelf.value.units) <= 2 * len(story)
 
 
 @settings(max_examples=examples(100), deadline=None)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from libs.contracts import common, payments
 from services.accounting import chart
-from services.console.audit.money import MoneyCheck
+from services.console.audit.ledger import LedgerCheck
 from services.payments.sums import held, taken
 from tests.examples import examples
 from tests.unit.accounting import samples as books
@@ -58,7 +58,7 @@ class Books:
                 records.tell("payments", type(one.event).__name__, one.stream, **data)
         for entry in self.ledger.ledger.entries:
             records.tell("accounting", "EntryPosted", "sale", **msgspec.to_builtins(entry))
-        check = MoneyCheck(audit.NOW)
+        check = LedgerCheck(audit.NOW)
         for record in records.records:
             check.see(record)
         return [one.subject for one in check.findings() if one.code == "ledger-differs"]

@@ -75,7 +75,7 @@ class Shelf:
 
     @property
     def value(self) -> Value:
-        value: Value = self.ledger.states[STREAM]
+        value: Value = self.ledger.states.get(STREAM, Value())
         return value
 
 
@@ -128,6 +128,33 @@ def test_a_person_says_what_a_receipt_cost() -> None:
     with pytest.raises(Refused) as no:
         shelf.cost_is_told("2.50", 1)
     assert no.value.code == "posting-not-held"
+
+
+def test_several_receipts_without_a_cost_are_worth_no_more_than_the_units_that_are_here() -> None:
+    shelf = Shelf().receives(5, None, None).receives(5, None, None).ships(5)
+    shelf.receives(10, "2.00")
+    assert (shelf.value.units, shelf.value.value) == (15, 3000)
+    assert shelf.balances == {"1400 MUG": 3000, "2500": -4000, "5010": 1000}
+
+
+def test_persons_who_say_what_receipts_cost_revalue_each_unit_that_is_here_once() -> None:
+    shelf = Shelf().receives(5, None, None).receives(5, None, None).ships(5)
+    shelf.cost_is_told("2.00", 1).cost_is_told("2.00", 2)
+    assert (shelf.value.units, shelf.value.value) == (5, 1000)
+    assert shelf.balances == {"1400 MUG": 1000, "2500": -2000, "5010": 1000}
+
+
+def test_a_cost_told_when_its_units_are_gone_does_not_revalue_those_that_came_later() -> None:
+    shelf = Shelf().receives(5, "9.00", "SEK").ships(5).receives(5, "2.00")
+    shelf.cost_is_told("3.00", 1)
+    assert (shelf.value.units, shelf.value.value) == (5, 1000)
+    assert shelf.balances == {"1400 MUG": 1000, "2500": -2500, "5010": 1500}
+
+
+def test_a_cost_told_late_is_shared_by_what_is_here_and_what_is_gone_like_any_average() -> None:
+    shelf = Shelf().receives(5, "1.00").receives(5, "9.00", "SEK").ships(5)
+    shelf.cost_is_told("3.00", 2)
+    assert shelf.balances == {"1400 MUG": 1000, "2500": -2000, "5000": 500, "5010": 500}
 
 
 def test_a_later_receipt_without_a_cost_stands_at_the_last_known_one() -> None:

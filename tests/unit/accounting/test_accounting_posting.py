@@ -223,6 +223,26 @@ def test_a_dispute_leaves_clearing_and_comes_back_or_is_lost() -> None:
     assert story.balances == {"2100": -1561, "6100": 1561}
 
 
+def test_a_refund_that_came_back_gives_back_no_tax_of_its_lines() -> None:
+    """A mug is taxed, a book is not: the mug's refund failed, the book's was made."""
+    both = order(line("mug", 1, 1000, tax(200)), line("book", 1, 1000))
+    story = Story().tell(placed(both), captured(2200), dispatched(("mug", 1), ("book", 1)))
+    story.tell(refunded(1200, ("mug", 1200)), returned(1200))
+    story.tell(refunded(1000, ("book", 1000), refund="ref2"))
+    assert story.balances["2200 0.2"] == -200
+    assert story.balances["4900"] == 1000
+
+
+def test_a_refund_that_is_made_again_counts_once_for_its_lines() -> None:
+    both = order(line("mug", 1, 1000, tax(200)), line("book", 1, 1000))
+    story = Story().tell(placed(both), captured(2200), dispatched(("mug", 1), ("book", 1)))
+    story.tell(refunded(600, ("mug", 600)), returned(600), refunded(600, ("mug", 600)))
+    story.tell(refunded(600, refund="ref2"), refunded(600, ("book", 600), refund="ref3"))
+    story.tell(returned(600, "ref2"))
+    assert story.balances["2200 0.2"] == -100
+    assert story.balances["4900"] == 1100
+
+
 def test_facts_before_their_order_wait_and_keep_their_source_and_day() -> None:
     story = Story().tell(captured(1561), dispatched(("mug", 3)))
     assert story.balances == {}

@@ -135,6 +135,7 @@ def test_of_several_companies_main_owns_the_stock_and_sells(tmp_path: Path) -> N
         '[companies.main]\ncurrency = "pounds"',
         '[rates]\n"EUR/GBP" = "0,86"',
         '[rates]\n"EURGBP" = "0.86"',
+        '[rates]\n"EUR/GBP" = "0.00"',
     ],
 )
 def test_what_cannot_be_a_company_or_a_rate_is_named(tmp_path: Path, wrong: str) -> None:

@@ -63,6 +63,12 @@ def test_a_value_that_is_none_is_refused() -> None:
     with pytest.raises(Refused) as no:
         story.ledger.tell(sale_stream(ORDER), command)
     assert no.value.code == "value-not-possible"
+    story = Story().tell(placed(order(MUG, currency="SEK")))
+    for rate in ("0", "0.000", "00"):
+        command = commands.SettlePosting(ORDER, "currency-unknown", "", rate, "ann", "", NOW)
+        with pytest.raises(Refused) as no:
+            story.ledger.tell(sale_stream(ORDER), command)
+        assert no.value.code == "value-not-possible"
 
 
 def test_a_currency_without_a_rate_waits_whole_until_a_person_says_it() -> None:

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from libs.contracts import common, payments
+from libs.contracts import common, orders, payments
 from libs.runtime.settings import Server
-from libs.security.vault.sealing import seal
+from libs.security.vault.sealing import Shredded, seal
 from libs.web.app import build_app
 from services.crm_sync.api import routes
 from services.crm_sync.commands import (
@@ -18,8 +18,9 @@ from services.crm_sync.commands import (
     evidence_stream,
     hand_index,
 )
+from services.crm_sync.erasing import years_after
 from tests.unit.channels.memory import call
-from tests.unit.crm_sync.world import NOW, World, placed, proof
+from tests.unit.crm_sync.world import NOW, World, placed, proof, sealed
 
 MAIL = "Ann@Example.invalid"
 HOUR = 3_600_000_000
@@ -220,7 +221,10 @@ async def test_an_erased_buyer_who_orders_again_is_kept_for_the_law_from_then_on
     await desk.post(f"{cyd}/erasure", {"subjects": [subject]})
     await desk.world.perform()
     first = (await desk.get(f"{cyd}/erasure"))[1]["retained_until"]
-    later = placed(subject, proof("email", desk.index), number="9", at=NOW + 24 * HOUR)
+    law = sealed(subject, "Cyd", "statutory")
+    later = placed(
+        subject, proof("email", desk.index), number="9", at=NOW + 24 * HOUR, statutory=law
+    )
     desk.world.fact(later)
     desk.world.settle()
     await desk.world.perform()
@@ -228,6 +232,34 @@ async def test_an_erased_buyer_who_orders_again_is_kept_for_the_law_from_then_on
     assert (done["state"], done["retained_until"]) == ("completed", first + 24 * HOUR)
     assert await desk.world.vault.destroy_retained(first + 23 * HOUR) == 0
     assert await desk.world.vault.destroy_retained(first + 24 * HOUR) == 1
+
+
+async def test_what_is_first_told_after_an_erasure_is_under_no_key_or_one_that_ends(
+    desk: Desk,
+) -> None:
+    """The order came without an address, as a pending one does; its buyer is forgotten meanwhile."""
+    dan, vault = desk.world.vault.subject("shop", "dan"), desk.world.vault
+    desk.world.fact(placed(dan, number="7"))
+    desk.world.settle()
+    await desk.post(f"/{customer_id(dan)}/erasure", {"subjects": [dan]})
+    await desk.world.perform()
+    with pytest.raises(Shredded):
+        await vault.keys_for([(dan, "contact")])
+    desk.world.fact(placed(dan, number="8", at=NOW + HOUR))
+    desk.world.settle()
+    await desk.world.perform()
+    keys = await vault.keys_for([(dan, "statutory")])
+    law = seal(keys[dan, "statutory"], "statutory", b"{}", bytes(12))
+    told = placed(dan, number="8", at=NOW + HOUR, statutory=law)
+    desk.world.fact(
+        orders.OrderAmended(
+            entity="main", occurred_at=NOW + HOUR, order_id=told.order_id, revision=2,
+            order=told.order, differences=(), cause="channel",
+        )
+    )  # fmt: skip
+    desk.world.settle()
+    await desk.world.perform()
+    assert await vault.destroy_retained(years_after(NOW + HOUR, 10)) == 1
 
 
 async def test_nobody_is_joined_to_an_erased_customer(desk: Desk) -> None:

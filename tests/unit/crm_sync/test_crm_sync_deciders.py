@@ -1,5 +1,7 @@
 """What single commands lead to: evidence, merges, partings, erasures."""
 
+import msgspec
+
 from libs.contracts import common
 from libs.eventsourcing.testing import given
 from services.crm_sync import commands
@@ -115,6 +117,15 @@ def test_a_forgotten_customer_is_not_seen_again() -> None:
     assert given(CUSTOMER).when(sight(), forget, sight(), sight(proof("email", "x"))).events == []
     assert given(CUSTOMER).when(sight(), forget, forget).events == []
     assert types(given(CUSTOMER).when(forget).events) == ["CustomerForgotten"]
+
+
+def test_an_order_that_tells_nothing_the_law_wants_kept_moves_no_date() -> None:
+    forget = commands.ForgetCustomer("main", "cus_a", "sub_a", NOW)
+    bare = msgspec.structs.replace(sight(), statutory=False)
+    assert given(CUSTOMER).when(sight(), forget, bare).events == []
+    assert types(given(CUSTOMER).when(sight(), forget, bare, sight()).events) == [
+        "RetentionExtended"
+    ]
 
 
 def test_a_merge_by_hand_is_forgotten_with_the_customer_whichever_comes_first() -> None:
