@@ -56,14 +56,13 @@ def _named(given: list[str]) -> dict[str, str]:
 
 async def _audit(data: Path, given: dict[str, str], output: Output) -> Any:
     from libs.bus.topics import topic_of  # noqa: PLC0415 - --help stays quick
-    from libs.runtime.settings import load  # noqa: PLC0415
     from libs.store.pool import database_dsn  # noqa: PLC0415
     from services.console.audit.run import Sources, audit  # noqa: PLC0415
     from services.console.backends import answering  # noqa: PLC0415
     from services.console.composition import SERVICES  # noqa: PLC0415
+    from services.console.places import settings_of  # noqa: PLC0415
 
-    config = data / "demo.toml"
-    servers, settings = await answering(data), load(config if config.exists() else None)
+    servers, settings = await answering(data), settings_of(data)
     noted = data / BOOKS
     known: dict[str, str] = json.loads(noted.read_text()) if noted.exists() else {}
     sources = Sources(

@@ -51,12 +51,12 @@ async def _rebuild(
     from libs.replay.rebuild import rebuild as fill  # noqa: PLC0415
     from libs.replay.shares import workers_at  # noqa: PLC0415
     from libs.runtime.memory import settle  # noqa: PLC0415
-    from libs.runtime.settings import load  # noqa: PLC0415
     from services.console.backends import answering, codec_of, database, dsn_of  # noqa: PLC0415
     from services.console.composition import SERVICES  # noqa: PLC0415
+    from services.console.places import settings_of  # noqa: PLC0415
 
     settle()  # a rebuild makes hundreds of thousands of rows, and no cycles
-    servers, settings = await answering(data), load()
+    servers, settings = await answering(data), settings_of(data)
     known = [p.name for service in SERVICES.values() for p in service.projections]
     if wanted is not None and wanted not in known:
         raise Stop("unknown-projection", f"there are: {', '.join(sorted(known))}", 2)

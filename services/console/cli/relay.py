@@ -46,14 +46,14 @@ async def _resend(data: Path, service: str, lane: int, after: int, yes: bool) ->
     from libs.bus.relay import Relay  # noqa: PLC0415 - --help stays quick
     from libs.bus.topics import topic_of  # noqa: PLC0415
     from libs.codec.registry import Registry  # noqa: PLC0415
-    from libs.runtime.settings import load  # noqa: PLC0415
     from libs.values.lanes import PARTITIONS  # noqa: PLC0415
     from services.console.backends import answering, database, service_named  # noqa: PLC0415
+    from services.console.places import settings_of  # noqa: PLC0415
 
     service_named(service)
     if lane >= PARTITIONS:
         raise Stop("unknown-lane", f"partitions are 0 to {PARTITIONS - 1}", 2)
-    servers, settings = await answering(data), load()
+    servers, settings = await answering(data), settings_of(data)
     async with database(servers, settings, service) as pool:
         topic = topic_of(settings.topic_prefix, service)
         head: int = await pool.fetchval("SELECT head FROM lanes WHERE lane = $1", lane)
