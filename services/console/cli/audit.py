@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -83,8 +84,7 @@ async def _audit(data: Path, given: dict[str, str], output: Output) -> Any:
 
 def _show(output: Output, verdict: Any) -> None:
     for name, figures in verdict.figures.items():
-        words = ", ".join(f"{k} {_text(v)}" for k, v in figures.items())
-        output.say("figures", f"{name}: {words}")
+        output.say("figures", "\n".join(_lines(name, figures)))
     for one in verdict.findings[:MOST]:
         output.say("finding", f"{one.promise} {one.code}: {one.subject}: {one.text}")
         for event in one.events:
@@ -96,7 +96,15 @@ def _show(output: Output, verdict: Any) -> None:
         output.say("sound", "Every promise that was looked at is kept.")
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, dict):
-        return f"{value:,}" if isinstance(value, int) else str(value)
-    return "{" + ", ".join(f"{k}: {_text(v)}" for k, v in value.items()) + "}"
+def _lines(name: str, figures: Mapping[str, Any], indent: str = "") -> Iterator[str]:
+    """Give what was counted in a line, and each table in it under that."""
+    inner = {k: v for k, v in figures.items() if isinstance(v, Mapping)}
+    words = (
+        f"{k} {v:,}" if isinstance(v, int) else f"{k} {v}"
+        for k, v in figures.items()
+        if k not in inner
+    )
+    yield f"{indent}{name}: {', '.join(words)}".rstrip()
+    for under, counted_ in inner.items():
+        if counted_:
+            yield from _lines(under, counted_, f"{indent}  ")

@@ -32,8 +32,11 @@ def resend(
     output = Output(as_json=as_json)
     head = asyncio.run(_resend(data or data_folder(), service, lane, after, yes))
     facts = {"service": service, "lane": lane, "after": after, "head": head}
-    count = max(0, head - after)
-    if yes:
+    count = head - after
+    if count <= 0:
+        text = f"Nothing is behind {after}: the last number of {service}, partition {lane}, is"
+        output.say("nothing-to-send", f"{text} {head}.", **facts)
+    elif yes:
         output.say("resent", f"{count} events of {service}, partition {lane}, sent again.", **facts)
     else:
         text = f"{count} events of {service}, partition {lane}, would be sent again, from number"

@@ -22,7 +22,13 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def serve(
-    services: Annotated[list[str], typer.Argument(help="channels, orders, inventory, or all.")],
+    services: Annotated[
+        list[str],
+        typer.Argument(
+            help="One or several, or all: channels, orders, inventory, payments, fulfilment,"
+            " accounting, crm_sync."
+        ),
+    ],
     port: Port = None,
     stack: Stack = None,
     data: Data = None,
