@@ -99,5 +99,5 @@ def resume_after(
     raise TopicTrimmed(
         f"{where} begins at offset {found.begin} and holds no event of {service}, whose store has "
         f"{known.head}: records were deleted. Check the topic's retention, then fill it again "
-        f"from the store (lonja relay resend {service} --lane {lane})."
+        f"from the store (lonja relay resend {service} --lane {lane} --apply)."
     )

@@ -39,7 +39,8 @@ def run(command: Callable[..., object], arguments: Sequence[str], name: str) -> 
 
 
 def _say(name: str, error: Exception, exit_code: int) -> int:
-    typer.echo(f"{name}: {error}", err=True)
+    # Over a line of progress, whatever stood there; an echo into a file has no such marks.
+    typer.echo(f"\x1b[2K{name}: {error}", err=True)
     return exit_code
 
 

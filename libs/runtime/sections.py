@@ -39,10 +39,13 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
+Provider = Literal["shopify", "woocommerce", "standard"]
+
+
 class Account(Section):
     """One connection to a shop or marketplace."""
 
-    provider: Literal["shopify", "woocommerce", "standard"]
+    provider: Provider
     webhook_secrets: tuple[str, ...] = Field(default=(), repr=False)
     webhook_secrets_file: Path | None = None
     entity: str = "main"

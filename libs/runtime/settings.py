@@ -29,7 +29,8 @@ from libs.runtime.sections import (
 
 __all__ = [
     "Account", "Address", "Carrier", "Company", "ConfigurationError", "Limits", "Location",
-    "PaymentAccount", "Privacy", "Server", "Settings", "Telemetry", "check_secrets", "load",
+    "PaymentAccount", "Privacy", "Server", "Settings", "Telemetry", "check_secrets",
+    "chosen", "load",
 ]  # fmt: skip
 
 
@@ -120,15 +121,23 @@ def check_secrets(settings: Settings) -> None:
                     raise ConfigurationError(text) from error
 
 
+def chosen(environ: Mapping[str, str] | None = None) -> Path | None:
+    """Return the file that is read here: LONJA_CONFIG, else ./lonja.toml; None without one."""
+    environ = os.environ if environ is None else environ
+    named, usual = environ.get("LONJA_CONFIG", ""), Path("lonja.toml")
+    if named:
+        return Path(named)
+    return usual if usual.exists() else None
+
+
 def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
-    """Read the file (LONJA_CONFIG, else ./lonja.toml where it exists) and the environment.
+    """Read a file, else the one that is chosen here, and the environment.
 
     Raises ConfigurationError with the key and the reason.
     """
     environ = os.environ if environ is None else environ
-    named = "" if path else environ.get("LONJA_CONFIG", "")
-    path = path or Path(named or "lonja.toml")
-    data = _read(path) if named or path.exists() else {}
+    path = path or chosen(environ)
+    data = _read(path) if path else {}
     _override(data, environ)
     try:
         return Settings.model_validate(data)
@@ -137,4 +146,5 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
             f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
             for fault in error.errors(include_input=False, include_url=False)
         )
-        raise ConfigurationError(f"{path.name}: {faults}") from None
+        name = path.name if path else "environment"
+        raise ConfigurationError(f"{name}: {faults}") from None

@@ -21,19 +21,22 @@ from libs.web.tokens import OPEN
 
 MOST = 1024 * 1024  # bytes of a body
 _LONE_PERCENT = re.compile(rb"%(?![0-9a-fA-F]{2})")
+_JSON = re.compile(r"application/([^\s;/]+\+)?json\s*(;.*)?", re.IGNORECASE)
 
 
 async def checked(scope: Scope, receive: Receive) -> Receive:
     """Return where the route reads the body from, once address and body are sound.
 
-    Raises Problem: bad-request, body-too-large, content-encoding-not-supported, malformed-json or
-    invalid-request.
+    Raises Problem: bad-request, body-too-large, content-encoding-not-supported,
+    content-type-not-supported, malformed-json or invalid-request.
     """
     check_address(scope.get("raw_path", b""), scope["query_string"])
     if scope["method"] != "POST" or scope["path"].startswith(OPEN):
         return receive
-    body = await raw_body(Request(scope, receive), MOST)
+    request = Request(scope, receive)
+    body = await raw_body(request, MOST)
     if body:
+        check_type(request.headers.get("content-type", ""))
         check_body(body)
     told = False
 
@@ -57,6 +60,13 @@ def check_address(*parts: bytes) -> None:
         if not fits:
             text = "The address is not UTF-8 behind its percent signs, or holds U+0000."
             raise Problem("bad-request", text)
+
+
+def check_type(told: str) -> None:
+    """Refuse a body that does not say that it is JSON, as a page's form cannot. Raises Problem."""
+    if not _JSON.fullmatch(told.strip()):
+        text = "The body is taken as JSON only: send Content-Type: application/json."
+        raise Problem("content-type-not-supported", text)
 
 
 def check_body(body: bytes) -> None:

@@ -4,6 +4,7 @@ It needs nothing from elsewhere to be read: on a machine without a network the l
 comes from elsewhere is one version, known by its digest: a script here may do what its reader may.
 """
 
+import re
 from html import escape
 from string import Template
 
@@ -26,7 +27,8 @@ body { font: 15px/1.5 sans-serif; margin: 0 }
 <div id="ui"><div class="plain">
 <h1>$title</h1>
 <p>$about</p>
-<p>What stands in [brackets] may be left out. The whole of it for programs:
+<p>What stands in [brackets] may be left out. A body is JSON, <code>{}</code> where all of it is,
+and says so: <code>Content-Type: application/json</code>. For programs:
 <a href="$document">$document</a></p>
 $body
 </div></div>
@@ -57,7 +59,7 @@ def page(schema: Schema, document: str) -> str:
     )
     info = schema["info"]
     return _PAGE.substitute(
-        title=escape(info["title"]), about=escape(info["description"]), body=body,
+        title=escape(info["title"]), about=_marked(info["description"]), body=body,
         document=escape(document), ui=_UI, script=_SCRIPT, style=_STYLE,
     )  # fmt: skip
 
@@ -74,8 +76,13 @@ def _entry(schema: Schema, operation: Operation) -> str:
         lines.append(_listed(title, named))
     contents = said.get("requestBody", {}).get("content", {}).values()
     lines += [_listed("Body", list(fields(schema, one["schema"]))) for one in contents]
-    told = "<br>".join(escape(line) for line in lines if line)
+    told = "<br>".join(_marked(line) for line in lines if line)
     return f"<dt>{method.upper()} {escape(path)}</dt>\n<dd>{told}</dd>\n"
+
+
+def _marked(text: str) -> str:
+    """Return a text of the document, which is Markdown, as HTML: nothing but `code` is marked."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _listed(title: str, named: list[tuple[str, bool]]) -> str:

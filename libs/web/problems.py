@@ -28,6 +28,7 @@ STATUS: Mapping[str, int] = {
     "headers-too-large": 431,
     "request-too-slow": 408,
     "content-encoding-not-supported": 415,
+    "content-type-not-supported": 415,
     "unauthorised": 401,
     "forbidden": 403,
     "not-ready": 503,

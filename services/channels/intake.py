@@ -13,7 +13,7 @@ from services.channels.links import Links
 from services.channels.process import Known, Wanted, linked, listings_of, order_work, other_work
 from services.channels.sealing import Sealer
 
-_ADAPTERS = {
+ADAPTERS = {
     "shopify": shopify.understand,
     "woocommerce": woocommerce.understand,
     "standard": standard.understand,
@@ -68,7 +68,7 @@ class ChannelIntake:
             return ChannelDataError("account-unknown", row.account)
         try:
             body = parse_json(row.body)
-            return _ADAPTERS[row.provider](row.topic, body, terms_of(row.account, account))
+            return ADAPTERS[row.provider](row.topic, body, terms_of(row.account, account))
         except Exception as error:  # a fault of the adapter parks the delivery, too
             return error
 

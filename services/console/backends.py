@@ -32,8 +32,13 @@ def servers_of(data: Path) -> Servers:
         return Servers(kafka, postgres, "given", "LONJA_KAFKA and LONJA_POSTGRES are set")
     found = attach(data)
     if found is None:
-        raise Stop("not-running", "nothing runs here; start it with `lonja up` or `lonja demo`")
+        raise _not_running(data)
     return found
+
+
+def _not_running(data: Path) -> Stop:
+    text = f"nothing runs on {data.resolve()}: `lonja up` starts it, --data names another folder"
+    return Stop("not-running", text)
 
 
 async def answering(data: Path) -> Servers:
@@ -52,7 +57,7 @@ def url_of(data: Path, given: str | None = None) -> str:
     """Return the address of the running services. Raises Stop(not-running), Stop(usage)."""
     url = given or os.environ.get("LONJA_URL") or running_services(data)
     if url is None:
-        raise Stop("not-running", "no services run here; start them with `lonja up`")
+        raise _not_running(data)
     if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", url):
         raise Stop("usage", f"the services' address is http://HOST:PORT, not {url}", 2)
     return url.rstrip("/")

@@ -12,7 +12,7 @@ from pathlib import Path
 import uvloop
 
 from libs.runtime.errors import ConfigurationError
-from libs.runtime.settings import load
+from libs.runtime.settings import chosen, load
 from libs.stack.errors import StackError
 from libs.stack.stack import Servers
 from libs.telemetry.logs import configure
@@ -34,7 +34,7 @@ def main() -> int:
         settings = load()
         check_listening(settings.server)
         bound = listening_socket(settings.server.host, settings.server.port)
-        note_services(options.data, address(bound), os.getpid())
+        note_services(options.data, address(bound), os.getpid(), chosen())
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(options.services, given, settings, options.data, bound))
     except StackError as error:

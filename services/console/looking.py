@@ -15,10 +15,10 @@ from pathlib import Path
 
 from libs.cli.errors import Stop
 from libs.runtime.errors import ConfigurationError
-from libs.runtime.settings import Settings, check_secrets, load
+from libs.runtime.settings import Settings, check_secrets
 from libs.web.tokens import check_listening
 from services.console.finding import Finding, Grade
-from services.console.places import ROOT, is_free, running_services
+from services.console.places import ROOT, is_free, running_services, settings_of
 from services.console.system import look_at_system
 
 LOCK = ROOT / "requirements.lock"
@@ -34,7 +34,7 @@ async def look(data: Path) -> list[Finding]:
         found.append(Finding("user", "ok", "root: PostgreSQL runs as the user pgserver"))
     found.append(await _guarded("schemas", _schemas))
     try:
-        settings = load()
+        settings = settings_of(data)
         check_listening(settings.server)
         check_secrets(settings)
     except ConfigurationError as error:

@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 
-from libs.runtime.settings import Settings
+from libs.runtime.settings import Settings, load
 from libs.stack.errors import StackError
 from libs.stack.lease import lease
 
@@ -85,16 +85,32 @@ def private(path: Path, text: str) -> None:
     fresh.replace(path)
 
 
-def note_services(data: Path, url: str, pid: int) -> None:
-    """Note for the other verbs where the services answer, and which process they are."""
-    private(data / NOTE, json.dumps({"url": url, "pid": pid}))
+def note_services(data: Path, url: str, pid: int, config: Path | None) -> None:
+    """Note for the other verbs where the services answer, which process, and by which file."""
+    file = str(config.resolve()) if config else ""
+    private(data / NOTE, json.dumps({"url": url, "pid": pid, "config": file}))
 
 
 def running_services(data: Path, pid: int | None = None) -> str | None:
     """Return the address of this folder's living services, or None; of this process only."""
+    note = _living(data)
+    return str(note["url"]) if note and pid in {None, note["pid"]} else None
+
+
+def settings_of(data: Path) -> Settings:
+    """Return the configuration of this folder's living services, else what is chosen here.
+
+    A process beside them that knew other accounts would take their work and park it. LONJA_CONFIG
+    comes first. Raises ConfigurationError.
+    """
+    note = None if os.environ.get("LONJA_CONFIG") else _living(data)
+    return load(Path(note["config"]) if note and note["config"] else None)
+
+
+def _living(data: Path) -> dict[str, Any] | None:
     try:
         note: dict[str, Any] = json.loads((data / NOTE).read_text())
         living = psutil.Process(note["pid"]).status() != psutil.STATUS_ZOMBIE
-        return str(note["url"]) if living and pid in {None, note["pid"]} else None
     except (OSError, ValueError, KeyError, psutil.Error):
         return None
+    return note if living else None

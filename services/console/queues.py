@@ -1,5 +1,6 @@
 """What waits in all services, in one shape, as their own routes show it. Changes nothing."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -7,6 +8,7 @@ import msgspec
 
 Row = Mapping[str, Any]
 PAGE = "200"
+MOST = 500  # that a route without pages shows
 
 
 class Reader(Protocol):
@@ -36,33 +38,40 @@ class Waiting(msgspec.Struct, frozen=True):
     overdue: bool
 
 
+class Cut(msgspec.Struct, frozen=True):
+    """A service has more that waits than its route shows."""
+
+    service: str
+
+
 async def everything(
     http: Reader, now: int, without: Collection[str] = ()
-) -> tuple[list[Waiting], list[str]]:
-    """Return all that waits, overdue first, then the most money; and who did not answer.
+) -> tuple[list[Waiting], list[str], list[str]]:
+    """Return all that waits, overdue first, then the most money; who did not answer; who has more.
 
     A service that does not run there has no such route: it is named, not taken for an empty queue.
     """
     from services.console.http import Refusal  # noqa: PLC0415 - --help stays quick
 
-    found: list[Waiting] = []
+    told: list[Waiting | Cut] = []
     silent: list[str] = []
     for service, read in _READERS.items():
         if service in without:
             continue
         try:
-            found += [one async for one in read(http, now)]
+            told += [one async for one in read(http, now)]
         except Refusal as refusal:
             if refusal.status != 404:
                 raise
             silent.append(service)
+    found = [one for one in told if isinstance(one, Waiting)]
     found.sort(key=lambda one: (not one.overdue, -one.at_risk_minor, one.since, one.subject))
-    return found, silent
+    return found, silent, sorted({one.service for one in told if isinstance(one, Cut)})
 
 
 async def beside(http: Reader, now: int, subjects: Collection[str]) -> list[Waiting]:
     """Return what waits in other services than orders for an order or its parcels."""
-    found, _ = await everything(http, now, without=("orders",))
+    found, _, _ = await everything(http, now, without=("orders", "crm_sync"))
     return [one for one in found if one.subject in subjects]
 
 
@@ -105,8 +114,11 @@ def _late(decide_by: int | None, now: int, *, by_then: bool = True) -> bool:
     return by_then if decide_by is None else decide_by < now
 
 
-async def _payments(http: Reader, now: int) -> AsyncIterator[Waiting]:
-    for row in (await http.get("/payments/queues", limit="500"))["items"]:
+async def _payments(http: Reader, now: int) -> AsyncIterator[Waiting | Cut]:
+    page = await http.get("/payments/queues", limit=str(MOST))
+    if page["more"]:
+        yield Cut("payments")
+    for row in page["items"]:
         yield Waiting(
             service="payments", state=row["what"], reason=row["reason"],
             subject=row["order_id"] or row["subject"], owner=row["owner"],
@@ -138,9 +150,12 @@ async def _accounting(http: Reader, now: int) -> AsyncIterator[Waiting]:
         )  # fmt: skip
 
 
-async def _channels(http: Reader, now: int) -> AsyncIterator[Waiting]:
+async def _channels(http: Reader, now: int) -> AsyncIterator[Waiting | Cut]:
     del now  # the route says what is late by the service's own clock
-    for row in await http.get("/channels/reports"):
+    rows = await http.get("/channels/reports")
+    if max(Counter(row["state"] for row in rows).values(), default=0) >= MOST:
+        yield Cut("channels")
+    for row in rows:
         refused = row["state"] == "refused"
         yield Waiting(
             service="channels", state=f"report {row['state']}",
@@ -151,13 +166,23 @@ async def _channels(http: Reader, now: int) -> AsyncIterator[Waiting]:
         )  # fmt: skip
 
 
+async def _customers(http: Reader, now: int) -> AsyncIterator[Waiting]:
+    for row in await http.get("/customers/erasures"):
+        yield Waiting(
+            service="crm_sync", state="erasure", reason="requested", subject=row["customer_id"],
+            owner=row["owner"], next_action=row["next_action"], since=row["requested_at"],
+            deadline=row["answer_by"], at_risk_minor=0, currency="",
+            overdue=_past(row["answer_by"], now),
+        )  # fmt: skip
+
+
 def _past(deadline: int | None, now: int) -> bool:
     return deadline is not None and deadline < now
 
 
-_READERS: Mapping[str, Callable[[Reader, int], AsyncIterator[Waiting]]] = {
+_READERS: Mapping[str, Callable[[Reader, int], AsyncIterator[Waiting | Cut]]] = {
     "orders": _orders, "payments": _payments, "fulfilment": _fulfilment,
-    "accounting": _accounting, "channels": _channels,
+    "accounting": _accounting, "channels": _channels, "crm_sync": _customers,
 }  # fmt: skip
 
 

@@ -100,6 +100,7 @@ class Outside:
                 adapter._easypost.accounts = {carrier.ACCOUNT: carrier.Account(self.carrier, wire)}
             if service.name == "channels":
                 for name, connected in adapter._accounts.items():
+                    provider: Any = kind.provider
                     shop: Any = desks.Outside(self.desks, wire, name)
-                    connected.adapter = reporting._adapter(kind.provider, shop, ports)
+                    connected.adapter = reporting._adapter(provider, shop, ports)
         return found

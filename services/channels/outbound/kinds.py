@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import assert_never
 
 from libs.effects.budget import Budget
 from libs.effects.http import Outside
 from libs.effects.kinds import Adapter, EffectKind, NotYet, Rejected, Result
 from libs.runtime.ports import Ports
+from libs.runtime.sections import Provider
 from libs.runtime.settings import Account
 from libs.store.store import Call
 from services.channels.outbound.report import ATTEMPTS, report_of, tell
@@ -20,7 +22,7 @@ PATIENCE = 5  # seconds that a report waits for its account's quota, then it is 
 # Calls a second and at once, for one account. Shopify: 100 points a second and 2,000 at once, of
 # which a report takes some 45 (Admin API limits, standard plan); WooCommerce has no limit of its
 # own: a small host is spared.
-QUOTAS: Mapping[str, tuple[float, int]] = {
+QUOTAS: Mapping[Provider, tuple[float, int]] = {
     "shopify": (2.0, 40),
     "woocommerce": (20.0, 20),
     "standard": (100.0, 100),
@@ -114,22 +116,28 @@ def kinds(ports: Ports) -> Sequence[EffectKind]:
     return found
 
 
-def _credentials(provider: str, secret: str) -> tuple[Mapping[str, str], tuple[str, str] | None]:
+def _credentials(
+    provider: Provider, secret: str
+) -> tuple[Mapping[str, str], tuple[str, str] | None]:
     match provider:
         case "shopify":
             return {"X-Shopify-Access-Token": secret}, None
         case "woocommerce":
             user, _, password = secret.partition(":")
             return {}, (user, password)
-        case _:
+        case "standard":
             return {"Authorization": f"Bearer {secret}"}, None
+        case _:
+            assert_never(provider)
 
 
-def _adapter(provider: str, outside: Outside, ports: Ports) -> Adapter:
+def _adapter(provider: Provider, outside: Outside, ports: Ports) -> Adapter:
     match provider:
         case "shopify":
             return ShopifyReports(outside, ports.clock)
         case "woocommerce":
             return WooCommerceReports(outside, ports.clock)
-        case _:
+        case "standard":
             return StandardReports(outside, ports.clock)
+        case _:
+            assert_never(provider)

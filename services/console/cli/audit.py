@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -63,14 +64,13 @@ def _named(given: list[str]) -> dict[str, str]:
 
 async def _audit(data: Path, given: dict[str, str], slack: int, output: Output) -> Any:
     from libs.bus.topics import topic_of  # noqa: PLC0415 - --help stays quick
-    from libs.runtime.settings import load  # noqa: PLC0415
     from libs.store.pool import database_dsn  # noqa: PLC0415
     from services.console.audit.run import Sources, audit  # noqa: PLC0415
     from services.console.backends import answering  # noqa: PLC0415
     from services.console.composition import SERVICES  # noqa: PLC0415
+    from services.console.places import settings_of  # noqa: PLC0415
 
-    config = data / "demo.toml"
-    servers, settings = await answering(data), load(config if config.exists() else None)
+    servers, settings = await answering(data), settings_of(data)
     noted = data / BOOKS
     known: dict[str, str] = json.loads(noted.read_text()) if noted.exists() else {}
     sources = Sources(
@@ -94,8 +94,7 @@ async def _audit(data: Path, given: dict[str, str], slack: int, output: Output) 
 
 def _show(output: Output, verdict: Any) -> None:
     for name, figures in verdict.figures.items():
-        words = ", ".join(f"{k} {_text(v)}" for k, v in figures.items())
-        output.say("figures", f"{name}: {words}")
+        output.say("figures", "\n".join(_lines(name, figures)))
     for one in verdict.findings[:MOST]:
         output.say("finding", f"{one.promise} {one.code}: {one.subject}: {one.text}")
         for event in one.events:
@@ -107,7 +106,15 @@ def _show(output: Output, verdict: Any) -> None:
         output.say("sound", "Every promise that was looked at is kept.")
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, dict):
-        return f"{value:,}" if isinstance(value, int) else str(value)
-    return "{" + ", ".join(f"{k}: {_text(v)}" for k, v in value.items()) + "}"
+def _lines(name: str, figures: Mapping[str, Any], indent: str = "") -> Iterator[str]:
+    """Give what was counted in a line, and each table in it under that."""
+    inner = {k: v for k, v in figures.items() if isinstance(v, Mapping)}
+    words = (
+        f"{k} {v:,}" if isinstance(v, int) else f"{k} {v}"
+        for k, v in figures.items()
+        if k not in inner
+    )
+    yield f"{indent}{name}: {', '.join(words)}".rstrip()
+    for under, counted_ in inner.items():
+        if counted_:
+            yield from _lines(under, counted_, f"{indent}  ")

@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import sys
+import time
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
@@ -73,7 +74,7 @@ async def _customer(http: "Http", given: str) -> str:
 def _show(plan: dict[str, Any], output: Output) -> None:
     lines = [f"{plan['customer_id']}: {plan['state']}; {counted(len(plan['subjects']), 'subject')}"]
     for key in plan["keys"]:
-        until = f" until {_day(key['until'])}" if key["until"] else ""
+        until = f" {_until(key['until'])}" if key["until"] else ""
         lines.append(f"  {key['action']:8} {key['clearance']:9} key of {key['subject']}{until}")
     lines += [
         f"  scrub    {counted(scrub['rows'], 'row')} of {scrub['read_model']}: {scrub['what']}"
@@ -84,6 +85,8 @@ def _show(plan: dict[str, Any], output: Output) -> None:
     lines.append(
         f"  kept     raw deliveries: sealed, under keys of a day, until {raw} at the latest"
     )
+    if plan["state"] != "planned":
+        lines.append(f"  next     {plan['owner']}: {plan['next_action']}")
     output.say("erasure", "\n".join(lines), **plan)
 
 
@@ -108,10 +111,16 @@ async def _followed(http: "Http", path: str, subjects: list[str], output: Output
                 raise Stop("not-erased-yet", text)
             await asyncio.sleep(POLL)
     until = now["retained_until"]
-    kept = f"; invoices can be opened until {_day(until)}" if until else ""
+    kept = f"; invoices can be opened {_until(until)}" if until else ""
     text = f"Erased: {counted(len(subjects), 'subject')}{kept}."
     output.say("erased", text, customer_id=now["customer_id"], subjects=subjects,
                retained_until=until)  # fmt: skip
+
+
+def _until(at: int) -> str:
+    """Return to which day a key is kept; it does not outlive the sweep behind that."""
+    passed = at <= time.time_ns() // 1000
+    return "until the next sweep: its date has passed" if passed else f"until {_day(at)}"
 
 
 def _day(at: int) -> str:

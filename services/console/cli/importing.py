@@ -12,7 +12,7 @@ import typer
 from libs.cli.errors import Stop
 from libs.cli.output import Json, Output, counted
 from libs.cli.run import data_folder
-from services.console.cli.options import Url
+from services.console.cli.options import Data, Url
 
 if TYPE_CHECKING:
     from services.console.importing import Plan
@@ -35,19 +35,26 @@ class Writer(Protocol):
 
 
 @app.command()
-def stock(file: File, apply: Apply = False, url: Url = None, as_json: Json = False) -> None:
+def stock(
+    file: File, apply: Apply = False, data: Data = None, url: Url = None, as_json: Json = False
+) -> None:
     """Receive units: sku, location, quantity, unit_cost, currency, document."""
-    _import("stock", file, url, Output(as_json=as_json), apply=apply)
+    _import("stock", file, data, url, Output(as_json=as_json), apply=apply)
 
 
 @app.command()
-def products(file: File, apply: Apply = False, url: Url = None, as_json: Json = False) -> None:
+def products(
+    file: File, apply: Apply = False, data: Data = None, url: Url = None, as_json: Json = False
+) -> None:
     """Define items: sku, description, barcode, components ("A:2;B:1")."""
-    _import("products", file, url, Output(as_json=as_json), apply=apply)
+    _import("products", file, data, url, Output(as_json=as_json), apply=apply)
 
 
-def _import(kind: str, file: Path, url: str | None, output: Output, *, apply: bool) -> None:
-    from services.console.importing import plan  # noqa: PLC0415 - --help stays quick
+def _import(
+    kind: str, file: Path, data: Path | None, url: str | None, output: Output, *, apply: bool
+) -> None:
+    from services.console.backends import url_of  # noqa: PLC0415 - --help stays quick
+    from services.console.importing import plan  # noqa: PLC0415
 
     try:
         planned = plan(kind, file.read_text(encoding="utf-8"), uuid.uuid4().hex)
@@ -61,7 +68,7 @@ def _import(kind: str, file: Path, url: str | None, output: Output, *, apply: bo
         text = "Nothing is done yet; --apply does it." if planned.writes else "Nothing to do."
         output.say("planned", text, lines=len(planned.writes))
         return
-    failed = asyncio.run(_connected(planned, url, output))
+    failed = asyncio.run(_connected(planned, url_of(data or data_folder(), url), output))
     if failed or planned.refused:
         raise typer.Exit(1)
 
@@ -87,11 +94,10 @@ def _told(value: Any) -> str:
     return str(value)
 
 
-async def _connected(planned: "Plan", url: str | None, output: Output) -> int:
-    from services.console.backends import url_of  # noqa: PLC0415
+async def _connected(planned: "Plan", url: str, output: Output) -> int:
     from services.console.http import Http  # noqa: PLC0415
 
-    async with Http(url_of(data_folder(), url), os.environ.get("LONJA_TOKEN")) as http:
+    async with Http(url, os.environ.get("LONJA_TOKEN")) as http:
         return await send(planned, http, output)
 
 

@@ -26,11 +26,12 @@ def lag(
     as_json: Json = False,
 ) -> None:
     """Show what each relay and consumer still has before it, the furthest behind first."""
-    lines = asyncio.run(_lag(data or data_folder(), url))
+    folder = data or data_folder()
+    lines = asyncio.run(_lag(folder, url))
     output = Output(as_json=as_json)
     rows = table("consumer", "records", "seconds", "stopped by", "next", whole=("consumer",))
     for line in lines:
-        told = line | {"next": _next(line)}
+        told = line | {"next": _next(line, folder)}
         if as_json:
             output.say("lag", "", **told)
         rows.add_row(line["consumer"], str(line["records"]), f"{line['seconds']:.1f}",
@@ -39,16 +40,17 @@ def lag(
     if any(line["stopped"] not in {"", TRIMMED} for line in lines):
         raise Stop("stopped", "a consumer above has stopped; what mends it stands beside it")
     if fail_over is not None and any(line["records"] > fail_over for line in lines):
-        raise Stop("behind", f"more than {fail_over} records wait; look at the services' log")
+        text = f"more than {fail_over} records wait; look at the services' log in {folder}/logs"
+        raise Stop("behind", text)
 
 
-def _next(line: dict[str, Any]) -> str:
+def _next(line: dict[str, Any], folder: Path) -> str:
     """Return what a person does about a consumer that has stopped or stands still."""
     consumer = line["consumer"].partition(".")[2]
     match line["stopped"]:
         case "":
             late = line["seconds"] > LATE
-            return "look at the services' log in .lonja/logs" if late else ""
+            return f"look at the services' log in {folder}/logs" if late else ""
         case "the broker does not answer":
             return "lonja doctor"
         case found if found == TRIMMED:

@@ -19,7 +19,10 @@ app = typer.Typer(add_completion=False)
 def rebuild(
     projection: Annotated[str | None, typer.Argument(help="Which read model.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every read model, and swap.")] = False,
-    verify: Annotated[bool, typer.Option("--verify", help="Compare with the live rows.")] = False,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="Compare with the live rows; one alone is not swapped."),
+    ] = False,
     from_nothing: Annotated[
         bool, typer.Option("--from-nothing", help="Drop the live rows first: the disaster drill.")
     ] = False,
@@ -28,7 +31,9 @@ def rebuild(
 ) -> None:
     """Rebuild read models from the topics while everything runs."""
     if (projection is None) == (not everything):
-        raise Stop("usage", "name one read model, or say --all", 2)
+        raise Stop("usage", f"name one read model, or say --all; {_there_are()}", 2)
+    if projection is not None and projection not in _known():
+        raise Stop("unknown-projection", f"{projection} is no read model; {_there_are()}", 2)
     output = Output(as_json=as_json)
     from libs.replay.renewing import AWAY  # noqa: PLC0415 - --help stays quick
 
@@ -51,15 +56,12 @@ async def _rebuild(
     from libs.replay.rebuild import rebuild as fill  # noqa: PLC0415
     from libs.replay.shares import workers_at  # noqa: PLC0415
     from libs.runtime.memory import settle  # noqa: PLC0415
-    from libs.runtime.settings import load  # noqa: PLC0415
     from services.console.backends import answering, codec_of, database, dsn_of  # noqa: PLC0415
     from services.console.composition import SERVICES  # noqa: PLC0415
+    from services.console.places import settings_of  # noqa: PLC0415
 
     settle()  # a rebuild makes hundreds of thousands of rows, and no cycles
-    servers, settings = await answering(data), load()
-    known = [p.name for service in SERVICES.values() for p in service.projections]
-    if wanted is not None and wanted not in known:
-        raise Stop("unknown-projection", f"there are: {', '.join(sorted(known))}", 2)
+    servers, settings = await answering(data), settings_of(data)
     equal = True
     for service in SERVICES.values():
         chosen = [p for p in service.projections if wanted in {None, p.name}]
@@ -80,6 +82,16 @@ async def _rebuild(
                 _tell(output, done)
                 equal = equal and (done.compared is None or done.compared.equal)
     return equal
+
+
+def _known() -> list[str]:
+    from services.console.composition import SERVICES  # noqa: PLC0415 - --help stays quick
+
+    return sorted(one.name for service in SERVICES.values() for one in service.projections)
+
+
+def _there_are() -> str:
+    return f"there are {', '.join(_known())}"
 
 
 def _progress(output: Output) -> Callable[[Any], None]:

@@ -32,8 +32,11 @@ def resend(
     output = Output(as_json=as_json)
     head = asyncio.run(_resend(data or data_folder(), service, lane, after, yes))
     facts = {"service": service, "lane": lane, "after": after, "head": head}
-    count = max(0, head - after)
-    if yes:
+    count = head - after
+    if count <= 0:
+        text = f"Nothing is behind {after}: the last number of {service}, partition {lane}, is"
+        output.say("nothing-to-send", f"{text} {head}.", **facts)
+    elif yes:
         output.say("resent", f"{count} events of {service}, partition {lane}, sent again.", **facts)
     else:
         text = f"{count} events of {service}, partition {lane}, would be sent again, from number"
@@ -46,14 +49,14 @@ async def _resend(data: Path, service: str, lane: int, after: int, yes: bool) ->
     from libs.bus.relay import Relay  # noqa: PLC0415 - --help stays quick
     from libs.bus.topics import topic_of  # noqa: PLC0415
     from libs.codec.registry import Registry  # noqa: PLC0415
-    from libs.runtime.settings import load  # noqa: PLC0415
     from libs.values.lanes import PARTITIONS  # noqa: PLC0415
     from services.console.backends import answering, database, service_named  # noqa: PLC0415
+    from services.console.places import settings_of  # noqa: PLC0415
 
     service_named(service)
     if lane >= PARTITIONS:
         raise Stop("unknown-lane", f"partitions are 0 to {PARTITIONS - 1}", 2)
-    servers, settings = await answering(data), load()
+    servers, settings = await answering(data), settings_of(data)
     async with database(servers, settings, service) as pool:
         topic = topic_of(settings.topic_prefix, service)
         head: int = await pool.fetchval("SELECT head FROM lanes WHERE lane = $1", lane)

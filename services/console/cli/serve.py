@@ -22,7 +22,13 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def serve(
-    services: Annotated[list[str], typer.Argument(help="channels, orders, inventory, or all.")],
+    services: Annotated[
+        list[str],
+        typer.Argument(
+            help="One or several, or all: channels, orders, inventory, payments, fulfilment,"
+            " accounting, crm_sync."
+        ),
+    ],
     port: Port = None,
     stack: Stack = None,
     data: Data = None,
@@ -48,15 +54,15 @@ def serve(
 async def _serve(
     names: list[str], data: Path, output: Output, port: int | None, stack: str | None
 ) -> None:
-    from libs.runtime.settings import check_secrets, load  # noqa: PLC0415
+    from libs.runtime.settings import check_secrets  # noqa: PLC0415
     from libs.stack.stack import attach, running_stack  # noqa: PLC0415
     from libs.telemetry.logs import configure  # noqa: PLC0415
     from libs.web.tokens import check_listening  # noqa: PLC0415
     from services.console import serve as serving  # noqa: PLC0415
     from services.console.launch import say_servers  # noqa: PLC0415
-    from services.console.places import address  # noqa: PLC0415
+    from services.console.places import address, settings_of  # noqa: PLC0415
 
-    settings = load()
+    settings = settings_of(data)
     check_listening(settings.server)
     check_secrets(settings)
     bound = _listen(settings, port)

@@ -1,9 +1,11 @@
 """`lonja stuck`: what waits in any service, by reason, with age, money at risk and what to do."""
 
 import asyncio
+import os
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+import uuid
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -14,7 +16,7 @@ from libs.cli.errors import Stop
 from libs.cli.output import Json, Output, amount_text, time_text
 from libs.cli.run import data_folder
 from libs.values.money import to_text
-from services.console import queues
+from services.console import queues, steps
 from services.console.cli.options import Data, Url
 
 T = TypeVar("T")
@@ -36,13 +38,16 @@ def ls(
     """List what waits in all services: overdue first, then the most money at risk."""
     now = time.time_ns() // 1000
 
-    async def read(http: Any) -> tuple[list[queues.Waiting], list[str]]:
+    async def read(http: Any) -> tuple[list[queues.Waiting], list[str], list[str]]:
         return await queues.everything(http, now)
 
-    found, silent = _run(data, url, read)
+    found, silent, cut = _run(data, url, read)
     output = Output(as_json=as_json)
     for group in [[one] for one in found] if each else queues.grouped(found):
         _say_group(output, group, now)
+    for name in cut:
+        text = f"{name} has more than is counted here; settle some to see the others."
+        output.say("more", text, service=name)
     for name in silent:
         output.say("not-asked", f"{name} does not run there: it was not asked.", service=name)
     if not found:
@@ -86,14 +91,28 @@ def explain(order: str, data: Data = None, url: Url = None, as_json: Json = Fals
     """Say why an order (by our id, a parcel's, the channel's) does not go on, and what helps."""
     now = time.time_ns() // 1000
 
-    async def find(http: Any) -> tuple[dict[str, Any], list[queues.Waiting]]:
+    async def find(http: Any) -> tuple[str, dict[str, Any], list[queues.Waiting]]:
         row = await find_order(http, order)
-        return row, await queues.beside(http, now, {row["order_id"], *row["parcels"]})
+        beside = await queues.beside(http, now, {row["order_id"], *row["parcels"]})
+        return http.url, row, beside
 
-    row, beside = _run(data, url, find)
-    lines = [*explained(row), *map(elsewhere, beside)]
+    there, row, beside = _run(data, url, find)
+    calls = [*steps.for_order(row)]
+    for one in beside:
+        if one.service == "payments":
+            calls += steps.for_payment(one.subject, one.next_action)
+    lines = [*explained(row), *map(elsewhere, beside), *_pasted(calls, there)]
     others = [msgspec.to_builtins(one) for one in beside]
-    Output(as_json=as_json).say("explained", "\n".join(lines), **row, beside=others)
+    Output(as_json=as_json).say("explained", "\n".join(lines), **row, beside=others,
+                                calls=[call._asdict() for call in calls])  # fmt: skip
+
+
+def _pasted(calls: Sequence[steps.Call], url: str) -> Iterator[str]:
+    """Give the calls that say it, each under a key of its own."""
+    token = bool(os.environ.get("LONJA_TOKEN"))
+    for call in calls:
+        key = f"decide-{uuid.uuid4().hex[:12]}"
+        yield f"  do: {steps.pasted(call, url, key, token)}"
 
 
 def elsewhere(one: queues.Waiting) -> str:
@@ -114,7 +133,6 @@ def explained(row: Mapping[str, Any]) -> list[str]:
     ]
     if row["next_action"]:
         lines.append(f"  owner {row['owner']}; next: {row['next_action']}")
-        lines.append(f"  said to POST /orders/{row['order_id']}/…, as /docs describes")
     lines += [
         f"  held: {hold['reason']} (by {hold['by']}, blocks {hold['blocks']}), {name}"
         for name, hold in row["holds"].items()
@@ -156,7 +174,8 @@ async def find_order(http: Any, order: str) -> dict[str, Any]:
     if re.fullmatch("ord_[0-9a-f]{20}", order):
         found: dict[str, Any] = await http.get(f"/orders/{order}")
         return found
-    names = ({"external_id": order}, {"display_number": order}, {"display_number": f"#{order}"})
+    bare = order.removeprefix("#")
+    names = ({"external_id": order}, {"display_number": bare}, {"display_number": f"#{bare}"})
     for name in names:
         rows = (await http.get("/orders", **name))["orders"]
         if len(rows) == 1:

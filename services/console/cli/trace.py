@@ -68,14 +68,15 @@ def _line(event: Mapping[str, Any], begin: int) -> str:
 
 
 async def _events(data: Path, url: str | None, order: str) -> list[dict[str, Any]]:
-    from libs.runtime.settings import load  # noqa: PLC0415 - --help stays quick
+    # Here, so that --help stays quick.
     from services.console.backends import client, codec_of, database, servers_of  # noqa: PLC0415
     from services.console.cli.stuck import find_order  # noqa: PLC0415
     from services.console.composition import SERVICES  # noqa: PLC0415
+    from services.console.places import settings_of  # noqa: PLC0415
 
     async with client(data, url) as http:
         row = await find_order(http, order)
-    servers, settings = servers_of(data), load()
+    servers, settings = servers_of(data), settings_of(data)
     events: list[dict[str, Any]] = []
     shipments: dict[str, None] = {}
     for name, streams in _STREAMS.items():

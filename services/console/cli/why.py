@@ -28,7 +28,7 @@ def why(sku: str, data: Data = None, url: Url = None, as_json: Json = False) -> 
         f" written off {stock['written_off']}"
     )
     output.say("stock", text, **stock)
-    rows = table("when", "what", "units", "location", "behind it", "reason", whole=("when", "what"))
+    rows = table("when", "what", "units", "where", "behind it", "reason", whole=("when", "what"))
     for one in entries:
         if as_json:
             output.say("entry", "", **one)

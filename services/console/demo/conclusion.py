@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Any
 
 from libs.cli.output import Output
@@ -129,10 +130,11 @@ def _rest(found: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def worth_trying(output: Output, url: str, order_id: str, sku: str) -> None:
-    """Say where the documentation is, and commands."""
+def worth_trying(output: Output, url: str, order_id: str, sku: str, data: Path) -> None:
+    """Say where the documentation is, and commands, as they find the folder `data`."""
     output.say("documentation", f"\nAPI documentation: {url}/docs", docs=f"{url}/docs")
-    lonja = "[bold].venv/bin/lonja"
+    usual = data.resolve() == Path(".lonja").resolve()
+    lonja = f"[bold]{'' if usual else f'LONJA_DATA={data.resolve()} '}.venv/bin/lonja"
     output.show("Worth trying in another terminal while this stays up; after --exit,")
     output.show(f"{lonja} demo[/bold] has it up again:")
     output.show(f"  {lonja} trace {order_id}[/bold]  one order's story over all services")

@@ -112,7 +112,7 @@ class Outside:
     """The three processes of a run."""
 
     def __init__(self, data: Path, memory: Memory) -> None:
-        self._data, self._memory = data, memory
+        self.data, self._memory = data, memory
         self.processes = {name: Process(name, data) for name in MODULES}
 
     @property
@@ -124,7 +124,7 @@ class Outside:
         """Start all three; they call back at `target`. Raises StackError."""
         for name, one in self.processes.items():
             await one.start(target, asked_of(name, self._memory))
-        private(self._data / BOOKS, json.dumps(self.books()))
+        private(self.data / BOOKS, json.dumps(self.books()))
 
     def books(self) -> Mapping[str, str]:
         """Return where the outside books are: payments, carrier, and each shop by its account."""

@@ -193,8 +193,8 @@ class Play:
         effects = await self._readings.times_received(account, external_id)
         conclude(self._output, facts, (shown["order"], shown["sent"], effects), faults)
         order = await self._readings.order(account, external_id)
-        sku = self.plan.opening[0].sku
-        worth_trying(self._output, self._http.url, order["order_id"] if order else "", sku)
+        sku, order_id = self.plan.opening[0].sku, order["order_id"] if order else ""
+        worth_trying(self._output, self._http.url, order_id, sku, self._outside.data)
         return report.report(facts), faults
 
 

@@ -1,5 +1,6 @@
 """The example configuration is whole, and it is loaded as it stands; so is a demo's."""
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from libs.runtime.settings import (
 )
 from services.console.demo import memory
 from services.console.demo import settings as sides
+from services.console.places import note_services, settings_of
 from services.sandbox import config as sandbox
 from services.sandbox.carrier import config as carrier
 from services.sandbox.reading import read
@@ -68,6 +70,21 @@ def test_the_example_is_loaded_as_it_stands() -> None:
     settings = load(EXAMPLE, {})
     assert settings.channels["my-shop"].provider == "shopify"
     assert settings.server.tokens["replace-me-with-a-long-random-text"] == "operator"
+
+
+def test_whoever_joins_running_services_knows_the_accounts_that_they_know(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("running", "mine"):
+        (tmp_path / f"{name}.toml").write_text(f'topic_prefix = "{name}."')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LONJA_CONFIG", raising=False)
+    (tmp_path / "mine.toml").rename("lonja.toml")
+    assert settings_of(tmp_path).topic_prefix == "mine."
+    note_services(tmp_path, "http://127.0.0.1:1", os.getpid(), Path("running.toml"))
+    assert settings_of(tmp_path).topic_prefix == "running."
+    monkeypatch.setenv("LONJA_CONFIG", "lonja.toml")
+    assert settings_of(tmp_path).topic_prefix == "mine."
 
 
 def test_a_file_that_is_named_and_cannot_be_read_is_refused(tmp_path: Path) -> None:

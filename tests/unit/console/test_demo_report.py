@@ -1,13 +1,14 @@
 """The demo's arithmetic: shape, sums, percentiles, and what makes a report unsound."""
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from libs.cli.output import Output
-from services.console.demo.conclusion import conclude
+from services.console.demo.conclusion import conclude, worth_trying
 from services.console.demo.outcome import Outcome, labels_bought_twice, owed
 from services.console.demo.play import known_key
 from services.console.demo.report import (
@@ -199,3 +200,14 @@ def test_a_delivery_is_found_again_under_the_key_that_channels_gave_it() -> None
     assert known_key("shopify", "a|b|c") == "a|b|c"
     told = "https://w.example.invalid/|order.created|538689|2010-12-14T09:52:00|2bc8"
     assert known_key("woocommerce", told) == "https://w.example.invalid/|order.created|2bc8"
+
+
+def test_what_is_worth_trying_finds_the_folder_of_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder, before in ((Path(".lonja"), ""), (tmp_path, f"LONJA_DATA={tmp_path} ")):
+        worth_trying(Output(), "http://127.0.0.1:1", "ord_1", "MUG", folder)
+        said = capsys.readouterr().out.splitlines()
+        commands = [line.strip() for line in said if "bin/lonja" in line]
+        assert len(commands) == 7
+        assert all(line.startswith(f"{before}.venv/bin/lonja ") for line in commands)

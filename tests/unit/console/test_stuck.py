@@ -1,21 +1,27 @@
 """What waits, from every service's own route, in one list: overdue first, then the money."""
 
+import re
+import shlex
 from collections import defaultdict
 from typing import Any
 
 import msgspec
 import pytest
+from pydantic import BaseModel
 
 from libs.cli.errors import Stop
 from services.accounting import views as accounting
 from services.channels import report_api as channels
+from services.console import steps
 from services.console.cli.stuck import age_text, elsewhere, explained, find_order
 from services.console.http import Refusal
 from services.console.queues import Waiting, beside, everything, grouped
+from services.crm_sync import views as customers
 from services.fulfilment import standing
 from services.fulfilment import views as fulfilment
 from services.orders import standing as orders
 from services.orders import views as order_views
+from services.payments import standing as waits
 from services.payments import views as payments
 
 NOW = 1_780_000_000_000_000
@@ -93,16 +99,21 @@ def services() -> Services:
         next_action="look in the shop, then decide: retry, or confirmed",
     )  # fmt: skip
     asked.pages["/channels/reports"] = [[shown(report)]]
+    erasure = customers.PendingOut(
+        subject="sub_7", customer_id="cus_7", requested_at=NOW - 2 * HOUR, answer_by=NOW + HOUR,
+        by="desk", owner="privacy", next_action="wait for the vault",
+    )  # fmt: skip
+    asked.pages["/customers/erasures"] = [[shown(erasure)]]
     return asked
 
 
 async def test_every_services_queues_are_in_one_list_overdue_first(services: Services) -> None:
-    found, silent = await everything(services, NOW)
-    assert not silent
+    found, silent, cut = await everything(services, NOW)
+    assert not silent + cut
     assert [(one.service, one.subject, one.overdue) for one in found] == [
         ("fulfilment", "shp_2", True), ("orders", "ord_1", True), ("orders", "ord_2", True),
         ("accounting", "MUG", True), ("payments", "ord_3", False), ("fulfilment", "shp_1", False),
-        ("orders", "ord_1", False), ("channels", "ord_6", False),
+        ("orders", "ord_1", False), ("crm_sync", "cus_7", False), ("channels", "ord_6", False),
     ]  # fmt: skip
     for one in found:
         assert one.reason
@@ -113,11 +124,18 @@ async def test_every_services_queues_are_in_one_list_overdue_first(services: Ser
     assert (beside.reason, beside.at_risk_minor) == ("payment-in-doubt", 40)
 
 
+async def test_a_list_that_is_cut_short_is_named(services: Services) -> None:
+    services.pages["/payments/queues"][0]["more"] = True
+    assert (await everything(services, NOW))[2] == ["payments"]
+    services.pages["/channels/reports"][0] *= 500
+    assert (await everything(services, NOW))[2] == ["channels", "payments"]
+
+
 async def test_a_service_that_does_not_run_there_is_named(services: Services) -> None:
     del services.pages["/accounting/queues"]
-    found, silent = await everything(services, NOW)
+    found, silent, _ = await everything(services, NOW)
     assert silent == ["accounting"]
-    assert len(found) == 7
+    assert len(found) == 8
 
 
 async def test_an_order_is_explained_with_what_waits_elsewhere_for_it_or_its_parcels(
@@ -173,12 +191,13 @@ async def test_what_is_refused_for_another_reason_is_not_taken_for_nothing(
 
 
 async def test_groups_with_something_overdue_come_first(services: Services) -> None:
-    found, _ = await everything(services, NOW)
+    found, _, _ = await everything(services, NOW)
     groups = grouped(found)
     assert [(one[0].service, one[0].reason, len(one)) for one in groups] == [
         ("fulfilment", "label-in-doubt", 2), ("orders", "cancellation-asked", 2),
         ("accounting", "cost-unknown", 1), ("payments", "units-not-required", 1),
-        ("orders", "payment-in-doubt", 1), ("channels", "dispatch: not-fulfillable", 1),
+        ("orders", "payment-in-doubt", 1), ("crm_sync", "requested", 1),
+        ("channels", "dispatch: not-fulfillable", 1),
     ]  # fmt: skip
     assert isinstance(groups[0][0], Waiting)
 
@@ -207,3 +226,58 @@ def test_an_order_is_explained_in_its_own_currencys_units(
     lines = explained(shown(order_views.order_out(row)))
     assert any(f"costs {due}, captured 0" in one for one in lines)
     assert f"  queue: payment-in-doubt, {risk} at risk" in lines
+
+
+FORMS: dict[str, type[BaseModel]] = {
+    "decisions": order_views.DecisionIn, "release": order_views.ReleaseIn,
+    "cancellations": order_views.CancellationIn,
+}  # fmt: skip
+
+
+def test_every_next_action_of_an_order_that_a_word_says_is_a_call_that_orders_takes() -> None:
+    for owner, action in {*orders._NEXT.values(), orders._RELEASE}:
+        holds = {"hold_1": orders.HoldRow("fraud-review", "desk", "both", NOW)}
+        row = orders.OrderRow(order_id="ord_1", next_action=action, owner=owner, holds=holds)
+        calls = list(steps.for_order(shown(order_views.order_out(row))))
+        words = r"\b(decide|accept|release|cancel)\b"
+        assert bool(calls) == bool(re.search(words, action)), action
+        for path, body, others in calls:
+            for word in ("", *others):
+                changed = dict(body) | ({"decision": word} if word else {})
+                FORMS[path.rpartition("/")[2]].model_validate(changed)
+
+
+def test_what_payments_are_told_by_a_word_is_a_call_that_payments_take() -> None:
+    for action in [action for _, action in (*waits._NEXT.values(), waits._DECLINED)]:
+        calls = list(steps.for_payment("ord_1", action))
+        assert bool(calls) == bool(re.search(r"\b(retry|settle)\b", action)), action
+        for path, body, others in calls:
+            assert path == "/payments/ord_1/decisions"
+            for word in (body["decision"], *others):
+                payments.DecisionIn.model_validate({"decision": word})
+    assert not list(steps.for_payment("card:pi_1", "settle it"))
+
+
+def test_a_call_is_pasted_with_a_key_of_its_own_and_no_token_in_it() -> None:
+    call = steps.Call("/orders/ord_1/decisions", {"decision": "retry"}, ("cancel",))
+    text = steps.pasted(call, "http://127.0.0.1:8080", "key-1", token=True)
+    line, _, others = text.partition("  # ")
+    assert others == "or cancel"
+    assert shlex.split(line) == [
+        "curl", "http://127.0.0.1:8080/orders/ord_1/decisions",
+        "-H", "Content-Type: application/json", "-H", "Idempotency-Key: key-1",
+        "-H", "Authorization: Bearer $LONJA_TOKEN", "-d", '{"decision": "retry"}',
+    ]  # fmt: skip
+
+
+async def test_an_order_is_found_by_the_number_that_its_shop_shows_with_or_without_its_mark() -> (
+    None
+):
+    rows = {"7": [{"order_id": "ord_1"}], "#8": [{"order_id": "ord_2"}]}
+
+    class Shown:
+        async def get(self, _: str, **query: str) -> Any:
+            return {"orders": rows.get(query.get("display_number", ""), [])}
+
+    for name, found in {"7": "ord_1", "#7": "ord_1", "8": "ord_2", "#8": "ord_2"}.items():
+        assert (await find_order(Shown(), name))["order_id"] == found

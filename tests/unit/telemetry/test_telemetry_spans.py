@@ -307,6 +307,7 @@ def test_where_traces_are_wanted_is_said_by_file_or_by_the_standard_variable(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "lonja.toml"
+    path.touch()
     assert not load(path, {}).telemetry.traced
     path.write_text('[telemetry]\nendpoint = "http://a:4318"\n')
     assert load(path, {}).telemetry.endpoint == "http://a:4318"

@@ -114,3 +114,22 @@ async def test_a_body_is_read_up_to_its_cap_and_no_further() -> None:
     assert taken == len(padded) + 2
     packed = {"content-encoding": "gzip"}
     assert (await streamed([whole], path, **packed))[1]["code"] == "content-encoding-not-supported"
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/json; charset=utf-8", "Application/JSON", "application/x+json"]
+)
+async def test_a_body_that_says_that_it_is_json_is_taken(kind: str) -> None:
+    path, fitting = WRITES["/orders/{order_id}/holds"]
+    whole = json.dumps(fitting).encode()
+    assert (await streamed([whole], path, **{"content-type": kind}))[0] == 201
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/plain", "", "json"])
+async def test_a_body_that_does_not_is_told_what_to_say(kind: str) -> None:
+    path, fitting = WRITES["/orders/{order_id}/holds"]
+    whole = json.dumps(fitting).encode()
+    status, told, _ = await streamed([whole], path, **{"content-type": kind})
+    assert (status, told["code"]) == (415, "content-type-not-supported")
+    assert "Content-Type: application/json" in told["detail"]
+    assert (await streamed([b""], path, **{"content-type": kind}))[0] == 422
