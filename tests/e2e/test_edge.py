@@ -10,7 +10,7 @@ from tests.e2e.edge import Sent, answered, hostile_paths, hostile_writes
 from tests.e2e.test_hostile import System, running_system
 from tests.support import eventually
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.stack]
+pytestmark = [pytest.mark.timeout(480), pytest.mark.stack]
 HARMLESS = {200, 404}  # what a read of a strange text may say
 
 

@@ -27,7 +27,7 @@ from tests.e2e.launching import ended, lonja, told
 from tests.support import eventually
 from tests.unit.channels import payloads
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.stack]
+pytestmark = [pytest.mark.timeout(480), pytest.mark.stack]
 SECRETS = {
     "shop": "shopify-secret", "woo": "woo-secret", "store": "whsec_c3RvcmUtc2VjcmV0LW9mLWEtdGVzdA==",
 }  # fmt: skip

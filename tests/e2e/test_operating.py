@@ -15,7 +15,7 @@ from tests.e2e.launching import ended, lonja
 from tests.e2e.test_hostile import System, order, running_system, signed, until_linkable
 from tests.support import eventually
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.stack]
+pytestmark = [pytest.mark.timeout(480), pytest.mark.stack]
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
 STORY = ("channels", "orders", "inventory")

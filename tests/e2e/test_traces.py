@@ -10,7 +10,7 @@ from tests.e2e.test_hostile import CANARY, canaries, order, running_system, sign
 from tests.support import eventually
 from tests.unit.channels import payloads
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.stack]
+pytestmark = [pytest.mark.timeout(480), pytest.mark.stack]
 TRACE, CALLER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 SERVER, CLIENT, PRODUCER, CONSUMER = 2, 3, 4, 5  # OTLP's numbers
 ROUTE = "POST /channels/webhooks/{provider}/{account}"

@@ -18,7 +18,7 @@ from libs.stack.stack import Servers
 from services.payments.service import SERVICE
 from tests.support import eventually
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(480)]
 LOOPS = {"turns", "relay", "hub", "reactor", "projector", "inbox", "timers", "effects"}
 ROUND = 7.0  # seconds in which every loop goes round, also when idle
 
