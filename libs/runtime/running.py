@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter as Tally
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from fastapi import APIRouter
 
@@ -52,6 +52,16 @@ from libs.values.lanes import PARTITIONS
 DRAIN = 5.0  # seconds
 
 
+class Pump(Protocol):
+    """What runs in one process at a time."""
+
+    pulse: Pulse
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        ...
+
+
 class RunningService:
     """A service and everything around it, in one process."""
 
@@ -74,7 +84,6 @@ class RunningService:
         self.topic = topic_of(settings.topic_prefix, service.name)
         self.router: APIRouter | None = None
         self.tasks: list[asyncio.Task[None]] = []
-        self.lane_heads: dict[int, int] = {}
         self.pool: Pool
         self.loop: TurnLoop
         self.relay: Relay
@@ -100,8 +109,6 @@ class RunningService:
         read |= self.service.reacts.keys() | {self.name}
         prefix = self.settings.topic_prefix
         await ensure_topics(self.servers.kafka, sorted(topic_of(prefix, name) for name in read))
-        heads = await self.pool.fetch("SELECT lane, head FROM lanes")
-        self.lane_heads = {row[0]: row[1] for row in heads}
 
     async def start(self) -> None:
         """Assemble and start; the relay's check of store against topic comes first."""
@@ -125,46 +132,45 @@ class RunningService:
         self._go("turns", self.loop.run())
         self._go("relay", self.relay.run())
         if service.reacts:
-            topics = {topic_of(self.settings.topic_prefix, name): name for name in service.reacts}
-            source = Source(
-                self.pool, self.hub, f"{self.name}.reactor", topics, idle=interpreter.idle,
-                tempo=service.reacting, fitness=lambda: int(not self.leaving.outdated),
-            )  # fmt: skip
-
-            async def seal(field: str, raw: bytes) -> bytes:
-                return await inbox.sealed(field, raw, self.clock())
-
-            self.reactor = Reactor(source, interpreter, self.loop, seal)
-            await source.start()
-            self._go("reactor", self.reactor.run())
-        alone: list[Callable[[], Coroutine[Any, Any, None]]] = []  # in one process at a time
+            await self._react(interpreter, inbox)
+        pump = None
         if service.intake is not None:
-            intake = service.intake(ports)
             pump = InboxPump(
-                self.name, store, inbox, self.vault, intake, self.loop, self.spans
-            )  # fmt: skip
-            self.pulses["inbox"] = pump.pulse
-            alone.append(pump.run)
+                self.name, store, inbox, self.vault, service.intake(ports), self.loop, self.spans
+            )
         timers = TimerPump(mind, store, self.loop, self.clock, self._ends, self._applied, acts_from)
-        self.pulses["timers"] = timers.pulse
-        alone.append(timers.run)
         if service.effects is not None:
-            kinds = service.effects(ports)
             self.effects = EffectWorker(
-                self.name, store, kinds, self.loop, self.clock, self.spans
-            )  # fmt: skip
-            self.pulses["effects"] = self.effects.pulse
-            alone.append(self.effects.run)
-        house = Housekeeping(
-            self.name, Retention(self.pool), self.vault, self.settings.limits, self.clock
-        )
-        self.pulses["housekeeping"] = house.pulse
-        alone.append(house.run)
-        leads = leading(self.pool, "leader", alone, self._rank, service=self.name)
-        self._go("leader", leads)
+                self.name, store, service.effects(ports), self.loop, self.clock, self.spans
+            )
+        self._lead({"inbox": pump, "timers": timers, "effects": self.effects})
         self._watch()
         if service.routes is not None:
             self.router = service.routes(ports)
+
+    async def _react(self, interpreter: Interpreter, inbox: StoreInbox) -> None:
+        topics = {topic_of(self.settings.topic_prefix, n): n for n in self.service.reacts}
+        source = Source(
+            self.pool, self.hub, f"{self.name}.reactor", topics, idle=interpreter.idle,
+            tempo=self.service.reacting, fitness=lambda: int(not self.leaving.outdated),
+        )  # fmt: skip
+
+        async def seal(field: str, raw: bytes) -> bytes:
+            return await inbox.sealed(field, raw, self.clock())
+
+        self.reactor = Reactor(source, interpreter, self.loop, seal)
+        await source.start()
+        self._go("reactor", self.reactor.run())
+
+    def _lead(self, pumps: Mapping[str, Pump | None]) -> None:
+        """Run what one process at a time does, whenever this one leads."""
+        house = Housekeeping(
+            self.name, Retention(self.pool), self.vault, self.settings.limits, self.clock
+        )
+        works = {name: work for name, work in pumps.items() if work} | {"housekeeping": house}
+        self.pulses |= {name: work.pulse for name, work in works.items()}
+        runs = [work.run for work in works.values()]
+        self._go("leader", leading(self.pool, "leader", runs, self._rank, service=self.name))
 
     def _rank(self) -> Rank:
         """Say how much of the work this process can do."""
@@ -215,7 +221,6 @@ class RunningService:
         self.tasks.append(asyncio.create_task(work, name=f"{self.name}.{what}"))
 
     def _committed(self, turn: Turn, lanes: Mapping[int, int]) -> None:
-        self.lane_heads.update(lanes)
         self.spans.recorded(turn)
         self.relay.poke(lanes, turn.events)
         if turn.effects and self.effects is not None:

@@ -8,7 +8,7 @@ import msgspec
 
 from libs.eventsourcing.decided import Parked, Turn
 from libs.eventsourcing.inputs import Position
-from libs.eventsourcing.states import pack
+from libs.store.arrays import PARAMETERS, arguments, columns
 from libs.store.pool import Pool, commit_function, writing
 from libs.store.store import (
     Call,
@@ -23,7 +23,6 @@ from libs.store.store import (
     StoredReply,
 )
 
-_ARGUMENTS = ", ".join(f"${n}" for n in range(1, 63))
 _ACCEPT = """
     INSERT INTO inbox (provider, account, key, topic, received_at, body, trace, deliveries)
     SELECT u.provider, u.account, u.key, u.topic, u.received_at, u.body, u.trace, u.deliveries
@@ -77,7 +76,7 @@ class PostgresStore:
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
-        self._commit = f"SELECT lane, head FROM {commit_function()[0]}({_ARGUMENTS})"
+        self._commit = f"SELECT lane, head FROM {commit_function()[0]}({PARAMETERS})"
 
     async def heads(self, streams: Sequence[str]) -> Mapping[str, StoredHead]:
         rows = await self.pool.fetch(
@@ -108,7 +107,7 @@ class PostgresStore:
     async def commit(self, turn: Turn) -> Mapping[int, int]:
         try:
             async with writing(self.pool):
-                rows = await self.pool.fetch(self._commit, *_arguments(turn))
+                rows = await self.pool.fetch(self._commit, *arguments(turn))
         except asyncpg.UniqueViolationError as error:
             if error.table_name == "commands":
                 raise Repeated from error
@@ -130,7 +129,7 @@ class PostgresStore:
     async def settled(self, turn: Turn) -> Settled:
         keys = sorted(turn.positions)
         async with self.pool.acquire() as connection, connection.transaction():
-            positions = await connection.fetch(_POSITIONS, *_columns(keys, 3))
+            positions = await connection.fetch(_POSITIONS, *columns(keys, 3))
             replies = await connection.fetch(
                 "SELECT key, request_hash, reply FROM commands WHERE key = ANY ($1::text[])",
                 [reply.key for reply in turn.replies],
@@ -174,9 +173,9 @@ class PostgresStore:
     async def accept(self, deliveries: Sequence[Delivery]) -> Sequence[int | None]:
         first = {(d.provider, d.account, d.key): d for d in reversed(deliveries)}
         copies = Counter((d.provider, d.account, d.key) for d in deliveries)
-        columns = [(*msgspec.structs.astuple(d), copies[key]) for key, d in first.items()]
+        given = [(*msgspec.structs.astuple(d), copies[key]) for key, d in first.items()]
         async with writing(self.pool):
-            rows = await self.pool.fetch(_ACCEPT, *_columns(columns, 8))
+            rows = await self.pool.fetch(_ACCEPT, *columns(given, 8))
         known: dict[tuple[str, str, str], int | None] = {tuple(row)[:3]: row[3] for row in rows}
         answers = []
         for delivery in deliveries:
@@ -217,80 +216,3 @@ class PostgresStore:
     async def parked(self, stream: str | None, source: str | None, limit: int) -> Sequence[Parked]:
         rows = await self.pool.fetch(_PARKED, stream, source, limit)
         return [Parked(*row) for row in rows]
-
-
-def _columns(rows: Sequence[Sequence[object]], width: int) -> list[list[object]]:
-    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
-
-
-def _arguments(turn: Turn) -> list[object]:
-    """Lay a turn out as the arrays that `commit_turn` takes, in the order of its parameters."""
-    lanes = Counter(event.lane for event in turn.events)
-    ranks: Counter[int] = Counter()
-    events: list[tuple[object, ...]] = []
-    for e in turn.events:
-        ranks[e.lane] += 1
-        events.append((e.lane, ranks[e.lane], e.id, e.stream, e.version, e.type, e.schema_version,
-                       e.data, e.cause, e.correlation, e.trace))  # fmt: skip
-    positions = [
-        (
-            p.consumer,
-            p.topic,
-            p.partition,
-            p.epoch,
-            p.next_offset,
-            p.last_pseq,
-            p.last_id,
-            p.applied,
-        )
-        for p in turn.positions.values()
-    ]
-    # An answer to a fault of ours is not kept: the caller may try again with the same key.
-    replies = [(r.key, r.request_hash, pack(r)) for r in turn.replies if r.request_hash]
-    heads = [
-        (h.stream, h.expected, h.version, h.state, h.fold, msgspec.msgpack.encode(h.notes))
-        for h in turn.heads.values()
-    ]
-    timers = [
-        (t.id, t.due, t.stream, pack(t.command), t.cause, t.correlation, t.trace)
-        for t in turn.timers
-    ]
-    effects = [
-        (
-            f.id,
-            f.kind,
-            f.stream,
-            f.request,
-            "suppressed" if f.suppressed else "planned",
-            f.cause,
-            f.correlation,
-            f.trace,
-        )
-        for f in turn.effects
-    ]
-    parked = [
-        {"id": p.id, "stream": p.stream, "source": p.source, "input_id": p.input_id, "work": p.work,
-         "code": p.code, "detail": p.detail, "fingerprint": p.fingerprint, "cause": p.cause,
-         "correlation": p.correlation, "trace": p.trace, "history": p.history}
-        for p in turn.parked
-    ]  # fmt: skip
-    return [
-        *_columns(positions, 8),
-        *_columns(replies, 3),
-        *_columns(turn.inbox, 3),
-        *_columns(heads, 6),
-        list(turn.read),
-        list(turn.read.values()),
-        *_columns(timers, 7),
-        turn.timers_done,
-        *_columns(effects, 8),
-        *_columns([msgspec.structs.astuple(done) for done in turn.effects_done], 6),
-        msgspec.json.encode(parked).decode(),
-        [p.command for p in turn.parked],
-        [p.raw for p in turn.parked],
-        turn.unparked,
-        list(lanes),
-        list(lanes.values()),
-        *_columns(events, 11),
-        turn.at,
-    ]

@@ -1,7 +1,7 @@
 """What writes have in common: an idempotency key, and the token that a later read waits for."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from fastapi import Depends, Header, Query, Request
@@ -27,6 +27,13 @@ class Written(BaseModel):
 
     events: tuple[str, ...]
     token: str
+
+
+async def tell(commands: Commands, write: Write, stream: str, command: Any) -> Answer:
+    """Have a write decided by the stream alone, under the caller's key."""
+    return await commands.execute(
+        stream, command, key=write.key, request=write.request, trace=write.trace
+    )
 
 
 async def carry_out(

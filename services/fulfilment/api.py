@@ -9,7 +9,7 @@ from libs.runtime.ports import Ports, Rows, Told
 from libs.values.ids import stream_key
 from libs.web.pages import Cursor, cursor_of, no_cursor, place
 from libs.web.problems import Problem
-from libs.web.writes import After, Write, WriteRequest, carry_out, caught_up
+from libs.web.writes import After, Write, WriteRequest, carry_out, caught_up, tell
 from services.fulfilment import handover_commands, shipment_commands, strangers, views
 from services.fulfilment.intake import door
 from services.fulfilment.order_rows import HANDOVERS, TRACKINGS
@@ -125,10 +125,8 @@ def _queues(router: APIRouter, ports: Ports) -> None:
 async def _tell(
     ports: Ports, shipment_id: str, command: shipment_commands.ShipmentCommand, write: Write
 ) -> views.Done:
-    answer = await ports.commands.execute(
-        shipment_commands.shipment_stream(shipment_id), command,
-        key=write.key, request=write.request, trace=write.trace,
-    )  # fmt: skip
+    stream = shipment_commands.shipment_stream(shipment_id)
+    answer = await tell(ports.commands, write, stream, command)
     return views.Done(id=shipment_id, events=answer.events, token=answer.token)
 
 

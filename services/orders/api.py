@@ -5,10 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from libs.contracts import common
-from libs.runtime.ports import Answer, Ports, Rows
+from libs.runtime.ports import Ports, Rows
 from libs.values.ids import short
 from libs.web.problems import Problem
-from libs.web.writes import After, Version, Write, WriteRequest, caught_up
+from libs.web.writes import After, Version, Write, WriteRequest, caught_up, tell
 from services.orders import commands, views
 from services.orders.read_model import HISTORY, ORDERS
 from services.orders.standing import OrderRow
@@ -82,13 +82,10 @@ def _reads(router: APIRouter, ports: Ports) -> None:
 
 
 def _writes(router: APIRouter, ports: Ports) -> None:
-    async def tell(
+    async def done(
         order_id: str, command: commands.OrderCommand, write: Write, name: str = ""
     ) -> views.Done:
-        answer: Answer = await ports.commands.execute(
-            commands.order_stream(order_id), command,
-            key=write.key, request=write.request, trace=write.trace,
-        )  # fmt: skip
+        answer = await tell(ports.commands, write, commands.order_stream(order_id), command)
         return views.Done(order_id=order_id, events=answer.events, token=answer.token, id=name)
 
     @router.post("/{order_id}/cancellations", status_code=201)
@@ -104,7 +101,7 @@ def _writes(router: APIRouter, ports: Ports) -> None:
         command = commands.RequestCancellation(
             request_id, lines, body.by, body.reason, ports.clock()
         )
-        return await tell(order_id, command, write, request_id)
+        return await done(order_id, command, write, request_id)
 
     @router.post("/{order_id}/decisions")
     async def decide(order_id: OrderId, body: views.DecisionIn, write: WriteRequest) -> views.Done:
@@ -113,10 +110,10 @@ def _writes(router: APIRouter, ports: Ports) -> None:
         match body.decision:
             case "retry" | "backorder" | "cancel" as stock:
                 shortage = commands.DecideShortage(stock, body.reason, "seller", at)
-                return await tell(order_id, shortage, write)
+                return await done(order_id, shortage, write)
             case other:
                 command = commands.DecideConcern(other, body.shipment_id, "seller", at)
-                return await tell(order_id, command, write)
+                return await done(order_id, command, write)
 
     @router.post("/{order_id}/holds", status_code=201)
     async def hold(order_id: OrderId, body: views.HoldIn, write: WriteRequest) -> views.Done:
@@ -126,7 +123,7 @@ def _writes(router: APIRouter, ports: Ports) -> None:
             hold_id=hold_id, reason=body.reason, note="", lines=body.lines, blocks=body.blocks,
             until=body.until, by="seller", at=ports.clock(),
         )  # fmt: skip
-        return await tell(order_id, command, write, hold_id)
+        return await done(order_id, command, write, hold_id)
 
     @router.post("/{order_id}/holds/{hold_id}/release")
     async def release(
@@ -134,7 +131,7 @@ def _writes(router: APIRouter, ports: Ports) -> None:
     ) -> views.Done:
         """Release a hold; the last one lets a reserved order be confirmed."""
         command = commands.ReleaseHold(hold_id, body.reason, "seller", ports.clock())
-        return await tell(order_id, command, write, hold_id)
+        return await done(order_id, command, write, hold_id)
 
 
 async def summarise(rows: Rows[OrderRow]) -> views.Summary:

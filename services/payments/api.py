@@ -9,7 +9,7 @@ from libs.contracts import common
 from libs.runtime.ports import Ports
 from libs.runtime.settings import Settings
 from libs.web.problems import Problem
-from libs.web.writes import After, WriteRequest, Written, caught_up, written
+from libs.web.writes import After, WriteRequest, Written, caught_up, tell, written
 from services.payments import commands, views
 from services.payments.commands import HOUR, Terms, disagreement_stream, payment_stream
 from services.payments.read_model import CAPTURES, DISAGREEMENTS, PAYMENTS
@@ -116,18 +116,11 @@ def _writes(router: APIRouter, ports: Ports) -> None:
             by_account.get(row.account) if row is not None else None, body.effect_id,
             body.reference, body.refund_id,
         )  # fmt: skip
-        answer = await ports.commands.execute(
-            payment_stream(order_id), command, key=write.key, request=write.request,
-            trace=write.trace,
-        )  # fmt: skip
-        return written(answer)
+        return written(await tell(ports.commands, write, payment_stream(order_id), command))
 
     @router.post("/disagreements/settle")
     async def settle(body: views.SettleIn, write: WriteRequest) -> Written:
         """Say how something that a provider told of an unknown payment was settled."""
         command = commands.SettleDisagreement(body.decision, "operator", ports.clock())
-        answer = await ports.commands.execute(
-            disagreement_stream(body.holder, body.provider_reference), command,
-            key=write.key, request=write.request, trace=write.trace,
-        )  # fmt: skip
-        return written(answer)
+        stream = disagreement_stream(body.holder, body.provider_reference)
+        return written(await tell(ports.commands, write, stream, command))
