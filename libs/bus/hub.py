@@ -24,7 +24,7 @@ from libs.telemetry.pulse import Pulse
 KEPT = 1000  # records of a partition
 KEPT_BYTES = 512 * 1024  # of their values
 AT_ONCE = 2000  # records that are read before others have their turn
-LOOK = 1.0  # seconds between looks at what was passed over
+LOOK = 5.0  # seconds between looks at what was passed over
 # A request to the broker names every partition and costs as much as many records: it rests longer.
 PROMPT_READER, CALM_READER = Tempo(4, 0.05, 250), Tempo(50, 0.1, 1000)
 _OFFSET = attrgetter("offset")

@@ -49,7 +49,13 @@ _NOTE = """
     ORDER BY u.lane
     ON CONFLICT (consumer, topic, partition) DO UPDATE SET last_pseq = excluded.last_pseq
     WHERE p.last_pseq < excluded.last_pseq"""
-_DOUBT = (KafkaError, asyncpg.PostgresError, *LOST)
+
+
+class SetBack(Exception):  # noqa: N818
+    """The store has fewer events than were sent: topic and store are to be compared anew."""
+
+
+_DOUBT = (SetBack, KafkaError, asyncpg.PostgresError, *LOST)
 
 
 class Relay:
@@ -197,7 +203,11 @@ class Relay:
             await self.start()
 
     async def _read_heads(self) -> None:
+        """Look what others have committed. Raises SetBack where less is there than was sent."""
+        sent = dict(self.sent)
         for lane, head in await self.pool.fetch("SELECT lane, head FROM lanes"):
+            if head < sent.get(lane, 0):
+                raise SetBack
             self.heads[lane] = max(head, self.heads.get(lane, 0))
 
     async def _send(self, lanes: Sequence[int]) -> None:

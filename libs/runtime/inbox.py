@@ -143,7 +143,8 @@ class InboxPump:
             return False
         began = self.spans.now()
         inputs = await self._inputs(deliveries)
-        outcome = await self.loop.settle(inputs)
+        with self.pulse.away():
+            outcome = await self.loop.settle(inputs)
         self.spans.interpreted(inputs, began)
         self._pace.ended(len(deliveries))
         return len(deliveries) == BATCH and FENCED not in outcome.by_id.values()

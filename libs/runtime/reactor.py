@@ -54,7 +54,8 @@ class Reactor:
             return
         self._pace.began()
         inputs = await self._inputs(records)
-        outcome = await self.loop.settle(inputs)
+        with self.pulse.away():
+            outcome = await self.loop.settle(inputs)
         self._pace.ended(self.source.read)
         applied: dict[Place, Position] = {}
         fenced: set[Place] = set()

@@ -88,7 +88,8 @@ class TimerPump:
         due = await self.store.due(self.clock(), BATCH)
         if not due or not await self._reached(await self.ends()):
             return False
-        outcome = await self.loop.settle(self._inputs(due))
+        with self.pulse.away():
+            outcome = await self.loop.settle(self._inputs(due))
         return len(due) == BATCH and FENCED not in outcome.by_id.values()
 
     def _inputs(self, due: Sequence[DueTimer]) -> list[Input]:

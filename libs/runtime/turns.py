@@ -66,6 +66,7 @@ class TurnRunner:
     ) -> None:
         self.mind, self.store, self.clock, self.committed = mind, store, clock, committed
         self.leaving = leaving or Leaving()
+        self.pulse = Pulse()  # of the loop: an attempt that a server refuses is a round, too
         self.heads = Heads(mind, store)
         warned = partial(Outage, level=logging.WARNING, steady=0, service=mind.service)
         self._lost = warned("store-unreachable", "store-reached")
@@ -75,6 +76,7 @@ class TurnRunner:
         """Return when every input has taken effect, is fenced off, or is answered."""
         outcome, left = Outcome(), list(inputs)
         for attempt in range(PATIENCE):
+            self.pulse.beat()
             if not left:
                 return outcome
             if attempt:
@@ -219,7 +221,7 @@ class TurnLoop:
         self.runner, self.observe = runner, observe
         self._waiting: list[tuple[Sequence[Input], asyncio.Future[Outcome]]] = []
         self._ready = asyncio.Event()
-        self.pulse = Pulse()
+        self.pulse = runner.pulse
 
     async def settle(self, inputs: Sequence[Input]) -> Outcome:
         """Give inputs to the next turn and return what became of them."""

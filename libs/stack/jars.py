@@ -61,10 +61,15 @@ def classpath(data: Path, environ: Mapping[str, str]) -> list[Path]:
     """
     folder = cache_folder(data, environ) / "jars"
     wanted = {jar: folder / f"{jar.sha256}.jar" for jar in locked()}
-    missing = {jar: path for jar, path in wanted.items() if not path.exists()}
+    missing = {jar: path for jar, path in wanted.items() if not _whole(path)}
     if missing:
         _fetch_all(missing, environ.get("LONJA_MAVEN"))
     return list(wanted.values())
+
+
+def _whole(path: Path) -> bool:
+    # A jar is whole when it gets its name; a power cut behind that may have emptied it.
+    return path.exists() and path.stat().st_size > 0
 
 
 def _fetch_all(missing: Mapping[Jar, Path], mirror: str | None) -> None:
@@ -93,6 +98,8 @@ def _fetch(jar: Jar, path: Path, mirror: str | None) -> None:
             if found != jar.sha256:
                 text = f"{jar.name} has SHA-256 {found}, the lock says {jar.sha256}; nothing kept"
                 raise StackError("jar-differs-from-lock", text)
+            with fetched.open("rb") as file:
+                os.fsync(file.fileno())  # it is never looked into again
             fetched.replace(path)
             return
     text = f"{jar.name} could not be fetched ({problem}); check the network, or set LONJA_MAVEN"

@@ -1,7 +1,9 @@
 """The pulse of a loop: when it last went round. A watchdog feels it."""
 
 import asyncio
+import contextlib
 import math
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
@@ -19,6 +21,15 @@ class Pulse:
         """Note that a round begins; return when."""
         self.at = asyncio.get_running_loop().time()
         return self.at
+
+    @contextlib.contextmanager
+    def away(self) -> Iterator[None]:
+        """Wait for another loop, which has a pulse of its own."""
+        self.at = math.inf
+        try:
+            yield
+        finally:
+            self.beat()
 
     def __enter__(self) -> Self:
         self.beat()

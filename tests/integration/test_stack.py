@@ -267,6 +267,16 @@ def test_jars_that_cannot_be_fetched_give_the_way_out(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("*.jar"))
 
 
+def test_a_jar_that_a_power_cut_has_emptied_is_fetched_again(tmp_path: Path) -> None:
+    folder = tmp_path / "cache" / "jars"
+    folder.mkdir(parents=True)
+    for jar in jars.locked():
+        (folder / f"{jar.sha256}.jar").touch()
+    with pytest.raises(StackError) as caught:
+        jars.classpath(tmp_path, NO_NETWORK | {"LONJA_CACHE": str(tmp_path / "cache")})
+    assert caught.value.code == "jar-not-fetched"
+
+
 def test_a_database_dsn_keeps_everything_but_the_name() -> None:
     dsn = "postgresql://me:word@db.example:5433/postgres?sslmode=require"
     wanted = "postgresql://me:word@db.example:5433/orders?sslmode=require"

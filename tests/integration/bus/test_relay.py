@@ -1,6 +1,7 @@
 """Nothing that was committed is lost or reordered on its way to Kafka, whatever kills the relay."""
 
 import asyncio
+import math
 import time
 from typing import Any
 
@@ -320,6 +321,22 @@ async def test_a_store_older_than_its_topic_refuses_to_start(toy: Toy) -> None:
     await toy.pool.execute("UPDATE lanes SET head = 2 WHERE lane = $1", lane)
     with pytest.raises(HistoryMismatch, match=r"older than its topic\. Restore"):
         await toy.relay().start()
+
+
+async def test_a_store_that_is_set_back_under_a_relay_at_work_is_refused(toy: Toy) -> None:
+    with pytest.raises(HistoryMismatch, match="the store is older than its topic"):
+        await set_back_at_work(toy, lane_with_things())
+
+
+async def set_back_at_work(toy: Toy, lane: int) -> None:
+    """Let a standby take over that has not heard of the last events, and nobody be cut off."""
+    async with running(toy.relay()) as relay:
+        await toy.commit(counted(100))
+        await eventually(lambda: relay.sent_total == 100)
+        head = (await toy.heads())[lane] - 3
+        await toy.pool.execute("DELETE FROM events WHERE lane = $1 AND pseq > $2", lane, head)
+        await toy.pool.execute("UPDATE lanes SET head = $2 WHERE lane = $1", lane, head)
+        await eventually(lambda: relay.pulse.at == math.inf)  # it has ended
 
 
 async def test_another_event_at_the_same_number_refuses_to_start(toy: Toy) -> None:

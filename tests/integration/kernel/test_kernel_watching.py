@@ -15,6 +15,8 @@ from libs.runtime.host import Host
 from libs.runtime.running import RunningService
 from libs.runtime.settings import Settings
 from libs.stack.stack import Servers
+from libs.store.pool import database_dsn
+from libs.store.store import Delivery
 from services.payments.service import SERVICE
 from tests.support import eventually
 
@@ -71,3 +73,22 @@ async def test_a_relay_that_stands_still_before_events_ends_its_service(
     running.relay.heads[0] = running.relay.sent[0] + 1
     await asyncio.wait_for(host.failed(), 4 * ROUND)
     assert "payments.watchdog" in running.unready()
+
+
+async def test_a_database_that_lets_nobody_write_for_long_ends_no_service(
+    host: Host, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = host.running["payments"]
+    await eventually(lambda: all_run(running), 20)
+    monkeypatch.setattr(watching, "EVERY", 0.5)
+    monkeypatch.setattr(watching, "HUNG", ROUND)
+    name = f"{host.settings.database_prefix}payments"
+    keeper = await asyncpg.connect(database_dsn(servers.postgres, name))
+    async with keeper.transaction():
+        await keeper.execute("LOCK TABLE events IN ACCESS EXCLUSIVE MODE")
+        await running.store.accept([Delivery("stripe", "main", "evt_1", "", 1, b"\0", "")])
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(host.failed(), 3 * ROUND)
+    await keeper.close()
+    await eventually(lambda: running.store.parked(None, None, 1), 20)
+    assert running.unready() == {}
