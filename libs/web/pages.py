@@ -6,15 +6,19 @@ could stand in it.
 
 import base64
 import binascii
+from collections.abc import Callable
 from typing import Annotated, TypeVar
 
 import msgspec
 from fastapi import Query
 
 from libs.eventsourcing.names import holdable
+from libs.runtime.ports import Rows
 from libs.web.problems import Problem
 
 K = TypeVar("K", bound=tuple[str | int, ...])
+R = TypeVar("R", bound=msgspec.Struct)
+_PAGE = 500
 Cursor = Annotated[str | None, Query(max_length=2000, description="What the page before said.")]
 
 
@@ -38,6 +42,19 @@ def place(cursor: str | None, shape: type[K]) -> K | None:
     if any(not _holdable(part) for part in key):
         raise no_cursor()
     return key
+
+
+async def every(
+    rows: Rows[R], key: Callable[[R], tuple[str | int, ...]], **equal: str | int | bool
+) -> list[R]:
+    """Return all rows whose columns equal these values, however many, read page by page."""
+    found: list[R] = []
+    while True:
+        after = key(found[-1]) if found else None
+        page = await rows.find(after=after, limit=_PAGE, **equal)
+        found += page
+        if len(page) < _PAGE:
+            return found
 
 
 def no_cursor() -> Problem:

@@ -52,7 +52,7 @@ class ChannelOrder(msgspec.Struct, frozen=True):
     word: str = ""
     seen: tuple[str, ...] = ()
     reporting: Reporting = Reporting()
-    theirs: frozenset[str] = frozenset()
+    theirs: tuple[str, ...] = ()
 
 
 def decide(command: commands.ChannelOrderCommand, state: ChannelOrder) -> Sequence[OrderEvent]:
@@ -149,7 +149,7 @@ def evolve(state: ChannelOrder, event: OrderEvent) -> ChannelOrder:
                 deleted=state.deleted and not back,
                 content=content, money=money, word=word,
                 reporting=_reporting(state.reporting, order),
-                theirs=state.theirs | theirs_of(order),
+                theirs=theirs_of(order, state.theirs),
             )  # fmt: skip
             return _moved(moved, order.version, state)
         case channels.ChannelOrderFundsChanged():

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from libs.runtime.ports import Ports, Rows, Told
+from libs.web.pages import every
 from libs.web.problems import Problem
 from libs.web.writes import After, WriteRequest, Written, carry_out, caught_up, written
 from services.channels.commands import order_stream
@@ -64,7 +65,8 @@ def report_routes(router: APIRouter, ports: Ports) -> None:
     ) -> list[ReportView]:
         """List what shops are told, the most urgent first; without a state, what is not done yet.
 
-        What will miss its deadline stands at the top before it does. At most 500.
+        What will miss its deadline stands at the top before it does. At most 500; of those that are
+        confirmed, the first by their ids.
         """
         found = await caught_up(rows, after)
         equal: dict[str, str | bool] = {} if account is None else {"account": account}
@@ -72,10 +74,14 @@ def report_routes(router: APIRouter, ports: Ports) -> None:
         states = (state,) if state else OPEN if order_id is None else (*OPEN, "confirmed")
         many: list[ReportRow] = []
         for one in states:
-            many += await found.find(after=None, limit=_MOST, **(equal | {"state": one}))
+            wanted = equal | {"state": one}
+            if one in OPEN or order_id is not None:
+                many += await every(found, lambda row: (row.report_id,), **wanted)
+            else:
+                many += await found.find(after=None, limit=_MOST, **wanted)
         many.sort(key=lambda row: (row.due_by, row.report_id))
         now = ports.clock()
-        return [_view(row, now) for row in many]
+        return [_view(row, now) for row in many[:_MOST]]
 
     @router.post("/reports/{report_id}/decisions")
     async def decide(report_id: str, body: Decision, write: WriteRequest) -> Written:

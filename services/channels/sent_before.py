@@ -26,6 +26,7 @@ def with_theirs(order: common.Order, names: Collection[str]) -> common.Order:
     return replace(order, lines=lines)
 
 
-def theirs_of(order: common.Order) -> frozenset[str]:
-    """Return the lines that the channel hands over."""
-    return frozenset(line.line_id for line in order.lines if line.fulfilled_by == THEIRS)
+def theirs_of(order: common.Order, known: Collection[str]) -> tuple[str, ...]:
+    """Return the lines that the channel hands over, with those that are known, in their order."""
+    found = {line.line_id for line in order.lines if line.fulfilled_by == THEIRS}
+    return tuple(sorted(found.union(known)))

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from libs.contracts.common import Component
 from libs.runtime.ports import Ports, Told
 from libs.security.cardnumbers import masked
+from libs.web.pages import every
 from libs.web.problems import Problem
 from libs.web.writes import After, Version, WriteRequest, carry_out, caught_up
 from services.inventory import commands, views
@@ -152,7 +153,8 @@ def _reads(router: APIRouter, ports: Ports) -> None:
         order_id: str, after: After = None
     ) -> tuple[views.ReservationOut, ...]:
         """List what an order has and lacks, by SKU."""
-        rows = await (await caught_up(reservations, after)).find(order_id=order_id, limit=500)
+        found = await caught_up(reservations, after)
+        rows = await every(found, lambda row: (row.order_id, row.sku), order_id=order_id)
         return tuple(views.shown(views.ReservationOut, row) for row in rows)
 
 

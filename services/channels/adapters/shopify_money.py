@@ -1,7 +1,8 @@
 """The two currencies of a Shopify order (the buyer's and the shop's), its totals, its money. Pure.
 
 Source: shopify.dev, Order: `total_price` stands as placed, `current_total_price` follows edits and
-refunds; `total_outstanding` is not transacted yet, negative where the shop owes it to the buyer.
+refunds; `total_outstanding` is not transacted yet, negative where the shop owes it to the buyer,
+and told in the shop's currency alone.
 Refund: an order adjustment (but for `shipping_refund`, of older versions) is what the lines and
 the shipping refunded come to less what was paid back: negative where more went back.
 """
@@ -138,12 +139,21 @@ def taken(data: Json, side: Side, funds: common.Funds) -> Taken:
 
     What it has is the current total less what is outstanding, whatever the order cost before.
     """
-    if funds not in _TOOK or side.value(data, "total_outstanding") is None:
+    outstanding = _outstanding(data, side)
+    if funds not in _TOOK or outstanding is None:
         return None, None
     refunds = read.records(data, "refunds")
     gone = [one for refund in refunds for one in _gone(refund)]
     if any(_currency(one, side) != side.currency for one in gone):
         return None, None
     back = sum(_back(refund, side) for refund in refunds)
-    kept = _current_total(data, side) - side.amount(data, "total_outstanding")
+    kept = _current_total(data, side) - outstanding
     return (None, None) if kept < 0 else (kept + back, back)
+
+
+def _outstanding(data: Json, side: Side) -> int | None:
+    """Return what is outstanding in this currency: 0 in the shop's own is 0 in any."""
+    if side.value(data, "total_outstanding") is not None:
+        return side.amount(data, "total_outstanding")
+    told = data.get("total_outstanding")
+    return 0 if told is not None and not read.decimal(told, "total_outstanding") else None

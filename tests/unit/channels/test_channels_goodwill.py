@@ -107,7 +107,6 @@ def test_goodwill_of_a_buyer_in_another_currency_is_read_in_theirs() -> None:
         **LESS, line_items=lines, shipping_lines=shipping, refunds=[refund],
         presentment_currency="EUR", total_price_set=payloads.both("34.00", "34.00"),
         current_total_price_set=payloads.both("29.00", "28.00"),
-        total_outstanding_set=payloads.both("0.00", "0.00"),
     )  # fmt: skip
     assert sums(order) == (3400, 0, 3400, 600)
 

@@ -18,8 +18,9 @@ from services.channels.commands import order_stream
 from services.channels.decider import CHANNEL_ORDER
 from services.channels.outbound.report import ATTEMPTS, report_of, tell
 from services.channels.outbound.standard import StandardReports
-from services.channels.report_rows import REPORTS
+from services.channels.report_rows import REPORTS, ReportRow
 from services.channels.reporting import plan, react_to_fulfilment, react_to_orders
+from tests.unit.channels.memory import NOW, Shop, app_of, call
 from tests.unit.channels.test_channels_orders import told as record
 
 NOON = 1_709_294_400_000_000
@@ -354,3 +355,17 @@ def test_an_order_that_lives_again_waits_for_all_its_units() -> None:
     state = begun(cancellation("c1", *ALL, whole=True)).state
     (event,) = decided(dispatched("s1", 1), state)
     assert not event.whole
+
+
+async def test_of_thousands_of_reports_the_most_urgent_are_listed() -> None:
+    """A shop was away on its busiest evening; ids say nothing of what is due first."""
+    shop = Shop()
+    for n in range(1200):
+        row = ReportRow(
+            f"report-{n:04}", "shop", "shopify", f"{n}", f"ord_{n}", "dispatch", "s",
+            "open" if n % 3 else "refused", NOW, NOW + 1200 - n,
+        )  # fmt: skip
+        shop.rows["channel_reports"].found[row.report_id,] = row
+    status, listed = await call(app_of(shop), "GET", "/channels/reports", b"", {})
+    assert status == 200
+    assert [one["due_by"] for one in listed] == [NOW + n for n in range(1, 501)]

@@ -6,6 +6,7 @@ import pytest
 
 from services.console.cli.why import behind
 from services.console.http import part
+from services.inventory.commands import RequireUnits
 from tests.unit.inventory.memory import Inventory
 
 SKUS = ["MUG", "TEE/RED/L", "A/", "/A", "A//B", "50%/?#+ B", "A/ENTRIES", "A/RECEIPTS", "A/COUNTS"]
@@ -40,3 +41,13 @@ async def test_why_finds_a_sku_as_a_person_writes_it(sku: str) -> None:
     stock, entries = await behind(inventory, f" {sku.lower()}")
     assert (stock["sku"], stock["on_hand"]) == (sku, 2)
     assert [one["document"] for one in entries] == ["r"]
+
+
+async def test_all_that_an_order_of_many_skus_has_is_listed() -> None:
+    inventory = Inventory()
+    for n in range(1001):
+        sku = f"A{n:04}"
+        told = RequireUnits("main", sku, "ord_1", 1, 1, "commitment", None, 5, 0, 1, 0)
+        await inventory.commands.execute(f"stock-{sku}", told, key=sku, request=b"", trace="")
+    listed = await inventory.get("/inventory/reservations/ord_1")
+    assert [one["sku"] for one in listed] == [f"A{n:04}" for n in range(1001)]
