@@ -23,6 +23,7 @@ from libs.values.ids import derive
 
 AT_ONCE = 256  # calls of one provider: its budget is what limits them, not our slowness
 IDLE = 1.0  # seconds between looks when nobody pokes
+HELD = 5  # attempts after which one that came to nothing is in the log
 AGAIN = 1.0  # seconds until a result that nobody could take is offered again
 SECOND = 1_000_000  # microseconds
 
@@ -156,7 +157,9 @@ class EffectWorker:
                 log.error("effect-not-told", kind=kind.name, cause=type(error).__name__)
                 done = verdict(kind, call, taken, Unknown("result-not-understood"), now)
         cause = call.cause or derive(self.service, "effect", call.id)
-        if done.state in {"rejected", "unknown", "queued"}:
+        # What is held for half a minute is told each time: a key that is refused, nobody reached.
+        held = done.state == "planned" and call.attempt > HELD
+        if held or done.state in {"rejected", "unknown", "queued"}:
             log.warning(
                 "effect-not-done", effect=call.id, kind=kind.name, state=done.state,
                 code=done.error, attempt=call.attempt, trace=trace_id(call.trace),

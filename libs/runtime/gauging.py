@@ -39,7 +39,9 @@ _STORE = """
         FROM unnest($2::integer[], $3::bigint[]) AS u(lane, sent) JOIN lanes l USING (lane)
     UNION ALL SELECT -11, '', '', '', $1::bigint - min(e.recorded_at)
         FROM unnest($2::integer[], $3::bigint[]) AS u(lane, sent)
-        JOIN events e ON e.lane = u.lane AND e.pseq = u.sent + 1"""
+        JOIN events e ON e.lane = u.lane AND e.pseq = u.sent + 1
+    UNION ALL SELECT -12, '', '', '', $1::bigint - min(planned_at) FROM effects
+        WHERE state = 'planned' AND attempt > 0"""
 _AGE = 1e-6
 _KERNEL: Mapping[int, tuple[Gauge, float]] = {
     -1: (metrics.PARKED, 1), -2: (metrics.PARKED_STREAMS, 1), -3: (metrics.PARKED_KEYS, 1),
@@ -47,6 +49,7 @@ _KERNEL: Mapping[int, tuple[Gauge, float]] = {
     -6: (metrics.EFFECTS_DOUBT_SECONDS, _AGE), -7: (metrics.INBOX, 1),
     -8: (metrics.INBOX_SECONDS, _AGE), -9: (metrics.TIMERS_SECONDS, _AGE),
     -10: (metrics.RELAY_LAG, 1), -11: (metrics.RELAY_LAG_SECONDS, _AGE),
+    -12: (metrics.EFFECTS_HELD_SECONDS, _AGE),
 }  # fmt: skip
 
 

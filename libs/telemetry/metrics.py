@@ -68,6 +68,11 @@ EFFECTS = _gauge("lonja_effects", "Effects without an end, by state.", "service"
 EFFECTS_DOUBT_SECONDS = _gauge(
     "lonja_effects_doubt_seconds", "Age of the oldest effect whose outcome is unknown.", "service"
 )
+EFFECTS_HELD_SECONDS = _gauge(
+    "lonja_effects_held_seconds",
+    "Age of the oldest effect that its outside has not let be done: no key, no answer, too much.",
+    "service",
+)
 GIVEN_UP = _gauge(
     "lonja_effects_given_up", "Effects whose end only a person can tell, not told yet.", "service"
 )

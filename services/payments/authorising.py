@@ -16,6 +16,7 @@ def authorise(story: Story) -> None:
     if state.custody != "us" or state.later or state.halted or wanted <= 0:
         return
     first = not any(one.status in _ONCE_SET_ASIDE for one in state.intents.values())
+    present = first or state.unused  # the buyer has just given what is to be charged
     name = intent_id(state.order_id, len(state.intents) + 1)
     if not state.holder:
         decline(story, name, wanted, "payments-account-missing", final=False)
@@ -23,14 +24,14 @@ def authorise(story: Story) -> None:
         _buyer(story, "no-payment-method")
     elif wanted < minimum(state.currency):
         decline(story, name, wanted, "below-provider-minimum", final=True)
-    elif not first and not state.mandate:
+    elif not present and not state.mandate:
         _buyer(story, "no-mandate")
     else:
         story.tell(
             payments.PaymentAuthorisationRequested(
                 **story.names(), intent_id=name, holder=state.holder, amount=wanted,
                 currency=state.currency, attempt=len(state.intents) + 1,
-                reason=_reason(state, first=first), method=state.method, off_session=not first,
+                reason=_reason(state, first=first), method=state.method, off_session=not present,
                 keep_method=state.second_parcel == "capture_then_reauthorise",
             )
         )  # fmt: skip

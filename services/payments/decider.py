@@ -92,5 +92,5 @@ PAYMENT = Decider(
     initial=PaymentState(),
     decide=decide,
     evolve=evolve,
-    version=7,
+    version=8,
 )

@@ -10,7 +10,7 @@ from services.payments.capturing import capture_all
 from services.payments.evolve import PaymentEvent
 from services.payments.expecting import with_terms
 from services.payments.folding import NEVER, REFUND_FAILED, may_renew
-from services.payments.refunding import again, paid_back, refunded, void
+from services.payments.refunding import again, paid_back, refunded, void, went_another_way
 from services.payments.settling import settle
 from services.payments.state import Doubt, PaymentState
 from services.payments.story import Story
@@ -209,7 +209,10 @@ def _paid_back(story: Story, command: commands.Decide) -> None:
         raise Refused("nothing-to-pay-back", "No refund with this id was refused and waits.")
     if not command.reference:
         raise Refused("reference-missing", "Name the payment with which it went back.")
-    _decided(story, command, one.amount)
+    amount = went_another_way(story.state, command.refund_id, command.reference)
+    if not amount:
+        raise Refused("dispute-used-up", "That dispute took nothing that is not counted already.")
+    _decided(story, command, amount)
     paid_back(story, command.refund_id, command.reference)
 
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from libs.contracts import payments
 from services.payments import folding
-from services.payments.state import Doubt, Parcel, PaymentState
+from services.payments.state import Dispute, Doubt, Parcel, PaymentState
 from services.payments.sums import about_what, unsettled
 
 PaymentEvent = (
@@ -109,13 +109,8 @@ def evolve(state: PaymentState, event: PaymentEvent) -> PaymentState:
             known = state.parcels.get(event.shipment_id, Parcel(Map()))
             left_in = replace(known, units=folding.units(event.lines), seen=event.shipment_version)
             return replace(state, parcels=state.parcels.set(event.shipment_id, left_in))
-        case payments.DisputeOpened(dispute_id=name, amount=amount):
-            word = "open" if amount else "inquiry"
-            return replace(state, disputes=state.disputes.set(name, word))
-        case payments.DisputeWon(dispute_id=name):
-            return replace(state, disputes=state.disputes.set(name, "won"))
-        case payments.DisputeLost(dispute_id=name):
-            return replace(state, disputes=state.disputes.set(name, "lost"))
+        case payments.DisputeOpened() | payments.DisputeWon() | payments.DisputeLost():
+            return _disputed(state, event)
         case payments.PaymentDisagreed():
             return folding.disagreed(state, event)
         case payments.PaymentDisagreementSettled():
@@ -126,3 +121,18 @@ def evolve(state: PaymentState, event: PaymentEvent) -> PaymentState:
             return folding.decided(state, event)
         case _:
             assert_never(event)
+
+
+def _disputed(
+    state: PaymentState,
+    event: payments.DisputeOpened | payments.DisputeWon | payments.DisputeLost,
+) -> PaymentState:
+    amount = event.amount if event.currency == state.currency else 0
+    match event:
+        case payments.DisputeOpened(deadline=deadline):
+            now = Dispute("open" if event.amount else "inquiry", amount, deadline)
+        case payments.DisputeWon():
+            now = Dispute("won")
+        case payments.DisputeLost():
+            now = Dispute("lost", amount)
+    return replace(state, disputes=state.disputes.set(event.dispute_id, now))

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 from libs.contracts import common, payments
 from services.payments.commands import UNATTENDED_LASTS, What
 from services.payments.state import (
+    BY_DISPUTE,
     ELSEWHERE,
     CameBack,
     Capture,
@@ -30,7 +31,8 @@ def disagreement(code: str, reference: str, amount: int, currency: str) -> str:
 
 
 def expected(state: PaymentState, event: payments.PaymentExpected) -> PaymentState:
-    fresh = event.method != state.method or event.holder != state.holder
+    another = event.method != state.method
+    fresh = another or event.holder != state.holder
     stated = replace(
         state, order_id=event.order_id, entity=event.entity, revision=event.revision,
         account=event.account, holder=event.holder, custody=event.custody, funds=event.funds,
@@ -42,6 +44,7 @@ def expected(state: PaymentState, event: payments.PaymentExpected) -> PaymentSta
         margin=event.expiry_margin, accept_risk=event.accept_risk,
         halted="" if fresh else state.halted, later=False, received=event.received,
         returned=event.refunded, lasts=event.authorisation_lasts,
+        unused=state.unused or another, mandate=state.mandate and not another,
     )  # fmt: skip
     less = max(goal(state) - goal(stated), 0)  # what need not be paid need not be waived
     return replace(stated, waived=max(state.waived - less, 0))
@@ -59,7 +62,7 @@ def asked(state: PaymentState, event: payments.PaymentAuthorisationRequested) ->
     intent = Intent(
         event.amount, event.holder, "asked", asked_at=event.occurred_at, lasts=lasts
     )  # fmt: skip
-    return replace(state, intents=state.intents.set(event.intent_id, intent))
+    return replace(state, intents=state.intents.set(event.intent_id, intent), unused=False)
 
 
 def authorised(state: PaymentState, event: payments.PaymentAuthorised) -> PaymentState:
@@ -140,7 +143,9 @@ def capture_failed(state: PaymentState, event: payments.PaymentCaptureFailed) ->
     )
     failed = sum(one.status == "failed" for one in captures.values())
     again = event.code == NEVER and failed < _ATTEMPTS
-    halted = state.halted if again else "capture-failed"
+    # Where its end was heard of before, that has said what follows.
+    ended = event.code == "authorisation-expired" and intent.status == "expired"
+    halted = state.halted if again or ended else "capture-failed"
     return replace(state, captures=captures, intents=intents, halted=halted)
 
 
@@ -160,6 +165,9 @@ def refund_made(state: PaymentState, event: payments.RefundMade) -> PaymentState
     ours = known is not None or event.origin in {"us", "channel"}
     waived = 0 if ours else event.amount
     status = "by-hand" if event.holder in ELSEWHERE else "made"
+    if event.holder == BY_DISPUTE and (dispute := state.disputes.get(event.provider_reference)):
+        left = replace(dispute, amount=dispute.amount - event.amount)
+        state = replace(state, disputes=state.disputes.set(event.provider_reference, left))
     refund = Refund(event.capture_id, event.amount, event.executor, status, since, waived)
     refunds = state.refunds.set(event.refund_id, refund)
     state = replace(state, refunds=refunds, waived=state.waived + waived)
@@ -238,7 +246,7 @@ def decided(state: PaymentState, event: payments.PaymentDecided) -> PaymentState
             return replace(state, halted="", renewed=None)
         case "release":
             return replace(state, halted="released")
-        case "settle":
+        case "settle" if event.amount:
             return replace(state, waived=state.waived + event.amount, halted="")
         case _:
             return state

@@ -81,7 +81,7 @@ def _gone(state: PaymentState, status: str) -> int:
 
 PAYMENTS: Projection[PaymentRow] = Projection(
     name="payments",
-    version=6,
+    version=7,
     row=PaymentRow,
     key=("order_id",),
     topics=_OURS,

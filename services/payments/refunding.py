@@ -182,13 +182,24 @@ def refunded(
     )  # fmt: skip
 
 
+def went_another_way(state: PaymentState, name: str, reference: str) -> int:
+    """Return what of a refund a payment of ours, or a dispute that we lost, has paid back."""
+    amount, dispute = state.refunds[name].amount, state.disputes.get(reference)
+    lost = dispute is not None and dispute.word == "lost"
+    return min(amount, dispute.amount) if dispute is not None and lost else amount
+
+
 def paid_back(story: Story, name: str, reference: str) -> None:
     """Tell that a refund went back in another way than through the holder of its capture.
 
-    With a dispute that we lost, the buyer's bank took it; else it is a payment of somebody here.
+    With a dispute that we lost, the buyer's bank took it, so much as that was about; the rest is
+    owed on. Else it is a payment of somebody here.
     """
-    one, lost = story.state.refunds[name], story.state.disputes.get(reference) == "lost"
-    refunded(story, name, one.capture_id, one.amount, reference, one.executor, "us",
+    state = story.state
+    one, dispute = state.refunds[name], state.disputes.get(reference)
+    lost = dispute is not None and dispute.word == "lost"
+    amount = went_another_way(state, name, reference)
+    refunded(story, name, one.capture_id, amount, reference, one.executor, "us",
              "paid-back-by-dispute" if lost else "paid-back-by-hand",
              holder=BY_DISPUTE if lost else BY_HAND)  # fmt: skip
 

@@ -250,7 +250,8 @@ def disputed(command: commands.RecordDispute, state: PaymentState) -> Sequence[P
         story.disagree("payment-unknown", command.holder, command.dispute_id, command.amount,
                        command.currency, 0)  # fmt: skip
         return story.events
-    known = state.disputes.get(command.dispute_id)
+    disputed = state.disputes.get(command.dispute_id)
+    known = disputed.word if disputed is not None else None
     taken = 0 if command.inquiry and known != "open" else command.amount
     names = {
         **story.names(command.occurred_at), "dispute_id": command.dispute_id,

@@ -42,9 +42,9 @@ _NEXT: Mapping[str, tuple[str, str]] = {
     "payments-account-missing": ("operations", "name the channel's payments account, then retry"),
     "below-provider-minimum": ("operations", "settle: the provider charges no amount so small"),
     "no-payment-method": ("buyer", "pay; ask the buyer for a means of payment"),
-    "no-mandate": ("buyer", "pay the rest; it may not be charged without the buyer"),
+    "no-mandate": ("buyer", "pay with a means given anew in the shop; or another way, then settle"),
     "buyer-authentication": ("buyer", "confirm the payment with the bank"),
-    "authentication-required": ("buyer", "confirm the payment with the bank"),
+    "authentication-required": ("buyer", "pay anew in the shop: the bank asks for the buyer"),
     "processing": ("provider", "wait for the provider's word"),
     "action-overdue": ("operations", "retry, or cancel the order"),
     "authorisation-expired": ("operations", "retry, or cancel the order"),
@@ -80,8 +80,9 @@ def standing(state: PaymentState) -> tuple[common.PaymentStanding, str]:
     if state.doubts:
         over = any(one.owner == "person" for one in state.doubts.values())
         return "in_doubt", GIVEN_UP if over else "outcome-unknown"
+    words = {one.word for one in state.disputes.values()}
     for word, code in _DISPUTED.items():
-        if word in state.disputes.values():
+        if word in words:
             return "disputed", code
     if state.halted and uncovered(state):
         return _halted(state.halted), state.halted
@@ -162,10 +163,11 @@ def _open(state: PaymentState, at: int) -> Iterator[Wait]:
             reason, action = _back(state, refund)
             yield Wait("refund", name, reason, "operations", action, refund.amount, at,
                        person)  # fmt: skip
-    for name, word in sorted(state.disputes.items()):
-        if word in _DISPUTED:
-            yield Wait("dispute", name, _DISPUTED[word], "operations", "answer it", held(state),
-                       at, None)  # fmt: skip
+    for name, dispute in sorted(state.disputes.items()):
+        if dispute.word in _DISPUTED:
+            yield Wait("dispute", name, _DISPUTED[dispute.word], "operations",
+                       "answer it at the provider", dispute.amount or held(state), at,
+                       dispute.answer_by)  # fmt: skip
     if less := contradicted(state):
         yield Wait("disagreement", state.order_id, "channel-says-less", "operations",
                    "compare with the channel's books", less, at, person)  # fmt: skip
@@ -212,10 +214,11 @@ def _back(state: PaymentState, one: Refund) -> tuple[str, str]:
         action += " way, then paid-back by its refund_id"
         return TOO_FINE, f"{_steps(one.amount, state.currency)}; {action}"
     if one.status == "failed":
-        lost = next((name for name, word in state.disputes.items() if word == "lost"), "")
-        if lost:
-            text = f"paid-back by its refund_id, with {lost} as reference"
-            return "refund-failed", f"{text}: the buyer has it by the dispute that was lost"
+        lost = {n: one for n, one in state.disputes.items() if one.word == "lost" and one.amount}
+        for name, dispute in sorted(lost.items()):
+            much = to_text(min(dispute.amount, one.amount), state.currency)
+            text = f"paid-back by its refund_id, with {name} as reference: the buyer has {much}"
+            return "refund-failed", f"{text} {state.currency} by the dispute that was lost"
         return "refund-failed", "retry; or pay it back another way, then paid-back by its refund_id"
     if not owed_by_hand(state, one):
         return "refund-at-channel", "refund it in the channel"

@@ -112,6 +112,17 @@ class Doubt(msgspec.Struct, frozen=True, array_like=True):
     owner: str = "policy"
 
 
+class Dispute(msgspec.Struct, frozen=True, array_like=True):
+    """A buyer's dispute. `word`: open, inquiry, won, lost; `answer_by` in microseconds.
+
+    `amount` is what it takes of us, in the payment's currency, less what was paid back by it.
+    """
+
+    word: str
+    amount: int = 0
+    answer_by: int | None = None
+
+
 class PaymentState(msgspec.Struct, frozen=True):
     """An order's payment. Amounts in minor units of `currency`, times in microseconds.
 
@@ -122,7 +133,8 @@ class PaymentState(msgspec.Struct, frozen=True):
     and `returned` are what the channel says that it took in all and gave back, where it says so.
     `came_back` are refunds that were made and failed later, by the provider's name of each.
     `renewed` is since when authorisations that ended are asked for anew, with nothing captured in
-    between.
+    between. `unused`: the buyer has given the method since money was last asked for; `mandate`: it
+    may be charged without the buyer.
     """
 
     order_id: str = ""
@@ -157,13 +169,14 @@ class PaymentState(msgspec.Struct, frozen=True):
     refunds: Map[str, Refund] = Map()
     parcels: Map[str, Parcel] = Map()
     doubts: Map[str, Doubt] = Map()
-    disputes: Map[str, str] = Map()
+    disputes: Map[str, Dispute] = Map()
     disagreed: tuple[str, ...] = ()
     settled: tuple[str, ...] = ()
     received: int | None = None
     returned: int | None = None
     came_back: Map[str, CameBack] = Map()
     renewed: int | None = None
+    unused: bool = False
 
     @property
     def known(self) -> bool:

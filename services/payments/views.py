@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from libs.security.accountnumbers import holds_iban
 from libs.security.cardnumbers import holds_card_number, masked
 from services.payments.read_model import DisagreementRow, PaymentRow
 from services.payments.standing import Wait
@@ -11,14 +12,14 @@ from services.payments.standing import Wait
 FreeText = Annotated[str, Field(max_length=300), AfterValidator(masked)]  # never a card number
 
 
-def _no_card(text: str) -> str:
-    if holds_card_number(text):
-        raise ValueError("a card number is no reference")
+def _nobodys(text: str) -> str:
+    if holds_card_number(text) or holds_iban(text):
+        raise ValueError("the number of a card or an account is no reference")
     return text
 
 
-# Names a payment, and nobody: letters, digits and underscores.
-Reference = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{0,120}$"), AfterValidator(_no_card)]
+# Names a payment, and nobody: letters, digits, underscores and dashes.
+Reference = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,120}$"), AfterValidator(_nobodys)]
 
 
 class WaitOut(BaseModel):

@@ -106,6 +106,8 @@ class Dashboard:
         if charge is None:
             return None
         name, amount = f"dp_{len(self.disputes)}", _left(charge)
+        if len(self.disputes) % 2:  # of a part of the goods
+            amount = -(-amount // 3)
         word = self.rng.choice(("open", "inquiry"))
 
         def act(turn: Turn) -> str:

@@ -7,7 +7,7 @@ from libs.contracts import payments
 from libs.eventsourcing.states import unpack
 from services.payments.folding import BY_HAND_FAILED
 from services.payments.read_model import PaymentRow
-from services.payments.state import ELSEWHERE, PaymentState
+from services.payments.state import BY_DISPUTE, ELSEWHERE, PaymentState
 from services.sandbox.stripe.reports import money
 from tests.simulation.bank import ACCOUNT, Bank
 from tests.simulation.dashboard import Dashboard
@@ -35,11 +35,20 @@ class Money:
         self.asked: dict[str, tuple[str, int]] = {}  # captures that may be made: order, amount
         self.back: dict[str, tuple[str, int, str]] = {}  # refunds that may be made, with executor
         self.made: set[str] = set()
+        self.taken: dict[str, int] = defaultdict(int)  # by a dispute, less what was paid back by it
         self.by_hand: set[str] = set()  # refunds that a person paid back another way
         self.twice: dict[str, dict[str, int]] = defaultdict(dict)  # of these at the bank, as told
         self.cleared: dict[str, dict[str, dict[str, int]]] = defaultdict(dict)  # order, shipment
         self.doubts: dict[str, str] = {}  # effect to order
         self.touched: set[str] = set()
+
+    def _by_dispute(self, event: Any) -> None:
+        match event:
+            case payments.DisputeLost(dispute_id=name, amount=amount):
+                self.taken[name] += amount
+            case payments.RefundMade(holder=holder, provider_reference=name, amount=amount):
+                left = self.taken[name] = self.taken[name] - amount * (holder == BY_DISPUTE)
+                expect("P3", left >= 0, f"{name} paid back {-left} that it never took")
 
     def note(self, event: Any) -> None:
         """Note one event of payments."""
@@ -49,6 +58,7 @@ class Money:
         if order is None:
             return
         self.touched.add(order)
+        self._by_dispute(event)
         match event:
             case payments.PaymentExpected():
                 self.expected[order] = event

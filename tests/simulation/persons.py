@@ -194,8 +194,8 @@ class Persons:
                 decision = "retry" if wait.reason == _FAILED else "settle"
             act = _decided(decision)
             if wait.what == "refund" and self.rng.random() < 0.7:
-                lost = [n for n, how in unpack(PaymentState, row.folded).disputes.items()
-                        if how == "lost"]  # fmt: skip
+                disputes = unpack(PaymentState, row.folded).disputes
+                lost = [n for n, one in disputes.items() if one.word == "lost" and one.amount]
                 act = _paid_back(wait.subject, lost[0] if lost else "TRF17")
             key = (name, wait.reason, str(wait.since))
             yield key, "payments", payments.payment_stream(name), act, 0.6

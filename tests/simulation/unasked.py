@@ -36,7 +36,7 @@ def _to_the_penny(money: Money, rows: dict[Any, PaymentRow]) -> None:
 
 def _disputes(dashboard: Dashboard, journal: Journal, rows: dict[Any, PaymentRow]) -> None:
     states = [unpack(PaymentState, row.folded) for row in rows.values()]
-    known = {name: how for one in states for name, how in one.disputes.items()}
+    known = {name: seen.word for one in states for name, seen in one.disputes.items()}
     open_: dict[str, int] = defaultdict(int)
     for name, (intent, how, amount) in dashboard.disputes.items():
         expect("P3", known.get(name) == how, f"{name} is {how}, known as {known.get(name)}")

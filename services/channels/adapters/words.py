@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 
 from libs.contracts import common
+from libs.security.accountnumbers import holds_iban
 from libs.security.cardnumbers import holds_card_number
 
 _REFERENCE = re.compile(r"(?=.*[0-9])[A-Za-z0-9][A-Za-z0-9 ./#_-]{0,39}")
@@ -58,22 +59,22 @@ def business_reference(value: str) -> str | None:
 
     What may be a name, a phone number or a card number is none.
     """
-    if not _REFERENCE.fullmatch(value) or _may_be_card(value):
+    if not _REFERENCE.fullmatch(value) or _may_be_paid_from(value):
         return None
     return None if _may_name(value) or _may_call(value) else value
 
 
 def payment_reference(value: str) -> str | None:
-    """Return a provider's transaction id; never what could be a card number."""
+    """Return a provider's transaction id; never what could be a card's or an account's number."""
     found = value.strip()
     if not re.fullmatch(r"[A-Za-z0-9_.:/-]{1,128}", found):
         return None
-    return None if _may_be_card(found) else found
+    return None if _may_be_paid_from(found) else found
 
 
-def _may_be_card(value: str) -> bool:
-    """Look through whatever stands between the digits."""
-    return holds_card_number(re.sub(r"[^A-Za-z0-9]+", " ", value))
+def _may_be_paid_from(value: str) -> bool:
+    """Look through whatever stands between the digits of a card's or an account's number."""
+    return holds_iban(value) or holds_card_number(re.sub(r"[^A-Za-z0-9]+", " ", value))
 
 
 def _may_name(value: str) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import pytest
+from structlog.testing import capture_logs
 
 from libs.effects.kinds import Absent, Confirmed, EffectKind, NotYet, Rejected, Result, Unknown
 from libs.effects.worker import EffectWorker
@@ -123,6 +124,22 @@ async def test_attempts_end_in_the_queue_of_a_person(store: Store) -> None:
     assert len(outside.performed) == 3
     assert (await toy.documents(store, "shelf-a"))[1:] == ["unknown/e"]
     assert await store.claim_effects(["toy.call"], clock.now + HOUR, clock.now + HOUR, 9) == []
+
+
+async def test_what_an_outside_does_not_let_be_done_is_in_the_log_and_goes_on_by_itself(
+    store: Store,
+) -> None:
+    """A key that was revoked and is mended: why it stood is said, at first it is not worth it."""
+    runs, clock = await planned(store, "e"), Clock()
+    outside = Outside(*[NotYet("provider-refuses-key")] * 8, Confirmed())
+    with capture_logs() as lines:
+        async with looping(runs) as loop:
+            await settled(worker(store, loop, outside, clock), clock)
+    held = [line for line in lines if line["event"] == "effect-not-done"]
+    assert [(one["attempt"], one["state"], one["code"]) for one in held] == [
+        (attempt, "planned", "provider-refuses-key") for attempt in (6, 7, 8)
+    ]
+    assert (await toy.documents(store, "shelf-a"))[1:] == ["confirmed/e"]
 
 
 async def test_who_is_told_of_a_last_attempt_hears_that_nobody_tries_any_more(store: Store) -> None:

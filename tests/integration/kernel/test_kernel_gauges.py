@@ -33,6 +33,8 @@ async def fill(store: PostgresStore) -> None:
     rows: Sequence[tuple[str, tuple[Any, ...]]] = [
         (EFFECT, ("e1", "planned", 0)), (EFFECT, ("e2", "queued", NOW - 90 * SECOND)),
         (EFFECT, ("e3", "unknown", NOW - 70 * SECOND)),
+        (EFFECT, ("e4", "planned", 0)),
+        ("UPDATE effects SET attempt = 3, planned_at = $1 WHERE id = 'e4'", (NOW - 40 * SECOND,)),
         *((EFFECT, (f"old{n}", "confirmed", NOW - 10**9 * SECOND)) for n in range(50)),
         (PARKED, ("p1", "a", "x", "fault", NOW - 5 * SECOND, NOBODY)),
         (PARKED, ("p2", "a", "y", "fault", NOW - 4 * SECOND, NOBODY)),
@@ -64,10 +66,11 @@ def gauges_of(store: PostgresStore) -> Gauges:
 async def test_every_number_is_the_rows(postgres: PostgresStore) -> None:
     await fill(postgres)
     await gauges_of(postgres).refresh(NOW)
-    assert [shown("effects", state=state) for state in ("planned", "unknown")] == [1, 1]
+    assert [shown("effects", state=state) for state in ("planned", "unknown")] == [2, 1]
     for ended in ("confirmed", "queued"):  # one that was given up is its stream's matter
         assert shown("effects", state=ended) is None
     assert shown("effects_doubt_seconds") == pytest.approx(70)
+    assert shown("effects_held_seconds") == pytest.approx(40)
     assert (shown("parked_commands", code="fault"), shown("parked_commands", code="queued")) == (
         2,
         2,
@@ -92,6 +95,7 @@ async def test_what_is_no_more_is_shown_as_none_and_not_as_it_was(postgres: Post
     await gauges.refresh(NOW)
     assert (shown("parked_commands", code="fault"), shown("effects", state="unknown")) == (0, 0)
     assert (shown("parked_seconds"), shown("effects_doubt_seconds")) == (0, 0)
+    assert shown("effects_held_seconds") == 0
 
 
 async def test_scrapes_that_come_together_share_an_answer_and_a_failure_keeps_the_last(

@@ -98,14 +98,17 @@ async def test_a_refund_that_was_paid_back_another_way_is_told_with_a_reference_
     body = {"decision": "paid-back", "refund_id": wait["subject"]}
     missing = await api.post(path, body, "k1")
     assert (missing.status_code, missing.json()["code"]) == (422, "reference-missing")
-    for name in ("Mrs Smith", "smith@example.com", "4242424242424242"):
-        wrong = await api.post(path, body | {"reference": name}, f"wrong-{len(name)}")
+    for name in (
+        "Mrs Smith", "smith@example.com", "4242424242424242", "4242-4242-4242-4242",
+        "GB29NWBK60161331926819", "SEPA-GB29-NWBK-6016-1331-9268-19",
+    ):  # fmt: skip
+        wrong = await api.post(path, body | {"reference": name}, f"wrong-{name[:4]}{len(name)}")
         assert (wrong.status_code, wrong.json()["code"]) == (422, "invalid-request")
         assert name not in str(wrong.json())
     assert not any("smith" in str(e).lower() or "4242" in str(e) for e in payment.events)
-    done = await api.post(path, body | {"reference": "TRF_17"}, "k2")
+    done = await api.post(path, body | {"reference": "TRF-2026-17"}, "k2")
     assert done.json()["events"] == ["PaymentDecided", "RefundMade"]
-    again = await api.post(path, body | {"reference": "TRF_17"}, "k3")
+    again = await api.post(path, body | {"reference": "TRF-2026-17"}, "k3")
     assert (again.status_code, again.json()["code"]) == (409, "nothing-to-pay-back")
     found = (await api.get(f"/payments/{ORDER}")).json()
     assert (found["refunded_minor"], found["by_hand_minor"], found["waits"]) == (1000, 1000, [])

@@ -73,6 +73,48 @@ async def test_what_the_buyers_bank_took_by_a_lost_dispute_is_owed_no_more(
     assert {wait.what for wait in waits(told.payment.state, (), NOW)} <= {"dispute"}
 
 
+def lost(name: str, amount: int, **fields: str) -> dict[str, object]:
+    return {"id": name, "amount": amount, "currency": "gbp", "reason": "general", "status": "lost",
+            "charge": "ch_0", "payment_intent": "pi_0"} | fields  # fmt: skip
+
+
+async def test_a_dispute_pays_back_what_it_took_once_and_the_rest_is_owed_on() -> None:
+    told = refused()
+    await told.event("charge.dispute.closed", lost("dp_1", 400))
+    assert "4.00 GBP" in waits(told.payment.state, (), NOW)[0].next_action
+    pay_back(told, "dp_1")
+    made = told.payment.last(payments.RefundMade)
+    assert (made.amount, made.holder) == (400, "by dispute")
+    assert told.payment.last(payments.PaymentDecided).amount == 400
+    assert owed(told) == [("refund-failed", 600)]
+    assert "dp_1" not in waits(told.payment.state, (), NOW)[0].next_action
+    with pytest.raises(Refused, match="counted already"):
+        pay_back(told, "dp_1")
+    await told.event("charge.dispute.closed", lost("dp_2", 900))
+    pay_back(told, "dp_2")
+    assert (owed(told), told.payment.last(payments.RefundMade).amount) == ([], 600)
+    assert sum(one.amount for one in told.payment.state.refunds.values()) == 1000
+
+
+async def test_a_dispute_in_another_currency_pays_back_nothing_that_can_be_counted() -> None:
+    told = refused()
+    await told.event("charge.dispute.closed", lost("dp_1", 1000, currency="usd"))
+    with pytest.raises(Refused, match="counted already"):
+        pay_back(told, "dp_1")
+
+
+async def test_a_dispute_waits_with_its_own_amount_until_its_bank_wants_an_answer() -> None:
+    told = refused()
+    due = (NOW + 9 * DAY) // 1_000_000
+    open_still = lost("dp_1", 400) | {
+        "status": "needs_response",
+        "evidence_details": {"due_by": due},
+    }
+    await told.event("charge.dispute.created", open_still)
+    [wait] = (one for one in waits(told.payment.state, (), NOW) if one.what == "dispute")
+    assert (wait.at_risk_minor, wait.deadline) == (400, NOW + 9 * DAY)
+
+
 def test_what_was_paid_back_another_way_is_never_asked_of_the_provider_again() -> None:
     told = refused()
     pay_back(told)

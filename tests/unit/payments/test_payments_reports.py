@@ -206,7 +206,11 @@ async def test_an_inquiry_is_answered_by_somebody() -> None:
         await told.event("charge.dispute.updated", disputed(status))
         assert standing(told.payment.state) == ("disputed", code)
         [wait] = waits(told.payment.state, (), NOW)
-        assert (wait.reason, wait.owner, wait.next_action) == (code, "operations", "answer it")
+        assert (wait.reason, wait.owner, wait.next_action) == (
+            code,
+            "operations",
+            "answer it at the provider",
+        )
 
 
 async def test_a_payment_that_nobody_knows_waits_in_a_stream_of_its_own() -> None:
