@@ -11,6 +11,7 @@ from libs.runtime.once import once
 from libs.runtime.redrive import Redriven
 from libs.runtime.running import RunningService
 from libs.web.problems import Problem
+from libs.web.texts import By, Note
 from libs.web.writes import Write, WriteRequest
 
 
@@ -20,14 +21,14 @@ class RedriveRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
     stream: str = Field(max_length=300)
     source: str = Field(max_length=600)
-    by: str = Field(default="operator", max_length=80)
+    by: By = Field(default="operator", max_length=80)
 
 
 class DiscardRequest(RedriveRequest):
     """Which parked command to give up, and why."""
 
     parked_id: str = Field(max_length=40)
-    reason: str = Field(min_length=3, max_length=300)
+    reason: Note = Field(min_length=3)
 
 
 def ops_routes(services: Mapping[str, RunningService]) -> APIRouter:

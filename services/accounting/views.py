@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pydantic import BaseModel, ConfigDict, Field
 
 from libs.eventsourcing.projection import Key
+from libs.web.texts import By
 from services.accounting import chart
 from services.accounting.read_model import EntryRow, QueueRow, StockValueRow
 
@@ -149,7 +150,7 @@ class SettleIn(_View):
 
     source_event: str = Field(max_length=200)
     value: str = Field(default="", max_length=40)
-    by: str = Field(default="operator", max_length=100)
+    by: By = Field(default="operator", max_length=100)
 
 
 class Done(_View):

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from libs.runtime.ports import Ports, Rows, Told
 from libs.web.pages import every
 from libs.web.problems import Problem
+from libs.web.texts import By
 from libs.web.writes import After, WriteRequest, Written, carry_out, caught_up, written
 from services.channels.commands import order_stream
 from services.channels.report_commands import SettleReport
@@ -49,7 +50,7 @@ class Decision(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     decision: Literal["retry", "confirmed"]
-    by: str = Field(default="operator", min_length=1, max_length=80)
+    by: By = Field(default="operator", min_length=1, max_length=80)
 
 
 def report_routes(router: APIRouter, ports: Ports) -> None:

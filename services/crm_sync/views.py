@@ -6,10 +6,11 @@ from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from libs.runtime.ports import Answer
+from libs.web import texts
 
 CustomerId = Annotated[str, Path(pattern="^cus_[0-9a-f]{20}$")]
 Id = Annotated[str, Field(pattern="^cus_[0-9a-f]{20}$")]
-By = Annotated[str, Field(min_length=1, max_length=80)]
+By = Annotated[texts.By, Field(min_length=1, max_length=80)]
 Code = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]{0,59}$")]
 
 

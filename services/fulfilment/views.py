@@ -6,13 +6,13 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
 from libs.web.problems import Problem
+from libs.web.texts import By, Note
 from services.fulfilment import shipment_commands as commands
 from services.fulfilment.order_rows import HandoverRow, TrackingRow
 from services.fulfilment.standing import ShipmentRow
 
 ENTITY = "main"
 Id = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[!-~]+$")]
-Text = Annotated[str, Field(max_length=200)]
 Micros = Annotated[int, Field(description="Microseconds since the epoch.")]
 
 
@@ -24,20 +24,20 @@ class PackIn(_View):
     """A parcel that is closed."""
 
     weight_grams: int | None = Field(default=None, ge=1, le=1_000_000, strict=True)
-    by: Text = "warehouse"
+    by: By = "warehouse"
 
 
 class HandOverIn(_View):
     """A parcel that is given away."""
 
-    by: Text = "warehouse"
+    by: By = "warehouse"
 
 
 class StopIn(_View):
     """Whether the warehouse could keep what is no longer wanted."""
 
     stopped: bool = Field(default=True, strict=True)
-    by: Text = "warehouse"
+    by: By = "warehouse"
 
 
 class DecisionIn(_View):
@@ -52,8 +52,8 @@ class DecisionIn(_View):
     ]  # fmt: skip
     tracking_code: str = Field(default="", max_length=80, pattern=r"^[!-~]*$")
     cost_minor: int = Field(default=0, ge=0, le=10**9, strict=True)
-    note: Text = ""
-    by: Text = "operator"
+    note: Note = Field(default="", max_length=200)
+    by: By = "operator"
 
 
 def decided(
@@ -89,7 +89,7 @@ class LabelIn(_View):
 
     carrier: str | None = Field(default=None, max_length=40)
     service: str | None = Field(default=None, max_length=80)
-    by: Text = "operator"
+    by: By = "operator"
 
 
 class JoinIn(_View):
@@ -100,7 +100,7 @@ class JoinIn(_View):
 
     shipments: tuple[Id, ...] = Field(min_length=2, max_length=20)
     same_address: Literal[True]
-    by: Text = "operator"
+    by: By = "operator"
 
 
 class Done(_View):

@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from libs.contracts.common import Component
 from libs.runtime.ports import Ports, Told
-from libs.security.cardnumbers import masked
 from libs.web.pages import every
 from libs.web.problems import Problem
+from libs.web.texts import By, Note
 from libs.web.writes import After, Version, WriteRequest, carry_out, caught_up
 from services.inventory import commands, views
 from services.inventory.process import stream_of
@@ -20,7 +20,6 @@ Sku = Annotated[str, Path(min_length=1, max_length=100, pattern=r"^[!-~ ]+$")]
 Units = Annotated[int, Field(ge=1, le=1_000_000_000, strict=True)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Text = Annotated[str, Field(max_length=200)]
-FreeText = Annotated[Text, AfterValidator(masked)]  # a person wrote it: never a card number
 WRITE_OFFS = Literal[
     "damage", "loss", "recode", "count", "found", "free-issue", "return", "quality", "other"
 ]
@@ -38,7 +37,7 @@ class Receipt(_Body):
     unit_cost: str | None = Field(default=None, pattern=r"^\d{1,12}(\.\d{1,6})?$")
     currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$")
     document: Text | None = Field(default=None, description="Default: the Idempotency-Key.")
-    by: FreeText = "operator"
+    by: By = "operator"
 
 
 class Count(_Body):
@@ -47,7 +46,7 @@ class Count(_Body):
     counted: int = Field(ge=0, le=1_000_000_000, strict=True)
     location: str = "main"
     document: Text | None = None
-    by: FreeText = "operator"
+    by: By = "operator"
 
 
 class Adjustment(_Body):
@@ -57,8 +56,8 @@ class Adjustment(_Body):
     reason: WRITE_OFFS
     location: str = "main"
     document: Text | None = None
-    note: Text = ""
-    by: FreeText = "operator"
+    note: Note = Field(default="", max_length=200)
+    by: By = "operator"
 
 
 class Move(_Body):
@@ -68,7 +67,7 @@ class Move(_Body):
     location_from: str
     location_to: str
     document: Text | None = None
-    by: FreeText = "operator"
+    by: By = "operator"
 
 
 class Part(_Body):
@@ -84,7 +83,7 @@ class Item(_Body):
     description: Text = ""
     barcode: str | None = Field(default=None, max_length=40)
     components: list[Part] = Field(default=[], max_length=100)
-    by: FreeText = "operator"
+    by: By = "operator"
 
 
 def _normal(sku: str) -> str:

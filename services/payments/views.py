@@ -5,11 +5,10 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from libs.security.accountnumbers import holds_iban
-from libs.security.cardnumbers import holds_card_number, masked
+from libs.security.cardnumbers import holds_card_number
+from libs.web.texts import Note
 from services.payments.read_model import DisagreementRow, PaymentRow
 from services.payments.standing import Wait
-
-FreeText = Annotated[str, Field(max_length=300), AfterValidator(masked)]  # never a card number
 
 
 def _nobodys(text: str) -> str:
@@ -98,7 +97,7 @@ class DecisionIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     decision: Literal["retry", "capture", "release", "adopt", "absent", "settle", "paid-back"]
-    reason: FreeText = ""
+    reason: Note = ""
     effect_id: str = Field(default="", max_length=40)
     reference: Reference = ""
     refund_id: str = Field(default="", max_length=40)
@@ -110,7 +109,7 @@ class SettleIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
     holder: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")
     provider_reference: str = Field(pattern=r"^[A-Za-z0-9_]{1,120}$")
-    decision: FreeText
+    decision: Note
 
 
 def payment_out(row: PaymentRow) -> PaymentOut:

@@ -174,7 +174,7 @@ async def bench_with_the_outside(table: Table) -> None:
     """Three shops, a provider and a carrier as processes: the demo, without a limit of its rate."""
     with own_folder() as other:
         many = str(await asyncio.to_thread(_many, other))
-        arguments = ["demo", "--orders", str(ORDERS), "--rate", "0", "--file", many]
+        arguments = ["demo", "--orders", str(ORDERS), "--rate", "0", "--data", many]
         async with running(*arguments, "--json", "--port", "0") as (process, folder):
             await _said(process, "stock")
             async with metered(process) as meter:

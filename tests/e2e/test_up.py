@@ -245,7 +245,7 @@ async def test_a_demo_refuses_its_file_before_it_clears_anything(tmp_path: Path)
     kept.touch()
     rows.write_text("a,b\n")
     for words, said in (
-        (["--file", str(rows)], "[data-unreadable]"),
+        (["--data", str(rows)], "[data-unreadable]"),
         (["--report", str(tmp_path / "nowhere" / "report.json")], "is no folder"),
     ):
         async with lonja(tmp_path, "demo", "--fresh", *words) as process:

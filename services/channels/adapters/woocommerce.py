@@ -166,10 +166,10 @@ def _person(data: Json) -> Person:
         for one in read.records(data, "meta_data")
         if one.get("key") in _TAX_IDS and isinstance(one.get("value"), (str, int))
     ]
-    registered = read.optional_identifier(data, "customer_id")
+    # The e-mail is never verified: an account is made without a proof of its address, and whoever
+    # has one types any other when they order (woocommerce/woocommerce issues 30146 and 16677).
     return Person(
-        verified=registered is not None,  # an account of the shop; 0 is a guest, who types anything
-        customer=registered,
+        customer=read.optional_identifier(data, "customer_id"),  # 0 is a guest
         contact=filled(
             email=read.text(billing, "email"),
             phone=read.text(shipping, "phone") or read.text(billing, "phone"),

@@ -7,7 +7,6 @@ import typer
 
 from libs.cli.output import Json, Output
 from libs.cli.run import INTERRUPTED, data_folder
-from services.console.cli.options import Data
 
 RATE = 10.0  # what two slow cores carry to the end without a queue
 app = typer.Typer(add_completion=False)
@@ -20,7 +19,7 @@ def demo(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of all that is synthetic; default 1.")] = None,
     rate: Annotated[float, typer.Option(min=0, help="Orders per second; 0: no limit.")] = RATE,
-    file: Annotated[
+    data: Annotated[
         Path | None, typer.Option(help="Another file of the same retailer.", dir_okay=False)
     ] = None,
     port: Annotated[
@@ -31,7 +30,6 @@ def demo(
     report: Annotated[
         Path | None, typer.Option(help="Write the report as JSON.", dir_okay=False)
     ] = None,
-    data: Data = None,
     as_json: Json = False,
 ) -> None:
     """Show it all on real orders; an unfinished run goes on where it was."""
@@ -41,7 +39,7 @@ def demo(
     if report is not None and not report.parent.is_dir():
         raise typer.BadParameter(f"{report.parent} is no folder", param_hint="--report")
     output = Output(as_json=as_json)
-    options = Options(data or data_folder(), orders, seed, rate, file, port, leave, fresh, report)
+    options = Options(data_folder(), orders, seed, rate, data, port, leave, fresh, report)
     code = run_until_told(demo(options, output))
     if code is None:
         output.say("stopped", "Stopped; `lonja demo` goes on with this run.")

@@ -70,7 +70,7 @@ def show(parked_id: str, data: Data = None, url: Url = None, as_json: Json = Fal
 @app.command()
 def redrive(
     parked_id: str,
-    by: Annotated[str, typer.Option(help="Who asks; stays in the history.")] = "operator",
+    by: Annotated[str, typer.Option(help="Who asks: a name or a role, for ever.")] = "operator",
     data: Data = None,
     url: Url = None,
     as_json: Json = False,

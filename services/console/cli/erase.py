@@ -31,7 +31,7 @@ POLL = 0.1
 def erase(
     customer: Customer,
     yes: Yes = False,
-    by: Annotated[str, typer.Option(help="Who asks; stays in the history.")] = "operator",
+    by: Annotated[str, typer.Option(help="Who asks: a name or a role, for ever.")] = "operator",
     data: Data = None,
     url: Url = None,
     as_json: Json = False,

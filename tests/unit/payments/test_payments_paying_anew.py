@@ -10,7 +10,7 @@ from services.payments import commands
 from services.payments.commands import Terms
 from services.payments.standing import standing, waits
 from tests.unit.payments.samples import HOUR, NOW, Payment, line, packed, required, tender
-from tests.unit.payments.test_payments_reports import Told
+from tests.unit.payments.unasked import Told
 
 DAY = 24 * HOUR
 MUGS = line("a", 2, 1000)
