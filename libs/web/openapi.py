@@ -83,12 +83,27 @@ def _require(parameter: Schema) -> None:
 
 
 def fields(schema: Schema, part: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
-    """Give a body's fields, with their values where they are few, and whether each must be there.
+    """Give a body's fields, with their values or parts, and whether each must be there.
 
     Gives none where the body is no object.
     """
-    name = str(part.get("$ref", "")).rpartition("/")[2]
-    body = schema["components"]["schemas"].get(name, part)
+    body = _named(schema, part)
     for field, said in body.get("properties", {}).items():
         values = ", ".join(map(str, said.get("enum", ())))
-        yield f"{field} ({values})" if values else field, field in body.get("required", ())
+        shown = f"{field} ({values})" if values else f"{field}{_parts(schema, said)}"
+        yield shown, field in body.get("required", ())
+
+
+def _named(schema: Schema, part: Mapping[str, Any]) -> Mapping[str, Any]:
+    name = str(part.get("$ref", "")).rpartition("/")[2]
+    found: Mapping[str, Any] = schema["components"]["schemas"].get(name, part)
+    return found
+
+
+def _parts(schema: Schema, said: Mapping[str, Any]) -> str:
+    """Return what stands in a field that is an object, or a list of such."""
+    for kind in (said.get("items", {}), said, *said.get("anyOf", ())):
+        inner = [name if must else f"[{name}]" for name, must in fields(schema, kind)]
+        if inner:
+            return f" {{{', '.join(inner)}}}"
+    return ""

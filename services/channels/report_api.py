@@ -23,6 +23,7 @@ _NEXT = {
     "refused": "look in the shop, then decide: retry, or confirmed",
     "confirmed": "",
 }
+_CONNECT = "mend the account's api_url and api_token, then retry; or tell the shop, then confirmed"
 
 
 class ReportView(BaseModel):
@@ -98,6 +99,11 @@ def report_routes(router: APIRouter, ports: Ports) -> None:
         return written(await carry_out(ports.commands, write, judged))
 
 
+def _next(row: ReportRow) -> str:
+    unconnected = (row.state, row.code) == ("refused", "channel-not-connected")
+    return _CONNECT if unconnected else _NEXT[row.state]
+
+
 def _view(row: ReportRow, now: int) -> ReportView:
     behind = row.state != "confirmed" and now > row.due_by
     return ReportView(
@@ -105,5 +111,5 @@ def _view(row: ReportRow, now: int) -> ReportView:
         order_id=row.order_id, kind=row.kind, subject=row.subject, state=row.state,
         requested_at=row.requested_at, due_by=row.due_by, ended_at=row.ended_at,
         attempts=row.attempts, answer=row.answer, code=row.code, late=row.late or behind,
-        next_action=_NEXT[row.state],
+        next_action=_next(row),
     )  # fmt: skip

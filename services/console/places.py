@@ -104,7 +104,8 @@ def settings_of(data: Path) -> Settings:
     comes first. Raises ConfigurationError.
     """
     note = None if os.environ.get("LONJA_CONFIG") else _living(data)
-    return load(Path(note["config"]) if note and note["config"] else None)
+    file = note.get("config") if note else None  # an older release notes none
+    return load(Path(file) if file else None)
 
 
 def _living(data: Path) -> dict[str, Any] | None:
@@ -113,4 +114,4 @@ def _living(data: Path) -> dict[str, Any] | None:
         living = psutil.Process(note["pid"]).status() != psutil.STATUS_ZOMBIE
     except (OSError, ValueError, KeyError, psutil.Error):
         return None
-    return note if living else None
+    return note if living and "url" in note else None

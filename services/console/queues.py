@@ -23,6 +23,7 @@ class Waiting(msgspec.Struct, frozen=True):
     """One thing that does not go on by itself; money in minor units, times in microseconds.
 
     `state` is what kind of thing waits, or how it stands; a `deadline` of None is none any more.
+    `decisions` is where a person says what is to be done, where that is one place.
     """
 
     service: str
@@ -36,6 +37,7 @@ class Waiting(msgspec.Struct, frozen=True):
     at_risk_minor: int
     currency: str
     overdue: bool
+    decisions: str = ""
 
 
 class Cut(msgspec.Struct, frozen=True):
@@ -125,17 +127,19 @@ async def _payments(http: Reader, now: int) -> AsyncIterator[Waiting | Cut]:
             next_action=row["next_action"], since=row["since"], deadline=row["deadline"],
             at_risk_minor=row["at_risk_minor"], currency=row["currency"],
             overdue=_past(row["deadline"], now),
+            decisions=f"/payments/{row['order_id']}/decisions" if row["order_id"] else "",
         )  # fmt: skip
 
 
 async def _fulfilment(http: Reader, now: int) -> AsyncIterator[Waiting]:
     async for row in _pages(http, "/fulfilment/queues", "entries"):
-        waits = row["waiting"]
+        waits, shipment = row["waiting"], row["kind"] == "shipment"
         yield Waiting(
             service="fulfilment", state=row["kind"], reason=waits["reason"], subject=row["id"],
             owner=waits["owner"], next_action=waits["next_action"], since=waits["since"],
             deadline=waits["deadline"], at_risk_minor=waits["value_at_risk_minor"],
             currency=waits["currency"], overdue=_past(waits["deadline"], now),
+            decisions=f"/fulfilment/shipments/{row['id']}/decisions" if shipment else "",
         )  # fmt: skip
 
 
@@ -163,6 +167,7 @@ async def _channels(http: Reader, now: int) -> AsyncIterator[Waiting | Cut]:
             subject=row["order_id"], owner="operations" if refused else "channels",
             next_action=row["next_action"], since=row["requested_at"], deadline=row["due_by"],
             at_risk_minor=0, currency="", overdue=row["late"],
+            decisions=f"/channels/reports/{row['report_id']}/decisions",
         )  # fmt: skip
 
 

@@ -5,8 +5,17 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from services.console.queues import Waiting
+
 _TO_ORDERS = frozenset({"retry", "backorder", "cancel", "reship", "refund", "claim", "accept"})
-_TO_PAYMENTS = frozenset({"retry", "settle"})
+# What one word says. Others need more (adopt, bought, paid-back), and nothing is offered in their
+# stead: /docs says what they need.
+_ELSEWHERE = {
+    "payments": frozenset({"retry", "settle"}), "channels": frozenset({"retry", "confirmed"}),
+    "fulfilment": frozenset(
+        {"new-label", "keep", "delivered", "given-back", "not-given-back"}
+    ),
+}  # fmt: skip
 _BY_ITSELF = "unlinked-listing"  # a hold that ends with its cause, and by nobody's word
 
 
@@ -32,11 +41,13 @@ def for_order(row: Mapping[str, Any]) -> Iterator[Call]:
         yield Call(f"{path}/cancellations", {})
 
 
-def for_payment(order_id: str, action: str) -> Iterator[Call]:
-    """Give what a payment's next action is said by, where one word says it."""
-    words = _words(action, _TO_PAYMENTS)
-    if words and order_id.startswith("ord_"):
-        yield Call(f"/payments/{order_id}/decisions", {"decision": words[0]}, words[1:])
+def elsewhere(one: Waiting) -> Iterator[Call]:
+    """Give what is said to another service than orders, where one word says it."""
+    here = re.search(r"\bhere: (.*)", one.next_action)
+    action = here[1] if here else one.next_action
+    words = _words(action, _ELSEWHERE.get(one.service, frozenset()))
+    if words and one.decisions:
+        yield Call(one.decisions, {"decision": words[0]}, words[1:])
 
 
 def _words(action: str, known: frozenset[str]) -> list[str]:

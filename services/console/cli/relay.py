@@ -32,17 +32,15 @@ def resend(
     output = Output(as_json=as_json)
     head = asyncio.run(_resend(data or data_folder(), service, lane, after, yes))
     facts = {"service": service, "lane": lane, "after": after, "head": head}
-    count = head - after
-    if count <= 0:
-        text = f"Nothing is behind {after}: the last number of {service}, partition {lane}, is"
-        output.say("nothing-to-send", f"{text} {head}.", **facts)
-    elif yes:
-        output.say("resent", f"{count} events of {service}, partition {lane}, sent again.", **facts)
-    else:
-        text = f"{count} events of {service}, partition {lane}, would be sent again, from number"
-        output.say(
-            "plan", f"{text} {after + 1} to {head}; nothing is done without --apply.", **facts
+    count, what = max(0, head - after), f"events of {service}, partition {lane},"
+    text = f"{count} {what} sent again." if yes else f"{count} {what} would be sent again"
+    if count == 0:
+        text = (
+            f"Nothing is behind number {after}: the last of {service}, partition {lane}, is {head}."
         )
+    elif not yes:
+        text += f", from number {after + 1} to {head}; nothing is done without --apply."
+    output.say("resent" if yes else "plan", text, **facts)
 
 
 async def _resend(data: Path, service: str, lane: int, after: int, yes: bool) -> int:

@@ -99,8 +99,7 @@ def explain(order: str, data: Data = None, url: Url = None, as_json: Json = Fals
     there, row, beside = _run(data, url, find)
     calls = [*steps.for_order(row)]
     for one in beside:
-        if one.service == "payments":
-            calls += steps.for_payment(one.subject, one.next_action)
+        calls += steps.elsewhere(one)
     lines = [*explained(row), *map(elsewhere, beside), *_pasted(calls, there)]
     others = [msgspec.to_builtins(one) for one in beside]
     Output(as_json=as_json).say("explained", "\n".join(lines), **row, beside=others,

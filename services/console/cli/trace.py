@@ -29,11 +29,13 @@ _STREAMS: Mapping[str, _Streams] = {
     "fulfilment": lambda row, found: [
         f"handover-{row['order_id']}", *(f"shipment-{shipment}" for shipment in found)
     ],
+    "accounting": lambda row, _: [f"sale-{row['order_id']}"],
 }  # fmt: skip
 _SHARED = frozenset(["inventory"])  # whose streams hold other orders' events as well
 _FACTS = (
     "sku", "units", "reserved", "short", "wanted", "revision", "reason", "hold_id", "whole",
     "partial", "funds", "decision", "request_id", "standing", "amount", "shipment_id", "basis",
+    "kind", "code",
 )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """The example configuration is whole, and it is loaded as it stands; so is a demo's."""
 
+import json
 import os
 import tomllib
 from pathlib import Path
@@ -83,6 +84,10 @@ def test_whoever_joins_running_services_knows_the_accounts_that_they_know(
     assert settings_of(tmp_path).topic_prefix == "mine."
     note_services(tmp_path, "http://127.0.0.1:1", os.getpid(), Path("running.toml"))
     assert settings_of(tmp_path).topic_prefix == "running."
+    older = {"url": "http://127.0.0.1:1", "pid": os.getpid()}
+    (tmp_path / "run/services.json").write_text(json.dumps(older))
+    assert settings_of(tmp_path).topic_prefix == "mine.", "a release that noted no file"
+    note_services(tmp_path, "http://127.0.0.1:1", os.getpid(), Path("running.toml"))
     monkeypatch.setenv("LONJA_CONFIG", "lonja.toml")
     assert settings_of(tmp_path).topic_prefix == "mine."
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from libs.cli.errors import Stop
 from services.accounting import views as accounting
 from services.channels import report_api as channels
+from services.channels.report_rows import ReportRow
 from services.console import steps
 from services.console.cli.stuck import age_text, elsewhere, explained, find_order
 from services.console.http import Refusal
@@ -247,15 +248,37 @@ def test_every_next_action_of_an_order_that_a_word_says_is_a_call_that_orders_ta
                 FORMS[path.rpartition("/")[2]].model_validate(changed)
 
 
-def test_what_payments_are_told_by_a_word_is_a_call_that_payments_take() -> None:
-    for action in [action for _, action in (*waits._NEXT.values(), waits._DECLINED)]:
-        calls = list(steps.for_payment("ord_1", action))
-        assert bool(calls) == bool(re.search(r"\b(retry|settle)\b", action)), action
-        for path, body, others in calls:
-            assert path == "/payments/ord_1/decisions"
-            for word in (body["decision"], *others):
-                payments.DecisionIn.model_validate({"decision": word})
-    assert not list(steps.for_payment("card:pi_1", "settle it"))
+async def test_what_another_service_is_told_by_a_word_is_a_call_that_it_takes(
+    services: Services,
+) -> None:
+    calls = [call for one in (await everything(services, NOW))[0] for call in steps.elsewhere(one)]
+    assert [(call.path, call.body["decision"], *call.others) for call in calls] == [
+        ("/channels/reports/rep_1/decisions", "retry", "confirmed"),
+    ]  # fmt: skip
+
+
+WORDS: dict[str, tuple[type[BaseModel], list[str]]] = {
+    "payments": (payments.DecisionIn, [action for _, action in (*waits._NEXT.values(), waits._DECLINED)]),
+    "channels": (channels.Decision, [*channels._NEXT.values(), channels._CONNECT]),
+    "fulfilment": (fulfilment.DecisionIn, [
+        "decide: new-label (give it back, plan again) or keep (send it as it is)",
+        "the carrier is asked for a day; then decide: given-back or not-given-back",
+        "decide at the order: reship, refund or claim; or here: delivered", "pack it",
+    ]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("service", WORDS)
+def test_every_word_that_is_offered_for_another_service_is_one_of_its_own(service: str) -> None:
+    form, actions = WORDS[service]
+    waiting = Waiting(service, "", "", "", "", "", 0, None, 0, "", False, "/decisions")
+    found = 0
+    for action in actions:
+        for call in steps.elsewhere(msgspec.structs.replace(waiting, next_action=action)):
+            for word in (call.body["decision"], *call.others):
+                form.model_validate({"decision": word})
+                found += 1
+    assert found >= len(steps._ELSEWHERE[service])
 
 
 def test_a_call_is_pasted_with_a_key_of_its_own_and_no_token_in_it() -> None:
@@ -281,3 +304,12 @@ async def test_an_order_is_found_by_the_number_that_its_shop_shows_with_or_witho
 
     for name, found in {"7": "ord_1", "#7": "ord_1", "8": "ord_2", "#8": "ord_2"}.items():
         assert (await find_order(Shown(), name))["order_id"] == found
+
+
+def test_a_report_to_a_shop_that_is_not_connected_says_so() -> None:
+    row = ReportRow(
+        "rep_1", "shop", "shopify", "1", "ord_1", "dispatch", "shp_1", "refused", NOW, NOW + HOUR
+    )
+    assert "look in the shop" in channels._view(row, NOW).next_action
+    row = msgspec.structs.replace(row, code="channel-not-connected")
+    assert "api_token" in channels._view(row, NOW).next_action

@@ -61,6 +61,7 @@ async def test_the_documentation_names_every_operation_and_needs_no_network() ->
     assert "`" not in text
     decision = "decision (retry, backorder, cancel, reship, refund, claim, accept)"
     assert f"Header: Idempotency-Key<br>Body: {decision}, [reason], [shipment_id]" in text
+    assert "Body: [lines {line_id, [quantity]}], [reason], [by (seller, buyer)]" in text
     before, _, after = text.partition("<script async")
     assert "https://" not in before
     assert after
