@@ -23,6 +23,7 @@ def commands(group: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, Any
             yield " ".join((*words, name)), found
 
 
+ROWS = "Another file of the same retailer."  # the demo finds its folder by LONJA_DATA
 VERBS = dict(commands(typer.main.get_command(app)))
 
 
@@ -30,7 +31,8 @@ VERBS = dict(commands(typer.main.get_command(app)))
 def test_every_verb_takes_json_and_the_folder_of_a_system_under_the_same_names(verb: str) -> None:
     options = {name: one for one in VERBS[verb].params for name in one.opts}
     assert "--json" in options
-    assert options["--data"].help == "Folder of all data; else LONJA_DATA, .lonja."
+    folder = "Folder of all data; else LONJA_DATA, .lonja."
+    assert options["--data"].help == {"demo": ROWS}.get(verb, folder)
 
 
 def test_the_help_of_serve_names_every_service() -> None:

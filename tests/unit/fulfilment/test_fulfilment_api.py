@@ -247,7 +247,7 @@ async def test_deliveries_are_taken_by_signature_and_known_by_their_event(
     for body in (b"[1]", b"{", b"\xff", b"[" * 5000):
         nonsense = await warehouse.deliver(body, sign_easypost(Secret(SECRET), body))
         assert nonsense.json()["code"] == "malformed-json"
-    large = b"x" * 300_000
+    large = b"x" * (4 * 1024 * 1024 + 1)
     assert (await warehouse.deliver(large, {})).json()["code"] == "body-too-large"
 
 
