@@ -16,8 +16,7 @@ SETTINGS: Mapping[str, str] = {
     "retention.bytes": "-1",
     "max.message.bytes": str(1024 * 1024),
 }
-
-
+COPIES = 3
 VISIBLE = 10.0  # seconds that a new topic may take until the broker shows it
 
 
@@ -30,7 +29,16 @@ def topic_of(prefix: str, service: str) -> str:
     return f"{prefix}{service}.events"
 
 
-async def ensure_topics(bootstrap: str, topics: Sequence[str], *, replication: int = 1) -> None:
+def safety_of(brokers: int) -> tuple[int, int]:
+    """Return how many brokers keep an event, and how many must have it before it counts as sent.
+
+    One broker can be lost, or be away, and nothing is lost and sales go on: where there are enough.
+    """
+    copies = min(brokers, COPIES)
+    return copies, max(1, copies - 1)
+
+
+async def ensure_topics(bootstrap: str, topics: Sequence[str]) -> None:
     """Create the topics that are missing, and compare the others with the contract.
 
     Raises TopicMismatch for another number of partitions or other settings.
@@ -40,7 +48,7 @@ async def ensure_topics(bootstrap: str, topics: Sequence[str], *, replication: i
     try:
         missing = set(topics) - set(await admin.list_topics())
         if missing:
-            missing -= await _create(admin, sorted(missing), replication)
+            missing -= await _create(admin, sorted(missing))
         await _compare(admin, [topic for topic in topics if topic not in missing])
     finally:
         await admin.close()
@@ -63,9 +71,11 @@ async def examine(bootstrap: str, topics: Sequence[str]) -> Mapping[str, str]:
         await admin.close()
 
 
-async def _create(admin: Any, topics: Sequence[str], replication: int) -> set[str]:
+async def _create(admin: Any, topics: Sequence[str]) -> set[str]:
     """Create topics; return those that somebody else has created meanwhile."""
-    new = [NewTopic(name, PARTITIONS, replication, topic_configs=dict(SETTINGS)) for name in topics]
+    copies, needed = safety_of(len((await admin.describe_cluster())["brokers"]))
+    settings = {**SETTINGS, "min.insync.replicas": str(needed)}
+    new = [NewTopic(name, PARTITIONS, copies, topic_configs=settings) for name in topics]
     answer = await admin.create_topics(new)
     there: set[str] = set()
     for name, code, *rest in answer.topic_errors:
