@@ -53,8 +53,9 @@ def kept(state: Handover, *, asked: bool) -> Free:
         for location, units in stock.units:
             free[sku, location] = units
     for share in state.shares.values():
+        settled = frozenset(share.settled)  # of hundreds, in a large order
         for sku, units in units_of(share.target if asked else share.held).items():
-            if sku not in share.settled:
+            if sku not in settled:
                 free[sku, share.location] = free.get((sku, share.location), 0) - units
     return free
 
