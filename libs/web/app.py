@@ -4,7 +4,7 @@ import functools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -22,6 +22,7 @@ from libs.version import VERSION
 from libs.web.bodies import checked
 from libs.web.docs import page
 from libs.web.openapi import Schema, described
+from libs.web.parameters import known_parameters
 from libs.web.problems import Problem, answer_problem, problem
 from libs.web.tokens import READS, permitted
 
@@ -103,6 +104,7 @@ def build_app(
         "take an `Idempotency-Key`; reads take `?after=` with the token of a write.",
         docs_url=None,
         redoc_url=None,
+        dependencies=[Depends(known_parameters)],
     )
     app.add_middleware(Guard, server=server, spans=spans)
     for router in routers:

@@ -15,6 +15,7 @@ STATUS: Mapping[str, int] = {
     "method-not-allowed": 405,
     "bad-request": 400,
     "invalid-request": 422,
+    "unknown-parameter": 422,
     "idempotency-key-missing": 400,
     "bad-idempotency-key": 400,
     "bad-delivery-key": 400,

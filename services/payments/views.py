@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from libs.security.accountnumbers import holds_iban
 from libs.security.cardnumbers import holds_card_number
+from libs.values.money import to_text
 from libs.web.texts import Note
 from services.payments.read_model import DisagreementRow, PaymentRow
 from services.payments.standing import Wait
@@ -137,10 +138,14 @@ def wait_out(row: PaymentRow, one: Wait) -> WaitOut:
 
 def disagreement_out(row: DisagreementRow) -> WaitOut:
     """Return what a provider said of something unknown as it is shown."""
+    action = "compare with the provider, then settle"
+    if row.expected_minor:
+        wanted = f"{to_text(row.expected_minor, row.expected_currency)} {row.expected_currency}"
+        action = f"{wanted} was expected here: {action}"
     return WaitOut(
         order_id=row.order_id, what="disagreement",
         subject=f"{row.holder}:{row.provider_reference}", reason=row.code, owner="operations",
-        next_action="compare with the provider, then settle",
+        next_action=action,
         at_risk_minor=row.amount_minor, currency=row.currency, since=row.since,
         deadline=row.deadline,
     )  # fmt: skip
