@@ -44,6 +44,8 @@ STATUS: Mapping[str, int] = {
     "handover-not-found": 404,
     "tracking-not-found": 404,
     "carrier-unknown": 422,
+    "carrier-away": 503,
+    "label-not-there": 404,
     "line-not-found": 404,
     "location-unknown": 422,
     "bad-token": 400,

@@ -13,6 +13,7 @@ from libs.web.writes import After, Write, WriteRequest, carry_out, caught_up, te
 from services.fulfilment import handover_commands, shipment_commands, strangers, views
 from services.fulfilment.intake import door
 from services.fulfilment.order_rows import HANDOVERS, TRACKINGS
+from services.fulfilment.printing import label_url
 from services.fulfilment.read_model import SHIPMENT_ORDERS, SHIPMENTS
 from services.fulfilment.standing import ShipmentRow
 from services.fulfilment.views import ENTITY
@@ -75,6 +76,16 @@ def _reads(router: APIRouter, ports: Ports) -> None:
         if row is None:
             raise Problem("shipment-not-found", "There is no such shipment.")
         return views.shipment_out(row)
+
+    @router.get("/shipments/{shipment_id}/label")
+    async def label(shipment_id: views.Id, after: After = None) -> views.PrintOut:
+        """Ask the carrier where a parcel's label can be fetched; nothing of it is kept here."""
+        row = await (await caught_up(shipments, after)).get(shipment_id)
+        if row is None:
+            raise Problem("shipment-not-found", "There is no such shipment.")
+        if row.label != "bought" or not row.provider_shipment:
+            raise Problem("label-not-there", "No label of this parcel is known at a carrier.")
+        return views.PrintOut(url=await label_url(ports, row.label_account, row.provider_shipment))
 
     @router.get("/handovers/{order_id}")
     async def handover(order_id: views.Id, after: After = None) -> views.HandoverOut:

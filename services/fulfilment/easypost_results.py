@@ -33,7 +33,7 @@ def tell_bought(call: Call, result: Result, at: int) -> commands.ShipmentCommand
         case Confirmed(answer=words.Purchase() as made):
             return commands.RecordLabel(
                 *names, made.provider_shipment, made.tracking_code, made.tracker, made.carrier,
-                made.service, made.cost, made.currency, made.label_url, at,
+                made.service, made.cost, made.currency, at,
             )  # fmt: skip
         case Rejected(code=code):
             return commands.RefuseLabel(*names, code, at)

@@ -51,7 +51,6 @@ class Purchase(msgspec.Struct, frozen=True):
     service: str
     cost: int
     currency: str
-    label_url: str
 
 
 class Scan(msgspec.Struct, frozen=True):
@@ -134,12 +133,17 @@ def purchase(shipment: Json) -> Purchase | None:
         return None
     cost, currency = cost_of(rate)
     tracker = record(shipment.get("tracker")).get("id")
-    url = label.get("label_url")
     return Purchase(
         identifier(shipment.get("id")), identifier(shipment.get("tracking_code")),
         identifier(tracker) if tracker else "", word(rate.get("carrier")),
-        word(rate.get("service")), cost, currency, url if isinstance(url, str) else "",
+        word(rate.get("service")), cost, currency,
     )  # fmt: skip
+
+
+def label_url(shipment: Json) -> str:
+    """Return where a label can be fetched by whoever has that address, or nothing."""
+    url = record(shipment.get("postage_label")).get("label_url")
+    return url if isinstance(url, str) and url.startswith(("https://", "http://")) else ""
 
 
 def refund_of(shipment: Json) -> bool | None:

@@ -105,7 +105,7 @@ def _bought(command: commands.RecordLabel, state: Shipment) -> Events:
         label_id=command.label_id, provider_shipment=command.provider_shipment,
         tracking_code=command.tracking_code, tracker=command.tracker, carrier=command.carrier,
         service=command.service, cost=command.cost, currency=command.currency,
-        label_url=command.label_url, account=label.account,
+        label_url="", account=label.account,
     )  # fmt: skip
     if state.status != "cancelled":
         return [bought]
@@ -142,7 +142,7 @@ def _decided(command: commands.DecideLabel, state: Shipment) -> Events:
         return _refused(commands.RefuseLabel(*names, "not-bought", command.at), state)
     told = commands.RecordLabel(
         *names, label.provider_shipment, command.tracking_code, "", label.account, state.service,
-        command.cost, state.currency, "", command.at,
+        command.cost, state.currency, command.at,
     )  # fmt: skip
     return _bought(told, state)
 

@@ -144,7 +144,8 @@ def _labelled(old: ShipmentRow, event: Any, at: int) -> ShipmentRow:
             return replace(old, label="quoted")
         case events.LabelBought():
             return replace(
-                old, label="bought", label_url=event.label_url, label_cost=event.cost,
+                old, label="bought", label_account=event.account,
+                provider_shipment=event.provider_shipment, label_cost=event.cost,
                 label_currency=event.currency, tracking_code=event.tracking_code,
                 tracker=event.tracker,
             )  # fmt: skip
@@ -207,7 +208,7 @@ def _pair(
 
 
 SHIPMENTS = Projection(
-    name="shipments", version=4, row=ShipmentRow, key=("shipment_id",), topics=OURS,
+    name="shipments", version=5, row=ShipmentRow, key=("shipment_id",), topics=OURS,
     keys=_shipment_keys, evolve=_shipment, by_stream=True,
     indexes=(("state", "shipment_id"), ("waiting", "shipment_id")),
 )  # fmt: skip

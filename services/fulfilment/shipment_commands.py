@@ -218,7 +218,6 @@ class RecordLabel(msgspec.Struct, frozen=True, tag=True):
     service: str
     cost: int
     currency: str
-    label_url: str
     at: int
 
 

@@ -124,13 +124,18 @@ class WaitingOut(_View):
 
 
 class LabelOut(_View):
-    """A parcel's label; cost in minor units."""
+    """A parcel's label; cost in minor units. Where it can be fetched is asked for apart."""
 
     state: str
     code: str
-    url: str
     cost_minor: int
     currency: str
+
+
+class PrintOut(_View):
+    """Where a label can be fetched to be printed: whoever has this address can read the label."""
+
+    url: str
 
 
 class ShipmentOut(_View):
@@ -202,7 +207,7 @@ def waiting_out(row: ShipmentRow | HandoverRow | TrackingRow) -> WaitingOut | No
 def shipment_out(row: ShipmentRow) -> ShipmentOut:
     """Show a parcel."""
     label = LabelOut(
-        state=row.label, code=row.label_code, url=row.label_url, cost_minor=row.label_cost,
+        state=row.label, code=row.label_code, cost_minor=row.label_cost,
         currency=row.label_currency,
     )  # fmt: skip
     same = _same(row, ShipmentOut)

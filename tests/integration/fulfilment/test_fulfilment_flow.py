@@ -29,8 +29,8 @@ from libs.values.ids import derive
 from libs.values.lanes import lane_of
 from services.fulfilment.service import SERVICE
 from tests.conftest import own_folder
+from tests.integration.fulfilment.carrier import LABELS, tracker
 from tests.integration.fulfilment.carrier import Carrier as CarrierDesk
-from tests.integration.fulfilment.carrier import tracker
 from tests.support import eventually
 from tests.unit.fulfilment.samples import MUGS, NOW, customer
 from tests.unit.memory import AsgiClient, Response
@@ -151,6 +151,11 @@ async def running(servers: Servers, folder: Path, topic_prefix: str) -> AsyncIte
             yield Shop(host, producer, desk)
 
 
+def theirs_of(parcel: dict[str, Any]) -> str:
+    """The carrier's own name of a parcel."""
+    return str(parcel["tracking_code"]).removeprefix("TRACK-")
+
+
 async def test_a_parcel_goes_from_topics_to_the_door(shop: Shop) -> None:
     await shop.order("ord_a")
     packed = await shop.parcel("ord_a", state="packed", label="bought")
@@ -158,13 +163,15 @@ async def test_a_parcel_goes_from_topics_to_the_door(shop: Shop) -> None:
     assert packed["waiting"]["reason"] == "clearance"
     assert (packed["label"]["cost_minor"], packed["label"]["currency"]) == (450, "GBP")
     assert shop.desk.addresses[-1]["street1"] == STREET
+    printed = await shop.client.get(f"/fulfilment/shipments/{name}/label")
+    assert printed.json() == {"url": f"{LABELS}{theirs_of(packed)}.pdf"}
     early = await shop.client.post(f"/fulfilment/shipments/{name}/hand-over", {}, "early")
     assert (early.status_code, early.json()["code"]) == (409, "capture-not-confirmed")
 
     await shop.clear("ord_a", name)
     sent = await shop.parcel("ord_a", state="dispatched")
     assert sent["waiting"] is None
-    theirs = sent["tracking_code"].removeprefix("TRACK-")
+    theirs = theirs_of(sent)
 
     news = {
         "id": "evt_1",
@@ -209,6 +216,8 @@ async def test_a_lost_answer_buys_no_second_label_and_a_bad_address_waits_for_a_
     ).json()
     assert [one["id"] for one in listed["entries"]] == [refused["shipment_id"]]
     path = f"/fulfilment/shipments/{refused['shipment_id']}/label"
+    unsold = await shop.client.get(path)
+    assert (unsold.status_code, unsold.json()["code"]) == (404, "label-not-there")
     assert (await shop.client.post(path, {}, "again")).status_code == 200
     await shop.parcel("ord_c", label="bought")
 
@@ -230,13 +239,14 @@ async def test_a_word_on_an_unknown_parcel_waits_for_a_person(shop: Shop) -> Non
 
 
 async def _nothing_personal(shop: Shop) -> None:
-    """Neither the street nor a carrier's gossip is in any row of the database."""
+    """Neither the street nor a carrier's gossip nor where labels lie is in any row of the database."""
+    words = ("Hidden", "SECRETPERSON", "labels.invalid")
     tables = await shop.running.pool.fetch(
         "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
     )
     for table in tables:
         found = await shop.running.pool.fetchval(
             f'SELECT count(*) FROM "{table[0]}" t WHERE t::text ~ $1 OR t::text ~ $2',
-            "Hidden|SECRETPERSON", b"Hidden".hex() + "|" + b"SECRETPERSON".hex(),
+            "|".join(words), "|".join(word.encode().hex() for word in words),
         )  # fmt: skip
         assert not found, table[0]

@@ -205,7 +205,7 @@ class World:
                     effect,
                     commands.RecordLabel(
                         "main", name, label, f"ep_{label}", f"T{label}", f"trk_{label}", "C", "S",
-                        5, "GBP", "", NOW,
+                        5, "GBP", NOW,
                     ),
                 )  # fmt: skip
             case process.VOID:

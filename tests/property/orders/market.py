@@ -105,7 +105,7 @@ class Market:
                 answer: Any = fulfilment.QuoteLabel(*given, f"ep_{label}", "r", 5, "GBP", NOW)
             case fulfilment_process.BUY:
                 answer = fulfilment.RecordLabel(
-                    *given, f"ep_{label}", f"T{label}", f"trk_{label}", "C", "S", 5, "GBP", "", NOW
+                    *given, f"ep_{label}", f"T{label}", f"trk_{label}", "C", "S", 5, "GBP", NOW
                 )
             case fulfilment_process.VOID:
                 answer = fulfilment.RecordVoid(*given, True, NOW)

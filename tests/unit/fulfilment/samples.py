@@ -117,7 +117,7 @@ def quoted(number: int = 1) -> shipment_commands.QuoteLabel:
 def bought(number: int = 1, at: int = NOW) -> shipment_commands.RecordLabel:
     return shipment_commands.RecordLabel(
         "main", SHIPMENT, label_of(number), "shp_ep", "TRACK1", "trk_1", "RoyalMail", "First", 450,
-        "GBP", "https://labels.invalid/1", at,
+        "GBP", at,
     )  # fmt: skip
 
 
