@@ -1,6 +1,7 @@
 """A long log is read by several processes, each its own lanes: the copy is the same, none is left."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -133,12 +134,19 @@ async def test_one_that_is_killed_fails_the_copy_and_takes_the_others_with_it(
     assert (await shared(toy, database, swap=True)).rows == 20
 
 
+async def unanswered(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Say nothing to whoever has connected, until it is gone."""
+    with contextlib.suppress(ConnectionError):
+        await reader.read()
+    writer.close()
+
+
 async def parent_of_three(toy: Toy, database: str) -> Any:
     """A process that rebuilds, at the head of a group of its own, and what keeps its children."""
     async with running(toy.relay()):
         await toy.commit(counted(100))
         await eventually(lambda: published(toy, 100))
-    mute = await asyncio.start_server(lambda _, writer: writer.drain(), "127.0.0.1", 0)
+    mute = await asyncio.start_server(unanswered, "127.0.0.1", 0)
     port = mute.sockets[0].getsockname()[1]
     parent = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.integration.replay.rebuilding", database, toy.kafka, toy.topic,
