@@ -21,7 +21,7 @@ from tests.support import eventually, words_of
 
 SECONDS = int(os.environ.get("LONJA_CHAOS_SECONDS", "30"))
 SEED = int(os.environ.get("LONJA_CHAOS_SEED", "1"))
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(300 + 5 * SECONDS)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(600 + 5 * SECONDS)]
 EVERY = 5.0  # seconds between kills
 RATE = 2  # orders a second: the shops are still selling when the last process is killed
 ORDERS = RATE * SECONDS

@@ -16,7 +16,7 @@ from services.console.demo.outside import MODULES
 from tests.e2e.launching import ended, family, lonja, nothing_is_left, services_pid
 from tests.support import eventually, words_of
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(800)]
 ORDERS = 60
 SPECIAL = 16  # the seventeen cases but the draft, which is no order
 

@@ -10,7 +10,7 @@ import pytest
 from services.console.composition import SERVICES
 from tests.e2e.launching import ended, lonja, told
 
-pytestmark = [pytest.mark.timeout(400), pytest.mark.stack]
+pytestmark = [pytest.mark.timeout(700), pytest.mark.stack]
 NAMES = sorted(p.name for service in SERVICES.values() for p in service.projections)
 
 

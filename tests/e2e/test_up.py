@@ -18,7 +18,7 @@ from tests.e2e.launching import ROOT, ended, family, lonja, nothing_is_left, ser
 from tests.e2e.test_hostile import CONFIG, order, signed
 from tests.support import eventually, words_of
 
-pytestmark = pytest.mark.timeout(480)
+pytestmark = pytest.mark.timeout(780)
 WARM = 15.0  # seconds from the command to ready
 
 

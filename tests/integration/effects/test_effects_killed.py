@@ -29,7 +29,7 @@ async def child(dsn: str, port: int, step: str, ahead: int, *names: str) -> int:
         return await process.wait()
 
 
-@pytest.mark.timeout(480)
+@pytest.mark.timeout(240)
 async def test_effects_survive_a_kill_at_each_step(postgres: PostgresStore, database: str) -> None:  # noqa: F811
     some = asyncio.Semaphore(4)
     async with provider() as outside:

@@ -29,7 +29,7 @@ from tests.contract import toy
 from tests.contract.toy import SHELF, Put, Take, plan, react
 from tests.support import eventually
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(480)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
 NEW = "lonja.inventory.StockAdjusted"  # what the older release does not know
 
 

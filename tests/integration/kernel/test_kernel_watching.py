@@ -20,7 +20,7 @@ from libs.store.store import Delivery
 from services.payments.service import SERVICE
 from tests.support import eventually
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(480)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
 LOOPS = {"turns", "relay", "hub", "reactor", "projector", "inbox", "timers", "effects"}
 ROUND = 7.0  # seconds in which every loop goes round, also when idle
 

@@ -23,7 +23,7 @@ from services.payments.stripe_effects import stripe_kinds
 from tests.integration.payments.localstripe import installed, localstripe
 from tests.unit.payments.samples import NOW, ORDER, STREAM
 
-pytestmark = [pytest.mark.timeout(480)]
+pytestmark = [pytest.mark.timeout(240)]
 KEY = "sk_test_12345"
 
 

@@ -29,7 +29,7 @@ from tests.unit.memory import AsgiClient
 from tests.unit.payments.samples import ORDER, line, packed, required
 from tests.unit.payments.stripe import Stripe, stripe
 
-pytestmark = [pytest.mark.timeout(480), pytest.mark.stack]
+pytestmark = [pytest.mark.timeout(240), pytest.mark.stack]
 SECRET = "whsec_test"
 
 

@@ -19,7 +19,7 @@ from tests.integration.replay.test_projector import SEEN, caught_up, projecting,
 from tests.integration.replay.test_upgraded import WIDER, filled, generation
 from tests.support import eventually
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(480)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
 
 FAILED = "projection-not-rebuilt"
 WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'relation'"

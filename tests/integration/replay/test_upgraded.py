@@ -24,7 +24,7 @@ from tests.integration.replay.test_projector import (
 )
 from tests.support import eventually
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(480)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
 
 
 class Wider(msgspec.Struct, frozen=True):
