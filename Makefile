@@ -37,7 +37,7 @@ check: lint  ## lint, then the unit and property tests: what one runs all day
 test: lint  ## lint, then the whole suite on the embedded broker and database
 	LONJA_THOROUGH=1 $(BIN)/pytest tests/unit tests/property -q -n 2
 	$(BIN)/pytest tests/e2e -q -m alone
-	$(BIN)/pytest tests/contract tests/integration tests/simulation tests/e2e -m "not alone" -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/pytest tests/contract tests/integration tests/simulation tests/e2e -m "not alone" -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 contracts: setup  ## the generated code of libs/contracts from the schemas
 	$(BIN)/python -m libs.codec.generate
