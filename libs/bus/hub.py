@@ -11,12 +11,11 @@ from collections.abc import Iterable, Mapping
 from operator import attrgetter
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka import TopicPartition as Part
 from aiokafka.errors import KafkaTimeoutError, OffsetOutOfRangeError
 
 from libs.bus.client import let_go
 from libs.bus.pace import CALM, Pace, Tempo
-from libs.bus.records import Arrived, Place, Records, arrivals, passed
+from libs.bus.records import Arrived, Place, Records, add_passed, arrivals
 from libs.bus.tail import parts_of
 from libs.telemetry.outage import Outage
 from libs.telemetry.pulse import Pulse
@@ -172,10 +171,8 @@ class Hub:
         if now < self._look:
             return
         self._look = now + LOOK
-        for place, window in self._windows.items():
-            end = found[place][-1].offset + 1 if place in found else window.end
-            if over := await passed(consumer, self._services[place[0]], Part(*place), end):
-                found.setdefault(place, []).extend(over)
+        for place, window in tuple(self._windows.items()):
+            await add_passed(consumer, self._services[place[0]], place, found, window.end)
 
     async def _assign(self, consumer: AIOKafkaConsumer) -> None:
         """Read all that is followed: what is known from where it is, the rest from its end."""

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from libs.bus.hub import Hub
-from libs.bus.records import Place, Records, arrivals, passed
+from libs.bus.records import Place, Records, add_passed, arrivals
 
 LOOK = 5.0  # seconds between looks at what the group has to say
 GLANCE = 0.05  # seconds that one waits for the broker while the hub may have news
@@ -132,9 +132,6 @@ class Reading:
             return {}
         found = arrivals(self.topics, fetched)
         for place, at in tuple(self._apart.items()):
-            if self.at.get(place) != at:
-                continue  # it is to be read from elsewhere
-            end = found[place][-1].offset + 1 if place in found else at
-            if over := await passed(consumer, self.topics[place[0]], TopicPartition(*place), end):
-                found.setdefault(place, []).extend(over)
+            if self.at.get(place) == at:  # else it is to be read from elsewhere
+                await add_passed(consumer, self.topics[place[0]], place, found, at)
         return {place: records for place, records in found.items() if place in self._apart}

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError
 
 from libs.bus.screening import Mark
@@ -14,6 +15,7 @@ from libs.codec.headers import EventHeaders, parse_headers
 from libs.eventsourcing.inputs import Position
 
 Place = tuple[str, int]  # topic, partition
+PATIENCE = 0.1  # seconds that a consumer may take to say where it is
 
 
 class Arrived(msgspec.Struct, frozen=True, gc=False):
@@ -69,24 +71,25 @@ def arrivals(
     }
 
 
-async def passed(
-    consumer: Any, service: str, part: Any, end: int, patience: float = 0.1
-) -> list[Arrived]:
-    """Return what stands for the offsets from `end` on that a consumer has passed over.
+async def add_passed(
+    consumer: Any, service: str, place: Place, found: dict[Place, list[Arrived]], known: int
+) -> None:
+    """Add what stands for offsets that a consumer has passed over, behind what it has found.
 
     Whoever writes in transactions leaves an offset without a record behind each. A position that
-    stood before it would never come to the end of the topic, which some wait for.
+    stood before it would never come to the end of the topic, which some wait for. `known` is the
+    offset behind what was found before.
     """
+    end = found[place][-1].offset + 1 if place in found else known
     try:
-        async with asyncio.timeout(patience):
-            at = await consumer.position(part)
+        async with asyncio.timeout(PATIENCE):
+            at = await consumer.position(TopicPartition(*place))
     except (TimeoutError, IllegalStateError):
-        return []  # it is not assigned any more
-    if at <= end:
-        return []
-    mark = Mark(at - 1, -1, "")
-    now = int(time.time() * 1000)
-    return [Arrived(service, part.topic, part.partition, at - 1, now, b"", b"", None, mark)]
+        return  # it is not assigned any more
+    if at > end:
+        mark, now = Mark(at - 1, -1, ""), int(time.time() * 1000)
+        nothing = Arrived(service, *place, at - 1, now, b"", b"", None, mark)
+        found.setdefault(place, []).append(nothing)
 
 
 def headers_of(service: str, headers: Sequence[tuple[str, bytes]]) -> EventHeaders | None:

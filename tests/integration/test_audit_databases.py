@@ -13,7 +13,7 @@ from libs.store.migrations import migrate
 from libs.store.pool import Pool, close_pool, open_pool
 from services.console.audit.databases import MINUTE, look
 from services.console.audit.privacy import PrivacyCheck, keys
-from tests.unit.console.test_audit import NOW, Story
+from tests.unit.console.auditing import NOW, Story
 
 pytestmark = pytest.mark.stack
 ANN, BOB = "sub_ann", "sub_bob"

@@ -16,6 +16,7 @@ from services.channels.outbound.shopify import ShopifyReports
 from services.channels.outbound.standard import StandardReports
 from services.channels.outbound.woocommerce import WooCommerceReports
 
+Work = Callable[[Call], Awaitable[Result]]
 SECOND = 1_000_000  # microseconds
 DAY = 86_400 * SECOND
 PATIENCE = 5  # seconds that a report waits for its account's quota, then it is put back
@@ -44,7 +45,7 @@ class Connected:
         self.adapter = _adapter(account.provider, self.outside, ports)
         self.clock, self.budget = ports.clock, Budget(*QUOTAS[account.provider])
 
-    async def within(self, work: Callable[[Call], Awaitable[Result]], call: Call) -> Result:
+    async def within(self, work: Work, call: Call) -> Result:
         """Call when the quota allows it; who is throttled asks this account alone to wait."""
         if (no := await self._turn()) is not None:
             return no
@@ -78,17 +79,17 @@ class Reports:
 
     async def perform(self, call: Call) -> Result:
         """Tell the channel, within its quota."""
-        account = self._accounts.get(report_of(call).account)
-        if account is None:
-            return Rejected("channel-not-connected", "Give the account's api_url and api_token.")
-        return await account.within(account.adapter.perform, call)
+        return await self._with(call, lambda adapter: adapter.perform)
 
     async def ask(self, call: Call) -> Result:
         """Ask the channel, within its quota."""
+        return await self._with(call, lambda adapter: adapter.ask)
+
+    async def _with(self, call: Call, work: Callable[[Adapter], Work]) -> Result:
         account = self._accounts.get(report_of(call).account)
         if account is None:
             return Rejected("channel-not-connected", "Give the account's api_url and api_token.")
-        return await account.within(account.adapter.ask, call)
+        return await account.within(work(account.adapter), call)
 
     async def close(self) -> None:
         """Close all connections."""

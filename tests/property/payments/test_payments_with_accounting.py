@@ -14,7 +14,7 @@ from services.console.audit.ledger import LedgerCheck
 from services.payments.sums import held, taken
 from tests.examples import examples
 from tests.unit.accounting import samples as books
-from tests.unit.console import test_audit as audit
+from tests.unit.console import auditing as audit
 from tests.unit.payments.samples import ORDER, Payment, line, required, tender
 
 KINDS: tuple[common.TenderKind, ...] = ("card", "wallet", "gift_card", "store_credit", "unknown")

@@ -13,7 +13,7 @@ from services.console.audit.reports import ReportsCheck
 from services.console.audit.stock import StockCheck
 from services.console.audit.topics import ASYNCAPI, read_record, schemas
 from services.console.audit.valued import ValuedCheck
-from tests.unit.console.test_audit import (
+from tests.unit.console.auditing import (
     BOOKED,
     NOW,
     Story,

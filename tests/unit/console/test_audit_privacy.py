@@ -1,7 +1,7 @@
 """The audit finds what is personal and not sealed, and who has yet to be forgotten."""
 
 from services.console.audit.privacy import DAY, PrivacyCheck
-from tests.unit.console.test_audit import NOW, Story, captured, codes, placed
+from tests.unit.console.auditing import NOW, Story, captured, codes, placed
 
 LINE = {"title": "Mug @ 3 for 2", "note": None, "sealed": b"\xff@\xfe.com", "tags": ["a@b", "c.d"]}
 
